@@ -1,0 +1,88 @@
+/*
+ * The small numbers that messages carry: roles, results, outcomes, states.
+ *
+ * Values are part of the frames (messages.def) and, where said, of the spool:
+ * append, never renumber.
+ */
+#ifndef MTAD_IPC_IPC_WORDS_H
+#define MTAD_IPC_IPC_WORDS_H
+
+enum ipc_role {
+	ROLE_PARENT, ROLE_SMTPD, ROLE_QUEUED, ROLE_DELIVERD, ROLE_DNSD,
+	ROLE_KEYD, ROLE_CTL, ROLE_COUNT
+};
+
+#define R_PARENT	(1U << ROLE_PARENT)
+#define R_SMTPD		(1U << ROLE_SMTPD)
+#define R_QUEUED	(1U << ROLE_QUEUED)
+#define R_DELIVERD	(1U << ROLE_DELIVERD)
+#define R_DNSD		(1U << ROLE_DNSD)
+#define R_KEYD		(1U << ROLE_KEYD)
+#define R_CTL		(1U << ROLE_CTL)
+#define R_CHILD		(R_SMTPD | R_QUEUED | R_DELIVERD | R_DNSD | R_KEYD)
+
+/* What became of a submission; smtpd turns it into a reply. */
+enum submit_result {
+	SUBMIT_ACCEPTED,	/* durable: 250 2.0.0 <queue id> */
+	SUBMIT_UNKNOWN,		/* token never seen: 451 4.3.0 */
+	SUBMIT_NO_ROOM,		/* 452 4.3.1 */
+	SUBMIT_IO,		/* 451 4.3.0, nothing kept */
+	SUBMIT_MALFORMED,	/* 451 4.3.0; our own mistake, logged */
+	SUBMIT_RESULT_COUNT
+};
+
+/* What became of one recipient (also in the spool's verdict records). */
+enum outcome {
+	OUTCOME_DELIVERED,
+	OUTCOME_DEFERRED,	/* 4yz, or no answer */
+	OUTCOME_FAILED,		/* 5yz: a report is due */
+	OUTCOME_UNTRIED,	/* give the lease out again at once, no try */
+	OUTCOME_IN_DOUBT,	/* final reply never seen */
+	OUTCOME_EXPIRED,	/* queued's: too old */
+	OUTCOME_DISCARDED,	/* queued's: by an operator, or null sender */
+	OUTCOME_COUNT
+};
+
+/* How far a failure reaches. */
+enum verdict_scope {
+	SCOPE_RECIPIENTS,	/* as each result says */
+	SCOPE_DESTINATION,	/* no host of it would talk: all of it backs off */
+};
+
+enum attempt_stage {
+	STAGE_RESOLVE, STAGE_CONNECT, STAGE_GREETING, STAGE_HELLO, STAGE_TLS,
+	STAGE_AUTH, STAGE_MAIL, STAGE_RCPT, STAGE_DATA, STAGE_CONTENT,
+	STAGE_FINAL, STAGE_COUNT
+};
+
+enum content_flags {
+	CONTENT_8BIT = 1,	/* some octet > 127 */
+	CONTENT_DOTS = 2,	/* some line begins with a dot */
+	CONTENT_NO_EOL = 4,	/* the last line lacks its CRLF */
+};
+
+enum dns_status {
+	DNS_OK, DNS_NO_DATA, DNS_NO_NAME, DNS_TEMPORARY, DNS_REFUSED,
+	DNS_STATUS_COUNT
+};
+
+enum ctl_verb {
+	CTL_COUNT, CTL_LIST, CTL_HOLD, CTL_RELEASE, CTL_RETRY, CTL_DELETE,
+	CTL_VERB_COUNT
+};
+
+enum ctl_result {
+	CTL_DONE, CTL_BAD_SELECTION, CTL_NO_SUCH_MESSAGE, CTL_FAILED,
+	CTL_BUSY, CTL_RESULT_COUNT
+};
+
+/* The state of a message or recipient as operators name it. */
+enum message_state {
+	STATE_ACTIVE,		/* due or being delivered now */
+	STATE_DEFERRED,		/* waits for its time or its destination */
+	STATE_HELD,
+	STATE_DELIVERED, STATE_FAILED, STATE_DELETED,	/* recipients only */
+	STATE_COUNT
+};
+
+#endif
