@@ -10,6 +10,9 @@ check_pie_supported(LANGUAGES C)
 # NDEBUG stays off: nothing here uses assert(), and MUST() is always on.
 set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
 set(CMAKE_C_FLAGS_DEBUG "-O0 -g")
+if(MTAD_SANITIZE OR MTAD_FUZZ)
+	set(CMAKE_C_FLAGS_DEBUG "-O1 -g")
+endif()
 
 foreach(flag IN ITEMS
     -fstack-protector-strong -fstack-clash-protection -fcf-protection

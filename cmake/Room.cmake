@@ -13,9 +13,8 @@
 function(mtad_target_setup TARGET)
 	target_include_directories(${TARGET} PRIVATE ${CMAKE_SOURCE_DIR}
 		${MTAD_GENERATED})
-	target_link_libraries(${TARGET} PRIVATE
-		$<BUILD_INTERFACE:mtad_warnings>
-		$<BUILD_INTERFACE:mtad_codegen>)
+	target_compile_options(${TARGET} PRIVATE ${MTAD_WARNINGS} ${ARGN})
+	target_link_libraries(${TARGET} PRIVATE mtad_codegen)
 	add_dependencies(${TARGET} mtad_version)
 endfunction()
 
@@ -72,12 +71,11 @@ function(mtad_test)
 	add_executable(${target} ${T_SOURCES})
 	set_target_properties(${target} PROPERTIES
 		RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-	mtad_target_setup(${target})
+	# Criterion's macros convert and shadow as they like
+	mtad_target_setup(${target} -Wno-conversion -Wno-shadow
+		-Wno-missing-prototypes -Wno-cast-qual)
 	target_link_libraries(${target} PRIVATE ${T_ROOM} ${T_LINK})
 	mtad_link_libs(${target} criterion ${T_LIBS})
-	# Criterion's macros convert and shadow as they like
-	target_compile_options(${target} PRIVATE -Wno-conversion -Wno-shadow
-		-Wno-missing-prototypes -Wno-cast-qual)
 	mtad_add_test(${T_NAME} ${T_TIMEOUT} unit $<TARGET_FILE:${target}>
 		${T_ARGS})
 endfunction()
@@ -100,10 +98,9 @@ function(mtad_fuzz)
 	add_executable(${target} ${F_SOURCES})
 	set_target_properties(${target} PROPERTIES
 		RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
-	mtad_target_setup(${target})
+	mtad_target_setup(${target} -Wno-missing-prototypes)
 	target_link_libraries(${target} PRIVATE ${F_LINK})
 	mtad_link_libs(${target} ${F_LIBS})
-	target_compile_options(${target} PRIVATE -Wno-missing-prototypes)
 	if(MTAD_FUZZ)
 		target_link_options(${target} PRIVATE -fsanitize=fuzzer)
 		return()

@@ -11,4 +11,4 @@ add_custom_target(mtad_version
 	    -DOUTPUT=${MTAD_GENERATED}/mtad_version.h
 	    -P ${CMAKE_SOURCE_DIR}/cmake/WriteVersion.cmake
 	BYPRODUCTS ${MTAD_GENERATED}/mtad_version.h
-	COMMENT "" VERBATIM)
+	COMMENT "Looking at the version" VERBATIM)

@@ -1,7 +1,8 @@
 # What every file of ours must compile without, with gcc >= 12 and
 # clang >= 14.
-add_library(mtad_warnings INTERFACE)
-target_compile_options(mtad_warnings INTERFACE
+set(MTAD_WARNINGS
 	-Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
-	-Wmissing-prototypes -Wvla -Wundef -Wcast-qual
-	$<$<BOOL:${MTAD_WERROR}>:-Werror>)
+	-Wmissing-prototypes -Wvla -Wundef -Wcast-qual)
+if(MTAD_WERROR)
+	list(APPEND MTAD_WARNINGS -Werror)
+endif()
