@@ -1,0 +1,99 @@
+/*
+ * The spool: a log of groups that is the truth, LMDB as its index.
+ *
+ * docs/SPOOL.md has the format and the rules; this is its life and its clock.
+ * One thread owns a store and makes all calls; the store's own threads write
+ * and sync groups, check-point into the index, prepare segments and write
+ * large bodies, and wake the owner through store_fd().
+ *
+ * Records appended (store_write.h) gather in the open group.  store_flush()
+ * at the end of a turn of the loop hands it to the commit thread if none is
+ * under way; all of a turn's records stand in one group (I-02).  Effects wait
+ * for on_synced (or on_written) of the group they were appended to:
+ * store_group() tells its number.
+ */
+#ifndef MTAD_QUEUED_STORE_STORE_H
+#define MTAD_QUEUED_STORE_STORE_H
+
+#include "common/base/err.h"
+#include "queued/store/store_message.h"
+
+struct store;
+
+struct store_params {
+	const char *path;		/* directory, exists, ours alone */
+	uint64_t segment_bytes;		/* 0: min(64 MiB, file system / 16) */
+	uint64_t memory_bytes;		/* of bodies in memory, all together */
+};
+
+/* Called from store_open() (on_unit, on_token) and store_turn(). */
+struct store_ops {
+	/* Group and all before it were written: they survive our death. */
+	void (*on_written)(void *ctx, uint64_t group);
+	/* … were synced: they survive the machine's. */
+	void (*on_synced)(void *ctx, uint64_t group);
+	/* The group failed: this submission is not kept (its unit pointers
+	 * are dead after the call); all other records were appended again. */
+	void (*on_refused)(void *ctx, uint64_t token, uint64_t id);
+	/* After recovery: a unit that only the log knew; it is in memory. */
+	void (*on_unit)(void *ctx, struct store_unit *unit);
+	/* After recovery: a token of the replayed groups. */
+	void (*on_token)(void *ctx, uint64_t token, uint64_t id);
+	/* A large body: all bytes given so far up to BYTES are taken (credit),
+	 * or it is safe (is_closed), or it failed. */
+	void (*on_body)(void *ctx, uint64_t token, uint64_t bytes,
+	    bool is_closed, enum err e);
+	/* Room came or went: see store_room(). */
+	void (*on_room)(void *ctx);
+	/* Something an operator must read; EVENT is static, TEXT borrowed. */
+	void (*on_notice)(void *ctx, const char *event, const char *text);
+};
+
+/* Opens or creates; recovers: replays, seals, begins a new segment.  ERR_VERSION
+ * for a newer format, ERR_EXISTS when another process has it open. */
+enum err store_open(const struct store_params *params,
+    const struct store_ops *ops, void *ctx, struct store **out,
+    struct why *why);
+
+/* Flushes, syncs, check-points, ends the threads, frees; sets *S to NULL. */
+void store_close(struct store **s);
+
+/* Readable when store_turn() has something to tell. */
+int store_fd(const struct store *s);
+void store_turn(struct store *s);
+
+/* The number that the open group will have. */
+uint64_t store_group(const struct store *s);
+
+/* Up to here everything is synced. */
+uint64_t store_synced(const struct store *s);
+
+/* Hands the open group over if none is under way.  Groups that hold only
+ * verdicts are written, and synced with the next one or after 1 s (SPOOL.md
+ * rule 3); others are written and synced.  NOW is monotonic ms. */
+void store_flush(struct store *s, int64_t now_ms);
+
+/* The index may hold groups up to this one: every reply that they caused has
+ * left the process (why no token need be indexed: docs/SPOOL.md). */
+void store_answered(struct store *s, uint64_t group);
+
+struct store_room {
+	bool is_accepting;
+	uint64_t bytes;			/* a message may have */
+};
+struct store_room store_room(const struct store *s);
+
+struct store_figures {
+	uint64_t messages;
+	uint64_t units;
+	uint64_t recipients;		/* not settled */
+	uint64_t bytes;			/* live content */
+	uint64_t disk_bytes;		/* segments and bodies */
+	uint64_t groups;
+	uint64_t syncs;
+	uint64_t checkpoint_lag_bytes;
+	uint64_t memory_messages;
+};
+void store_figures(const struct store *s, struct store_figures *out);
+
+#endif

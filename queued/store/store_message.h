@@ -1,0 +1,72 @@
+/*
+ * Messages and units as queued holds them in memory.
+ *
+ * A unit is what is scheduled, leased and indexed: the recipients (at most
+ * 1,000) of one message that share a domain.  Messages and units belong to
+ * the store; it changes them only inside the calls of store_write.h, made by
+ * the one thread that owns the store.  A unit is in memory from its birth or
+ * store_load_unit() until store_unload_unit() succeeds or its last recipient
+ * is settled; `plan` is the planner's own pointer.
+ */
+#ifndef MTAD_QUEUED_STORE_STORE_MESSAGE_H
+#define MTAD_QUEUED_STORE_STORE_MESSAGE_H
+
+#include "common/base/span.h"
+
+enum { STORE_UNIT_RECIPIENTS = 1000 };
+
+/* Where the content (trace header and body) lies. */
+struct store_place {
+	uint64_t segment;	/* of the message record */
+	uint64_t offset;	/* of its first byte of trace, in the segment */
+	uint32_t trace_bytes;
+	bool is_file;		/* the body is in a file of its own */
+	uint64_t body_bytes;
+};
+
+struct store_message {
+	uint64_t id;
+	uint64_t arrived_at;	/* wall ms */
+	struct span envelope;	/* without recipients; common/mail/envelope.h */
+	struct span sender;	/* inside envelope; empty: null reverse-path */
+	struct store_place place;
+	uint8_t content_flags;	/* enum content_flags */
+	bool is_report;		/* ours */
+	bool is_held;
+	bool is_warned;		/* the delay notice was sent */
+	bool is_quarantined;	/* its stored bytes are damaged */
+	uint32_t recipients;	/* it came with */
+	uint32_t left;		/* not yet settled */
+	uint32_t unit_count;
+};
+
+struct store_recipient {
+	struct span address;
+	struct span attributes;	/* of this recipient, envelope form */
+	uint8_t outcome;	/* OUTCOME_COUNT: not settled */
+	uint16_t code;		/* of the last attempt; 0: none */
+	struct span status;	/* "4.4.1" */
+	struct span text;	/* the other server's last words, or ours */
+	struct span host;	/* that said so */
+};
+
+struct store_unit {
+	struct store_message *message;
+	uint32_t number;	/* within the message */
+	struct span domain;	/* lower case; empty: none */
+	uint64_t due_at;	/* wall ms */
+	uint64_t last_at;	/* last attempt began; 0: none */
+	uint32_t tries;
+	uint32_t count;
+	uint32_t left;		/* recipients not yet settled */
+	struct store_recipient *recipients;
+	void *plan;		/* the planner's */
+};
+
+static inline uint64_t
+store_message_size(const struct store_message *m)
+{
+	return m->place.trace_bytes + m->place.body_bytes;
+}
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * Records appended to the store's open group, and their effect in memory.
+ *
+ * What these calls change is in memory at once and on disk with the group
+ * (store.h says when its effects may leave).  They fail with ERR_NOMEM or
+ * ERR_FULL (the reserve is reached; verdicts and reports may use the reserve)
+ * and then have changed nothing.
+ */
+#ifndef MTAD_QUEUED_STORE_STORE_WRITE_H
+#define MTAD_QUEUED_STORE_STORE_WRITE_H
+
+#include "queued/store/store.h"
+
+struct store_submission {
+	uint64_t token;			/* 0: our own (a report) */
+	uint64_t arrived_at;
+	struct span envelope;		/* checked with envelope_check() */
+	struct span trace_head;		/* Received field, the queue id is … */
+	struct span trace_tail;		/* … written between these two */
+	struct span body;		/* when not streamed */
+	bool is_streamed;		/* the body was closed by store_body.h */
+	uint8_t content_flags;
+	bool is_report;			/* of ours: may use the reserve */
+};
+
+/* Gives the message an id, groups its recipients into units by domain, all of
+ * them due at arrived_at.  *OUT is its first unit; units are numbered from 0
+ * and reached by store_find_unit(). */
+enum err store_submit(struct store *s, const struct store_submission *sub,
+    struct store_unit **out);
+
+/* One settled or tried run of recipients of a unit. */
+struct store_result {
+	uint32_t first, last;		/* rows of unit->recipients */
+	uint8_t outcome;		/* enum outcome */
+	uint16_t code;
+	struct span status;
+	struct span text;
+	struct span host;
+};
+
+struct store_verdict {
+	uint64_t begun_at;		/* of the attempt, wall ms */
+	uint64_t due_at;		/* next time, of those not settled */
+	uint32_t tries;			/* of the unit from now on */
+	bool is_warned;			/* a delay notice stands in this group */
+	struct span history;		/* attempts as told (ipc form); ≤ 64 KiB */
+	const struct store_result *results;
+	size_t count;
+};
+
+/* Applies results; *IS_OVER tells that the unit was settled wholly and is no
+ * more (and its message, when it was the last). */
+enum err store_verdict(struct store *s, struct store_unit *unit,
+    const struct store_verdict *verdict, bool *is_over);
+
+/* "Leased, again" — written, not synced, before the lease leaves (rule 6). */
+enum err store_note_lease(struct store *s, struct store_unit *unit,
+    uint64_t lease);
+
+/* By an operator. */
+enum err store_hold(struct store *s, struct store_message *m, bool is_held);
+enum err store_reschedule(struct store *s, struct store_unit *unit,
+    uint64_t due_at);
+
+#endif
