@@ -1,0 +1,59 @@
+/*
+ * Files: opened without following surprises, read within bounds, written whole.
+ *
+ * Descriptors are close-on-exec and the caller's.  ERR_IO leaves errno; WHY
+ * may be NULL everywhere.  DIR may be AT_FDCWD.
+ */
+#ifndef MTAD_OS_FILE_H
+#define MTAD_OS_FILE_H
+
+#include "common/base/buf.h"
+
+#include <fcntl.h>
+#include <sys/types.h>
+
+/* Opens for reading what must be a regular file; symbolic links are followed,
+ * as administrators use them.  ERR_NOT_FOUND, ERR_DENIED, ERR_SYNTAX (not a
+ * regular file), ERR_IO. */
+enum err file_open_read(int dir, const char *path, int *fd, struct why *why);
+
+/* open() below DIR: no symbolic link on the way, no way out ("..", "/").
+ * ERR_NOT_FOUND, ERR_EXISTS, ERR_DENIED (a link or a way out), ERR_FULL (disk,
+ * descriptors), ERR_IO. */
+enum err file_open_beneath(int dir, const char *path, int flags, mode_t mode,
+    int *fd);
+
+/* Appends all that FD has; ERR_RANGE above MAX bytes, ERR_NOMEM, ERR_IO. */
+enum err file_read_fd(int fd, size_t max, struct buf *out);
+
+/* file_open_read() and file_read_fd(). */
+enum err file_read(int dir, const char *path, size_t max, struct buf *out,
+    struct why *why);
+
+/* All N bytes or an error: ERR_FULL (disk, quota), ERR_IO; for pread also
+ * ERR_RANGE when the file ends before. */
+enum err file_write_all(int fd, const void *p, size_t n);
+enum err file_pwrite_all(int fd, const void *p, size_t n, off_t at);
+enum err file_pread_all(int fd, void *p, size_t n, off_t at);
+
+/* Makes names in a directory durable. */
+enum err file_sync_dir(int dir_fd);
+
+/* Puts CONTENT in the place of NAME in a directory, durably: after a crash
+ * there is the old content or the new.  ERR_FULL, ERR_IO. */
+enum err file_replace(int dir_fd, const char *name, mode_t mode,
+    struct span content);
+
+/*
+ * Makes a directory (not its parents) if need be, and checks that it is one,
+ * no link, with this owner, and no more open to others than MODE.  An owner or
+ * group of -1 is not looked at.  ERR_DENIED when a check fails, ERR_IO.
+ */
+enum err file_make_dir(int dir, const char *path, uid_t uid, gid_t gid,
+    mode_t mode, struct why *why);
+
+/* Whether a secret may be read from FD: a regular file of root or of our own
+ * effective user, closed to all others.  ERR_DENIED. */
+enum err file_check_secret(int fd, struct why *why);
+
+#endif
