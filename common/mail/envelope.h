@@ -1,0 +1,93 @@
+/*
+ * The envelope of a message: sender, recipients, and what they asked for, in
+ * the byte form that travels between our processes and lies in the spool.
+ *
+ * A version octet, then attributes {u8 tag, u32 length, bytes} in any order,
+ * little-endian.  Tags that this version does not know are skipped and kept
+ * when below ENVELOPE_TAG_CRITICAL, and make the envelope unreadable from
+ * there on, so that later additions need no new version.  A recipient is an
+ * attribute whose bytes are attributes of its own.
+ *
+ * Readers borrow the bytes; writers append to a struct buf and inherit its
+ * sticky failure.  envelope_open() checks every byte in one pass; addresses
+ * it has passed are safe to write into an SMTP command.
+ */
+#ifndef MTAD_MAIL_ENVELOPE_H
+#define MTAD_MAIL_ENVELOPE_H
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/base/span.h"
+
+#define ENVELOPE_VERSION	1
+#define ENVELOPE_TAG_CRITICAL	128
+#define ENVELOPE_RCPT_COUNT_MAX	1000000
+#define ENVELOPE_HELO_MAX	255
+#define ENVELOPE_ENVID_MAX	100	/* RFC 3461 5.4 */
+#define ENVELOPE_ORCPT_MAX	500	/* RFC 3461 5.4 */
+
+enum envelope_flag {
+	ENVELOPE_SAID_8BIT = 1,	/* BODY=8BITMIME was given */
+	ENVELOPE_HAS_8BIT = 2,	/* some octet of the content is above 127 */
+	ENVELOPE_REPORT = 4,	/* a report of our own */
+	ENVELOPE_UTF8 = 8,	/* SMTPUTF8: addresses may be UTF-8 */
+	ENVELOPE_FLAGS_CRITICAL = 0xffff0000U,	/* unknown here: unreadable */
+};
+
+enum envelope_ret { ENVELOPE_RET_NONE, ENVELOPE_RET_FULL, ENVELOPE_RET_HDRS };
+
+enum envelope_notify {		/* a set; none given: 0 */
+	ENVELOPE_NOTIFY_NEVER = 1, ENVELOPE_NOTIFY_SUCCESS = 2,
+	ENVELOPE_NOTIFY_FAILURE = 4, ENVELOPE_NOTIFY_DELAY = 8,
+};
+
+struct envelope {
+	struct span sender;	/* reverse-path without <>; empty: null */
+	struct span client;	/* 4 or 16 raw octets; empty: local */
+	struct span helo;	/* as the client said, may be hostile */
+	uint64_t arrived_at;	/* wall ms */
+	uint32_t flags;		/* enum envelope_flag */
+	uint32_t longest_line;	/* octets without line end, 0: not known */
+	uint16_t listener;	/* row of conf.listeners */
+	uint8_t ret;		/* enum envelope_ret */
+	struct span envid;	/* xtext as given; empty: none */
+	/* by envelope_open(); of no interest to the writer */
+	uint32_t rcpt_count;
+	struct span bytes;	/* the whole byte form */
+};
+
+struct envelope_rcpt {
+	struct span address;	/* forward-path without <> */
+	uint8_t notify;		/* enum envelope_notify */
+	struct span orcpt;	/* addr-type;xtext as given; empty: none */
+	struct span bytes;	/* its attribute, to be copied as it is */
+};
+
+/* writing: head first, then each recipient */
+void envelope_put_head(const struct envelope *e, struct buf *out);
+void envelope_put_rcpt(const struct envelope_rcpt *r, struct buf *out);
+
+/*
+ * Copies what OLD says of the message, unknown attributes included, but no
+ * recipient; then envelope_put_rcpt_as_is() adds those that are wanted.
+ * OLD and R must have passed envelope_open().
+ */
+void envelope_put_head_as_is(const struct envelope *old, struct buf *out);
+void envelope_put_rcpt_as_is(const struct envelope_rcpt *r, struct buf *out);
+
+/* reading: ERR_SYNTAX, ERR_RANGE, or ERR_VERSION (made by a later version).
+ * An envelope without recipients is well formed. */
+enum err envelope_open(struct span bytes, struct envelope *out);
+
+struct envelope_iter {
+	struct span rest;
+	uint32_t index;		/* of the recipient given last */
+};
+
+/* E must have passed envelope_open(). */
+void envelope_iter_init(const struct envelope *e, struct envelope_iter *it);
+
+/* The next recipient in the order written; false behind the last. */
+bool envelope_iter_next(struct envelope_iter *it, struct envelope_rcpt *out);
+
+#endif
