@@ -1,0 +1,93 @@
+/*
+ * The types of configuration values.
+ *
+ * Pointers lead into the memory of the struct conf that holds the value.
+ * Texts are NUL-terminated and free of control characters; where a value may
+ * be absent it is "", never NULL.
+ */
+#ifndef MTAD_CONF_CONF_TYPES_H
+#define MTAD_CONF_CONF_TYPES_H
+
+#include "common/base/endpoint.h"
+
+enum conf_service { CONF_SERVICE_MX, CONF_SERVICE_SUBMISSION };
+
+enum conf_listener_tls {
+	CONF_LISTENER_TLS_NONE,
+	CONF_LISTENER_TLS_STARTTLS,
+	CONF_LISTENER_TLS_IMPLICIT,
+};
+
+enum conf_route_tls {
+	CONF_ROUTE_TLS_NONE,
+	CONF_ROUTE_TLS_OPPORTUNISTIC,
+	CONF_ROUTE_TLS_REQUIRED,
+	CONF_ROUTE_TLS_VERIFIED,
+	CONF_ROUTE_TLS_DANE,
+	CONF_ROUTE_TLS_STS,
+	CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS,
+};
+
+enum conf_level {
+	CONF_LEVEL_ERROR,
+	CONF_LEVEL_WARNING,
+	CONF_LEVEL_INFO,
+	CONF_LEVEL_DEBUG,
+};
+
+enum conf_format { CONF_FORMAT_TEXT, CONF_FORMAT_JSON, CONF_FORMAT_POSTFIX };
+enum conf_newline { CONF_NEWLINE_REFUSE, CONF_NEWLINE_NORMALISE };
+enum conf_family { CONF_FAMILY_ANY, CONF_FAMILY_IPV4, CONF_FAMILY_IPV6 };
+enum conf_language { CONF_LANGUAGE_EN };
+
+enum conf_address_kind {
+	CONF_ADDRESS_NONE,
+	CONF_ADDRESS_ANY,	/* every address: one IPv4, one IPv6 socket */
+	CONF_ADDRESS_IP,
+	CONF_ADDRESS_UNIX,
+};
+
+struct conf_address {
+	enum conf_address_kind kind;
+	struct endpoint endpoint;	/* of IP; the port also of ANY */
+	const char *path;		/* of UNIX, else "" */
+};
+
+enum conf_scheme {
+	CONF_SCHEME_MX,		/* the mail exchangers of the domain */
+	CONF_SCHEME_SMTP,
+	CONF_SCHEME_SMTPS,
+	CONF_SCHEME_LMTP,
+};
+
+/* One next hop of a route: scheme://[user@]host[:port], or mx. */
+struct conf_target {
+	enum conf_scheme scheme;
+	const char *user;
+	const char *host;	/* name, or address without brackets */
+	bool is_address;	/* host is the text of ip */
+	struct ipaddr ip;
+	uint16_t port;		/* 0: the default of the scheme */
+};
+
+struct conf_texts {
+	const char **v;
+	size_t n;
+};
+
+struct conf_networks {
+	struct ipaddr_prefix *v;
+	size_t n;
+};
+
+struct conf_endpoints {
+	struct endpoint *v;
+	size_t n;
+};
+
+struct conf_targets {
+	struct conf_target *v;
+	size_t n;
+};
+
+#endif
