@@ -2,7 +2,7 @@
  * Messages and units as queued holds them in memory.
  *
  * A unit is what is scheduled, leased and indexed: the recipients (at most
- * 1,000) of one message that share a domain.  Messages and units belong to
+ * 1,000) of one message that share a key (their destination when accepted).  Messages and units belong to
  * the store; it changes them only inside the calls of store_write.h, made by
  * the one thread that owns the store.  A unit is in memory from its birth or
  * store_load_unit() until store_unload_unit() succeeds or its last recipient
@@ -13,7 +13,7 @@
 
 #include "common/base/span.h"
 
-enum { STORE_UNIT_RECIPIENTS = 1000 };
+enum { STORE_UNIT_RECIPIENTS = 1000, STORE_KEY_MAX = 2048 };
 
 /* Where the content (trace header and body) lies. */
 struct store_place {
@@ -53,7 +53,7 @@ struct store_recipient {
 struct store_unit {
 	struct store_message *message;
 	uint32_t number;	/* within the message */
-	struct span domain;	/* lower case; empty: none */
+	struct span domain;	/* key given at submission (key_of) */
 	uint64_t due_at;	/* wall ms */
 	uint64_t last_at;	/* last attempt began; 0: none */
 	uint32_t tries;

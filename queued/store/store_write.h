@@ -21,9 +21,20 @@ struct store_submission {
 	bool is_streamed;		/* the body was closed by store_body.h */
 	uint8_t content_flags;
 	bool is_report;			/* of ours: may use the reserve */
+	/* The key that groups recipients into units: the destination (at most
+	 * STORE_KEY_MAX bytes; borrowed until the next call).  It becomes
+	 * unit->domain; the store gives it no meaning. */
+	struct span (*key_of)(void *ctx, struct span recipient);
+	void *ctx;
 };
 
-/* Gives the message an id, groups its recipients into units by domain, all of
+/* Makes sure that what is appended until the next store_flush(), BYTES of
+ * content at most, finds memory: a store_verdict() after it cannot fail (texts
+ * of the remote may be dropped).  A report is submitted between the two, so
+ * that result and report stand in one group or neither does (I-02). */
+enum err store_reserve(struct store *s, size_t bytes);
+
+/* Gives the message an id, groups its recipients into units by key_of(), all of
  * them due at arrived_at.  *OUT is its first unit; units are numbered from 0
  * and reached by store_find_unit(). */
 enum err store_submit(struct store *s, const struct store_submission *sub,

@@ -1,0 +1,394 @@
+#include "queued/plan/plan.h"
+
+#include "common/base/check.h"
+#include "queued/plan/plan_dest.h"
+
+#include <stdlib.h>
+
+/* How many candidates one call of plan_victim() looks at. */
+enum { VICTIM_LOOKS = 16, EXPIRED_LOOKS = 64 };
+
+struct plan_unit {
+	void *owner;
+	struct plan_dest *dest;
+	struct list link;		/* dest->ready or plan->waiting */
+	struct heap_node clock;		/* plan->clocks while waiting */
+	int64_t due;
+	int64_t expires;
+	enum plan_state state;
+	bool wants_hold;		/* held while leased: at its end */
+};
+
+struct plan {
+	struct plan_dests dests;
+	struct heap clocks;
+	struct list waiting;		/* oldest first */
+	uint32_t counts[PLAN_HELD + 1];
+	uint32_t units;
+};
+
+enum err
+plan_new(const struct plan_params *params, struct plan **out)
+{
+	struct plan *plan = calloc(1, sizeof(*plan));
+
+	if (plan == NULL)
+		return ERR_NOMEM;
+	plan_dests_init(&plan->dests, params);
+	heap_init(&plan->clocks);
+	list_init(&plan->waiting);
+	*out = plan;
+	return OK;
+}
+
+static void
+free_units(struct list *head)
+{
+	struct list *node;
+
+	while ((node = list_take_first(head)) != NULL)
+		free(CONTAINER_OF(node, struct plan_unit, link));
+}
+
+/* Leased and held units are in no list: their owners remove them before. */
+void
+plan_free(struct plan **plan)
+{
+	struct list *node;
+
+	if (*plan == NULL)
+		return;
+	free_units(&(*plan)->waiting);
+	for (node = list_first(&(*plan)->dests.all); node != NULL;
+	    node = list_next(&(*plan)->dests.all, node))
+		free_units(&CONTAINER_OF(node, struct plan_dest, all)->ready);
+	heap_clear(&(*plan)->clocks);
+	plan_dests_clear(&(*plan)->dests);
+	free(*plan);
+	*plan = NULL;
+}
+
+void
+plan_set_params(struct plan *plan, const struct plan_params *params)
+{
+	plan->dests.params = *params;
+}
+
+/* ---- a unit's state: enter() and leave() keep all counts ---- */
+
+static void
+leave(struct plan *plan, struct plan_unit *pu)
+{
+	plan->counts[pu->state]--;
+	list_remove(&pu->link);
+	if (pu->state == PLAN_WAITING)
+		heap_remove(&plan->clocks, &pu->clock);
+	else if (pu->state == PLAN_READY)
+		pu->dest->ready_count--;
+	else if (pu->state == PLAN_LEASED)
+		pu->dest->leased--;
+}
+
+static void
+enter(struct plan *plan, struct plan_unit *pu, enum plan_state state)
+{
+	plan->counts[state]++;
+	pu->state = state;
+	if (state == PLAN_WAITING) {
+		list_add_last(&plan->waiting, &pu->link);
+		MUST(heap_add(&plan->clocks, &pu->clock, pu->due) == OK);
+	} else if (state == PLAN_READY) {
+		list_add_last(&pu->dest->ready, &pu->link);
+		pu->dest->ready_count++;
+	} else if (state == PLAN_LEASED) {
+		pu->dest->leased++;
+	}
+}
+
+static void
+change(struct plan *plan, struct plan_unit *pu, enum plan_state state)
+{
+	leave(plan, pu);
+	enter(plan, pu, state);
+	plan_dest_update(&plan->dests, pu->dest);
+}
+
+enum err
+plan_add(struct plan *plan, void *unit, struct span key, int64_t due,
+    int64_t expires, bool is_held, struct plan_unit **out)
+{
+	struct plan_unit *pu = calloc(1, sizeof(*pu));
+
+	if (pu == NULL)
+		return ERR_NOMEM;
+	/* Reserving for all makes later waiting infallible. */
+	if (heap_reserve(&plan->clocks, plan->units + 1) != OK ||
+	    (pu->dest = plan_dest_get(&plan->dests, key)) == NULL) {
+		free(pu);
+		return ERR_NOMEM;
+	}
+	list_init(&pu->link);
+	pu->owner = unit;
+	pu->due = due;
+	pu->expires = expires;
+	plan->units++;
+	pu->dest->units++;
+	enter(plan, pu, is_held ? PLAN_HELD : PLAN_WAITING);
+	plan_dest_update(&plan->dests, pu->dest);
+	*out = pu;
+	return OK;
+}
+
+void
+plan_remove(struct plan *plan, struct plan_unit **pu)
+{
+	if (*pu == NULL)
+		return;
+	leave(plan, *pu);
+	plan->units--;
+	(*pu)->dest->units--;
+	plan_dest_update(&plan->dests, (*pu)->dest);
+	free(*pu);
+	*pu = NULL;
+}
+
+/* ---- time passes, units are leased ---- */
+
+static void
+tick(struct plan *plan, int64_t now)
+{
+	struct heap_node *node;
+
+	plan_dests_tick(&plan->dests, now);
+	while ((node = heap_min(&plan->clocks)) != NULL && node->key <= now)
+		change(plan, CONTAINER_OF(node, struct plan_unit, clock),
+		    PLAN_READY);
+}
+
+bool
+plan_next(struct plan *plan, int64_t now, struct plan_unit **out)
+{
+	struct plan_dest *d;
+	struct list *turn;
+
+	tick(plan, now);
+	turn = list_first(&plan->dests.turns);
+	if (turn == NULL)
+		return false;
+	list_remove(turn);		/* the next time it is behind others */
+	d = CONTAINER_OF(turn, struct plan_dest, turn);
+	*out = CONTAINER_OF(list_first(&d->ready), struct plan_unit, link);
+	change(plan, *out, PLAN_LEASED);
+	return true;
+}
+
+void
+plan_back(struct plan *plan, struct plan_unit *pu)
+{
+	MUST(pu->state == PLAN_LEASED);
+	if (pu->wants_hold) {
+		pu->wants_hold = false;
+		change(plan, pu, PLAN_HELD);
+		return;
+	}
+	change(plan, pu, PLAN_READY);
+	list_remove(&pu->link);
+	list_add_first(&pu->dest->ready, &pu->link);
+}
+
+void
+plan_later(struct plan *plan, struct plan_unit *pu, int64_t due)
+{
+	pu->due = due;
+	if (pu->state == PLAN_HELD)
+		return;
+	change(plan, pu, pu->wants_hold ? PLAN_HELD : PLAN_WAITING);
+	pu->wants_hold = false;
+}
+
+void
+plan_dest_ok(struct plan *plan, struct plan_unit *pu)
+{
+	plan_dest_note_ok(&plan->dests, pu->dest);
+}
+
+int64_t
+plan_dest_failed(struct plan *plan, struct plan_unit *pu, int64_t now)
+{
+	return plan_dest_note_failure(&plan->dests, pu->dest, now);
+}
+
+bool
+plan_next_expired(struct plan *plan, struct plan_unit *pu, int64_t now,
+    struct plan_unit **out)
+{
+	struct list *head = &pu->dest->ready;
+	struct list *node = list_first(head);
+
+	for (int i = 0; node != NULL && i < EXPIRED_LOOKS; i++) {
+		struct plan_unit *u =
+		    CONTAINER_OF(node, struct plan_unit, link);
+
+		if (u->expires <= now) {
+			change(plan, u, PLAN_LEASED);
+			*out = u;
+			return true;
+		}
+		node = list_next(head, node);
+	}
+	return false;
+}
+
+/* ---- operators ---- */
+
+void
+plan_hurry(struct plan *plan, struct plan_unit *pu, int64_t now)
+{
+	if (pu->due > now)
+		pu->due = now;
+	if (pu->state == PLAN_WAITING)
+		change(plan, pu, PLAN_READY);
+	plan_dest_lift(&plan->dests, pu->dest);
+}
+
+void
+plan_hold(struct plan *plan, struct plan_unit *pu, bool is_held)
+{
+	if (pu->state == PLAN_LEASED)
+		pu->wants_hold = is_held;
+	else if (is_held && pu->state != PLAN_HELD)
+		change(plan, pu, PLAN_HELD);
+	else if (!is_held && pu->state == PLAN_HELD)
+		change(plan, pu, PLAN_WAITING);
+}
+
+void
+plan_lift_all(struct plan *plan)
+{
+	struct list *node = list_first(&plan->dests.all);
+
+	while (node != NULL) {
+		struct list *next = list_next(&plan->dests.all, node);
+
+		plan_dest_lift(&plan->dests,
+		    CONTAINER_OF(node, struct plan_dest, all));
+		node = next;
+	}
+}
+
+/* ---- what memory could spare ---- */
+
+/* Waiting units take turns at being named, so that one that can't leave yet
+ * doesn't hide the others. */
+static bool
+victim_waiting(struct plan *plan, int64_t horizon, struct plan_unit **out)
+{
+	for (int i = 0; i < VICTIM_LOOKS; i++) {
+		struct list *node = list_take_first(&plan->waiting);
+		struct plan_unit *pu;
+
+		if (node == NULL)
+			return false;
+		list_add_last(&plan->waiting, node);
+		pu = CONTAINER_OF(node, struct plan_unit, link);
+		if (pu->due > horizon) {
+			*out = pu;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+victim_ready(struct plan *plan, uint32_t depth, struct plan_unit **out)
+{
+	for (int i = 0; i < VICTIM_LOOKS; i++) {
+		struct list *node = list_take_first(&plan->dests.all);
+		struct plan_dest *d;
+
+		if (node == NULL)
+			return false;
+		list_add_last(&plan->dests.all, node);
+		d = CONTAINER_OF(node, struct plan_dest, all);
+		if (d->ready_count > depth) {
+			*out = CONTAINER_OF(list_last(&d->ready),
+			    struct plan_unit, link);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+plan_victim(struct plan *plan, int64_t horizon, uint32_t depth,
+    struct plan_unit **out)
+{
+	return victim_waiting(plan, horizon, out) ||
+	    victim_ready(plan, depth, out);
+}
+
+/* ---- inspection ---- */
+
+int64_t
+plan_wake_at(const struct plan *plan)
+{
+	const struct heap_node *unit = heap_min(&plan->clocks);
+	const struct heap_node *dest = heap_min(&plan->dests.clocks);
+	int64_t at = PLAN_NEVER;
+
+	if (!list_is_empty(&plan->dests.turns))
+		return INT64_MIN;
+	if (unit != NULL)
+		at = unit->key;
+	if (dest != NULL && dest->key < at)
+		at = dest->key;
+	return at;
+}
+
+void *
+plan_unit_owner(const struct plan_unit *pu)
+{
+	return pu->owner;
+}
+
+enum plan_state
+plan_unit_state(const struct plan_unit *pu)
+{
+	return pu->state;
+}
+
+int64_t
+plan_unit_due(const struct plan_unit *pu)
+{
+	return pu->due;
+}
+
+struct span
+plan_unit_key(const struct plan_unit *pu)
+{
+	return span_of(pu->dest->key, pu->dest->key_bytes);
+}
+
+int64_t
+plan_unit_blocked_until(const struct plan_unit *pu)
+{
+	return pu->dest->blocked_until;
+}
+
+uint32_t
+plan_unit_depth(const struct plan_unit *pu)
+{
+	return pu->dest->ready_count;
+}
+
+uint32_t
+plan_count(const struct plan *plan, enum plan_state state)
+{
+	return plan->counts[state];
+}
+
+uint32_t
+plan_destinations(const struct plan *plan)
+{
+	return (uint32_t)map_span_count(&plan->dests.map);
+}
