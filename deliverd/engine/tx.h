@@ -1,0 +1,107 @@
+/*
+ * The client side of one SMTP connection, RFC 5321 section 3 and 4: a pure
+ * engine.  Events go in, bytes and actions come out.
+ *
+ * Bytes to send are appended to the buffer given at tx_new(), which the owner
+ * empties.  After every event the owner asks tx_next() until it says
+ * TX_WAIT, and does what it says.  With PIPELINING a second mail may be begun
+ * while the reply to the end of the first is awaited: the content, the final
+ * dot and the next MAIL, RCPT and DATA leave in one write (RFC 2920).
+ *
+ * Nothing that a server says ends more than this connection.
+ */
+#ifndef MTAD_DELIVERD_ENGINE_TX_H
+#define MTAD_DELIVERD_ENGINE_TX_H
+
+#include "common/base/err.h"
+#include "deliverd/engine/tx_mail.h"
+
+#define TX_INPUT_IGNORED_MAX 65536	/* octets behind QUIT */
+
+/* What is waited for, each with a time of its own, RFC 5321 4.5.3.2. */
+enum tx_wait_for {
+	TX_FOR_GREETING, TX_FOR_HELLO, TX_FOR_MAIL, TX_FOR_RCPT, TX_FOR_DATA,
+	TX_FOR_BLOCK,		/* a piece of content to be taken */
+	TX_FOR_FINAL, TX_FOR_QUIT,
+	TX_FOR_COUNT
+};
+
+struct tx_setup {
+	const char *helo;	/* host name or address literal; borrowed */
+	int64_t wait_ms[TX_FOR_COUNT];
+	uint32_t rcpts_max;	/* in one transaction; > 0 */
+};
+
+/* The times of RFC 5321 4.5.3.2 and 100 recipients. */
+extern const struct tx_setup tx_setup_default;
+
+enum tx_action {
+	TX_WAIT,		/* nothing to do until the next event */
+	TX_READY,		/* tx_begin() or tx_quit() may come now; else
+				 * just wait */
+	TX_WANT_CONTENT,	/* tx_content() of the mail given, from where
+				 * the last call ended */
+	TX_MAIL_OVER,		/* the mail given is the owner's again */
+	TX_CLOSE,		/* write what is left if it can be, close */
+};
+
+struct tx;
+
+/* OUT and SETUP are borrowed for life.  ERR_NOMEM. */
+enum err tx_new(const struct tx_setup *setup, struct buf *out,
+    struct tx **new);
+void tx_free(struct tx **t);	/* no mail may be in it */
+
+/* events */
+void tx_connected(struct tx *t);
+void tx_input(struct tx *t, struct span bytes);
+
+/* After TX_READY.  What the host can't take is settled without being sent. */
+void tx_begin(struct tx *t, struct tx_mail *mail);
+
+/* After TX_WANT_CONTENT: the next bytes, at the end with IS_LAST. */
+void tx_content(struct tx *t, struct span bytes, bool is_last);
+
+/* The content can't be read: the connection ends, the mail is deferred. */
+void tx_content_failed(struct tx *t);
+
+/* tx_deadline_ms() has passed since the last tx_progress(). */
+void tx_timeout(struct tx *t);
+
+/* The connection is gone, WHY as a sentence ("connection reset by peer");
+ * UNSENT bytes of the output were never written. */
+void tx_lost(struct tx *t, const char *why, uint64_t unsent);
+
+/* Takes no further mail; QUIT once those in hand are over. */
+void tx_quit(struct tx *t);
+
+/* actions: *MAIL is set with TX_WANT_CONTENT and TX_MAIL_OVER */
+enum tx_action tx_next(struct tx *t, struct tx_mail **mail);
+
+/* inspection */
+
+/* Time that the present wait may take; MTIME_NEVER while it is idle. */
+int64_t tx_deadline_ms(const struct tx *t);
+
+/* Changes whenever the wait begins anew: when a reply was complete or another
+ * state was entered, not with each byte that trickles in. */
+uint32_t tx_progress(const struct tx *t);
+
+/* The dialogue has come to where mails are taken (EHLO or HELO succeeded). */
+bool tx_is_up(const struct tx *t);
+
+/* No mail in it, none awaited by the host. */
+bool tx_is_idle(const struct tx *t);
+
+/* Mails that this connection was given. */
+uint32_t tx_mail_count(const struct tx *t);
+
+/* Why the connection ends other than by tx_quit(); outcome TX_OPEN when
+ * nothing is wrong.  A greeting or EHLO refused for good is TX_DEFERRED too:
+ * the host isn't ready, no recipient is bad.  Borrowed until tx_free(). */
+const struct tx_finding *tx_trouble(const struct tx *t);
+
+/* The host broke the protocol (for a warning in the log). */
+bool tx_is_violated(const struct tx *t);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * One message on its way to some recipients of one next hop, and what came
+ * of each of them.
+ *
+ * The owner fills in the first part and keeps all that it points to alive
+ * until the engine has given the mail back (TX_MAIL_OVER).  A mail that comes
+ * back with open recipients may be begun again, here or on another
+ * connection: recipients that have their outcome are left alone.
+ */
+#ifndef MTAD_DELIVERD_ENGINE_TX_MAIL_H
+#define MTAD_DELIVERD_ENGINE_TX_MAIL_H
+
+#include "common/base/buf.h"
+#include "common/base/span.h"
+#include "common/mail/status.h"
+
+#define TX_TEXT_MAX	2048		/* octets kept of one reply */
+#define TX_TEXTS_MAX	(4U << 20)	/* of all replies about one mail */
+
+enum tx_outcome {
+	TX_OPEN,		/* not settled */
+	TX_DELIVERED,
+	TX_DEFERRED,
+	TX_FAILED,
+	TX_IN_DOUBT,		/* all was sent, the reply never seen */
+	TX_OUTCOME_COUNT
+};
+
+/* Where a dialogue stands, for people; in the order of a dialogue. */
+enum tx_stage {
+	TX_STAGE_CONNECT, TX_STAGE_GREETING, TX_STAGE_HELLO, TX_STAGE_MAIL,
+	TX_STAGE_RCPT, TX_STAGE_DATA, TX_STAGE_CONTENT, TX_STAGE_FINAL,
+	TX_STAGE_COUNT
+};
+
+enum tx_content_flag {
+	TX_CONTENT_8BIT = 1,	/* some octet above 127 */
+	TX_CONTENT_DOTS = 2,	/* some line begins with a dot: stuff it */
+	TX_CONTENT_NO_EOL = 4,	/* the last line lacks its CRLF */
+};
+
+/* Why a mail came back with open recipients. */
+enum tx_rest {
+	TX_REST_NONE,
+	TX_REST_MORE,		/* the transaction was full: go on at once */
+	TX_REST_UNTRIED,	/* the connection ended before its first reply
+				 * to this mail: another one may do */
+};
+
+struct tx_rcpt {
+	struct span address;	/* forward-path without <>, borrowed */
+	uint8_t outcome;	/* enum tx_outcome */
+	uint8_t stage;		/* enum tx_stage that decided */
+	uint8_t progress;	/* the engine's own */
+	uint16_t code;		/* of the reply; 0: our own decision */
+	struct status status;	/* class 0: none came with the reply */
+	uint32_t text_at;	/* in the mail's texts */
+	uint32_t text_n;
+};
+
+struct tx_mail {
+	/* the owner's */
+	struct span sender;	/* reverse-path without <>; empty: null */
+	uint64_t size;		/* octets of the content as it is stored */
+	uint8_t flags;		/* enum tx_content_flag */
+	struct tx_rcpt *rcpts;	/* zeroed but for their addresses */
+	uint32_t rcpt_count;
+	struct buf texts;	/* buf_init() with TX_TEXTS_MAX */
+	/* the engine's; open and rest are for the owner to read */
+	uint32_t open;		/* recipients without an outcome */
+	uint8_t rest;		/* enum tx_rest */
+	bool is_refused;	/* at MAIL, in this transaction */
+	uint32_t sent;		/* recipients of this transaction … */
+	uint32_t accepted;	/* … that the host takes */
+	uint32_t at;		/* the recipient awaited, or to be sent next */
+};
+
+/* A finding about one or more recipients. */
+struct tx_finding {
+	enum tx_outcome outcome;
+	enum tx_stage stage;
+	uint16_t code;
+	struct status status;
+	struct span text;	/* copied; cut at TX_TEXT_MAX */
+};
+
+/* The given recipients have RCPT_COUNT addresses; all become open. */
+void tx_mail_reset(struct tx_mail *m);
+
+/* Settles one open recipient, or all that are open.  Without memory for the
+ * text the outcome stands without it. */
+void tx_mail_settle(struct tx_mail *m, struct tx_rcpt *r,
+    const struct tx_finding *f);
+void tx_mail_settle_open(struct tx_mail *m, const struct tx_finding *f);
+
+/* What was said about a settled recipient; borrowed from the mail. */
+struct span tx_mail_text(const struct tx_mail *m, const struct tx_rcpt *r);
+
+/* "RCPT TO", "end of message", … for sentences. */
+const char *tx_stage_name(enum tx_stage stage);
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * Which hosts to connect to for a destination, and in which order: one round
+ * over the targets of a route, RFC 5321 section 5, RFC 7505.  Pure: questions
+ * to the DNS come out, answers go in.
+ *
+ * Explicit hosts are taken in their order, as they are.  Mail exchangers are
+ * sorted by preference, equal ones shuffled; the domain's own addresses count
+ * as its exchanger only when it has no MX at all.  Exchangers that are this
+ * host cut the list there.  Addresses that are no other host's (unspecified,
+ * multicast, link-local, and unless allowed loopback) are never given out for
+ * exchangers, so that the DNS can't aim us at our neighbours.
+ */
+#ifndef MTAD_DELIVERD_HOPS_HOPS_H
+#define MTAD_DELIVERD_HOPS_HOPS_H
+
+#include "common/base/endpoint.h"
+#include "common/base/err.h"
+#include "common/base/span.h"
+#include "common/dns/dns_names.h"
+#include "common/mail/status.h"
+#include "common/route/route_table.h"
+
+#define HOPS_HOSTS_MAX	50	/* exchangers kept */
+#define HOPS_TRIED_MAX	5	/* addresses given out in one round */
+#define HOPS_PER_HOST	3	/* of one host while others are left */
+
+struct hops_setup {
+	const struct route_target *targets;	/* of the route; borrowed */
+	size_t n_targets;
+	struct span domain;	/* for MX; borrowed for hops_new() only */
+	bool has_ipv4;
+	bool has_ipv6;		/* there is a route to the IPv6 world */
+	bool may_loopback;	/* for exchangers too */
+	const char *own_name;	/* borrowed, as is own */
+	const struct endpoint *own;	/* where this host listens */
+	size_t n_own;
+	uint64_t seed;		/* for the shuffle */
+};
+
+enum hops_found { HOPS_DATA, HOPS_NO_DATA, HOPS_NO_NAME, HOPS_TEMPORARY };
+
+struct hops_question {
+	uint32_t id;		/* to be given back; unique in this round */
+	uint16_t type;		/* enum dns_wire_type: A, AAAA, MX */
+	const char *name;	/* borrowed until the answer */
+};
+
+struct hops_record {
+	uint16_t preference;
+	struct span data;	/* address octets, or a name as text */
+};
+
+struct hops_answer {
+	enum hops_found found;
+	struct span canonical;	/* behind the CNAMEs; may be empty */
+	const struct hops_record *records;
+	size_t n;
+	struct span text;	/* for people, on failure */
+};
+
+struct hop {
+	struct endpoint at;
+	const char *host;	/* name or address; borrowed for the round */
+};
+
+enum hops_step {
+	HOPS_ASK,		/* *QUESTION is to be asked */
+	HOPS_AWAIT,		/* an answer is due */
+	HOPS_TRY,		/* *HOP is to be tried; ask again if it fails */
+	HOPS_OVER,		/* the round is over: hops_verdict() */
+};
+
+/* Why there is no (further) host. */
+struct hops_verdict {
+	bool is_permanent;
+	struct status status;
+	char text[512];
+};
+
+struct hops;
+
+/* ERR_NOMEM; ERR_RANGE when the domain is no name that the DNS can hold. */
+enum err hops_new(const struct hops_setup *setup, struct hops **out);
+void hops_free(struct hops **h);
+
+/* What to do next; QUESTION or HOP is set as said. */
+enum hops_step hops_next(struct hops *h, struct hops_question *question,
+    struct hop *hop);
+
+/* An answer to a question that isn't open is ignored. */
+void hops_answer(struct hops *h, uint32_t id, const struct hops_answer *a);
+
+/* Hosts that were given out in this round. */
+unsigned hops_tried(const struct hops *h);
+
+/* After HOPS_OVER; meaningless for people when some host was tried: then that
+ * host's words are the reason. */
+void hops_verdict(const struct hops *h, struct hops_verdict *out);
+
+#endif
