@@ -19,6 +19,7 @@ enum ipc_role {
 #define R_DNSD		(1U << ROLE_DNSD)
 #define R_KEYD		(1U << ROLE_KEYD)
 #define R_CTL		(1U << ROLE_CTL)
+#define R_ANY		((1U << ROLE_COUNT) - 1)
 #define R_CHILD		(R_SMTPD | R_QUEUED | R_DELIVERD | R_DNSD | R_KEYD)
 
 /* What became of a submission; smtpd turns it into a reply. */

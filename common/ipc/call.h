@@ -1,0 +1,29 @@
+/*
+ * The blocking side of a channel, for a program that asks and waits: mtactl.
+ *
+ * Same frames and the same hello as channel.h; no loop, no descriptors.
+ */
+#ifndef MTAD_IPC_CALL_H
+#define MTAD_IPC_CALL_H
+
+#include "common/ipc/messages.h"
+
+struct call;
+
+/* Connects to the Unix socket PATH as SELF, to speak with PEER.  ERR_IO with
+ * errno (and words in WHY), ERR_NOMEM. */
+enum err call_open(const char *path, enum ipc_role self, enum ipc_role peer,
+    struct call **out, struct why *why);
+void call_close(struct call **c);
+
+/* ERR_IO, ERR_RANGE, ERR_NOMEM, ERR_AGAIN after TIMEOUT_MS. */
+enum err call_send(struct call *c, const struct msg *m, int64_t timeout_ms,
+    struct why *why);
+
+/* The next message; OUT borrows until the next call.  ERR_AGAIN after
+ * TIMEOUT_MS, ERR_PEER when the other end is gone, breaks the protocol or is
+ * of another build (ERR_VERSION). */
+enum err call_next(struct call *c, int64_t timeout_ms, struct msg *out,
+    struct why *why);
+
+#endif
