@@ -1,0 +1,136 @@
+/*
+ * The SMTP server's side of one dialogue, RFC 5321, without any I/O.
+ *
+ * The driver feeds what the client sent and does what comes back: replies
+ * gather in a buffer of the driver's, content of a message in another one, and
+ * each step ends in one action.  No system call, no clock, no callback.
+ *
+ *	while ((act = rx_step(rx, in, &taken, body, out)) != RX_READ)
+ *		do what it says; drop TAKEN octets of the input;
+ *
+ * A struct rx owns its memory and borrows the struct rx_site, which outlives
+ * it and whose content may change between two steps (a reload).
+ */
+#ifndef MTAD_SMTPD_ENGINE_RX_H
+#define MTAD_SMTPD_ENGINE_RX_H
+
+#include "common/base/buf.h"
+#include "common/base/ipaddr.h"
+#include "common/mail/envelope.h"
+
+struct conf;
+struct conf_match;
+struct rx;
+
+enum rx_spool {
+	RX_SPOOL_OPEN,
+	RX_SPOOL_FULL,		/* MAIL gets 452 4.3.1 */
+	RX_SPOOL_GONE,		/* nobody to hand mail to: MAIL gets 451 */
+};
+
+/* What all sessions share. */
+struct rx_site {
+	const struct conf *conf;
+	const struct conf_match *match;
+	enum rx_spool spool;
+	uint64_t room_bytes;	/* a larger SIZE= gets 452 4.3.1 */
+};
+
+enum rx_act {
+	RX_READ,	/* more input, please; the rest is half a line */
+	RX_WAIT,	/* nothing goes on before rx_submitted() */
+	RX_CONTENT,	/* 354 was said: BODY begins to fill */
+	RX_DROP,	/* the content so far isn't wanted any more */
+	RX_SUBMIT,	/* a message is whole: rx_message(), rx_submitted() */
+	RX_REFUSED,	/* a refusal to be logged: rx_refusal() */
+	RX_CLOSE,	/* write OUT, then hang up */
+};
+
+enum rx_greeting {
+	RX_GREET_WELCOME,	/* 220 */
+	RX_GREET_UNWANTED,	/* 554, then 503 to all but QUIT */
+	RX_GREET_EARLY,		/* 554 and close: spoke before the greeting */
+	RX_GREET_BUSY,		/* 421 and close: too many connections */
+	RX_GREET_CROWD,		/* 421 and close: too many of this client */
+	RX_GREET_STOPPING,	/* 421 and close */
+};
+
+enum rx_closing {
+	RX_CLOSE_TIMEOUT,	/* 421 4.4.2 */
+	RX_CLOSE_STOPPING,	/* 421 4.3.2 */
+	RX_CLOSE_CROWDED,	/* 421 4.3.2: somebody else needs the place */
+};
+
+/* What the client is at, for time limits. */
+enum rx_phase {
+	RX_PHASE_COMMAND,	/* its turn, at a line's start */
+	RX_PHASE_LINE,		/* in the middle of a line */
+	RX_PHASE_CONTENT,
+	RX_PHASE_OURS,		/* waits for us */
+	RX_PHASE_CLOSED,
+};
+
+/* A whole message; borrowed until rx_submitted(). */
+struct rx_message {
+	struct envelope head;	/* all but arrived_at */
+	struct span rcpts;	/* byte form, to follow the head's */
+	uint32_t rcpt_count;
+	struct span first_rcpt;
+	uint64_t body_bytes;
+	bool is_esmtp;
+};
+
+/* What was refused; borrowed until the next step. */
+struct rx_refusal {
+	const char *stage;	/* "MAIL", "content", … */
+	bool is_policy;		/* about an address or a message, no typo */
+	unsigned code;
+	struct span reply;	/* with code, without CRLF */
+	struct span from;
+	struct span argument;	/* of the command, raw */
+};
+
+/* life: CLIENT is copied.  ERR_NOMEM. */
+enum err rx_new(const struct rx_site *site, const struct ipaddr *client,
+    uint16_t listener, struct rx **out);
+void rx_free(struct rx **rx);
+
+/* First of all calls. */
+void rx_greet(struct rx *rx, enum rx_greeting how, struct buf *out);
+
+/*
+ * Goes on with IN, and adds to *TAKEN the octets that need not come again.
+ * To be called until RX_READ (with all input used up), RX_WAIT or RX_CLOSE.
+ * BODY may be emptied between two steps.
+ */
+enum rx_act rx_step(struct rx *rx, struct span in, size_t *taken,
+    struct buf *body, struct buf *out);
+
+/* The fate of what RX_SUBMIT announced; RESULT is an enum submit_result's
+ * meaning in enum rx_result, ID the queue id as text. */
+enum rx_result { RX_ACCEPTED, RX_NO_ROOM, RX_FAILED };
+void rx_submitted(struct rx *rx, enum rx_result result, struct span id,
+    struct buf *out);
+
+/* The content that is coming can't be kept; it will be refused at its end. */
+void rx_body_failed(struct rx *rx, enum rx_result result);
+
+/* Says 421 and closes at once, whatever the state; twice does no harm. */
+void rx_close(struct rx *rx, enum rx_closing why, struct buf *out);
+
+/* From now on: close after the message in hand, or now when there is none. */
+void rx_drain(struct rx *rx, struct buf *out);
+
+/* Gives back memory that an idle session can do without. */
+void rx_relax(struct rx *rx);
+
+/* inspection */
+void rx_message(const struct rx *rx, struct rx_message *out);
+void rx_refusal(const struct rx *rx, struct rx_refusal *out);
+enum rx_phase rx_phase(const struct rx *rx, bool has_input);
+uint64_t rx_turns(const struct rx *rx);		/* replies so far */
+bool rx_is_trusted(const struct rx *rx);	/* in relay.networks */
+bool rx_has_transaction(const struct rx *rx);
+struct span rx_helo(const struct rx *rx);
+
+#endif
