@@ -1,0 +1,98 @@
+#include "common/base/crc32c.h"
+
+#include <string.h>
+
+#define POLYNOMIAL 0x82f63b78u		/* bits reversed */
+
+/* tables[k][byte]: the sum of BYTE followed by k zero bytes */
+static uint32_t tables[8][256];
+
+/* Filled before main(), when there is one thread only. */
+__attribute__((constructor)) static void
+fill_tables(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t v = i;
+
+		for (int bit = 0; bit < 8; bit++)
+			v = v & 1 ? v >> 1 ^ POLYNOMIAL : v >> 1;
+		tables[0][i] = v;
+	}
+	for (int k = 1; k < 8; k++) {
+		for (int i = 0; i < 256; i++) {
+			uint32_t v = tables[k - 1][i];
+
+			tables[k][i] = v >> 8 ^ tables[0][v & 0xff];
+		}
+	}
+}
+
+static uint32_t
+sum_byte(uint32_t sum, uint8_t byte)
+{
+	return sum >> 8 ^ tables[0][(sum ^ byte) & 0xff];
+}
+
+/* Eight bytes at once ("slicing by 8"). */
+static uint32_t
+sum_eight(uint32_t sum, const uint8_t *p)
+{
+	uint32_t low = sum ^ ((uint32_t)p[0] | (uint32_t)p[1] << 8 |
+	    (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+
+	return tables[7][low & 0xff] ^ tables[6][low >> 8 & 0xff] ^
+	    tables[5][low >> 16 & 0xff] ^ tables[4][low >> 24] ^
+	    tables[3][p[4]] ^ tables[2][p[5]] ^ tables[1][p[6]] ^
+	    tables[0][p[7]];
+}
+
+uint32_t
+crc32c_by_table(uint32_t before, const void *p, size_t n)
+{
+	const uint8_t *at = p;
+	uint32_t sum = ~before;
+
+	for (; n >= 8; n -= 8, at += 8)
+		sum = sum_eight(sum, at);
+	for (; n > 0; n--)
+		sum = sum_byte(sum, *at++);
+	return ~sum;
+}
+
+#if defined(__x86_64__)
+
+__attribute__((target("sse4.2"))) static uint32_t
+sum_by_instruction(uint32_t before, const uint8_t *p, size_t n)
+{
+	uint64_t sum = ~before;
+	uint32_t rest;
+
+	for (; n >= 8; n -= 8, p += 8) {
+		uint64_t word;
+
+		memcpy(&word, p, sizeof(word));
+		sum = __builtin_ia32_crc32di(sum, word);
+	}
+	rest = (uint32_t)sum;
+	for (; n > 0; n--)
+		rest = __builtin_ia32_crc32qi(rest, *p++);
+	return ~rest;
+}
+
+uint32_t
+crc32c(uint32_t before, const void *p, size_t n)
+{
+	if (__builtin_cpu_supports("sse4.2"))
+		return sum_by_instruction(before, p, n);
+	return crc32c_by_table(before, p, n);
+}
+
+#else
+
+uint32_t
+crc32c(uint32_t before, const void *p, size_t n)
+{
+	return crc32c_by_table(before, p, n);
+}
+
+#endif

@@ -1,0 +1,232 @@
+#include "common/base/json.h"
+
+#include "common/base/utf8.h"
+
+void
+json_init(struct json *j, struct buf *b)
+{
+	*j = (struct json){ .b = b };
+}
+
+static uint32_t
+level_bit(const struct json *j)
+{
+	return UINT32_C(1) << (j->depth - 1);
+}
+
+static bool
+is_in_object(const struct json *j)
+{
+	return j->depth > 0 && (j->is_object & level_bit(j)) != 0;
+}
+
+static void
+add_comma(struct json *j)
+{
+	if (j->depth == 0)
+		return;
+	if (j->has_items & level_bit(j))
+		buf_add_byte(j->b, ',');
+	j->has_items |= level_bit(j);
+}
+
+/* Before each value: whether one may stand here, and what separates it. */
+static bool
+begin_value(struct json *j)
+{
+	bool is_legal = j->depth == 0 ? !j->has_root :
+	    is_in_object(j) == j->has_key;
+
+	if (!is_legal)
+		j->is_failed = true;
+	if (j->is_failed)
+		return false;
+	if (!j->has_key)
+		add_comma(j);
+	j->has_key = false;
+	j->has_root = true;
+	return true;
+}
+
+static void
+open_level(struct json *j, bool is_object)
+{
+	if (j->depth == JSON_DEPTH_MAX)
+		j->is_failed = true;
+	if (!begin_value(j))
+		return;
+	j->depth++;
+	j->has_items &= ~level_bit(j);
+	j->is_object &= ~level_bit(j);
+	if (is_object)
+		j->is_object |= level_bit(j);
+	buf_add_byte(j->b, is_object ? '{' : '[');
+}
+
+static void
+close_level(struct json *j, bool is_object)
+{
+	if (j->depth == 0 || is_in_object(j) != is_object || j->has_key)
+		j->is_failed = true;
+	if (j->is_failed)
+		return;
+	j->depth--;
+	buf_add_byte(j->b, is_object ? '}' : ']');
+}
+
+void
+json_object(struct json *j)
+{
+	open_level(j, true);
+}
+
+void
+json_object_end(struct json *j)
+{
+	close_level(j, true);
+}
+
+void
+json_array(struct json *j)
+{
+	open_level(j, false);
+}
+
+void
+json_array_end(struct json *j)
+{
+	close_level(j, false);
+}
+
+void
+json_key(struct json *j, const char *key)
+{
+	if (!is_in_object(j) || j->has_key)
+		j->is_failed = true;
+	if (j->is_failed)
+		return;
+	add_comma(j);
+	json_quote(j->b, span_str(key));
+	buf_add_byte(j->b, ':');
+	j->has_key = true;
+}
+
+/* What cannot stand in a string as it is, or 0 when it can. */
+static char
+short_escape(uint8_t c)
+{
+	switch (c) {
+	case '"':
+	case '\\':
+		return (char)c;
+	case '\n':
+		return 'n';
+	case '\r':
+		return 'r';
+	case '\t':
+		return 't';
+	default:
+		return '\0';
+	}
+}
+
+/* DEL and C1 controls may stand in JSON, but not on a terminal. */
+static bool
+is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
+static void
+quote_one(struct buf *b, struct span from, bool is_valid, uint32_t code)
+{
+	if (!is_valid)
+		buf_add_str(b, "\xef\xbf\xbd");		/* U+FFFD */
+	else if (code < 0x80 && short_escape((uint8_t)code) != '\0') {
+		buf_add_byte(b, '\\');
+		buf_add_byte(b, (uint8_t)short_escape((uint8_t)code));
+	} else if (is_control(code))
+		buf_addf(b, "\\u%04x", (unsigned)code);
+	else
+		buf_add_span(b, from);
+}
+
+static bool
+is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+void
+json_quote(struct buf *b, struct span s)
+{
+	buf_add_byte(b, '"');
+	while (s.n > 0) {
+		uint32_t code = 0;
+		size_t plain = 0;
+		struct span from;
+		bool is_valid;
+
+		while (plain < s.n && is_plain(s.p[plain]))
+			plain++;
+		buf_add_span(b, span_sub(s, 0, plain));
+		s = from = span_from(s, plain);
+		if (s.n == 0)
+			break;
+		is_valid = utf8_take(&s, &code);
+		quote_one(b, span_sub(from, 0, from.n - s.n), is_valid, code);
+	}
+	buf_add_byte(b, '"');
+}
+
+void
+json_string(struct json *j, struct span s)
+{
+	if (begin_value(j))
+		json_quote(j->b, s);
+}
+
+void
+json_str(struct json *j, const char *s)
+{
+	json_string(j, span_str(s));
+}
+
+void
+json_u64(struct json *j, uint64_t v)
+{
+	if (begin_value(j))
+		buf_add_u64(j->b, v);
+}
+
+void
+json_i64(struct json *j, int64_t v)
+{
+	if (!begin_value(j))
+		return;
+	if (v < 0)
+		buf_add_byte(j->b, '-');
+	buf_add_u64(j->b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
+void
+json_bool(struct json *j, bool v)
+{
+	if (begin_value(j))
+		buf_add_str(j->b, v ? "true" : "false");
+}
+
+void
+json_null(struct json *j)
+{
+	if (begin_value(j))
+		buf_add_str(j->b, "null");
+}
+
+enum err
+json_done(const struct json *j)
+{
+	if (buf_failed(j->b))
+		return ERR_NOMEM;
+	return j->is_failed || j->depth > 0 || !j->has_root ? ERR_SYNTAX : OK;
+}

@@ -1,0 +1,80 @@
+#include "common/base/mtime.h"
+
+#include <string.h>
+
+/* Rounds down, so that moments before 1970 have a time of day too. */
+static int64_t
+floor_divide(int64_t a, int64_t b, int64_t *rest)
+{
+	int64_t q = a / b;
+
+	*rest = a % b;
+	if (*rest < 0) {
+		*rest += b;
+		q--;
+	}
+	return q;
+}
+
+/*
+ * Days since 1970 to a date, by 400-year eras that begin on March 1st, so
+ * that the leap day is the last of its year.
+ */
+static void
+set_date(int64_t days, struct mtime_civil *out)
+{
+	int64_t day_of_era, year_of_era, day_of_year, era, month;
+
+	era = floor_divide(days + 719468, 146097, &day_of_era);
+	year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
+	    day_of_era / 146096) / 365;
+	day_of_year = day_of_era -
+	    (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	month = (5 * day_of_year + 2) / 153;		/* 0 is March */
+	out->day = (int)(day_of_year - (153 * month + 2) / 5 + 1);
+	out->month = (int)(month < 10 ? month + 3 : month - 9);
+	out->year = era * 400 + year_of_era + (out->month <= 2);
+}
+
+void
+mtime_civil(int64_t wall_ms, struct mtime_civil *out)
+{
+	int64_t in_day, weekday;
+	int64_t days = floor_divide(wall_ms, MTIME_DAY, &in_day);
+
+	set_date(days, out);
+	out->hour = (int)(in_day / MTIME_HOUR);
+	out->minute = (int)(in_day / MTIME_MINUTE % 60);
+	out->second = (int)(in_day / MTIME_SECOND % 60);
+	out->ms = (int)(in_day % MTIME_SECOND);
+	/* 1970 began on a Thursday */
+	(void)floor_divide(days + 4, 7, &weekday);
+	out->weekday = (int)weekday;
+}
+
+static void
+put_digits(char *to, int64_t v, int width)
+{
+	for (int i = width - 1; i >= 0; i--) {
+		to[i] = (char)('0' + v % 10);
+		v /= 10;
+	}
+}
+
+void
+mtime_format_utc(int64_t wall_ms, char out[MTIME_UTC_SIZE])
+{
+	const int64_t first = INT64_C(-62167219200000);	/* year 0 */
+	const int64_t last = INT64_C(253402300799999);	/* end of 9999 */
+	struct mtime_civil c;
+
+	mtime_civil(mtime_max(first, mtime_min(wall_ms, last)), &c);
+	memcpy(out, "0000-00-00T00:00:00.000Z", MTIME_UTC_SIZE);
+	put_digits(out, c.year, 4);
+	put_digits(out + 5, c.month, 2);
+	put_digits(out + 8, c.day, 2);
+	put_digits(out + 11, c.hour, 2);
+	put_digits(out + 14, c.minute, 2);
+	put_digits(out + 17, c.second, 2);
+	put_digits(out + 20, c.ms, 3);
+}

@@ -1,0 +1,148 @@
+#include "common/base/wire.h"
+
+#include "common/base/check.h"
+
+#include <endian.h>
+
+void
+wire_put_u8(struct buf *b, uint8_t v)
+{
+	buf_add_byte(b, v);
+}
+
+void
+wire_put_u16(struct buf *b, uint16_t v)
+{
+	v = htole16(v);
+	buf_add(b, &v, sizeof(v));
+}
+
+void
+wire_put_u32(struct buf *b, uint32_t v)
+{
+	v = htole32(v);
+	buf_add(b, &v, sizeof(v));
+}
+
+void
+wire_put_u64(struct buf *b, uint64_t v)
+{
+	v = htole64(v);
+	buf_add(b, &v, sizeof(v));
+}
+
+void
+wire_put_span(struct buf *b, struct span s)
+{
+	if (s.n > UINT32_MAX) {
+		b->is_failed = true;
+		return;
+	}
+	wire_put_u32(b, (uint32_t)s.n);
+	buf_add_span(b, s);
+}
+
+void
+wire_patch_u32(struct buf *b, size_t at, uint32_t v)
+{
+	/* after a failure the bytes may well be missing */
+	if (b->is_failed)
+		return;
+	MUST(b->n >= 4 && at <= b->n - 4);
+	v = htole32(v);
+	memcpy(b->p + at, &v, sizeof(v));
+}
+
+void
+wire_init(struct wire *w, struct span s)
+{
+	*w = (struct wire){ .p = s.p, .n = s.n };
+}
+
+void
+wire_fail(struct wire *w)
+{
+	w->is_failed = true;
+}
+
+struct span
+wire_raw(struct wire *w, size_t n)
+{
+	struct span s;
+
+	if (w->is_failed || n > w->n) {
+		w->is_failed = true;
+		return SPAN_NONE;
+	}
+	s = span_of(w->p, n);
+	/* nothing may be added to a NULL that stands for no bytes */
+	if (n > 0)
+		w->p += n;
+	w->n -= n;
+	return s;
+}
+
+/* Fills V with the next N bytes, or leaves it and fails. */
+static void
+get(struct wire *w, void *v, size_t n)
+{
+	if (w->is_failed || n > w->n) {
+		w->is_failed = true;
+		return;
+	}
+	memcpy(v, w->p, n);
+	w->p += n;
+	w->n -= n;
+}
+
+uint8_t
+wire_u8(struct wire *w)
+{
+	uint8_t v = 0;
+
+	get(w, &v, sizeof(v));
+	return v;
+}
+
+uint16_t
+wire_u16(struct wire *w)
+{
+	uint16_t v = 0;
+
+	get(w, &v, sizeof(v));
+	return le16toh(v);
+}
+
+uint32_t
+wire_u32(struct wire *w)
+{
+	uint32_t v = 0;
+
+	get(w, &v, sizeof(v));
+	return le32toh(v);
+}
+
+uint64_t
+wire_u64(struct wire *w)
+{
+	uint64_t v = 0;
+
+	get(w, &v, sizeof(v));
+	return le64toh(v);
+}
+
+struct span
+wire_span(struct wire *w, size_t max)
+{
+	uint32_t n = wire_u32(w);
+
+	if (n > max)
+		w->is_failed = true;
+	return wire_raw(w, n);
+}
+
+enum err
+wire_done(const struct wire *w)
+{
+	return w->is_failed || w->n > 0 ? ERR_SYNTAX : OK;
+}
