@@ -49,6 +49,7 @@ enum conf_reader {
 #define CONF_MEMBER_NETWORKS(key)	struct conf_networks key
 #define CONF_MEMBER_DOMAINS(key)	struct conf_texts key
 #define CONF_MEMBER_PATTERNS(key)	struct conf_texts key
+#define CONF_MEMBER_SENDERS(key)	struct conf_texts key
 #define CONF_MEMBER_SERVERS(key)	struct conf_endpoints key
 #define CONF_MEMBER_TARGETS(key)	struct conf_targets key
 #define CONF_MEMBER_LISTENERS(key)	struct conf_listeners key

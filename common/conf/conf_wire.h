@@ -10,13 +10,17 @@
 #define MTAD_CONF_CONF_WIRE_H
 
 #include "common/base/buf.h"
-#include "common/conf/conf.h"
+#include "common/conf/conf_schema.h"
 
 #define CONF_WIRE_MAX (1024 * 1024)	/* bytes; conf_load refuses more */
 
 /* Appends what the processes in WHO (CONF_SMTPD | …) read; a failure is the
  * sticky one of OUT. */
 void conf_wire_encode(const struct conf *conf, unsigned who, struct buf *out);
+
+/* Appends the bytes of one member of BASE alone, also of a default. */
+void conf_wire_put(const struct conf_row *row, const void *base,
+    struct buf *out);
 
 /* Gives *OUT.  ERR_SYNTAX for bytes that no encoder made, ERR_NOMEM. */
 enum err conf_wire_decode(struct span bytes, struct conf **out);

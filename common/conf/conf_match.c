@@ -1,0 +1,206 @@
+#include "common/conf/conf_match.h"
+
+#include <stdlib.h>
+
+#include "common/base/arena.h"
+#include "common/base/text.h"
+#include "common/conf/conf_name.h"
+
+#define MATCH_MEMORY_MAX ((size_t)64 * 1024 * 1024)	/* bytes */
+
+/* The networks as disjoint ranges in ascending order; the domains in lower
+ * case and ascending order, those of `.d` with their dot. */
+struct range {
+	struct ipaddr first, last;
+};
+
+struct conf_match {
+	struct arena *arena;
+	struct range *ranges;
+	size_t n_ranges;
+	struct span *domains;
+	size_t n_domains;
+};
+
+static int
+compare_ranges(const void *a, const void *b)
+{
+	return ipaddr_compare(&((const struct range *)a)->first,
+	    &((const struct range *)b)->first);
+}
+
+static int
+compare_domains(const void *a, const void *b)
+{
+	return span_compare(*(const struct span *)a, *(const struct span *)b);
+}
+
+static struct range
+range_of(const struct ipaddr_prefix *prefix)
+{
+	size_t size = prefix->addr.family == IPADDR_4 ? 32 : 128;
+	struct range range = { prefix->addr, prefix->addr };
+
+	for (size_t bit = prefix->bits; bit < size; bit++)
+		range.last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	return range;
+}
+
+static enum err
+set_networks(struct conf_match *match, const struct conf_networks *networks)
+{
+	size_t n = 0;
+
+	match->ranges = arena_alloc(match->arena, networks->n,
+	    sizeof(match->ranges[0]));
+	if (match->ranges == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < networks->n; i++)
+		match->ranges[i] = range_of(&networks->v[i]);
+	qsort(match->ranges, networks->n, sizeof(match->ranges[0]),
+	    compare_ranges);
+	/* two prefixes are apart or one holds the other */
+	for (size_t i = 0; i < networks->n; i++) {
+		struct range *range = &match->ranges[i];
+
+		if (n > 0 && ipaddr_compare(&range->first,
+		    &match->ranges[n - 1].last) <= 0) {
+			if (ipaddr_compare(&range->last,
+			    &match->ranges[n - 1].last) > 0)
+				match->ranges[n - 1].last = range->last;
+			continue;
+		}
+		match->ranges[n++] = *range;
+	}
+	match->n_ranges = n;
+	return OK;
+}
+
+static enum err
+add_domain(struct conf_match *match, struct span text)
+{
+	struct conf_pattern pattern = conf_name_pattern(text);
+	size_t dot = pattern.kind == CONF_PATTERN_BELOW;
+	uint8_t *copy;
+
+	if (pattern.kind != CONF_PATTERN_DOMAIN &&
+	    pattern.kind != CONF_PATTERN_BELOW)
+		return OK;
+	copy = arena_alloc(match->arena, pattern.domain.n + dot, 1);
+	if (copy == NULL)
+		return ERR_NOMEM;
+	if (dot > 0)
+		copy[0] = '.';
+	text_lower(pattern.domain, copy + dot);
+	match->domains[match->n_domains++] =
+	    span_of(copy, pattern.domain.n + dot);
+	return OK;
+}
+
+static enum err
+set_domains(struct conf_match *match, const struct conf_texts *domains)
+{
+	match->domains = arena_alloc(match->arena, domains->n,
+	    sizeof(match->domains[0]));
+	if (match->domains == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < domains->n; i++) {
+		enum err e = add_domain(match, span_str(domains->v[i]));
+
+		if (e != OK)
+			return e;
+	}
+	qsort(match->domains, match->n_domains, sizeof(match->domains[0]),
+	    compare_domains);
+	return OK;
+}
+
+enum err
+conf_match_new(const struct conf *conf, struct conf_match **out)
+{
+	struct conf_match *match = calloc(1, sizeof(*match));
+	enum err e = ERR_NOMEM;
+
+	if (match == NULL)
+		return ERR_NOMEM;
+	if ((match->arena = arena_new(MATCH_MEMORY_MAX)) != NULL)
+		e = set_networks(match, &conf->relay.networks);
+	if (e == OK)
+		e = set_domains(match, &conf->relay.domains);
+	if (e != OK) {
+		conf_match_free(&match);
+		return e;
+	}
+	*out = match;
+	return OK;
+}
+
+void
+conf_match_free(struct conf_match **match)
+{
+	if (match == NULL || *match == NULL)
+		return;
+	arena_free(&(*match)->arena);
+	free(*match);
+	*match = NULL;
+}
+
+static int
+compare_client(const void *key, const void *element)
+{
+	const struct ipaddr *client = key;
+	const struct range *range = element;
+
+	if (ipaddr_compare(client, &range->first) < 0)
+		return -1;
+	return ipaddr_compare(client, &range->last) > 0;
+}
+
+/* A struct ipaddr of a mapped address can still be made by hand. */
+static struct ipaddr
+unmapped(const struct ipaddr *client)
+{
+	return client->family == IPADDR_6 ? ipaddr_v6(client->bytes) : *client;
+}
+
+bool
+conf_match_client(const struct conf_match *match, const struct ipaddr *client)
+{
+	struct ipaddr address = unmapped(client);
+
+	return address.family != IPADDR_NONE && match->n_ranges > 0 &&
+	    bsearch(&address, match->ranges, match->n_ranges,
+	    sizeof(match->ranges[0]), compare_client) != NULL;
+}
+
+static bool
+has_domain(const struct conf_match *match, struct span domain)
+{
+	return bsearch(&domain, match->domains, match->n_domains,
+	    sizeof(match->domains[0]), compare_domains) != NULL;
+}
+
+bool
+conf_match_domain(const struct conf_match *match, struct span domain)
+{
+	uint8_t lower[CONF_NAME_DOMAIN_MAX + 1];
+	struct span rest = { lower, domain.n };
+
+	if (domain.n == 0 || domain.n > sizeof(lower) ||
+	    match->n_domains == 0)
+		return false;
+	text_lower(domain, lower);
+	/* a leading dot is how the list marks `all below`: no such domain */
+	if (lower[0] == '.')
+		return false;
+	if (has_domain(match, rest))
+		return true;
+	for (size_t dot = span_find(rest, '.'); dot < rest.n;
+	    dot = span_find(rest, '.')) {
+		rest = span_from(rest, dot);
+		if (has_domain(match, rest))
+			return true;
+		rest = span_from(rest, 1);
+	}
+	return false;
+}

@@ -1,0 +1,180 @@
+#include "common/conf/conf_schema.h"
+
+#include "common/base/check.h"
+
+/* the offset of a member whose name carries its unit */
+#define AT_HOST(of, key)		offsetof(of, key)
+#define AT_TEXT(of, key)		offsetof(of, key)
+#define AT_PATH(of, key)		offsetof(of, key)
+#define AT_MAILBOX(of, key)		offsetof(of, key)
+#define AT_COUNT(of, key)		offsetof(of, key)
+#define AT_PORT(of, key)		offsetof(of, key)
+#define AT_WORKERS(of, key)		offsetof(of, key)
+#define AT_SIZE(of, key)		offsetof(of, key##_bytes)
+#define AT_TIME(of, key)		offsetof(of, key##_ms)
+#define AT_ADDRESS(of, key)		offsetof(of, key)
+#define AT_METRICS(of, key)		offsetof(of, key)
+#define AT_SERVICE(of, key)		offsetof(of, key)
+#define AT_LISTENER_TLS(of, key)	offsetof(of, key)
+#define AT_ROUTE_TLS(of, key)		offsetof(of, key)
+#define AT_LEVEL(of, key)		offsetof(of, key)
+#define AT_FORMAT(of, key)		offsetof(of, key)
+#define AT_NEWLINE(of, key)		offsetof(of, key)
+#define AT_FAMILY(of, key)		offsetof(of, key)
+#define AT_LANGUAGE(of, key)		offsetof(of, key)
+#define AT_NETWORKS(of, key)		offsetof(of, key)
+#define AT_DOMAINS(of, key)		offsetof(of, key)
+#define AT_PATTERNS(of, key)		offsetof(of, key)
+#define AT_SENDERS(of, key)		offsetof(of, key)
+#define AT_SERVERS(of, key)		offsetof(of, key)
+#define AT_TARGETS(of, key)		offsetof(of, key)
+#define AT_LISTENERS(of, key)		offsetof(of, key)
+#define AT_ROUTES(of, key)		offsetof(of, key)
+
+/* the readers of a row, as the schema names them */
+#define ALL		CONF_ALL
+#define PARENT		CONF_PARENT
+#define SMTPD		CONF_SMTPD
+#define QUEUED		CONF_QUEUED
+#define DELIVERD	CONF_DELIVERD
+#define DNSD		CONF_DNSD
+
+static const struct conf_row main_rows[] = {
+#define CONF_TOP(type, key, fallback, min, max, reload, readers, doc)	\
+	{ #key, CONF_TYPE_##type, AT_##type(struct conf, key),		\
+	    fallback, min, max, CONF_RELOAD_##reload, readers, doc },
+#define CONF_ROW(type, section, key, fallback, min, max, reload, readers, doc) \
+	{ #section "." #key, CONF_TYPE_##type,				\
+	    AT_##type(struct conf, section.key), fallback, min, max,	\
+	    CONF_RELOAD_##reload, readers, doc },
+#include "common/conf/conf_rows.def"
+};
+
+static const struct conf_row listener_rows[] = {
+#define CONF_LISTENER(type, member, key, fallback, min, max, doc)	\
+	{ key, CONF_TYPE_##type, AT_##type(struct conf_listener, member), \
+	    fallback, min, max, CONF_RELOAD_LIVE, ALL, doc },
+#include "common/conf/conf_rows.def"
+};
+
+static const struct conf_row route_rows[] = {
+#define CONF_ROUTE(type, member, key, fallback, min, max, doc)		\
+	{ key, CONF_TYPE_##type, AT_##type(struct conf_route, member),	\
+	    fallback, min, max, CONF_RELOAD_LIVE, ALL, doc },
+#include "common/conf/conf_rows.def"
+};
+
+static const struct section {
+	const char *name;
+	const char *doc;
+} sections[] = {
+#define CONF_SECTION(section, doc) { #section, doc },
+#include "common/conf/conf_rows.def"
+};
+
+const struct conf_schema conf_schema_main = {
+	"", main_rows, COUNT_OF(main_rows)
+};
+const struct conf_schema conf_schema_listener = {
+	"listeners[].", listener_rows, COUNT_OF(listener_rows)
+};
+const struct conf_schema conf_schema_route = {
+	"routes[].", route_rows, COUNT_OF(route_rows)
+};
+
+_Static_assert(COUNT_OF(main_rows) <= CONF_CHANGES_MAX, "see conf.h");
+
+static const size_t sizes[CONF_TYPES] = {
+	[CONF_TYPE_HOST] = sizeof(const char *),
+	[CONF_TYPE_TEXT] = sizeof(const char *),
+	[CONF_TYPE_PATH] = sizeof(const char *),
+	[CONF_TYPE_MAILBOX] = sizeof(const char *),
+	[CONF_TYPE_COUNT] = sizeof(uint32_t),
+	[CONF_TYPE_PORT] = sizeof(uint32_t),
+	[CONF_TYPE_WORKERS] = sizeof(uint32_t),
+	[CONF_TYPE_SIZE] = sizeof(uint64_t),
+	[CONF_TYPE_TIME] = sizeof(int64_t),
+	[CONF_TYPE_ADDRESS] = sizeof(struct conf_address),
+	[CONF_TYPE_METRICS] = sizeof(struct conf_address),
+	[CONF_TYPE_SERVICE] = sizeof(enum conf_service),
+	[CONF_TYPE_LISTENER_TLS] = sizeof(enum conf_listener_tls),
+	[CONF_TYPE_ROUTE_TLS] = sizeof(enum conf_route_tls),
+	[CONF_TYPE_LEVEL] = sizeof(enum conf_level),
+	[CONF_TYPE_FORMAT] = sizeof(enum conf_format),
+	[CONF_TYPE_NEWLINE] = sizeof(enum conf_newline),
+	[CONF_TYPE_FAMILY] = sizeof(enum conf_family),
+	[CONF_TYPE_LANGUAGE] = sizeof(enum conf_language),
+	[CONF_TYPE_NETWORK] = sizeof(struct ipaddr_prefix),
+	[CONF_TYPE_DOMAIN] = sizeof(const char *),
+	[CONF_TYPE_PATTERN] = sizeof(const char *),
+	[CONF_TYPE_SENDER] = sizeof(const char *),
+	[CONF_TYPE_SERVER] = sizeof(struct endpoint),
+	[CONF_TYPE_TARGET] = sizeof(struct conf_target),
+	[CONF_TYPE_LISTENER] = sizeof(struct conf_listener),
+	[CONF_TYPE_ROUTE] = sizeof(struct conf_route),
+};
+
+static const enum conf_type elements[CONF_TYPES] = {
+	[CONF_TYPE_NETWORKS] = CONF_TYPE_NETWORK,
+	[CONF_TYPE_DOMAINS] = CONF_TYPE_DOMAIN,
+	[CONF_TYPE_PATTERNS] = CONF_TYPE_PATTERN,
+	[CONF_TYPE_SENDERS] = CONF_TYPE_SENDER,
+	[CONF_TYPE_SERVERS] = CONF_TYPE_SERVER,
+	[CONF_TYPE_TARGETS] = CONF_TYPE_TARGET,
+	[CONF_TYPE_LISTENERS] = CONF_TYPE_LISTENER,
+	[CONF_TYPE_ROUTES] = CONF_TYPE_ROUTE,
+};
+
+const char *
+conf_schema_section(struct span name)
+{
+	for (size_t i = 0; i < COUNT_OF(sections); i++)
+		if (span_equal(name, span_str(sections[i].name)))
+			return sections[i].doc;
+	return NULL;
+}
+
+const struct conf_row *
+conf_schema_find(const struct conf_schema *schema, struct span key)
+{
+	for (size_t i = 0; i < schema->n; i++)
+		if (span_equal(key, span_str(schema->rows[i].key)))
+			return &schema->rows[i];
+	return NULL;
+}
+
+size_t
+conf_type_size(enum conf_type type)
+{
+	MUST(type < CONF_TYPES && sizes[type] != 0);
+	return sizes[type];
+}
+
+enum conf_type
+conf_type_element(enum conf_type type)
+{
+	return conf_type_is_list(type) ? elements[type] : type;
+}
+
+const struct conf_schema *
+conf_type_schema(enum conf_type type)
+{
+	if (type == CONF_TYPE_LISTENER)
+		return &conf_schema_listener;
+	return type == CONF_TYPE_ROUTE ? &conf_schema_route : NULL;
+}
+
+struct conf_list
+conf_list_get(const struct conf_row *row, const void *base)
+{
+	struct conf_list list;
+
+	memcpy(&list, (const char *)base + row->offset, sizeof(list));
+	return list;
+}
+
+void
+conf_list_set(const struct conf_row *row, void *base, struct conf_list list)
+{
+	memcpy((char *)base + row->offset, &list, sizeof(list));
+}

@@ -1,0 +1,425 @@
+#include "common/conf/conf_value.h"
+
+#include "common/base/check.h"
+#include "common/base/units.h"
+#include "common/conf/conf_name.h"
+#include "common/conf/conf_target.h"
+
+/* ---- choices: the names of enum values, by their number ---- */
+
+static const char *const services[] = { "mx", "submission" };
+static const char *const listener_tls[] = { "none", "starttls", "implicit" };
+static const char *const route_tls[] = {
+	"none", "opportunistic", "required", "verified", "dane", "sts",
+	"opportunistic-dane-sts"
+};
+static const char *const levels[] = { "error", "warning", "info", "debug" };
+static const char *const formats[] = { "text", "json", "postfix" };
+static const char *const newlines[] = { "refuse", "normalise" };
+static const char *const families[] = { "any", "ipv4", "ipv6" };
+static const char *const languages[] = { "en" };
+
+static const struct choice {
+	const char *const *names;
+	size_t n;
+} choices[CONF_TYPES] = {
+	[CONF_TYPE_SERVICE] = { services, COUNT_OF(services) },
+	[CONF_TYPE_LISTENER_TLS] = { listener_tls, COUNT_OF(listener_tls) },
+	[CONF_TYPE_ROUTE_TLS] = { route_tls, COUNT_OF(route_tls) },
+	[CONF_TYPE_LEVEL] = { levels, COUNT_OF(levels) },
+	[CONF_TYPE_FORMAT] = { formats, COUNT_OF(formats) },
+	[CONF_TYPE_NEWLINE] = { newlines, COUNT_OF(newlines) },
+	[CONF_TYPE_FAMILY] = { families, COUNT_OF(families) },
+	[CONF_TYPE_LANGUAGE] = { languages, COUNT_OF(languages) },
+};
+
+/* an enum is written and read by copying an unsigned int */
+_Static_assert(sizeof(enum conf_service) == sizeof(unsigned) &&
+    sizeof(enum conf_route_tls) == sizeof(unsigned), "enums are unsigned");
+
+const char *const *
+conf_value_choices(enum conf_type type, size_t *n)
+{
+	if (choices[type].names == NULL)
+		return NULL;
+	*n = choices[type].n;
+	return choices[type].names;
+}
+
+static enum err
+parse_choice(enum conf_type type, struct span text, void *out, struct why *why)
+{
+	const struct choice *choice = &choices[type];
+	char names[128] = "";
+	size_t used = 0;
+
+	for (unsigned i = 0; i < choice->n; i++) {
+		struct span name = span_str(choice->names[i]);
+
+		if (span_equal(text, name)) {
+			memcpy(out, &i, sizeof(i));
+			return OK;
+		}
+		MUST(used + name.n + 3 < sizeof(names));
+		memcpy(names + used, name.p, name.n + 1);
+		used += name.n;
+		if (i + 1 < choice->n) {
+			memcpy(names + used, ", ", 3);
+			used += 2;
+		}
+	}
+	return why_set(why, ERR_SYNTAX, "expected %s%s",
+	    choice->n > 1 ? "one of " : "", names);
+}
+
+/* ---- numbers ---- */
+
+static enum err
+out_of_range(const struct conf_row *row, enum conf_type type, struct why *why)
+{
+	char low[UNITS_TEXT_SIZE], high[UNITS_TEXT_SIZE];
+
+	if (type == CONF_TYPE_TIME) {
+		units_format_ms(row->min, low);
+		units_format_ms(row->max, high);
+	} else if (type == CONF_TYPE_SIZE) {
+		units_format_bytes((uint64_t)row->min, low);
+		units_format_bytes((uint64_t)row->max, high);
+	} else {
+		return why_set(why, ERR_RANGE,
+		    "must be between %lld and %lld", (long long)row->min,
+		    (long long)row->max);
+	}
+	return why_set(why, ERR_RANGE, "must be between %s and %s", low, high);
+}
+
+static enum err
+parse_time(const struct conf_row *row, struct span text, void *out,
+    struct why *why)
+{
+	int64_t ms;
+	enum err e = units_parse_ms(text, &ms);
+
+	if (e == ERR_SYNTAX)
+		return why_set(why, ERR_SYNTAX, "expected a duration such as "
+		    "500ms, 10s, 5m, 2h or 3d");
+	if (e != OK || ms < row->min || ms > row->max)
+		return out_of_range(row, CONF_TYPE_TIME, why);
+	memcpy(out, &ms, sizeof(ms));
+	return OK;
+}
+
+static enum err
+parse_size(const struct conf_row *row, struct span text, void *out,
+    struct why *why)
+{
+	uint64_t bytes;
+	enum err e = units_parse_bytes(text, &bytes);
+
+	if (e == ERR_SYNTAX)
+		return why_set(why, ERR_SYNTAX,
+		    "expected a size such as 4KiB, 50MiB or 1048576");
+	if (e != OK || bytes < (uint64_t)row->min ||
+	    bytes > (uint64_t)row->max)
+		return out_of_range(row, CONF_TYPE_SIZE, why);
+	memcpy(out, &bytes, sizeof(bytes));
+	return OK;
+}
+
+static enum err
+parse_count(const struct conf_row *row, enum conf_type type, struct span text,
+    void *out, struct why *why)
+{
+	uint64_t number;
+	uint32_t count = 0;
+	enum err e;
+
+	if (type == CONF_TYPE_WORKERS && span_equal(text, SPAN_LIT("auto"))) {
+		memcpy(out, &count, sizeof(count));
+		return OK;
+	}
+	e = units_parse_u64(text, &number);
+	if (e == ERR_SYNTAX)
+		return why_set(why, ERR_SYNTAX, "expected a number%s",
+		    type == CONF_TYPE_WORKERS ? " or auto" : "");
+	if (e != OK || number < (uint64_t)row->min ||
+	    number > (uint64_t)row->max)
+		return out_of_range(row, type, why);
+	count = (uint32_t)number;
+	memcpy(out, &count, sizeof(count));
+	return OK;
+}
+
+/* ---- texts ---- */
+
+static bool
+is_line(struct span text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] < 0x20 || text.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static enum err
+check_pattern(enum conf_type type, struct span text, struct why *why)
+{
+	enum conf_pattern_kind kind = conf_name_pattern(text).kind;
+
+	if (kind == CONF_PATTERN_NULL && type == CONF_TYPE_PATTERN)
+		return why_set(why, ERR_SYNTAX,
+		    "nobody sends to the null address; <> is for `from`");
+	if (kind == CONF_PATTERN_NONE)
+		return why_set(why, ERR_SYNTAX, "expected *, example.org, "
+		    ".example.org (all below it) or user@example.org");
+	return OK;
+}
+
+static enum err
+check_domain(struct span text, struct why *why)
+{
+	enum conf_pattern_kind kind = conf_name_pattern(text).kind;
+
+	if (kind == CONF_PATTERN_ANY)
+		return why_set(why, ERR_SYNTAX, "* would make this an open "
+		    "relay for everybody; name the domains");
+	if ((kind != CONF_PATTERN_DOMAIN && kind != CONF_PATTERN_BELOW) ||
+	    span_find(text, '@') < text.n)
+		return why_set(why, ERR_SYNTAX, "expected a domain "
+		    "(example.org), or .example.org for all below it");
+	return OK;
+}
+
+static enum err
+check_text(enum conf_type type, struct span text, struct why *why)
+{
+	switch (type) {
+	case CONF_TYPE_HOST:
+		return conf_name_is_host(text) ? OK : why_set(why, ERR_SYNTAX,
+		    "expected a host name such as mail.example.org");
+	case CONF_TYPE_MAILBOX:
+		return conf_name_is_mailbox(text, true) ? OK :
+		    why_set(why, ERR_SYNTAX,
+		    "expected an address such as postmaster@example.org");
+	case CONF_TYPE_DOMAIN:
+		return check_domain(text, why);
+	case CONF_TYPE_PATTERN:
+	case CONF_TYPE_SENDER:
+		return check_pattern(type, text, why);
+	default:
+		return is_line(text) ? OK : why_set(why, ERR_SYNTAX,
+		    "control characters have no place here");
+	}
+}
+
+static enum err
+parse_text(const struct conf_row *row, enum conf_type type, struct span text,
+    const struct conf_scope *scope, void *out, struct why *why)
+{
+	const char *copied;
+	enum err e;
+
+	if (!conf_type_is_list(row->type) && (text.n < (uint64_t)row->min ||
+	    text.n > (uint64_t)row->max))
+		return text.n == 0 ?
+		    why_set(why, ERR_RANGE, "must not be empty") :
+		    why_set(why, ERR_RANGE, "must not be longer than %lld "
+		    "bytes", (long long)row->max);
+	if ((e = check_text(type, text, why)) != OK)
+		return e;
+	if ((copied = arena_text(scope->arena, text)) == NULL)
+		return ERR_NOMEM;
+	memcpy(out, &copied, sizeof(copied));
+	return OK;
+}
+
+static enum err
+parse_path(const struct conf_row *row, struct span text,
+    const struct conf_scope *scope, void *out, struct why *why)
+{
+	const char *path;
+	enum err e = conf_target_parse_path(text, (size_t)row->max, scope,
+	    &path, why);
+
+	if (e == OK)
+		memcpy(out, &path, sizeof(path));
+	return e;
+}
+
+/* ---- addresses ---- */
+
+static enum err
+parse_network(struct span text, void *out, struct why *why)
+{
+	switch (ipaddr_prefix_parse(text, out)) {
+	case OK:
+		return OK;
+	case ERR_RANGE:
+		return why_set(why, ERR_RANGE, "this is an address, not a "
+		    "network: bits are set behind the prefix; write /32 "
+		    "(/128) or clear them");
+	default:
+		return why_set(why, ERR_SYNTAX, "expected an address or a "
+		    "network such as 10.0.0.0/8 or 2001:db8::/32");
+	}
+}
+
+static enum err
+parse_server(enum conf_type type, struct span text, void *out,
+    struct why *why)
+{
+	bool has_default = type == CONF_TYPE_SERVER;
+	struct conf_address address = { .kind = CONF_ADDRESS_IP, .path = "" };
+	struct endpoint *endpoint = &address.endpoint;
+
+	if (endpoint_parse(text, has_default ? 53 : 0, endpoint) != OK &&
+	    (!has_default || ipaddr_parse(text, &endpoint->addr) != OK))
+		return why_set(why, ERR_SYNTAX, "expected an address%s a port "
+		    "such as 127.0.0.1:%u", has_default ? ", perhaps with" :
+		    " and", has_default ? 53u : 9125u);
+	if (!has_default) {
+		memcpy(out, &address, sizeof(address));
+		return OK;
+	}
+	if (endpoint->port == 0)
+		endpoint->port = 53;
+	memcpy(out, endpoint, sizeof(*endpoint));
+	return OK;
+}
+
+/* ---- all types ---- */
+
+enum err
+conf_value_parse(const struct conf_row *row, enum conf_type type,
+    struct span text, const struct conf_scope *scope, void *out,
+    struct why *why)
+{
+	if (text.n > CONF_VALUE_TEXT_MAX)
+		return why_set(why, ERR_RANGE, "this is too long");
+	if (choices[type].names != NULL)
+		return parse_choice(type, text, out, why);
+	switch (type) {
+	case CONF_TYPE_TIME:
+		return parse_time(row, text, out, why);
+	case CONF_TYPE_SIZE:
+		return parse_size(row, text, out, why);
+	case CONF_TYPE_COUNT:
+	case CONF_TYPE_PORT:
+	case CONF_TYPE_WORKERS:
+		return parse_count(row, type, text, out, why);
+	case CONF_TYPE_PATH:
+		return parse_path(row, text, scope, out, why);
+	case CONF_TYPE_NETWORK:
+		return parse_network(text, out, why);
+	case CONF_TYPE_SERVER:
+	case CONF_TYPE_METRICS:
+		return parse_server(type, text, out, why);
+	case CONF_TYPE_ADDRESS:
+		return conf_target_parse_address(text, scope, out, why);
+	case CONF_TYPE_TARGET:
+		return conf_target_parse(text, scope, out, why);
+	default:
+		return parse_text(row, type, text, scope, out, why);
+	}
+}
+
+static void
+print_number(enum conf_type type, const void *value, struct buf *out)
+{
+	char text[UNITS_TEXT_SIZE];
+	uint32_t count;
+
+	if (type == CONF_TYPE_TIME) {
+		int64_t ms;
+
+		memcpy(&ms, value, sizeof(ms));
+		units_format_ms(ms, text);
+		buf_add_str(out, text);
+		return;
+	}
+	if (type == CONF_TYPE_SIZE) {
+		uint64_t bytes;
+
+		memcpy(&bytes, value, sizeof(bytes));
+		units_format_bytes(bytes, text);
+		buf_add_str(out, text);
+		return;
+	}
+	memcpy(&count, value, sizeof(count));
+	if (type == CONF_TYPE_WORKERS && count == 0)
+		buf_add_str(out, "auto");
+	else
+		buf_add_u64(out, count);
+}
+
+static void
+print_choice(enum conf_type type, const void *value, struct buf *out)
+{
+	unsigned number;
+
+	memcpy(&number, value, sizeof(number));
+	MUST(number < choices[type].n);
+	buf_add_str(out, choices[type].names[number]);
+}
+
+void
+conf_value_print(enum conf_type type, const void *value, struct buf *out)
+{
+	char text[ENDPOINT_TEXT_SIZE];
+	const char *plain;
+
+	if (choices[type].names != NULL) {
+		print_choice(type, value, out);
+		return;
+	}
+	switch (type) {
+	case CONF_TYPE_TIME:
+	case CONF_TYPE_SIZE:
+	case CONF_TYPE_COUNT:
+	case CONF_TYPE_PORT:
+	case CONF_TYPE_WORKERS:
+		print_number(type, value, out);
+		return;
+	case CONF_TYPE_NETWORK:
+		ipaddr_prefix_format(value, text);
+		buf_add_str(out, text);
+		return;
+	case CONF_TYPE_SERVER:
+		endpoint_format(value, text);
+		buf_add_str(out, text);
+		return;
+	case CONF_TYPE_ADDRESS:
+	case CONF_TYPE_METRICS:
+		conf_target_print_address(value, out);
+		return;
+	case CONF_TYPE_TARGET:
+		conf_target_print(value, out);
+		return;
+	default:
+		memcpy(&plain, value, sizeof(plain));
+		buf_add_str(out, plain);
+	}
+}
+
+void
+conf_value_clear(enum conf_type type, void *value)
+{
+	const char *empty = "";
+	struct conf_address none = { .path = "" };
+
+	memset(value, 0, conf_type_size(type));
+	switch (type) {
+	case CONF_TYPE_HOST:
+	case CONF_TYPE_TEXT:
+	case CONF_TYPE_PATH:
+	case CONF_TYPE_MAILBOX:
+		memcpy(value, &empty, sizeof(empty));
+		break;
+	case CONF_TYPE_ADDRESS:
+	case CONF_TYPE_METRICS:
+		memcpy(value, &none, sizeof(none));
+		break;
+	default:
+		break;
+	}
+}

@@ -1,0 +1,250 @@
+#include "common/conf/conf_wire.h"
+
+#include "common/base/check.h"
+#include "common/base/wire.h"
+#include "common/conf/conf_object.h"
+
+/*
+ * object = u8 number of members, then for each: u8 row, value
+ * value  = text | u32 count, elements        (as the row's type is)
+ * text   = u16 length, bytes
+ */
+
+static const void *
+member(const struct conf_row *row, const void *base)
+{
+	return (const char *)base + row->offset;
+}
+
+static const void *
+element(const struct conf_row *row, const struct conf_list *list, size_t i)
+{
+	size_t size = conf_type_size(conf_type_element(row->type));
+
+	return (const char *)list->v + i * size;
+}
+
+/* Writes the text behind its length, which is known only afterwards. */
+static void
+put_text(enum conf_type type, const void *value, struct buf *out)
+{
+	size_t at = out->n, n;
+
+	wire_put_u16(out, 0);
+	conf_value_print(type, value, out);
+	if (buf_failed(out))
+		return;
+	n = out->n - at - 2;
+	MUST(n <= UINT16_MAX);
+	out->p[at] = (uint8_t)(n & 0xff);
+	out->p[at + 1] = (uint8_t)(n >> 8);
+}
+
+static void put_object(const struct conf_schema *schema, const void *base,
+    unsigned who, struct buf *out);
+
+void
+conf_wire_put(const struct conf_row *row, const void *base, struct buf *out)
+{
+	enum conf_type type = conf_type_element(row->type);
+	const struct conf_schema *schema = conf_type_schema(type);
+	struct conf_list list;
+
+	if (!conf_type_is_list(row->type)) {
+		put_text(type, member(row, base), out);
+		return;
+	}
+	list = conf_list_get(row, base);
+	wire_put_u32(out, (uint32_t)list.n);
+	for (size_t i = 0; i < list.n && !buf_failed(out); i++) {
+		if (schema != NULL)
+			put_object(schema, element(row, &list, i), CONF_ALL,
+			    out);
+		else
+			put_text(type, element(row, &list, i), out);
+	}
+}
+
+/* Whether the member's text is the default's.  A longer list may be, too, but
+ * leaving it out is only a saving. */
+static bool
+is_default(const struct conf_row *row, const void *base)
+{
+	enum conf_type type = conf_type_element(row->type);
+	const void *value = member(row, base);
+	struct buf text;
+	bool is_same;
+
+	if (conf_type_is_list(row->type)) {
+		struct conf_list list = conf_list_get(row, base);
+
+		if (list.n == 0)
+			return row->fallback[0] == '\0';
+		if (list.n > 1 || conf_type_schema(type) != NULL)
+			return false;
+		value = list.v;
+	}
+	buf_init(&text, CONF_VALUE_TEXT_MAX);
+	conf_value_print(type, value, &text);
+	is_same = !buf_failed(&text) &&
+	    span_equal(buf_span(&text), span_str(row->fallback));
+	buf_clear(&text);
+	return is_same;
+}
+
+static void
+put_object(const struct conf_schema *schema, const void *base, unsigned who,
+    struct buf *out)
+{
+	size_t at = out->n;
+	uint8_t n = 0;
+
+	_Static_assert(CONF_CHANGES_MAX <= UINT8_MAX, "rows are bytes");
+	wire_put_u8(out, 0);
+	for (size_t i = 0; i < schema->n; i++) {
+		const struct conf_row *row = &schema->rows[i];
+
+		if ((row->readers & who) == 0 || is_default(row, base))
+			continue;
+		wire_put_u8(out, (uint8_t)i);
+		conf_wire_put(row, base, out);
+		n++;
+	}
+	if (!buf_failed(out))
+		out->p[at] = n;
+}
+
+void
+conf_wire_encode(const struct conf *conf, unsigned who, struct buf *out)
+{
+	put_object(&conf_schema_main, conf, who, out);
+}
+
+/* ---- the receiver ---- */
+
+struct reader {
+	struct wire wire;
+	struct conf_scope scope;
+	enum err e;		/* ERR_NOMEM, which is no fault of the bytes */
+};
+
+static void
+fail(struct reader *r, enum err e)
+{
+	if (e == ERR_NOMEM)
+		r->e = e;
+	wire_fail(&r->wire);
+}
+
+static void
+get_text(struct reader *r, const struct conf_row *row, enum conf_type type,
+    void *value)
+{
+	size_t n = wire_u16(&r->wire);
+	struct span text = wire_raw(&r->wire, n);
+	enum err e;
+
+	if (r->wire.is_failed)
+		return;
+	/* no text at all is the absence of a value that may be absent */
+	if (n == 0 && !conf_type_is_list(row->type) &&
+	    row->fallback[0] == '\0') {
+		conf_value_clear(type, value);
+		return;
+	}
+	e = conf_value_parse(row, type, text, &r->scope, value, NULL);
+	if (e != OK)
+		fail(r, e);
+}
+
+static void get_object(struct reader *r, const struct conf_schema *schema,
+    void *base);
+
+static void
+get_list(struct reader *r, const struct conf_row *row, void *base)
+{
+	enum conf_type type = conf_type_element(row->type);
+	const struct conf_schema *schema = conf_type_schema(type);
+	struct conf_list list = { NULL, wire_u32(&r->wire) };
+
+	/* an element takes one byte at least: no count reserves more memory
+	 * than the bytes that came can fill */
+	if (list.n < (uint64_t)row->min || list.n > (uint64_t)row->max ||
+	    list.n > r->wire.n) {
+		wire_fail(&r->wire);
+		return;
+	}
+	list.v = conf_object_list(row, list.n, &r->scope);
+	if (list.v == NULL) {
+		fail(r, ERR_NOMEM);
+		return;
+	}
+	for (size_t i = 0; i < list.n && !r->wire.is_failed; i++) {
+		void *at = (char *)list.v + i * conf_type_size(type);
+
+		if (schema != NULL)
+			get_object(r, schema, at);
+		else
+			get_text(r, row, type, at);
+	}
+	if (!r->wire.is_failed)
+		conf_list_set(row, base, list);
+}
+
+/* The members that come stand in the order of the rows, each at most once. */
+static void
+get_members(struct reader *r, const struct conf_schema *schema, void *base)
+{
+	size_t n = wire_u8(&r->wire), next = 0;
+
+	for (; n > 0 && !r->wire.is_failed; n--) {
+		size_t i = wire_u8(&r->wire);
+		const struct conf_row *row;
+
+		if (r->wire.is_failed || i < next || i >= schema->n) {
+			wire_fail(&r->wire);
+			return;
+		}
+		next = i + 1;
+		row = &schema->rows[i];
+		if (conf_type_is_list(row->type))
+			get_list(r, row, base);
+		else
+			get_text(r, row, row->type,
+			    (char *)base + row->offset);
+	}
+}
+
+static void
+get_object(struct reader *r, const struct conf_schema *schema, void *base)
+{
+	enum err e = conf_object_init(schema, &r->scope, base);
+
+	if (e != OK)
+		fail(r, e);
+	else
+		get_members(r, schema, base);
+}
+
+enum err
+conf_wire_decode(struct span bytes, struct conf **out)
+{
+	struct reader r = { .e = OK };
+	struct conf *conf;
+	enum err e;
+
+	if (bytes.n > CONF_WIRE_MAX)
+		return ERR_RANGE;
+	if ((e = conf_new(&conf)) != OK)
+		return e;
+	wire_init(&r.wire, bytes);
+	r.scope.arena = conf->arena;
+	get_members(&r, &conf_schema_main, conf);
+	e = r.e != OK ? r.e : wire_done(&r.wire);
+	if (e != OK) {
+		conf_free(&conf);
+		return e;
+	}
+	*out = conf;
+	return OK;
+}
