@@ -19,14 +19,17 @@
 #include "queued/store/store_message.h"
 
 struct store;
+struct store_io;
 
 struct store_params {
 	const char *path;		/* directory, exists, ours alone */
 	uint64_t segment_bytes;		/* 0: min(64 MiB, file system / 16) */
 	uint64_t memory_bytes;		/* of bodies in memory, all together */
+	const struct store_io *io;	/* store_io.h; NULL: the system's */
 };
 
-/* Called from store_open() (on_unit, on_token) and store_turn(). */
+/* Called from store_open() (on_unit, on_token, on_notice: the store itself is
+ * not there yet) and store_turn(); none may be NULL. */
 struct store_ops {
 	/* Group and all before it were written: they survive our death. */
 	void (*on_written)(void *ctx, uint64_t group);
@@ -35,7 +38,7 @@ struct store_ops {
 	/* The group failed: this submission is not kept (its unit pointers
 	 * are dead after the call); all other records were appended again. */
 	void (*on_refused)(void *ctx, uint64_t token, uint64_t id);
-	/* After recovery: a unit that only the log knew; it is in memory. */
+	/* After recovery: a unit that the replay left in memory. */
 	void (*on_unit)(void *ctx, struct store_unit *unit);
 	/* After recovery: a token of the replayed groups. */
 	void (*on_token)(void *ctx, uint64_t token, uint64_t id);
@@ -43,14 +46,17 @@ struct store_ops {
 	 * or it is safe (is_closed), or it failed. */
 	void (*on_body)(void *ctx, uint64_t token, uint64_t bytes,
 	    bool is_closed, enum err e);
-	/* Room came or went: see store_room(). */
+	/* Room or pause came or went: see store_room(). */
 	void (*on_room)(void *ctx);
+	/* Log and rescue failed (SPOOL.md rule 5): what is open has no known
+	 * fate.  Leave without a reply to anybody. */
+	void (*on_dead)(void *ctx);
 	/* Something an operator must read; EVENT is static, TEXT borrowed. */
 	void (*on_notice)(void *ctx, const char *event, const char *text);
 };
 
-/* Opens or creates; recovers: replays, seals, begins a new segment.  ERR_VERSION
- * for a newer format, ERR_EXISTS when another process has it open. */
+/* Opens or creates; recovers: replays, seals, begins a new segment.
+ * ERR_VERSION for a newer format, ERR_EXISTS when another process has it open. */
 enum err store_open(const struct store_params *params,
     const struct store_ops *ops, void *ctx, struct store **out,
     struct why *why);
@@ -78,7 +84,8 @@ void store_flush(struct store *s, int64_t now_ms);
 void store_answered(struct store *s, uint64_t group);
 
 struct store_room {
-	bool is_accepting;
+	bool is_accepting;		/* false: the reserve is reached */
+	bool is_pausing;		/* give no credit: disk or index lags */
 	uint64_t bytes;			/* a message may have */
 };
 struct store_room store_room(const struct store *s);

@@ -2,18 +2,24 @@
  * Messages and units as queued holds them in memory.
  *
  * A unit is what is scheduled, leased and indexed: the recipients (at most
- * 1,000) of one message that share a key (their destination when accepted).  Messages and units belong to
- * the store; it changes them only inside the calls of store_write.h, made by
- * the one thread that owns the store.  A unit is in memory from its birth or
- * store_load_unit() until store_unload_unit() succeeds or its last recipient
- * is settled; `plan` is the planner's own pointer.
+ * 1,000) of one message that share a key (their destination when accepted).
+ * Messages and units belong to the store; it changes them only inside the
+ * calls of store_write.h, made by the one thread that owns the store.  A unit
+ * is in memory from its birth or store_load_unit() until store_unload_unit()
+ * succeeds or its last recipient is settled; `plan` is the planner's own
+ * pointer.  Spans of a recipient's last words are valid until the next verdict
+ * on its unit, all others as long as the unit.
  */
 #ifndef MTAD_QUEUED_STORE_STORE_MESSAGE_H
 #define MTAD_QUEUED_STORE_STORE_MESSAGE_H
 
 #include "common/base/span.h"
 
-enum { STORE_UNIT_RECIPIENTS = 1000, STORE_KEY_MAX = 2048 };
+enum {
+	STORE_UNIT_RECIPIENTS = 1000,
+	STORE_KEY_MAX = 2048,
+	STORE_NO_OUTCOME = 0xff,	/* never tried */
+};
 
 /* Where the content (trace header and body) lies. */
 struct store_place {
@@ -42,8 +48,9 @@ struct store_message {
 
 struct store_recipient {
 	struct span address;
-	struct span attributes;	/* of this recipient, envelope form */
-	uint8_t outcome;	/* OUTCOME_COUNT: not settled */
+	struct span attributes;	/* envelope_rcpt.bytes */
+	bool is_settled;	/* done with, as its last result said */
+	uint8_t outcome;	/* the last one; STORE_NO_OUTCOME */
 	uint16_t code;		/* of the last attempt; 0: none */
 	struct span status;	/* "4.4.1" */
 	struct span text;	/* the other server's last words, or ours */
@@ -53,9 +60,10 @@ struct store_recipient {
 struct store_unit {
 	struct store_message *message;
 	uint32_t number;	/* within the message */
-	struct span domain;	/* key given at submission (key_of) */
+	struct span key;	/* given at submission (key_of) */
 	uint64_t due_at;	/* wall ms */
 	uint64_t last_at;	/* last attempt began; 0: none */
+	uint64_t noted_lease;	/* out, without a verdict yet; 0: none */
 	uint32_t tries;
 	uint32_t count;
 	uint32_t left;		/* recipients not yet settled */

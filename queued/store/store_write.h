@@ -2,14 +2,17 @@
  * Records appended to the store's open group, and their effect in memory.
  *
  * What these calls change is in memory at once and on disk with the group
- * (store.h says when its effects may leave).  They fail with ERR_NOMEM or
- * ERR_FULL (the reserve is reached; verdicts and reports may use the reserve)
+ * (store.h says when its effects may leave).  They fail with ERR_NOMEM,
+ * ERR_FULL (the reserve is reached; verdicts and reports may use the reserve),
+ * ERR_RANGE (a record beyond STORE_RECORD_MAX) or ERR_IO (the store is dead),
  * and then have changed nothing.
  */
 #ifndef MTAD_QUEUED_STORE_STORE_WRITE_H
 #define MTAD_QUEUED_STORE_STORE_WRITE_H
 
 #include "queued/store/store.h"
+
+enum { STORE_RECORD_MAX = 8 << 20 };	/* bytes, envelope and content */
 
 struct store_submission {
 	uint64_t token;			/* 0: our own (a report) */
@@ -36,14 +39,16 @@ enum err store_reserve(struct store *s, size_t bytes);
 
 /* Gives the message an id, groups its recipients into units by key_of(), all of
  * them due at arrived_at.  *OUT is its first unit; units are numbered from 0
- * and reached by store_find_unit(). */
+ * and reached by store_find_unit().  ERR_SYNTAX for a bad envelope or one
+ * without recipients, ERR_NOT_FOUND for a streamed body that is not closed. */
 enum err store_submit(struct store *s, const struct store_submission *sub,
     struct store_unit **out);
 
 /* One settled or tried run of recipients of a unit. */
 struct store_result {
 	uint32_t first, last;		/* rows of unit->recipients */
-	uint8_t outcome;		/* enum outcome */
+	uint8_t outcome;		/* the caller's number, kept as it is */
+	bool is_settled;		/* delivered, failed, …: done with */
 	uint16_t code;
 	struct span status;
 	struct span text;
