@@ -43,7 +43,8 @@ CONF_TOP(HOST, hostname, "", 1, 255, LIVE, ALL, "name (a, b)")
 CONF_LISTENER(ADDRESS, address, "address", "", 1, 108, "x")
 CONF_ROW(PATH, queue, path, "/var", 1, 4096, LIVE, PARENT, "dir")
 """,
-    "docs/man/mtad.yaml.5.scd": "*hostname* = NAME\n*listeners[].address*\n"
+    "docs/man/mtad.yaml.5.scd": "mtad.yaml(5)\n\n# NAME\n\n"
+    "mtad.yaml - x\n\n*hostname* = NAME\n\n*listeners[].address*\n\n"
     "*queue.path* = DIR\n",
     "common/log/log_ids.def": 'LOG_EVENT(1, "accepted", INFO, "a message")\n',
     "docs/LOGS.md": "| event | x |\n|---|---|\n| `accepted` | a message |\n",
@@ -170,6 +171,23 @@ class Docs(Check):
     def test_unknown_promise(self):
         self.plant("check-docs", "common/base/span.c", "/* I-99 */\n",
                    "common/base/span.c:1: cites I-99")
+
+
+@unittest.skipUnless(shutil.which("scdoc") and shutil.which("mandoc"),
+                     "scdoc or mandoc is missing")
+class Man(Check):
+    PAGE = "mtad(8)\n\n# NAME\n\nmtad - a relay\n"
+
+    def test_not_formatted(self):
+        self.write("docs/man/mtad.8.scd", self.PAGE)
+        self.plant("check-man", "docs/man/mtad.8.scd",
+                   self.PAGE + "\n|  no\n:  alignment\n", "Error at 7")
+
+    def test_wrong_title(self):
+        self.write("docs/man/mtad.8.scd", self.PAGE)
+        self.plant("check-man", "docs/man/mtad.8.scd",
+                   self.PAGE.replace("(8)", "(5)"),
+                   "does not begin with mtad(8)")
 
 
 class RunTest(unittest.TestCase):
