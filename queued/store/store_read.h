@@ -27,12 +27,12 @@ struct store_due {
 	uint64_t due_at;
 	uint64_t id;
 	uint32_t unit;
-	uint64_t domain_hash;		/* store_domain_hash() of its key */
+	uint64_t key_hash;		/* store_key_hash() */
 	uint64_t arrived_at;
 	bool is_held;
 };
 
-uint64_t store_domain_hash(struct span key);
+uint64_t store_key_hash(struct span key);
 
 /* Rows after *CURSOR (all zero: from the first) with due_at <= UNTIL, in
  * order, at most MAX looked at.  VISIT returns false to stop.  *CURSOR is left
