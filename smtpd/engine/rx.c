@@ -1,0 +1,457 @@
+#include "smtpd/engine/rx.h"
+
+#include "common/base/check.h"
+#include "smtpd/engine/rx_impl.h"
+#include "smtpd/engine/rx_rules.h"
+
+#include <stdio.h>
+
+/* ---- life ---- */
+
+enum err
+rx_new(const struct rx_site *site, const struct ipaddr *client,
+    uint16_t listener, struct rx **out)
+{
+	struct rx *rx = calloc(1, sizeof(*rx));
+
+	if (rx == NULL)
+		return ERR_NOMEM;
+	rx->site = site;
+	rx->client = *client;
+	rx->listener = listener;
+	rx->state = RX_START;
+	rx->is_trusted = rx_rules_is_trusted(site, client);
+	smtp_lines_init(&rx->lines, SMTP_LINES_MAX);
+	buf_init(&rx->rcpts, RX_RCPTS_MAX);
+	*out = rx;
+	return OK;
+}
+
+void
+rx_free(struct rx **rx)
+{
+	if (*rx == NULL)
+		return;
+	buf_clear(&(*rx)->rcpts);
+	free(*rx);
+	*rx = NULL;
+}
+
+void
+rx_relax(struct rx *rx)
+{
+	if (rx->rcpts.n == 0)
+		buf_clear(&rx->rcpts);
+}
+
+/* ---- what the verbs share ---- */
+
+void
+rx_enter(struct rx *rx, enum rx_state state)
+{
+	rx->state = state;
+}
+
+void
+rx_forget(struct rx *rx)
+{
+	/* its text stays for rx_refusal() */
+	rx->last.sender_n = rx->mail.sender.n;
+	rx->mail.sender.n = 0;
+	rx->mail.first_rcpt.n = 0;
+	rx->mail.rcpt_count = 0;
+	rx->mail.rcpt_refused = 0;
+	rx->mail.said_8bit = false;
+	rx->mail.is_overfull_told = false;
+	buf_reset(&rx->rcpts);
+	if (rx->state != RX_START && rx->state != RX_UNWANTED &&
+	    rx->state != RX_CLOSED)
+		rx_enter(rx, RX_READY);
+}
+
+void
+rx_fill(struct rx *rx, struct span text)
+{
+	struct span s = span_sub(text, 0, RX_FILL_MAX);
+
+	if (s.n > 0)
+		memcpy(rx->fill, s.p, s.n);
+	rx->fill_n = (uint8_t)s.n;
+}
+
+void
+rx_fill_u64(struct rx *rx, uint64_t v)
+{
+	int n = snprintf(rx->fill, RX_FILL_MAX, "%llu", (unsigned long long)v);
+
+	rx->fill_n = (uint8_t)n;
+}
+
+enum err
+rx_qualify(const struct rx *rx, const struct address *address,
+    struct rx_text *out)
+{
+	struct span text = address->text;
+	struct span host = SPAN_NONE;
+	size_t n;
+
+	if (address->domain.n == 0)
+		host = span_str(rx->site->conf->hostname);
+	n = text.n + (host.n > 0) + host.n;
+	if (n > ADDRESS_MAX)
+		return ERR_RANGE;
+	memcpy(out->text, text.p, text.n);
+	if (host.n > 0) {
+		out->text[text.n] = '@';
+		memcpy(out->text + text.n + 1, host.p, host.n);
+	}
+	out->n = (uint16_t)n;
+	return OK;
+}
+
+static void
+say(struct rx *rx, enum rx_reply_id id, struct buf *out)
+{
+	size_t before = out->n;
+
+	if (id == RX_REPLY_EHLO)
+		rx_hello_reply(rx, out);
+	else
+		rx_reply_add(id, span_str(rx->site->conf->hostname),
+		    span_of(rx->fill, rx->fill_n), out);
+	rx->last.code = rx_reply_code(id);
+	rx->last.reply = buf_failed(out) ? SPAN_NONE
+	    : span_sub(buf_span(out), before, out->n - before - 2);
+	rx->fill_n = 0;
+	rx->turns++;
+}
+
+void
+rx_hang_up(struct rx *rx, enum rx_reply_id id, struct buf *out)
+{
+	say(rx, id, out);
+	rx->state = RX_CLOSED;
+}
+
+bool
+rx_answer(struct rx *rx, enum rx_reply_id id, struct buf *out)
+{
+	unsigned code = rx_reply_code(id);
+
+	if (code >= 500)
+		rx->errors++;
+	if (rx->errors > rx->site->conf->limits.errors &&
+	    rx->state != RX_CLOSED) {
+		rx_forget(rx);
+		rx_hang_up(rx, RX_REPLY_TOO_MANY_ERRORS, out);
+		return true;
+	}
+	say(rx, id, out);
+	return code >= 400;
+}
+
+/* ---- commands ---- */
+
+/* Idle commands are free within a budget, and errors behind it. */
+static void
+count_junk(struct rx *rx, const struct rx_verb *verb)
+{
+	if (verb->is_junk && ++rx->junk > RX_JUNK_MAX)
+		rx->errors++;
+}
+
+static enum rx_reply_id
+run(struct rx *rx, const struct smtp_command *c)
+{
+	const struct rx_verb *verb = rx_table_verb(c->verb);
+	enum rx_state before = rx->state;
+	enum rx_reply_id reply;
+
+	/* RFC 5321 3.1: an unwanted client hears 503 until it says QUIT */
+	if (before == RX_UNWANTED && !(verb->allowed & RX_IN(UNWANTED)))
+		return RX_REPLY_ONLY_QUIT;
+	if (c->has_control && c->verb != SMTP_VERB_UNKNOWN &&
+	    c->verb != SMTP_VERB_FOREIGN)
+		return RX_REPLY_CONTROL;
+	if (verb->argument == RX_ARG_NONE && c->argument.n > 0)
+		return RX_REPLY_NO_ARGUMENT;
+	if (!(verb->allowed & (1U << before)))
+		return rx_table_refusal(rx, c->verb);
+	if (verb->argument == RX_ARG_SOME && c->argument.n == 0)
+		return verb->without_argument;
+	count_junk(rx, verb);
+	reply = verb->run(rx, c);
+	MUST(rx->state == before ||
+	    (verb->may_enter & (1U << rx->state)) != 0);
+	return reply;
+}
+
+/* Refusals for which one line in the log is enough. */
+static bool
+is_news(struct rx *rx, enum rx_reply_id id)
+{
+	if (id != RX_REPLY_RCPT_TOO_MANY || rx->state == RX_CLOSED)
+		return true;
+	if (rx->mail.is_overfull_told)
+		return false;
+	rx->mail.is_overfull_told = true;
+	return true;
+}
+
+static enum rx_act
+run_line(struct rx *rx, struct span line, struct buf *out)
+{
+	struct smtp_command c;
+	enum rx_reply_id reply;
+
+	smtp_command_parse(line, &c);
+	rx->last.verb = c.verb;
+	rx->last.argument = c.argument;
+	rx->last.sender_n = rx->mail.sender.n;
+	reply = run(rx, &c);
+	if (rx_answer(rx, reply, out) && is_news(rx, reply))
+		return RX_REFUSED;
+	if (rx->state == RX_IN_CONTENT)
+		return RX_CONTENT;
+	return rx->state == RX_CLOSED ? RX_CLOSE : RX_READ;
+}
+
+static enum rx_act
+refuse_line(struct rx *rx, enum rx_reply_id reply, struct buf *out)
+{
+	rx->last.verb = SMTP_VERB_UNKNOWN;
+	rx->last.argument = SPAN_NONE;
+	rx->last.sender_n = rx->mail.sender.n;
+	rx_answer(rx, rx->state == RX_UNWANTED ? RX_REPLY_ONLY_QUIT : reply,
+	    out);
+	return RX_REFUSED;
+}
+
+static enum rx_act
+command_step(struct rx *rx, struct span in, size_t *taken, struct buf *out)
+{
+	struct span line = SPAN_NONE;
+	size_t used = 0;
+
+	switch (smtp_lines_next(&rx->lines, in, &used, &line)) {
+	case SMTP_LINES_LINE:
+		*taken += used;
+		return run_line(rx, line, out);
+	case SMTP_LINES_BARE:
+		*taken += used;
+		return refuse_line(rx, RX_REPLY_BARE_NEWLINE, out);
+	case SMTP_LINES_LONG:
+		*taken += used;
+		return refuse_line(rx, RX_REPLY_LONG_LINE, out);
+	case SMTP_LINES_NONE:
+		break;
+	}
+	*taken += used;
+	if (rx->lines.excess <= SMTP_LINES_EXCESS_MAX)
+		return RX_READ;
+	rx_forget(rx);
+	rx_hang_up(rx, RX_REPLY_ENDLESS_LINE, out);
+	return RX_REFUSED;
+}
+
+/* ---- the dialogue ---- */
+
+static const enum rx_reply_id greetings[] = {
+	[RX_GREET_WELCOME] = RX_REPLY_GREETING,
+	[RX_GREET_UNWANTED] = RX_REPLY_UNWANTED,
+	[RX_GREET_EARLY] = RX_REPLY_EARLY,
+	[RX_GREET_BUSY] = RX_REPLY_BUSY,
+	[RX_GREET_CROWD] = RX_REPLY_CROWD,
+	[RX_GREET_STOPPING] = RX_REPLY_STOPPING,
+};
+
+void
+rx_greet(struct rx *rx, enum rx_greeting how, struct buf *out)
+{
+	say(rx, greetings[how], out);
+	if (how == RX_GREET_UNWANTED)
+		rx_enter(rx, RX_UNWANTED);
+	else if (how != RX_GREET_WELCOME)
+		rx_enter(rx, RX_CLOSED);
+}
+
+/* One line, or one piece of content. */
+static enum rx_act
+one_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
+    struct buf *out)
+{
+	switch (rx->state) {
+	case RX_IN_CONTENT:
+		return rx_body_step(rx, in, taken, body, out);
+	case RX_SUBMITTING:
+		return RX_WAIT;
+	case RX_CLOSED:
+		return RX_CLOSE;
+	default:
+		return command_step(rx, in, taken, out);
+	}
+}
+
+enum rx_act
+rx_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
+    struct buf *out)
+{
+	enum rx_act act;
+	size_t used;
+	uint64_t turns;
+
+	do {
+		used = 0;
+		turns = rx->turns;
+		if (rx->is_draining)
+			rx_drain(rx, out);
+		act = one_step(rx, in, &used, body, out);
+		*taken += used;
+		in = span_from(in, used);
+		if (buf_failed(out))
+			rx->state = RX_CLOSED;	/* no memory for a reply */
+	} while (act == RX_READ && rx->turns != turns);
+	return act;
+}
+
+void
+rx_submitted(struct rx *rx, enum rx_result result, struct span id,
+    struct buf *out)
+{
+	static const enum rx_reply_id replies[] = {
+		[RX_ACCEPTED] = RX_REPLY_ACCEPTED,
+		[RX_NO_ROOM] = RX_REPLY_NO_ROOM,
+		[RX_FAILED] = RX_REPLY_CONTENT_FAILED,
+	};
+
+	if (rx->state != RX_SUBMITTING)	/* closed meanwhile */
+		return;
+	rx_forget(rx);
+	rx_fill(rx, id);
+	say(rx, replies[result], out);
+	if (result == RX_ACCEPTED) {
+		rx->errors = 0;
+		rx->junk = 0;
+	}
+	if (rx->is_draining)
+		rx_close(rx, RX_CLOSE_STOPPING, out);
+}
+
+void
+rx_body_failed(struct rx *rx, enum rx_result result)
+{
+	if (rx->state == RX_IN_CONTENT)
+		rx_body_refuse(rx, result == RX_NO_ROOM ? RX_REPLY_NO_ROOM
+		    : RX_REPLY_CONTENT_FAILED);
+}
+
+void
+rx_close(struct rx *rx, enum rx_closing why, struct buf *out)
+{
+	static const enum rx_reply_id replies[] = {
+		[RX_CLOSE_TIMEOUT] = RX_REPLY_TIMEOUT,
+		[RX_CLOSE_STOPPING] = RX_REPLY_STOPPING,
+		[RX_CLOSE_CROWDED] = RX_REPLY_CROWDED,
+	};
+
+	if (rx->state == RX_CLOSED)
+		return;
+	rx_forget(rx);
+	rx_hang_up(rx, replies[why], out);
+}
+
+void
+rx_drain(struct rx *rx, struct buf *out)
+{
+	rx->is_draining = true;
+	if (rx->state != RX_IN_CONTENT && rx->state != RX_SUBMITTING)
+		rx_close(rx, RX_CLOSE_STOPPING, out);
+}
+
+/* ---- inspection ---- */
+
+void
+rx_message(const struct rx *rx, struct rx_message *out)
+{
+	const struct rx_transaction *mail = &rx->mail;
+	const struct smtp_dots_in *dots = &rx->content.dots;
+
+	*out = (struct rx_message){
+		.head.sender = span_of(mail->sender.text, mail->sender.n),
+		.head.client = span_of(rx->client.bytes,
+		    rx->client.family == IPADDR_4 ? 4 : 16),
+		.head.helo = rx_helo(rx),
+		.head.listener = rx->listener,
+		.rcpts = buf_span(&rx->rcpts),
+		.rcpt_count = mail->rcpt_count,
+		.first_rcpt = span_of(mail->first_rcpt.text,
+		    mail->first_rcpt.n),
+		.body_bytes = dots->bytes,
+		.is_esmtp = rx->is_esmtp,
+	};
+	out->head.flags = (mail->said_8bit ? ENVELOPE_SAID_8BIT : 0U) |
+	    (dots->has_8bit ? ENVELOPE_HAS_8BIT : 0U);
+	out->head.longest_line = dots->longest_line > UINT32_MAX ? UINT32_MAX
+	    : (uint32_t)dots->longest_line;
+}
+
+void
+rx_refusal(const struct rx *rx, struct rx_refusal *out)
+{
+	static const char *const stages[SMTP_VERB_COUNT] = {
+		[SMTP_VERB_MAIL] = "MAIL",
+		[SMTP_VERB_RCPT] = "RCPT",
+		[SMTP_VERB_DATA] = "DATA",
+	};
+	const char *stage = stages[rx->last.verb];
+
+	*out = (struct rx_refusal){
+		.stage = stage != NULL ? stage : "command",
+		.is_policy = stage != NULL,
+		.code = rx->last.code,
+		.reply = rx->last.reply,
+		.from = span_of(rx->mail.sender.text, rx->last.sender_n),
+		.argument = rx->last.argument,
+	};
+}
+
+enum rx_phase
+rx_phase(const struct rx *rx, bool has_input)
+{
+	switch (rx->state) {
+	case RX_IN_CONTENT:
+		return RX_PHASE_CONTENT;
+	case RX_SUBMITTING:
+		return RX_PHASE_OURS;
+	case RX_CLOSED:
+		return RX_PHASE_CLOSED;
+	default:
+		return has_input || rx->lines.is_skipping ? RX_PHASE_LINE
+		    : RX_PHASE_COMMAND;
+	}
+}
+
+uint64_t
+rx_turns(const struct rx *rx)
+{
+	return rx->turns;
+}
+
+bool
+rx_is_trusted(const struct rx *rx)
+{
+	return rx->is_trusted;
+}
+
+bool
+rx_has_transaction(const struct rx *rx)
+{
+	return rx->state == RX_MAIL || rx->state == RX_RCPT ||
+	    rx->state == RX_IN_CONTENT || rx->state == RX_SUBMITTING;
+}
+
+struct span
+rx_helo(const struct rx *rx)
+{
+	return span_of(rx->helo, rx->helo_n);
+}

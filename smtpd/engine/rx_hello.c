@@ -1,0 +1,87 @@
+/* HELO and EHLO, RFC 5321 4.1.1.1 */
+#include "smtpd/engine/rx_impl.h"
+
+#include "common/base/check.h"
+#include "common/base/text.h"
+#include "common/smtp/smtp_ext.h"
+
+/* What EHLO offers, in this order: exactly what works. */
+struct row {
+	enum smtp_ext_id ext;
+	void (*write)(const struct rx *rx, struct buf *out); /* parameters */
+};
+
+static void
+write_size(const struct rx *rx, struct buf *out)
+{
+	buf_add_byte(out, ' ');
+	buf_add_u64(out, rx->site->conf->limits.message_bytes);
+}
+
+static const struct row rows[] = {
+	{ SMTP_EXT_PIPELINING, NULL },
+	{ SMTP_EXT_SIZE, write_size },
+	{ SMTP_EXT_8BITMIME, NULL },
+	{ SMTP_EXT_ENHANCEDSTATUSCODES, NULL },
+};
+
+void
+rx_hello_reply(const struct rx *rx, struct buf *out)
+{
+	buf_add_str(out, "250-");
+	buf_add_str(out, rx->site->conf->hostname);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		buf_add_str(out, "\r\n250");
+		buf_add_byte(out, i + 1 < COUNT_OF(rows) ? '-' : ' ');
+		buf_add_str(out, smtp_ext_name(rows[i].ext));
+		if (rows[i].write != NULL)
+			rows[i].write(rx, out);
+	}
+	buf_add_str(out, "\r\n");
+}
+
+/*
+ * RFC 5321 4.1.4 forbids to refuse mail for a name that isn't the client's.
+ * Printers and the like call themselves anything, blanks included; strangers
+ * are held to one word.
+ */
+static bool
+is_good_name(const struct rx *rx, struct span name)
+{
+	if (name.n > RX_HELO_MAX)
+		return false;
+	for (size_t i = 0; i < name.n; i++) {
+		if (!text_is_print(name.p[i]))
+			return false;
+		if (name.p[i] == ' ' && !rx->is_trusted)
+			return false;
+	}
+	return true;
+}
+
+static bool
+take_name(struct rx *rx, struct span name, bool is_esmtp)
+{
+	if (!is_good_name(rx, name))
+		return false;
+	memcpy(rx->helo, name.p, name.n);
+	rx->helo_n = (uint8_t)name.n;
+	rx->is_esmtp = is_esmtp;
+	rx_forget(rx);
+	rx_enter(rx, RX_READY);
+	return true;
+}
+
+enum rx_reply_id
+rx_do_helo(struct rx *rx, const struct smtp_command *c)
+{
+	return take_name(rx, c->argument, false) ? RX_REPLY_HELO
+	    : RX_REPLY_HELLO_NAME;
+}
+
+enum rx_reply_id
+rx_do_ehlo(struct rx *rx, const struct smtp_command *c)
+{
+	return take_name(rx, c->argument, true) ? RX_REPLY_EHLO
+	    : RX_REPLY_HELLO_NAME;
+}

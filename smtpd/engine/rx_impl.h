@@ -1,0 +1,128 @@
+/*
+ * The inside of struct rx and what the files of the engine share; nobody else
+ * includes this.
+ *
+ * A verb's function returns the reply and sets what the reply needs.  State
+ * changes go through rx_enter(), every end of a transaction through
+ * rx_forget().
+ */
+#ifndef MTAD_SMTPD_ENGINE_RX_IMPL_H
+#define MTAD_SMTPD_ENGINE_RX_IMPL_H
+
+#include "common/conf/conf.h"
+#include "common/mail/address.h"
+#include "common/mail/header.h"
+#include "common/smtp/smtp_dots_in.h"
+#include "common/smtp/smtp_lines.h"
+#include "smtpd/engine/rx.h"
+#include "smtpd/engine/rx_table.h"
+
+#define RX_HELO_MAX	ENVELOPE_HELO_MAX
+#define RX_FILL_MAX	96
+#define RX_RCPTS_MAX	(64U * 1024 * 1024)	/* as in `submit` */
+#define RX_JUNK_MAX	100	/* idle commands between two messages */
+
+struct rx_text {
+	uint16_t n;
+	char text[ADDRESS_MAX];
+};
+
+/* Lives from MAIL to rx_forget(). */
+struct rx_transaction {
+	struct rx_text sender;
+	struct rx_text first_rcpt;
+	uint32_t rcpt_count;
+	uint32_t rcpt_refused;
+	bool said_8bit;
+	bool is_overfull_told;		/* 452 4.5.3 was logged once */
+};
+
+/* Lives from DATA to its end. */
+struct rx_content {
+	struct smtp_dots_in dots;
+	struct header_scan header;
+	uint64_t raw_bytes;		/* as they came, discarded ones too */
+	enum rx_reply_id refusal;	/* of the content, told at its end */
+};
+
+struct rx {
+	const struct rx_site *site;
+	struct ipaddr client;
+	uint16_t listener;
+	enum rx_state state;
+	bool is_trusted;
+	bool is_esmtp;
+	bool is_draining;
+	uint32_t errors;		/* since the last message */
+	uint32_t junk;
+	uint64_t turns;
+	struct smtp_lines lines;
+	struct rx_transaction mail;
+	struct rx_content content;
+	struct buf rcpts;		/* of the transaction, byte form */
+	struct {			/* for rx_refusal() */
+		enum smtp_verb verb;
+		unsigned code;
+		struct span reply;
+		struct span argument;
+		uint16_t sender_n;	/* of mail.sender.text */
+	} last;
+	uint8_t fill_n;
+	uint8_t helo_n;
+	char fill[RX_FILL_MAX];		/* %s of the reply to come */
+	char helo[RX_HELO_MAX];
+};
+
+void rx_enter(struct rx *rx, enum rx_state state);
+
+/* Ends a transaction, whatever was of it; the one place where that is done. */
+void rx_forget(struct rx *rx);
+
+void rx_fill(struct rx *rx, struct span text);
+void rx_fill_u64(struct rx *rx, uint64_t v);
+
+/* Counts and appends a reply; says 421 instead when it is one refusal too
+ * many.  Returns whether it refused something. */
+bool rx_answer(struct rx *rx, enum rx_reply_id id, struct buf *out);
+
+/* Appends a last reply and closes. */
+void rx_hang_up(struct rx *rx, enum rx_reply_id id, struct buf *out);
+
+/* Copies an address, with our host name when it has no domain.  ERR_RANGE. */
+enum err rx_qualify(const struct rx *rx, const struct address *address,
+    struct rx_text *out);
+
+/* ESMTP parameters behind a path. */
+struct rx_mail_params {
+	uint64_t size;
+	bool said_8bit;
+};
+
+enum rx_reply_id rx_params_take(struct rx *rx, enum smtp_verb verb,
+    struct span text, struct rx_mail_params *out);
+
+/* The rows of an EHLO reply. */
+void rx_hello_reply(const struct rx *rx, struct buf *out);
+
+/* Content: from 354 to its end. */
+void rx_body_begin(struct rx *rx);
+void rx_body_refuse(struct rx *rx, enum rx_reply_id why);
+enum rx_act rx_body_step(struct rx *rx, struct span in, size_t *taken,
+    struct buf *body, struct buf *out);
+
+/* Verbs. */
+enum rx_reply_id rx_do_helo(struct rx *rx, const struct smtp_command *c);
+enum rx_reply_id rx_do_ehlo(struct rx *rx, const struct smtp_command *c);
+enum rx_reply_id rx_do_mail(struct rx *rx, const struct smtp_command *c);
+enum rx_reply_id rx_do_rcpt(struct rx *rx, const struct smtp_command *c);
+enum rx_reply_id rx_do_data(struct rx *rx, const struct smtp_command *c);
+enum rx_reply_id rx_do_rset(struct rx *rx, const struct smtp_command *c);
+enum rx_reply_id rx_do_noop(struct rx *rx, const struct smtp_command *c);
+enum rx_reply_id rx_do_vrfy(struct rx *rx, const struct smtp_command *c);
+enum rx_reply_id rx_do_help(struct rx *rx, const struct smtp_command *c);
+enum rx_reply_id rx_do_quit(struct rx *rx, const struct smtp_command *c);
+enum rx_reply_id rx_do_absent(struct rx *rx, const struct smtp_command *c);
+enum rx_reply_id rx_do_unknown(struct rx *rx, const struct smtp_command *c);
+enum rx_reply_id rx_do_foreign(struct rx *rx, const struct smtp_command *c);
+
+#endif

@@ -1,0 +1,55 @@
+/* MAIL, RFC 5321 4.1.1.2 */
+#include "smtpd/engine/rx_impl.h"
+
+#include "smtpd/engine/rx_rules.h"
+
+#define PATH_FLAGS (SMTP_PATH_UNDERSCORE | SMTP_PATH_BARE)
+
+static enum rx_reply_id
+read_path(struct rx *rx, struct span argument, struct smtp_path *path)
+{
+	enum smtp_path_fault fault = smtp_path_from(argument, PATH_FLAGS,
+	    path);
+
+	if (fault == SMTP_PATH_8BIT)
+		return RX_REPLY_SENDER_8BIT;
+	if (fault != SMTP_PATH_OK) {
+		rx_fill(rx, span_str(smtp_path_text(fault)));
+		return RX_REPLY_SENDER_SYNTAX;
+	}
+	return rx_rules_sender(rx->is_trusted, path);
+}
+
+static enum rx_reply_id
+ask_spool(const struct rx_site *site, uint64_t size)
+{
+	if (site->spool == RX_SPOOL_GONE)
+		return RX_REPLY_NO_SPOOL;
+	if (site->spool == RX_SPOOL_FULL || size > site->room_bytes)
+		return RX_REPLY_NO_ROOM;
+	return RX_REPLY_NONE;
+}
+
+enum rx_reply_id
+rx_do_mail(struct rx *rx, const struct smtp_command *c)
+{
+	struct smtp_path path;
+	struct rx_mail_params params = { 0 };
+	enum rx_reply_id reply;
+
+	/* a reload may have changed that */
+	rx->is_trusted = rx_rules_is_trusted(rx->site, &rx->client);
+	reply = read_path(rx, c->argument, &path);
+	if (reply == RX_REPLY_NONE)
+		reply = rx_params_take(rx, c->verb, path.params, &params);
+	if (reply == RX_REPLY_NONE)
+		reply = ask_spool(rx->site, params.size);
+	if (reply != RX_REPLY_NONE)
+		return reply;
+	if (!path.is_null &&
+	    rx_qualify(rx, &path.address, &rx->mail.sender) != OK)
+		return RX_REPLY_SENDER_BARE;
+	rx->mail.said_8bit = params.said_8bit;
+	rx_enter(rx, RX_MAIL);
+	return RX_REPLY_SENDER_OK;
+}

@@ -1,0 +1,71 @@
+/* ESMTP parameters of MAIL and RCPT, RFC 5321 4.1.1.11 */
+#include "smtpd/engine/rx_impl.h"
+
+#include "common/smtp/smtp_params.h"
+
+typedef enum rx_reply_id take_fn(struct rx *rx, const struct smtp_param *p,
+    struct rx_mail_params *out);
+
+struct row {
+	enum smtp_verb verb;	/* the command it belongs to */
+	take_fn *take;
+};
+
+/* RFC 1870 section 6.1 */
+static enum rx_reply_id
+take_size(struct rx *rx, const struct smtp_param *p, struct rx_mail_params *out)
+{
+	uint64_t size;
+
+	if (smtp_params_size(p, &size) != OK)
+		return RX_REPLY_PARAM_SIZE;
+	out->size = size;
+	if (size > rx->site->conf->limits.message_bytes) {
+		rx_fill_u64(rx, rx->site->conf->limits.message_bytes);
+		return RX_REPLY_TOO_LARGE;
+	}
+	return RX_REPLY_NONE;
+}
+
+/* RFC 6152 section 2; BINARYMIME isn't offered */
+static enum rx_reply_id
+take_body(struct rx *rx, const struct smtp_param *p, struct rx_mail_params *out)
+{
+	enum smtp_body body;
+
+	(void)rx;
+	if (smtp_params_body(p, &body) != OK || body == SMTP_BODY_BINARYMIME)
+		return RX_REPLY_PARAM_BODY;
+	out->said_8bit = body == SMTP_BODY_8BITMIME;
+	return RX_REPLY_NONE;
+}
+
+/* Those that are offered; another one is unknown to us: 555. */
+static const struct row rows[SMTP_PARAM_COUNT] = {
+	[SMTP_PARAM_SIZE] = { SMTP_VERB_MAIL, take_size },
+	[SMTP_PARAM_BODY] = { SMTP_VERB_MAIL, take_body },
+};
+
+enum rx_reply_id
+rx_params_take(struct rx *rx, enum smtp_verb verb, struct span text,
+    struct rx_mail_params *out)
+{
+	struct smtp_params params;
+	struct smtp_param p;
+	enum rx_reply_id reply;
+	enum err e;
+
+	if (text.n > 0 && !rx->is_esmtp)
+		return RX_REPLY_PARAM_HELO;
+	smtp_params_init(&params, text);
+	while ((e = smtp_params_next(&params, &p)) == OK) {
+		if (rows[p.id].take == NULL || rows[p.id].verb != verb)
+			return RX_REPLY_PARAM_UNKNOWN;
+		reply = rows[p.id].take(rx, &p, out);
+		if (reply != RX_REPLY_NONE)
+			return reply;
+	}
+	if (e == ERR_EXISTS)
+		return RX_REPLY_PARAM_TWICE;
+	return e == ERR_NOT_FOUND ? RX_REPLY_NONE : RX_REPLY_PARAM_SYNTAX;
+}

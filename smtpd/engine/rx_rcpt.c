@@ -1,0 +1,62 @@
+/* RCPT, RFC 5321 4.1.1.3: each recipient is decided on its own */
+#include "smtpd/engine/rx_impl.h"
+
+#include "smtpd/engine/rx_rules.h"
+
+#define PATH_FLAGS (SMTP_PATH_UNDERSCORE | SMTP_PATH_BARE)
+
+static enum rx_reply_id
+read_path(struct rx *rx, const struct smtp_command *c, struct smtp_path *path)
+{
+	struct rx_mail_params none = { 0 };
+	enum smtp_path_fault fault = smtp_path_to(c->argument, PATH_FLAGS,
+	    path);
+
+	if (fault == SMTP_PATH_8BIT)
+		return RX_REPLY_RCPT_8BIT;
+	if (fault != SMTP_PATH_OK) {
+		rx_fill(rx, span_str(smtp_path_text(fault)));
+		return RX_REPLY_RCPT_SYNTAX;
+	}
+	return rx_params_take(rx, c->verb, path->params, &none);
+}
+
+static enum rx_reply_id
+add_recipient(struct rx *rx, const struct address *address)
+{
+	struct rx_text text;
+	struct envelope_rcpt r = { 0 };
+
+	if (rx_qualify(rx, address, &text) != OK)
+		return RX_REPLY_RCPT_BARE;
+	r.address = span_of(text.text, text.n);
+	envelope_put_rcpt(&r, &rx->rcpts);
+	if (buf_failed(&rx->rcpts))
+		return RX_REPLY_RCPT_TOO_MANY;
+	if (rx->mail.rcpt_count++ == 0)
+		rx->mail.first_rcpt = text;
+	if (rx->state != RX_RCPT)
+		rx_enter(rx, RX_RCPT);
+	return RX_REPLY_RCPT_OK;
+}
+
+enum rx_reply_id
+rx_do_rcpt(struct rx *rx, const struct smtp_command *c)
+{
+	struct smtp_path path;
+	enum rx_reply_id reply;
+
+	reply = read_path(rx, c, &path);
+	if (reply == RX_REPLY_NONE)
+		reply = rx_rules_recipient(rx->site, rx->is_trusted, &path);
+	if (reply == RX_REPLY_NONE) {
+		/* RFC 5321 4.5.3.1.10: those before stay */
+		if (rx->mail.rcpt_count >= rx->site->conf->limits.recipients)
+			reply = RX_REPLY_RCPT_TOO_MANY;
+		else
+			reply = add_recipient(rx, &path.address);
+	}
+	if (reply != RX_REPLY_RCPT_OK)
+		rx->mail.rcpt_refused++;
+	return reply;
+}

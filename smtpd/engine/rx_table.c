@@ -1,0 +1,71 @@
+#include "smtpd/engine/rx_table.h"
+
+#include "smtpd/engine/rx_impl.h"
+
+#define OPEN	(RX_IN(MAIL) | RX_IN(RCPT))
+#define GREETED	(RX_IN(READY) | OPEN)
+#define ALWAYS	(RX_IN(START) | GREETED)
+#define TO_END	RX_IN(CLOSED)
+
+static const struct rx_verb verbs[SMTP_VERB_COUNT] = {
+	[SMTP_VERB_HELO] = { rx_do_helo, .allowed = ALWAYS,
+	    .may_enter = RX_IN(READY), .argument = RX_ARG_SOME,
+	    .without_argument = RX_REPLY_HELLO_NAME, .is_junk = true },
+	[SMTP_VERB_EHLO] = { rx_do_ehlo, .allowed = ALWAYS,
+	    .may_enter = RX_IN(READY), .argument = RX_ARG_SOME,
+	    .without_argument = RX_REPLY_HELLO_NAME, .is_junk = true },
+	[SMTP_VERB_MAIL] = { rx_do_mail, .allowed = RX_IN(READY),
+	    .may_enter = RX_IN(MAIL), .argument = RX_ARG_SOME,
+	    .without_argument = RX_REPLY_NEED_ARGUMENT },
+	[SMTP_VERB_RCPT] = { rx_do_rcpt, .allowed = OPEN,
+	    .may_enter = RX_IN(RCPT), .argument = RX_ARG_SOME,
+	    .without_argument = RX_REPLY_NEED_ARGUMENT },
+	[SMTP_VERB_DATA] = { rx_do_data, .allowed = RX_IN(RCPT),
+	    .may_enter = RX_IN(IN_CONTENT), .argument = RX_ARG_NONE },
+	[SMTP_VERB_RSET] = { rx_do_rset, .allowed = ALWAYS,
+	    .may_enter = RX_IN(READY), .argument = RX_ARG_NONE,
+	    .is_junk = true },
+	[SMTP_VERB_NOOP] = { rx_do_noop, .allowed = ALWAYS, .is_junk = true },
+	[SMTP_VERB_VRFY] = { rx_do_vrfy, .allowed = ALWAYS,
+	    .argument = RX_ARG_SOME,
+	    .without_argument = RX_REPLY_NEED_ARGUMENT, .is_junk = true },
+	[SMTP_VERB_HELP] = { rx_do_help, .allowed = ALWAYS, .is_junk = true },
+	[SMTP_VERB_QUIT] = { rx_do_quit,
+	    .allowed = ALWAYS | RX_IN(UNWANTED), .may_enter = TO_END,
+	    .argument = RX_ARG_NONE },
+	[SMTP_VERB_EXPN] = { rx_do_absent, .allowed = ALWAYS },
+	[SMTP_VERB_BDAT] = { rx_do_absent, .allowed = ALWAYS },
+	[SMTP_VERB_STARTTLS] = { rx_do_absent, .allowed = ALWAYS },
+	[SMTP_VERB_AUTH] = { rx_do_absent, .allowed = ALWAYS },
+	[SMTP_VERB_UNKNOWN] = { rx_do_unknown, .allowed = ALWAYS },
+	[SMTP_VERB_FOREIGN] = { rx_do_foreign, .allowed = ALWAYS,
+	    .may_enter = TO_END },
+};
+
+const struct rx_verb *
+rx_table_verb(enum smtp_verb verb)
+{
+	return &verbs[verb];
+}
+
+enum rx_reply_id
+rx_table_refusal(const struct rx *rx, enum smtp_verb verb)
+{
+	if (rx->state == RX_UNWANTED)
+		return RX_REPLY_ONLY_QUIT;
+	if (rx->state == RX_START)
+		return RX_REPLY_HELLO_FIRST;
+	if (verb == SMTP_VERB_MAIL)
+		return RX_REPLY_NESTED_MAIL;
+	if (rx->state != RX_MAIL)
+		return RX_REPLY_MAIL_FIRST;
+	/* RFC 2920 3.2: 554 when recipients were tried and none accepted */
+	return rx->mail.rcpt_refused > 0 ? RX_REPLY_NO_RECIPIENTS
+	    : RX_REPLY_RCPT_FIRST;
+}
+
+enum rx_state
+rx_state(const struct rx *rx)
+{
+	return rx->state;
+}
