@@ -44,16 +44,4 @@ enum err file_sync_dir(int dir_fd);
 enum err file_replace(int dir_fd, const char *name, mode_t mode,
     struct span content);
 
-/*
- * Makes a directory (not its parents) if need be, and checks that it is one,
- * no link, with this owner, and no more open to others than MODE.  An owner or
- * group of -1 is not looked at.  ERR_DENIED when a check fails, ERR_IO.
- */
-enum err file_make_dir(int dir, const char *path, uid_t uid, gid_t gid,
-    mode_t mode, struct why *why);
-
-/* Whether a secret may be read from FD: a regular file of root or of our own
- * effective user, closed to all others.  ERR_DENIED. */
-enum err file_check_secret(int fd, struct why *why);
-
 #endif

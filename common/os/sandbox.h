@@ -20,10 +20,8 @@ struct sandbox {
 /* Any failure: the process must end without serving. */
 enum err sandbox_enter(const struct sandbox *sandbox, struct why *why);
 
-/*
- * Whether DIR may be the root of a process: root's, not writable by others,
- * and empty when IS_EMPTY asks for it.  ERR_DENIED, ERR_IO.
- */
-enum err sandbox_check_root(const char *dir, bool is_empty, struct why *why);
+/* Whether DIR may be the root of processes that open no file: of root or of
+ * our effective user, not writable by others, empty.  ERR_DENIED, ERR_IO. */
+enum err sandbox_check_empty(const char *dir, struct why *why);
 
 #endif

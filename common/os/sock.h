@@ -1,5 +1,5 @@
 /*
- * Sockets: listening, connecting, and who is at the other end.
+ * TCP sockets: listening, connecting, and who is at the other end.
  *
  * All sockets made here are non-blocking and close-on-exec, and belong to the
  * caller.  ERR_IO leaves errno.  Names are never resolved here.
@@ -10,7 +10,6 @@
 #include "common/base/endpoint.h"
 
 #include <sys/socket.h>
-#include <sys/types.h>
 
 /* struct endpoint <-> struct sockaddr; ERR_SYNTAX for another family. */
 enum err sock_address(const struct endpoint *e, struct sockaddr_storage *out,
@@ -20,11 +19,6 @@ enum err sock_endpoint(const struct sockaddr *sa, socklen_t size,
 
 /* Listens on one address (SO_REUSEADDR; IPv6 alone, never mapped IPv4). */
 enum err sock_listen(const struct endpoint *e, int backlog, int *sock);
-
-/* Listens on a path, in place of a socket that nobody serves any more.
- * ERR_EXISTS: somebody serves it, or it is no socket; ERR_RANGE: too long. */
-enum err sock_listen_unix(const char *path, mode_t mode, int backlog,
-    int *sock);
 
 /*
  * Takes one connection; PEER is all zero for a Unix socket.  ERR_AGAIN: none
@@ -40,9 +34,6 @@ enum err sock_connect(const struct endpoint *e, const struct ipaddr *source,
 
 /* OK; ERR_IO with errno as the connection attempt ended. */
 enum err sock_result(int sock);
-
-/* Connects to a path, waiting for room in its backlog; the socket blocks. */
-enum err sock_connect_unix(const char *path, int *sock);
 
 enum err sock_peer(int sock, struct endpoint *out);
 enum err sock_local(int sock, struct endpoint *out);

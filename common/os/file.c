@@ -1,0 +1,253 @@
+#include "common/os/file.h"
+
+#include "common/os/fd.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define READ_PIECE ((size_t)64 * 1024)
+
+static enum err
+error_of(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+		return ERR_NOT_FOUND;
+	case EEXIST:
+		return ERR_EXISTS;
+	case EACCES:
+	case EPERM:
+	case ELOOP:
+	case EXDEV:
+		return ERR_DENIED;
+	case ENOSPC:
+	case EDQUOT:
+	case EMFILE:
+	case ENFILE:
+		return ERR_FULL;
+	default:
+		return ERR_IO;
+	}
+}
+
+enum err
+file_open_read(int dir, const char *path, int *fd, struct why *why)
+{
+	struct stat st;
+	int made;
+
+	/* a FIFO or terminal must neither be waited for nor taken on */
+	made = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (made < 0)
+		return why_set(why, error_of(errno), "%s: %s", path,
+		    strerror(errno));
+	if (fstat(made, &st) < 0 || !S_ISREG(st.st_mode)) {
+		fd_close(&made);
+		return why_set(why, ERR_SYNTAX, "%s: is not a regular file",
+		    path);
+	}
+	*fd = made;
+	return OK;
+}
+
+/* For kernels and filters without openat2(): names without folders only. */
+static int
+open_plain(int dir, const char *path, int flags, mode_t mode)
+{
+	if (strchr(path, '/') != NULL || strcmp(path, "..") == 0) {
+		errno = EXDEV;
+		return -1;
+	}
+	return openat(dir, path, flags, mode);
+}
+
+enum err
+file_open_beneath(int dir, const char *path, int flags, mode_t mode, int *fd)
+{
+	struct open_how how = {
+		.flags = (unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
+		/* openat2() refuses a mode where none can be used */
+		.mode = flags & O_CREAT ? mode : 0,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+		    RESOLVE_NO_MAGICLINKS,
+	};
+	long made = syscall(SYS_openat2, dir, path, &how, sizeof(how));
+
+	if (made < 0 && (errno == ENOSYS || errno == EPERM))
+		made = open_plain(dir, path, flags | O_CLOEXEC | O_NOFOLLOW,
+		    mode);
+	if (made < 0)
+		return error_of(errno);
+	*fd = (int)made;
+	return OK;
+}
+
+/* Reads once; *IS_END at the end of the file. */
+static enum err
+read_piece(int fd, size_t max, struct buf *out, bool *is_end)
+{
+	/* one byte more than allowed tells a file that is too long */
+	size_t room = max < READ_PIECE ? max + 1 : READ_PIECE;
+	uint8_t *to = buf_reserve(out, room);
+	ssize_t n;
+
+	if (to == NULL)
+		return ERR_NOMEM;
+	do {
+		n = read(fd, to, room);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return ERR_IO;
+	if ((size_t)n > max)
+		return ERR_RANGE;
+	buf_commit(out, (size_t)n);
+	*is_end = n == 0;
+	return OK;
+}
+
+enum err
+file_read_fd(int fd, size_t max, struct buf *out)
+{
+	size_t before = out->n;
+	bool is_end = false;
+
+	while (!is_end) {
+		enum err e = read_piece(fd, max - (out->n - before), out,
+		    &is_end);
+
+		if (e != OK)
+			return e;
+	}
+	return OK;
+}
+
+enum err
+file_read(int dir, const char *path, size_t max, struct buf *out,
+    struct why *why)
+{
+	int fd = -1;
+	enum err e = file_open_read(dir, path, &fd, why);
+
+	if (e != OK)
+		return e;
+	e = file_read_fd(fd, max, out);
+	if (e == ERR_RANGE)
+		why_set(why, e, "%s: is longer than %zu bytes", path, max);
+	else if (e != OK)
+		why_set(why, e, "%s: %s", path, e == ERR_NOMEM ?
+		    err_text(e) : strerror(errno));
+	fd_close(&fd);
+	return e;
+}
+
+enum err
+file_write_all(int fd, const void *p, size_t n)
+{
+	const uint8_t *at = p;
+
+	while (n > 0) {
+		ssize_t done = write(fd, at, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return error_of(errno);
+		at += done;
+		n -= (size_t)done;
+	}
+	return OK;
+}
+
+enum err
+file_pwrite_all(int fd, const void *p, size_t n, off_t where)
+{
+	const uint8_t *at = p;
+
+	while (n > 0) {
+		ssize_t done = pwrite(fd, at, n, where);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return error_of(errno);
+		at += done;
+		where += done;
+		n -= (size_t)done;
+	}
+	return OK;
+}
+
+enum err
+file_pread_all(int fd, void *p, size_t n, off_t where)
+{
+	uint8_t *at = p;
+
+	while (n > 0) {
+		ssize_t done = pread(fd, at, n, where);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return ERR_IO;
+		if (done == 0)
+			return ERR_RANGE;
+		at += done;
+		where += done;
+		n -= (size_t)done;
+	}
+	return OK;
+}
+
+enum err
+file_sync_dir(int dir_fd)
+{
+	return fsync(dir_fd) < 0 ? error_of(errno) : OK;
+}
+
+static enum err
+write_new(int dir_fd, const char *name, mode_t mode, struct span content)
+{
+	int fd = openat(dir_fd, name,
+	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	enum err e;
+
+	if (fd < 0)
+		return error_of(errno);
+	e = file_write_all(fd, content.p, content.n);
+	if (e == OK && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
+		e = error_of(errno);
+	fd_close(&fd);
+	return e;
+}
+
+enum err
+file_replace(int dir_fd, const char *name, mode_t mode, struct span content)
+{
+	char beside[NAME_MAX + 1];
+	int n = snprintf(beside, sizeof(beside), ".%s.new", name);
+	enum err e;
+
+	if (n < 0 || (size_t)n >= sizeof(beside))
+		return ERR_RANGE;
+	/* what an interrupted earlier try has left */
+	if (unlinkat(dir_fd, beside, 0) < 0 && errno != ENOENT)
+		return error_of(errno);
+	e = write_new(dir_fd, beside, mode, content);
+	if (e == OK && renameat(dir_fd, beside, dir_fd, name) < 0)
+		e = error_of(errno);
+	if (e != OK) {
+		int saved = errno;
+
+		(void)unlinkat(dir_fd, beside, 0);
+		errno = saved;
+		return e;
+	}
+	return file_sync_dir(dir_fd);
+}
