@@ -30,18 +30,18 @@ struct msg_list {
 #define SPAN(field, max)	struct span field;
 #define LIST(field, record, max) struct msg_list field;
 #include "common/ipc/messages.def"
-#include "common/ipc/messages_undef.h"
+#include "common/ipc/messages_undef.def"
 
 enum msg_type {
 #define MSG(name, number, from, to, doc) MSG_##name = (number),
-#include "common/ipc/messages_rows.h"
+#include "common/ipc/messages_rows.def"
 };
 
 struct msg {
 	enum msg_type type;
 	union {
 #define MSG(name, number, from, to, doc) struct msg_##name name;
-#include "common/ipc/messages_rows.h"
+#include "common/ipc/messages_rows.def"
 	};
 };
 
@@ -79,6 +79,6 @@ enum err msg_decode(unsigned number, struct span bytes, struct msg *out);
 #define RECORD(name) \
 	void msg_put_##name(struct buf *b, const struct msg_##name *r); \
 	bool msg_next_##name(struct msg_list *l, struct msg_##name *out);
-#include "common/ipc/messages_rows.h"
+#include "common/ipc/messages_rows.def"
 
 #endif

@@ -16,7 +16,7 @@ typedef void dial_fn(void *ctx, int fd, int error);
 /*
  * Connects to TO, from the address FROM (NULL: any).  FN is called later,
  * once, never from inside this call, also for what fails at once.
- * ERR_NOMEM, or ERR_IO with errno when there is no socket.
+ * ERR_NOMEM.
  */
 enum err dial_start(struct loop *l, const struct endpoint *to,
     const struct ipaddr *from, int64_t timeout_ms, dial_fn *fn, void *ctx,

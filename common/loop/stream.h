@@ -35,7 +35,8 @@ struct stream_ops {
 };
 
 struct stream_limits {
-	size_t in_max;		/* unread bytes kept; reading stops there */
+	size_t in_max;		/* 1 .. STREAM_READ_BYTES: most in one read,
+				 * and kept; reading stops there */
 	size_t out_max;		/* 0: STREAM_OUT_MAX */
 	size_t out_keep;	/* output memory kept when idle */
 };

@@ -1,0 +1,18 @@
+#include "common/loop/orphan.h"
+
+#include "common/loop/loop_impl.h"
+
+void
+orphan_add(struct orphan *o, struct loop *l, void (*end)(void *ctx), void *ctx)
+{
+	o->end = end;
+	o->ctx = ctx;
+	list_init(&o->node);
+	list_add_last(&l->orphans, &o->node);
+}
+
+void
+orphan_remove(struct orphan *o)
+{
+	list_remove(&o->node);
+}

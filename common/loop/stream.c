@@ -1,0 +1,343 @@
+#include "common/loop/stream.h"
+
+#include "common/base/check.h"
+#include "common/loop/loop_impl.h"
+#include "common/loop/stream_impl.h"
+#include "common/os/fd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+static bool
+has_owner(const struct stream *s)
+{
+	return s->ops != NULL && s->fd >= 0;
+}
+
+static bool
+may_read(const struct stream *s)
+{
+	return has_owner(s) && !s->is_paused && !s->is_ended &&
+	    s->in.n < s->in_max;
+}
+
+/* Callbacks may close the stream: it is freed when the last one is done. */
+static void
+enter(struct stream *s)
+{
+	s->depth++;
+}
+
+static void
+leave(struct stream *s)
+{
+	if (--s->depth == 0 && s->fd < 0)
+		stream_destroy(s);
+}
+
+void
+stream_destroy(struct stream *s)
+{
+	if (s->fd >= 0) {
+		watch_free(&s->watch);
+		deferred_clear(&s->offer);
+		deferred_clear(&s->write);
+		timer_clear(&s->deadline);
+		fd_close(&s->fd);
+	}
+	if (s->depth > 0)
+		return;
+	buf_clear(&s->in);
+	outq_clear(&s->out);
+	free(s);
+}
+
+void
+stream_rewatch(struct stream *s)
+{
+	unsigned events = 0;
+
+	if (may_read(s) || (s->ops == NULL && !s->is_ended))
+		events |= WATCH_READ;
+	if (outq_backlog(&s->out) > 0 && s->error == 0)
+		events |= WATCH_WRITE;
+	watch_set(s->watch, events);
+}
+
+static void
+tell_end(struct stream *s, enum stream_end end, int error)
+{
+	if (s->is_ended || !has_owner(s))
+		return;
+	s->is_ended = true;
+	stream_rewatch(s);
+	s->ops->on_end(s->ctx, end, error);
+}
+
+/*
+ * Offers the N bytes in the shared memory and keeps what the owner leaves of
+ * them.  That is the only copy a stream has of its own, and mostly none.
+ */
+static void
+offer(struct stream *s, size_t n)
+{
+	struct span bytes = span_of(s->loop->scratch, n);
+	size_t used = s->ops->on_bytes(s->ctx, bytes);
+
+	if (!has_owner(s))
+		return;
+	MUST(used <= n);
+	buf_reset(&s->in);
+	buf_add_span(&s->in, span_from(bytes, used));
+	if (s->in.n == 0)
+		buf_clear(&s->in);
+	if (buf_failed(&s->in))
+		tell_end(s, STREAM_ERROR, ENOMEM);
+}
+
+/* Puts what was kept in front of the shared memory; gives the place behind
+ * it. */
+static uint8_t *
+recall(struct stream *s)
+{
+	uint8_t *place = s->loop->scratch;
+
+	if (s->in.n == 0)
+		return place;
+	memcpy(place, s->in.p, s->in.n);
+	return place + s->in.n;
+}
+
+static void
+read_some(struct stream *s)
+{
+	uint8_t *place = recall(s);
+	ssize_t n;
+
+	do {
+		n = recv(s->fd, place, s->in_max - s->in.n, MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		s->bytes_in += (uint64_t)n;
+		offer(s, s->in.n + (size_t)n);
+	} else if (n == 0) {
+		tell_end(s, s->error != 0 ? STREAM_ERROR : STREAM_EOF,
+		    s->error);
+	} else if (errno != EAGAIN) {
+		tell_end(s, STREAM_ERROR, errno);
+	}
+}
+
+static void
+offer_again(struct stream *s)
+{
+	s->is_offer_due = false;
+	if (s->in.n == 0)
+		return;
+	(void)recall(s);
+	offer(s, s->in.n);
+}
+
+/*
+ * A failed write is not the end: the peer's last words ("421 closing") may
+ * still be there to be read, and reading finds the end too.
+ */
+void
+stream_push(struct stream *s)
+{
+	const size_t before = outq_backlog(&s->out);
+	enum err e;
+
+	if (buf_failed(&s->out.buf)) {
+		s->has_overflown = true;
+		deferred_add(&s->offer);
+	}
+	if (s->has_overflown || s->error != 0) {
+		outq_clear(&s->out);
+		return;
+	}
+	e = outq_write(&s->out, s->fd);
+	if (e == ERR_IO) {
+		s->error = errno;
+		outq_clear(&s->out);
+	} else {
+		s->bytes_out += before - outq_backlog(&s->out);
+	}
+	stream_rewatch(s);
+}
+
+/* Pushes from the loop, which is when the owner wants to hear of it. */
+static void
+push_and_tell(struct stream *s)
+{
+	const bool was_waiting = outq_backlog(&s->out) > 0;
+
+	stream_push(s);
+	if (was_waiting && s->error == 0 && !s->has_overflown &&
+	    outq_backlog(&s->out) == 0 && has_owner(s) &&
+	    s->ops->on_sent != NULL)
+		s->ops->on_sent(s->ctx);
+}
+
+static void
+on_ready(void *ctx, unsigned events)
+{
+	struct stream *s = ctx;
+
+	enter(s);
+	if (s->ops == NULL) {
+		stream_finish_ready(s, events);
+	} else {
+		if ((events & WATCH_WRITE) != 0)
+			push_and_tell(s);
+		if ((events & WATCH_READ) != 0 && may_read(s))
+			read_some(s);
+		if (has_owner(s))
+			stream_rewatch(s);
+	}
+	leave(s);
+}
+
+static void
+on_offer(void *ctx)
+{
+	struct stream *s = ctx;
+
+	enter(s);
+	if (s->has_overflown)
+		tell_end(s, STREAM_OVERFLOW, 0);
+	if (s->is_offer_due && has_owner(s) && !s->is_paused && !s->is_ended)
+		offer_again(s);
+	if (has_owner(s))
+		stream_rewatch(s);
+	leave(s);
+}
+
+static void
+on_write(void *ctx)
+{
+	struct stream *s = ctx;
+
+	enter(s);
+	push_and_tell(s);
+	leave(s);
+}
+
+static enum err
+equip(struct stream *s)
+{
+	enum err e = watch_new(s->loop, s->fd, on_ready, s, &s->watch);
+
+	if (e == OK)
+		e = fd_set_nonblock(s->fd, true);
+	return e;
+}
+
+enum err
+stream_new(struct loop *l, int fd, const struct stream_limits *limits,
+    const struct stream_ops *ops, void *ctx, struct stream **out)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+	enum err e;
+
+	MUST(limits->in_max > 0 && limits->in_max <= STREAM_READ_BYTES);
+	if (s == NULL)
+		return ERR_NOMEM;
+	s->loop = l;
+	s->ops = ops;
+	s->ctx = ctx;
+	s->fd = fd;
+	s->in_max = limits->in_max;
+	buf_init(&s->in, limits->in_max);
+	outq_init(&s->out,
+	    limits->out_max != 0 ? limits->out_max : STREAM_OUT_MAX,
+	    limits->out_keep);
+	deferred_init(&s->offer, l, DEFERRED_WORK, on_offer, s);
+	deferred_init(&s->write, l, DEFERRED_WRITE, on_write, s);
+	e = equip(s);
+	if (e != OK) {
+		watch_free(&s->watch);
+		free(s);
+		return e;
+	}
+	stream_rewatch(s);
+	*out = s;
+	return OK;
+}
+
+void
+stream_close(struct stream **s)
+{
+	if (*s != NULL)
+		stream_destroy(*s);
+	*s = NULL;
+}
+
+struct buf *
+stream_out(struct stream *s)
+{
+	deferred_add(&s->write);
+	return outq_buf(&s->out);
+}
+
+void
+stream_write(struct stream *s, struct span bytes)
+{
+	buf_add_span(stream_out(s), bytes);
+}
+
+void
+stream_flush(struct stream *s)
+{
+	deferred_cancel(&s->write);
+	stream_push(s);
+}
+
+size_t
+stream_backlog(const struct stream *s)
+{
+	return outq_backlog(&s->out);
+}
+
+void
+stream_pause(struct stream *s)
+{
+	s->is_paused = true;
+	stream_rewatch(s);
+}
+
+void
+stream_resume(struct stream *s)
+{
+	s->is_paused = false;
+	if (s->in.n > 0) {
+		s->is_offer_due = true;
+		deferred_add(&s->offer);
+	}
+	stream_rewatch(s);
+}
+
+bool
+stream_is_paused(const struct stream *s)
+{
+	return s->is_paused;
+}
+
+int
+stream_fd(const struct stream *s)
+{
+	return s->fd;
+}
+
+uint64_t
+stream_bytes_in(const struct stream *s)
+{
+	return s->bytes_in;
+}
+
+uint64_t
+stream_bytes_out(const struct stream *s)
+{
+	return s->bytes_out;
+}

@@ -1,0 +1,98 @@
+#include "common/loop/timer.h"
+
+#include "common/base/check.h"
+#include "common/base/list.h"
+#include "common/base/mtime.h"
+#include "common/loop/loop_impl.h"
+
+/*
+ * The heap is ordered by when to look at a timer, which is never later than
+ * when it is due.  A timer that was put off is found too early, once, and then
+ * moved to where it belongs: sessions put their timeouts off with each
+ * command, but are looked at once in a timeout.
+ */
+
+enum err
+timer_init(struct timer *t, struct loop *l, timer_fn *fn, void *ctx)
+{
+	if (heap_reserve(&l->timers, l->timer_count + 1) != OK)
+		return ERR_NOMEM;
+	l->timer_count++;
+	*t = (struct timer){
+		.loop = l, .due_at_ms = MTIME_NEVER, .fn = fn, .ctx = ctx,
+	};
+	return OK;
+}
+
+void
+timer_clear(struct timer *t)
+{
+	if (t->loop == NULL)
+		return;
+	timer_stop(t);
+	t->loop->timer_count--;
+	t->loop = NULL;
+}
+
+void
+timer_start_at(struct timer *t, int64_t at_ms)
+{
+	struct heap *heap = &t->loop->timers;
+
+	t->due_at_ms = mtime_min(at_ms, MTIME_NEVER - 1);
+	if (!heap_has(&t->node))
+		MUST(heap_add(heap, &t->node, t->due_at_ms) == OK);
+	else if (t->due_at_ms < t->node.key)
+		heap_move(heap, &t->node, t->due_at_ms);
+}
+
+void
+timer_start(struct timer *t, int64_t after_ms)
+{
+	timer_start_at(t, mtime_add(t->loop->now_ms, mtime_max(after_ms, 0)));
+}
+
+void
+timer_stop(struct timer *t)
+{
+	if (t->loop == NULL)
+		return;
+	t->due_at_ms = MTIME_NEVER;
+	heap_remove(&t->loop->timers, &t->node);
+}
+
+bool
+timer_is_running(const struct timer *t)
+{
+	return t->loop != NULL && t->due_at_ms != MTIME_NEVER;
+}
+
+int64_t
+timer_next_ms(const struct loop *l)
+{
+	const struct heap_node *node = heap_min(&l->timers);
+
+	return node != NULL ? node->key : MTIME_NEVER;
+}
+
+/* One pass: what a timer starts anew, even for now, waits for the next turn,
+ * so that descriptors are served. */
+void
+timer_run_due(struct loop *l)
+{
+	const int64_t now_ms = l->now_ms;
+	size_t left = l->timers.n;
+	struct heap_node *node;
+
+	while (left-- > 0 && (node = heap_min(&l->timers)) != NULL &&
+	    node->key <= now_ms) {
+		struct timer *t = CONTAINER_OF(node, struct timer, node);
+
+		if (t->due_at_ms > now_ms) {
+			heap_move(&l->timers, node, t->due_at_ms);
+			continue;
+		}
+		timer_stop(t);
+		t->fn(t->ctx);
+	}
+}
