@@ -70,6 +70,9 @@ struct conf_target {
 	uint16_t port;		/* 0: the default of the scheme */
 };
 
+/* All routes together: the patterns of `to` times those of `from`. */
+#define CONF_ROUTE_PAIRS_MAX 200000
+
 struct conf_texts {
 	const char **v;
 	size_t n;

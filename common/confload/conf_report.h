@@ -3,7 +3,7 @@
  * place in the file, the line itself and a caret below it.
  *
  * At most CONF_REPORT_MAX entries are kept, one more says that there are
- * others; errors count on.  Texts are cut, never lost without a sign.
+ * others; the counters go on.  Texts are cut, never lost without a sign.
  */
 #ifndef MTAD_CONFLOAD_CONF_REPORT_H
 #define MTAD_CONFLOAD_CONF_REPORT_H
@@ -11,6 +11,7 @@
 #include "common/base/buf.h"
 
 #define CONF_REPORT_MAX 100
+#define CONF_REPORT_WARNINGS_MAX 20	/* of those, so that errors have room */
 
 enum conf_severity { CONF_WARNING, CONF_ERROR };
 
@@ -28,7 +29,7 @@ struct conf_remark {
 };
 
 struct conf_report {
-	char path[256];		/* as the person named the file */
+	char path[1024];	/* as the person named the file */
 	struct span bytes;	/* borrowed while loading */
 	struct conf_remark *v;
 	size_t n;

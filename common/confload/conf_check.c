@@ -1,0 +1,46 @@
+#include "common/confload/conf_check.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "common/os/file.h"
+#include "common/os/file_check.h"
+
+#define NO_PLACE ((struct conf_place){ 0, 0 })
+
+/* KEY names the value for people; a secret must be closed to others. */
+static void
+check_file(const char *key, const char *path, bool is_secret,
+    struct conf_report *report)
+{
+	struct why why = { "" };
+	enum err e;
+	int fd;
+
+	if (path[0] == '\0')
+		return;
+	e = file_open_read(AT_FDCWD, path, &fd, &why);
+	if (e == OK) {
+		if (is_secret)
+			e = file_check_secret(fd, path, &why);
+		close(fd);
+	}
+	if (e != OK)
+		conf_report_add(report, CONF_ERROR, NO_PLACE, "%s: %s", key,
+		    why.text[0] != '\0' ? why.text : err_text(e));
+}
+
+enum err
+conf_check_files(const struct conf *conf, struct conf_report *report)
+{
+	size_t before = report->n_errors;
+
+	check_file("tls.certificate", conf->tls.certificate, false, report);
+	check_file("tls.key", conf->tls.key, true, report);
+	check_file("auth.passwords", conf->auth.passwords, true, report);
+	check_file("aliases", conf->aliases, false, report);
+	for (size_t i = 0; i < conf->routes.n; i++)
+		check_file("routes[].auth.password_file",
+		    conf->routes.v[i].auth_password_file, true, report);
+	return report->n_errors == before ? OK : ERR_DENIED;
+}

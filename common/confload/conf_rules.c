@@ -1,0 +1,287 @@
+#include "common/confload/conf_rules.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/check.h"
+#include "common/conf/conf_name.h"
+#include "common/conf/conf_wire.h"
+
+#define NO_PLACE ((struct conf_place){ 0, 0 })
+
+static struct conf_place
+place_of(const struct conf_places *places, const char *key)
+{
+	const struct conf_row *row = conf_schema_find(&conf_schema_main,
+	    span_str(key));
+
+	MUST(row != NULL);
+	return places->v[row - conf_schema_main.rows];
+}
+
+static bool
+is_set(const struct conf_places *places, const char *key)
+{
+	return place_of(places, key).line > 0;
+}
+
+/* ---- what the host fills in ---- */
+
+static enum err
+fill_hostname(struct conf *conf, const struct conf_places *places,
+    struct conf_report *report)
+{
+	char name[256] = "";
+
+	if (conf->hostname[0] == '\0') {
+		if (gethostname(name, sizeof(name) - 1) != 0 ||
+		    !conf_name_is_host(span_str(name)))
+			snprintf(name, sizeof(name), "localhost");
+		conf->hostname = arena_text(conf->arena, span_str(name));
+		if (conf->hostname == NULL)
+			return ERR_NOMEM;
+	}
+	if (strchr(conf->hostname, '.') == NULL)
+		conf_report_add(report, CONF_WARNING,
+		    place_of(places, "hostname"), "the host name '%s' has no "
+		    "domain; other servers expect a full one in `hostname`",
+		    conf->hostname);
+	return OK;
+}
+
+/* Adds `@hostname` to a local part alone. */
+static enum err
+fill_postmaster(struct conf *conf)
+{
+	const char *local = conf->reports.postmaster;
+	char mailbox[CONF_NAME_LOCAL_MAX + CONF_NAME_DOMAIN_MAX + 2];
+	int n;
+
+	if (strchr(local, '@') != NULL)
+		return OK;
+	n = snprintf(mailbox, sizeof(mailbox), "%s@%s",
+	    local[0] != '\0' ? local : "postmaster", conf->hostname);
+	MUST(n > 0 && (size_t)n < sizeof(mailbox));
+	conf->reports.postmaster = arena_text(conf->arena,
+	    span_str(mailbox));
+	return conf->reports.postmaster != NULL ? OK : ERR_NOMEM;
+}
+
+/* Half of the cores: the other half is for the kernel, queued and the peers. */
+static uint32_t
+default_workers(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cores < 4 ? 1 : cores > 128 ? 64 : (uint32_t)cores / 2;
+}
+
+/* One of the two retry times alone drags the other along. */
+static void
+fill_retry(struct conf *conf, const struct conf_places *places)
+{
+	if (conf->queue.first_retry_ms <= conf->queue.max_retry_ms)
+		return;
+	if (!is_set(places, "queue.max_retry"))
+		conf->queue.max_retry_ms = conf->queue.first_retry_ms;
+	else if (!is_set(places, "queue.first_retry"))
+		conf->queue.first_retry_ms = conf->queue.max_retry_ms;
+}
+
+enum err
+conf_rules_fill(struct conf *conf, const struct conf_places *places,
+    struct conf_report *report)
+{
+	enum err e;
+
+	if ((e = fill_hostname(conf, places, report)) != OK ||
+	    (e = fill_postmaster(conf)) != OK)
+		return e;
+	if (conf->deliver.helo[0] == '\0')
+		conf->deliver.helo = conf->hostname;
+	if (conf->workers.smtpd == 0)
+		conf->workers.smtpd = default_workers();
+	if (conf->workers.deliverd == 0)
+		conf->workers.deliverd = default_workers();
+	fill_retry(conf, places);
+	return OK;
+}
+
+/* ---- what holds between values ---- */
+
+/* The node of a top-level key, or NULL. */
+static const struct yaml_node *
+top(const struct yaml_node *root, const char *key)
+{
+	const struct yaml_node *node = root != NULL ? root->first : NULL;
+
+	while (node != NULL && !span_equal(node->key, span_str(key)))
+		node = node->next;
+	return node;
+}
+
+/* The place of each element in turn; of the list when it is one text. */
+static struct conf_place
+next_place(const struct yaml_node *list, const struct yaml_node **element)
+{
+	if (list == NULL)
+		return NO_PLACE;
+	if (list->kind != YAML_LIST)
+		return list->place;
+	*element = *element == NULL ? list->first : (*element)->next;
+	return *element != NULL ? (*element)->place : list->place;
+}
+
+static void
+check_times(const struct conf *conf, const struct conf_places *places,
+    struct conf_report *report)
+{
+	if (conf->queue.first_retry_ms > conf->queue.max_retry_ms)
+		conf_report_add(report, CONF_ERROR,
+		    place_of(places, "queue.first_retry"),
+		    "queue.first_retry is longer than queue.max_retry");
+	if (is_set(places, "queue.warn") && conf->queue.warn_ms != 0 &&
+	    conf->queue.warn_ms >= conf->queue.expire_ms)
+		conf_report_add(report, CONF_WARNING,
+		    place_of(places, "queue.warn"),
+		    "queue.warn is not before queue.expire: nobody will be "
+		    "told of a delay");
+}
+
+static bool
+is_same_address(const struct conf_address *a, const struct conf_address *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == CONF_ADDRESS_UNIX)
+		return strcmp(a->path, b->path) == 0;
+	if (a->kind == CONF_ADDRESS_ANY)
+		return a->endpoint.port == b->endpoint.port;
+	return endpoint_equal(&a->endpoint, &b->endpoint);
+}
+
+static void
+check_listeners(const struct conf *conf, const struct yaml_node *root,
+    struct conf_report *report)
+{
+	const struct yaml_node *list = top(root, "listeners"), *at = NULL;
+
+	if (conf->listeners.n == 0)
+		conf_report_add(report, CONF_WARNING,
+		    list != NULL ? list->place : NO_PLACE,
+		    "no listener: nobody can hand mail in");
+	for (size_t i = 0; i < conf->listeners.n; i++) {
+		struct conf_place place = next_place(list, &at);
+
+		for (size_t j = 0; j < i; j++)
+			if (is_same_address(&conf->listeners.v[i].address,
+			    &conf->listeners.v[j].address))
+				conf_report_add(report, CONF_ERROR, place,
+				    "this address is already the one of "
+				    "listener %zu", j + 1);
+	}
+}
+
+static void
+check_networks(const struct conf *conf, const struct conf_places *places,
+    struct conf_report *report)
+{
+	for (size_t i = 0; i < conf->relay.networks.n; i++)
+		if (conf->relay.networks.v[i].bits == 0)
+			conf_report_add(report, CONF_WARNING,
+			    place_of(places, "relay.networks"),
+			    "everybody may send to everybody: this is an "
+			    "open relay");
+}
+
+static bool
+is_catch_all(const struct conf_texts *patterns)
+{
+	for (size_t i = 0; i < patterns->n; i++)
+		if (strcmp(patterns->v[i], "*") == 0)
+			return true;
+	return false;
+}
+
+static void
+check_route(const struct conf_route *route, struct conf_place place,
+    struct conf_report *report)
+{
+	for (size_t i = 0; route->via.n > 1 && i < route->via.n; i++)
+		if (route->via.v[i].scheme == CONF_SCHEME_MX)
+			conf_report_add(report, CONF_ERROR, place,
+			    "mx stands alone in `via`: it can't share a "
+			    "route with hosts");
+	if ((route->auth_user[0] == '\0') !=
+	    (route->auth_password_file[0] == '\0'))
+		conf_report_add(report, CONF_ERROR, place,
+		    "auth.user and auth.password_file go together");
+}
+
+static void
+check_routes(const struct conf *conf, const struct yaml_node *root,
+    struct conf_report *report)
+{
+	const struct yaml_node *list = top(root, "routes"), *at = NULL;
+	size_t last = SIZE_MAX, pairs = 0;
+
+	for (size_t i = 0; i < conf->routes.n; i++) {
+		const struct conf_route *route = &conf->routes.v[i];
+		struct conf_place place = next_place(list, &at);
+
+		pairs += route->to.n * route->from.n;
+		if (pairs > CONF_ROUTE_PAIRS_MAX) {
+			conf_report_add(report, CONF_ERROR, place,
+			    "too many pairs of `to` and `from`: more than %d",
+			    CONF_ROUTE_PAIRS_MAX);
+			return;
+		}
+		check_route(route, place, report);
+		if (last != SIZE_MAX) {
+			conf_report_add(report, CONF_WARNING, place,
+			    "never reached: route %zu takes all mail",
+			    last + 1);
+			return;
+		}
+		if (is_catch_all(&route->to) && is_catch_all(&route->from))
+			last = i;
+	}
+}
+
+static void
+check_tls(const struct conf *conf, const struct conf_places *places,
+    struct conf_report *report)
+{
+	bool has_certificate = conf->tls.certificate[0] != '\0';
+
+	if (has_certificate != (conf->tls.key[0] != '\0'))
+		conf_report_add(report, CONF_ERROR,
+		    place_of(places, has_certificate ? "tls.certificate" :
+		    "tls.key"), "tls.certificate and tls.key go together");
+}
+
+static void
+check_size(const struct conf *conf, struct conf_report *report)
+{
+	struct buf bytes;
+
+	buf_init(&bytes, CONF_WIRE_MAX);
+	conf_wire_encode(conf, CONF_ALL, &bytes);
+	if (buf_failed(&bytes))
+		conf_report_add(report, CONF_ERROR, NO_PLACE,
+		    "more than can be handed to the other processes (%d "
+		    "bytes)", CONF_WIRE_MAX);
+	buf_clear(&bytes);
+}
+
+void
+conf_rules_check(const struct conf *conf, const struct yaml_node *root,
+    const struct conf_places *places, struct conf_report *report)
+{
+	check_times(conf, places, report);
+	check_listeners(conf, root, report);
+	check_networks(conf, places, report);
+	check_routes(conf, root, report);
+	check_tls(conf, places, report);
+	check_size(conf, report);
+}

@@ -1,0 +1,82 @@
+#include "common/route/route.h"
+
+#include "common/base/text.h"
+#include "common/conf/conf_schema.h"
+#include "common/conf/conf_value.h"
+
+struct span
+route_domain(struct span address)
+{
+	for (size_t i = address.n; i > 0; i--)
+		if (address.p[i - 1] == '@')
+			return span_from(address, i);
+	return SPAN_NONE;
+}
+
+static const char *const schemes[] = {
+	[CONF_SCHEME_MX] = "mx",
+	[CONF_SCHEME_SMTP] = "smtp",
+	[CONF_SCHEME_SMTPS] = "smtps",
+	[CONF_SCHEME_LMTP] = "lmtp",
+};
+
+static void
+put_lower(struct span s, struct buf *out)
+{
+	uint8_t *p = buf_reserve(out, s.n);
+
+	if (p != NULL) {
+		text_lower(s, p);
+		buf_commit(out, s.n);
+	}
+}
+
+static void
+put_target(const struct route_target *target, struct buf *out)
+{
+	bool is_v6 = target->is_address && target->ip.family == IPADDR_6;
+	char text[IPADDR_TEXT_SIZE];
+
+	buf_addf(out, "%s://", schemes[target->scheme]);
+	if (target->user[0] != '\0')
+		buf_addf(out, "%s@", target->user);
+	if (is_v6)
+		buf_add_byte(out, '[');
+	/* one address, one spelling */
+	if (target->is_address) {
+		ipaddr_format(&target->ip, text);
+		buf_add_str(out, text);
+	} else {
+		put_lower(span_str(target->host), out);
+	}
+	if (is_v6)
+		buf_add_byte(out, ']');
+	buf_add_byte(out, ':');
+	buf_add_u64(out, target->port);
+}
+
+void
+route_key(const struct route *route, struct span recipient, struct buf *out)
+{
+	size_t before = out->n;
+
+	if (route_is_mx(route))
+		put_lower(route_domain(recipient), out);
+	else
+		for (size_t i = 0; i < route->n_targets; i++) {
+			if (i > 0)
+				buf_add_byte(out, ',');
+			put_target(&route->targets[i], out);
+		}
+	if (route->tls != CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS) {
+		buf_add_str(out, ";tls=");
+		conf_value_print(CONF_TYPE_ROUTE_TLS, &route->tls, out);
+	}
+	if (route->auth_user[0] != '\0')
+		buf_addf(out, ";user=%s", route->auth_user);
+	/* such a route shares its connections with no other one */
+	if (!buf_failed(out) && out->n - before > ROUTE_KEY_MAX) {
+		out->n = before;
+		buf_addf(out, "route:%u", (unsigned)route->index);
+	}
+}

@@ -1,0 +1,52 @@
+/*
+ * A route: the next hops of a recipient, and the name under which recipients
+ * with the same ones are gathered.
+ *
+ * Borrows everything from the route table that gave it.
+ */
+#ifndef MTAD_ROUTE_ROUTE_H
+#define MTAD_ROUTE_ROUTE_H
+
+#include "common/base/buf.h"
+#include "common/conf/conf.h"
+
+#define ROUTE_BY_MX UINT32_MAX	/* index of "no rule matched" */
+#define ROUTE_KEY_MAX 2048	/* bytes of a destination's key, at most */
+
+struct route_target {
+	enum conf_scheme scheme;
+	const char *user;	/* "" without */
+	const char *host;	/* "" for CONF_SCHEME_MX */
+	bool is_address;
+	struct ipaddr ip;	/* when is_address */
+	uint16_t port;		/* never 0: defaults are filled in */
+};
+
+struct route {
+	uint32_t index;		/* row of conf.routes, or ROUTE_BY_MX */
+	const struct route_target *targets;
+	size_t n_targets;	/* one or more; mx stands alone */
+	enum conf_route_tls tls;
+	const char *auth_user;	/* "" without */
+	const char *to;		/* the pattern that matched, as written: for */
+	const char *from;	/* an operator's question; "*" for ROUTE_BY_MX */
+};
+
+static inline bool
+route_is_mx(const struct route *route)
+{
+	return route->targets[0].scheme == CONF_SCHEME_MX;
+}
+
+/* Writes the key of the destination, at most ROUTE_KEY_MAX bytes of printable
+ * ASCII: recipients with equal keys go to the same hosts in the same manner
+ * and may share a connection.  By MX it is the recipient's domain in lower
+ * case ("example.org"), else the list of hosts ("smtp://relay:25"); what
+ * differs from the default manner follows behind a `;`. */
+void route_key(const struct route *route, struct span recipient,
+    struct buf *out);
+
+/* The domain of an address: what is behind its last @; empty without. */
+struct span route_domain(struct span address);
+
+#endif
