@@ -69,10 +69,9 @@ struct tx_mail {
 	/* the engine's; open and rest are for the owner to read */
 	uint32_t open;		/* recipients without an outcome */
 	uint8_t rest;		/* enum tx_rest */
-	bool is_refused;	/* at MAIL, in this transaction */
-	uint32_t sent;		/* recipients of this transaction … */
-	uint32_t accepted;	/* … that the host takes */
-	uint32_t at;		/* the recipient awaited, or to be sent next */
+	bool is_answered;	/* the host has said something about it */
+	uint32_t accepted;	/* recipients that the host takes */
+	uint32_t at;		/* the recipient whose reply is awaited */
 };
 
 /* A finding about one or more recipients. */

@@ -1,0 +1,191 @@
+#include "deliverd/engine/tx.h"
+
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/base/mtime.h"
+#include "deliverd/engine/tx_state.h"
+
+const struct tx_setup tx_setup_default = {
+	.helo = "localhost.localdomain",
+	.wait_ms = {
+		[TX_FOR_GREETING] = 5 * MTIME_MINUTE,
+		[TX_FOR_HELLO] = 5 * MTIME_MINUTE,
+		[TX_FOR_MAIL] = 5 * MTIME_MINUTE,
+		[TX_FOR_RCPT] = 5 * MTIME_MINUTE,
+		[TX_FOR_DATA] = 2 * MTIME_MINUTE,
+		[TX_FOR_BLOCK] = 3 * MTIME_MINUTE,
+		[TX_FOR_FINAL] = 10 * MTIME_MINUTE,
+		[TX_FOR_QUIT] = 5 * MTIME_SECOND,
+	},
+	.rcpts_max = 100,
+};
+
+enum err
+tx_new(const struct tx_setup *setup, struct buf *out, struct tx **new)
+{
+	struct tx *t = calloc(1, sizeof(*t));
+
+	MUST(setup->rcpts_max > 0);
+	if (t == NULL)
+		return ERR_NOMEM;
+	t->setup = setup;
+	t->out = out;
+	t->state = TX_CONNECTING;
+	smtp_response_init(&t->response);
+	*new = t;
+	return OK;
+}
+
+void
+tx_free(struct tx **t)
+{
+	if (*t == NULL)
+		return;
+	MUST((*t)->mail == NULL && (*t)->ahead == NULL &&
+	    (*t)->over[0] == NULL);
+	smtp_response_clear(&(*t)->response);
+	free(*t);
+	*t = NULL;
+}
+
+void
+tx_connected(struct tx *t)
+{
+	MUST(t->state == TX_CONNECTING);
+	tx_rules_enter(t, TX_GREETING);
+}
+
+/* 421 ends the dialogue wherever it comes, RFC 5321 3.8; to an idle
+ * connection it is no more than a good-bye. */
+static void
+take_reply(struct tx *t)
+{
+	const struct smtp_response *r = &t->response;
+
+	t->progress++;
+	t->has_just_sent = false;
+	if (r->code == 421 && t->state != TX_QUIT)
+		tx_fault_reply(t, r);
+	else
+		tx_rules_get(t->state)->reply(t, r);
+	smtp_response_reset(&t->response);
+}
+
+static void
+refuse_input(struct tx *t, const char *what)
+{
+	t->response.code = 0;
+	tx_fault_violation(t, what);
+	smtp_response_reset(&t->response);
+}
+
+/* What came together with a reply can't be the answer to a command that this
+ * reply has caused: replies too many must not shift the pairing (NH-05). */
+void
+tx_input(struct tx *t, struct span bytes)
+{
+	while (bytes.n > 0 && t->state != TX_OVER &&
+	    t->state != TX_CONNECTING) {
+		size_t used = 0;
+		enum err e = smtp_response_feed(&t->response, bytes, &used);
+
+		bytes = span_from(bytes, used);
+		if (t->state == TX_QUIT) {
+			t->ignored += used;
+			if (t->ignored > TX_INPUT_IGNORED_MAX ||
+			    (e != OK && e != ERR_AGAIN)) {
+				tx_rules_enter(t, TX_OVER);
+				return;
+			}
+		}
+		if (e == ERR_AGAIN)
+			return;
+		if (e == ERR_NOMEM) {
+			tx_lost(t, "out of memory", 0);
+			return;
+		}
+		if (e != OK) {
+			refuse_input(t, "what is no SMTP reply");
+			return;
+		}
+		take_reply(t);
+		if (bytes.n > 0 && t->has_just_sent && t->state != TX_QUIT) {
+			refuse_input(t, "more replies than it was asked for");
+			return;
+		}
+	}
+}
+
+static bool
+may_begin(const struct tx *t)
+{
+	if (t->is_quit_wanted || t->ahead != NULL || t->response.bytes > 0)
+		return false;
+	return t->state == TX_IDLE ||
+	    (t->state == TX_FINAL && tx_rules_may_pipeline(t));
+}
+
+enum tx_action
+tx_next(struct tx *t, struct tx_mail **mail)
+{
+	if (buf_failed(t->out) && t->state != TX_OVER)
+		tx_lost(t, "out of memory", 0);
+	if (t->over[0] != NULL) {
+		*mail = t->over[0];
+		t->over[0] = t->over[1];
+		t->over[1] = NULL;
+		return TX_MAIL_OVER;
+	}
+	if (t->state == TX_OVER)
+		return TX_CLOSE;
+	if (t->state == TX_SENDING) {
+		*mail = t->mail;
+		return TX_WANT_CONTENT;
+	}
+	return may_begin(t) ? TX_READY : TX_WAIT;
+}
+
+int64_t
+tx_deadline_ms(const struct tx *t)
+{
+	int wait_for = tx_rules_get(t->state)->wait_for;
+
+	return wait_for < 0 ? MTIME_NEVER : t->setup->wait_ms[wait_for];
+}
+
+uint32_t
+tx_progress(const struct tx *t)
+{
+	return t->progress;
+}
+
+bool
+tx_is_up(const struct tx *t)
+{
+	return t->is_up && t->state != TX_QUIT && t->state != TX_OVER;
+}
+
+bool
+tx_is_idle(const struct tx *t)
+{
+	return t->state == TX_IDLE;
+}
+
+uint32_t
+tx_mail_count(const struct tx *t)
+{
+	return t->mail_count;
+}
+
+const struct tx_finding *
+tx_trouble(const struct tx *t)
+{
+	return &t->trouble;
+}
+
+bool
+tx_is_violated(const struct tx *t)
+{
+	return t->is_violated;
+}

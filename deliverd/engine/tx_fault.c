@@ -1,0 +1,202 @@
+/*
+ * Ends that nobody wished: 421, timeouts, lost connections, broken protocol.
+ * Whatever was not settled is settled here, or given back untried.
+ */
+#include <stdio.h>
+
+#include "common/base/check.h"
+#include "deliverd/engine/tx_state.h"
+
+void
+tx_fault_give_back(struct tx *t, struct tx_mail *m, enum tx_rest rest)
+{
+	m->rest = (uint8_t)rest;
+	if (t->over[0] == NULL) {
+		t->over[0] = m;
+	} else {
+		MUST(t->over[1] == NULL);
+		t->over[1] = m;
+	}
+}
+
+static void
+note_trouble(struct tx *t, const struct tx_finding *f)
+{
+	struct span text = span_sub(f->text, 0, sizeof(t->trouble_text));
+
+	if (text.n > 0)
+		memcpy(t->trouble_text, text.p, text.n);
+	t->trouble = *f;
+	t->trouble.outcome = TX_DEFERRED;
+	t->trouble.text = span_of(t->trouble_text, text.n);
+}
+
+/* All was sent and no reply came: the host may have taken the message. */
+static void
+doubt_accepted(struct tx_mail *m, const struct tx_finding *f)
+{
+	struct tx_finding doubt = *f;
+
+	doubt.outcome = TX_IN_DOUBT;
+	for (uint32_t i = 0; i < m->rcpt_count; i++)
+		if (m->rcpts[i].progress == TX_RCPT_ACCEPTED)
+			tx_mail_settle(m, &m->rcpts[i], &doubt);
+}
+
+/*
+ * The connection is of no more use.  A mail that the host has said nothing
+ * about is given back untried when others went over this connection before:
+ * hosts close connections that were used enough, and that is no reason to
+ * make a mail wait.
+ */
+static void
+abandon_mails(struct tx *t, const struct tx_finding *f, bool is_doubtful)
+{
+	struct tx_mail *m = t->mail;
+	struct tx_mail *ahead = t->ahead;
+	struct tx_finding deferred = *f;
+
+	t->mail = NULL;
+	t->ahead = NULL;
+	deferred.outcome = TX_DEFERRED;
+	if (m != NULL && !m->is_answered && t->mail_count > 1) {
+		tx_fault_give_back(t, m, TX_REST_UNTRIED);
+	} else if (m != NULL) {
+		if (is_doubtful)
+			doubt_accepted(m, f);
+		tx_mail_settle_open(m, &deferred);
+		tx_fault_give_back(t, m, TX_REST_NONE);
+	}
+	if (ahead != NULL)
+		tx_fault_give_back(t, ahead, TX_REST_UNTRIED);
+}
+
+/* QUIT can't be said in the middle of a message. */
+static void
+say_goodbye(struct tx *t)
+{
+	if (t->state == TX_SENDING || t->state == TX_CONNECTING) {
+		tx_rules_enter(t, TX_OVER);
+		return;
+	}
+	buf_add_str(t->out, "QUIT\r\n");
+	tx_rules_enter(t, TX_QUIT);
+}
+
+static void
+end_dialogue(struct tx *t, const struct tx_finding *f, bool is_doubtful)
+{
+	note_trouble(t, f);
+	abandon_mails(t, f, is_doubtful);
+	say_goodbye(t);
+}
+
+/* A reply that ends the whole dialogue: 421, or a refusal before any mail. */
+void
+tx_fault_reply(struct tx *t, const struct smtp_response *r)
+{
+	struct tx_finding f =
+	    tx_reply_finding(tx_rules_get(t->state)->stage, r);
+
+	f.outcome = TX_DEFERRED;
+	if (f.status.class == 5)	/* it isn't the recipients' fault */
+		f.status.class = 4;
+	end_dialogue(t, &f, false);
+}
+
+void
+tx_fault_violation(struct tx *t, const char *what)
+{
+	char text[1024];
+	char said[600];
+	struct tx_finding f = {
+		.outcome = TX_DEFERRED,
+		.stage = tx_rules_get(t->state)->stage,
+		.status = STATUS(4, 5, 0),
+	};
+
+	(void)span_copy(span_sub(buf_span(&t->response.text), 0,
+	    sizeof(said) - 1), said, sizeof(said));
+	if (t->response.code != 0)
+		(void)snprintf(text, sizeof(text), "protocol error: the host "
+		    "sent %s (%u %s)", what, t->response.code, said);
+	else
+		(void)snprintf(text, sizeof(text), "protocol error: the host "
+		    "sent %s", what);
+	f.text = span_str(text);
+	t->is_violated = true;
+	end_dialogue(t, &f, t->state == TX_FINAL);
+}
+
+void
+tx_timeout(struct tx *t)
+{
+	const struct tx_rule *rule = tx_rules_get(t->state);
+	struct tx_finding f = {
+		.outcome = TX_DEFERRED, .stage = rule->stage,
+		.status = STATUS(4, 4, 2),
+	};
+	char text[160];
+
+	if (t->state == TX_QUIT || t->state == TX_OVER) {
+		tx_rules_enter(t, TX_OVER);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), t->state == TX_SENDING ?
+	    "the host stopped taking the message" :
+	    "timed out waiting for the reply to %s",
+	    tx_stage_name(rule->stage));
+	if (t->state == TX_GREETING)
+		(void)snprintf(text, sizeof(text),
+		    "timed out waiting for the greeting");
+	f.text = span_str(text);
+	end_dialogue(t, &f, t->state == TX_FINAL);
+}
+
+void
+tx_lost(struct tx *t, const char *why, uint64_t unsent)
+{
+	const struct tx_rule *rule = tx_rules_get(t->state);
+	struct tx_finding f = {
+		.outcome = TX_DEFERRED, .stage = rule->stage,
+		.status = STATUS(4, 4, 2),
+	};
+	bool is_dot_sent = t->state == TX_FINAL && unsent <= t->after_dot;
+	char text[256];
+
+	if (t->state == TX_CONNECTING) {
+		f.status = STATUS(4, 4, 1);
+		(void)snprintf(text, sizeof(text), "%s", why);
+	} else {
+		(void)snprintf(text, sizeof(text), "%s at %s", why,
+		    tx_stage_name(rule->stage));
+	}
+	f.text = span_str(text);
+	if (t->state < TX_IDLE || t->mail != NULL)
+		note_trouble(t, &f);
+	abandon_mails(t, &f, is_dot_sent);
+	tx_rules_enter(t, TX_OVER);
+}
+
+void
+tx_content_failed(struct tx *t)
+{
+	struct tx_finding f = {
+		.outcome = TX_DEFERRED, .stage = TX_STAGE_CONTENT,
+		.status = STATUS(4, 3, 0),
+		.text = SPAN_LIT("the message could not be read"),
+	};
+
+	MUST(t->state == TX_SENDING);
+	end_dialogue(t, &f, false);
+}
+
+void
+tx_quit(struct tx *t)
+{
+	t->is_quit_wanted = true;
+	if (t->state == TX_IDLE)
+		say_goodbye(t);
+	else if (t->state == TX_CONNECTING)
+		tx_rules_enter(t, TX_OVER);
+}

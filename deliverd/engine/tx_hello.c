@@ -1,0 +1,74 @@
+/*
+ * Greeting, EHLO, and HELO for hosts that know nothing better.
+ */
+#include "deliverd/engine/tx_state.h"
+
+static void
+send_hello(struct tx *t, const char *verb)
+{
+	buf_add_str(t->out, verb);
+	buf_add_str(t->out, t->setup->helo);
+	buf_add_str(t->out, "\r\n");
+}
+
+void
+tx_hello_send_ehlo(struct tx *t)
+{
+	send_hello(t, "EHLO ");
+}
+
+void
+tx_hello_send_helo(struct tx *t)
+{
+	send_hello(t, "HELO ");
+}
+
+/* RFC 5321 3.1: a 554 greeting too means "not here, not now", and says
+ * nothing about any recipient. */
+void
+tx_hello_greeting(struct tx *t, const struct smtp_response *r)
+{
+	if (r->code / 100 == 2)
+		tx_rules_enter(t, TX_EHLO);
+	else if (r->code / 100 == 3)
+		tx_fault_violation(t, "a greeting that is no greeting");
+	else
+		tx_fault_reply(t, r);
+}
+
+static void
+become_up(struct tx *t)
+{
+	t->is_up = true;
+	tx_rules_enter(t, TX_IDLE);
+}
+
+/* EHLO isn't known there, RFC 5321 3.2 and 4.1.1.1. */
+static bool
+is_helo_worth_it(unsigned code)
+{
+	return code == 500 || code == 501 || code == 502 || code == 504 ||
+	    code == 550;
+}
+
+void
+tx_hello_ehlo(struct tx *t, const struct smtp_response *r)
+{
+	if (r->code / 100 == 2) {
+		smtp_ext_parse(buf_span(&r->text), &t->ext);
+		become_up(t);
+	} else if (is_helo_worth_it(r->code)) {
+		tx_rules_enter(t, TX_HELO);
+	} else {
+		tx_fault_reply(t, r);
+	}
+}
+
+void
+tx_hello_helo(struct tx *t, const struct smtp_response *r)
+{
+	if (r->code / 100 == 2)
+		become_up(t);
+	else
+		tx_fault_reply(t, r);
+}

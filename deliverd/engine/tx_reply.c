@@ -1,0 +1,209 @@
+/*
+ * What the host says within a transaction.  Only the code decides, and of an
+ * unknown code the first digit (RFC 5321 4.2.1); 421 and other ends of the
+ * whole dialogue were dealt with before.
+ */
+#include "deliverd/engine/tx_state.h"
+
+struct tx_finding
+tx_reply_finding(enum tx_stage stage, const struct smtp_response *r)
+{
+	static const enum tx_outcome outcomes[10] = {
+		[2] = TX_DELIVERED, [4] = TX_DEFERRED, [5] = TX_FAILED,
+	};
+
+	return (struct tx_finding){
+		.outcome = outcomes[r->code / 100 % 10],
+		.stage = stage,
+		.code = r->code,
+		.status = r->status,
+		.text = buf_span(&r->text),
+	};
+}
+
+/* The mail has left the dialogue; what comes next? */
+static void
+end_mail(struct tx *t)
+{
+	struct tx_mail *m = t->mail;
+
+	tx_fault_give_back(t, m, m->open > 0 ? TX_REST_MORE : TX_REST_NONE);
+	t->mail = t->ahead;
+	t->ahead = NULL;
+	tx_rules_enter(t, t->mail != NULL ? TX_MAIL : TX_IDLE);
+	if (t->state == TX_IDLE && t->is_quit_wanted)
+		tx_quit(t);
+}
+
+static void
+settle_accepted(struct tx_mail *m, const struct tx_finding *f)
+{
+	for (uint32_t i = 0; i < m->rcpt_count; i++)
+		if (m->rcpts[i].progress == TX_RCPT_ACCEPTED)
+			tx_mail_settle(m, &m->rcpts[i], f);
+}
+
+void
+tx_reply_idle(struct tx *t, const struct smtp_response *r)
+{
+	(void)r;
+	tx_fault_violation(t, "a reply that nothing was asked for");
+}
+
+void
+tx_reply_rset(struct tx *t, const struct smtp_response *r)
+{
+	if (r->code / 100 == 2)
+		tx_rules_enter(t, TX_MAIL);
+	else
+		tx_fault_reply(t, r);
+}
+
+void
+tx_reply_mail(struct tx *t, const struct smtp_response *r)
+{
+	struct tx_mail *m = t->mail;
+	struct tx_finding f = tx_reply_finding(TX_STAGE_MAIL, r);
+
+	if (f.outcome == TX_OPEN) {
+		tx_fault_violation(t, "a strange reply to MAIL FROM");
+		return;
+	}
+	m->is_answered = true;
+	if (f.outcome != TX_DELIVERED)
+		tx_mail_settle_open(m, &f);
+	if (f.outcome != TX_DELIVERED && !tx_rules_may_pipeline(t))
+		end_mail(t);
+	else
+		tx_rules_enter(t, TX_RCPT);
+}
+
+/*
+ * "Too many recipients" is 452, or 552 by older hosts (RFC 5321 4.5.3.1.10):
+ * those who were refused so go in a further transaction.  An enhanced code
+ * that says something else, such as a full mailbox, is believed.
+ */
+static bool
+is_too_many(const struct smtp_response *r)
+{
+	if (r->code != 452 && r->code != 552)
+		return false;
+	return r->status.class == 0 ||
+	    (r->status.subject == 5 && r->status.detail == 3);
+}
+
+static void
+judge_recipient(struct tx_mail *m, struct tx_rcpt *rcpt,
+    const struct smtp_response *r)
+{
+	struct tx_finding f = tx_reply_finding(TX_STAGE_RCPT, r);
+
+	if (f.outcome == TX_DELIVERED) {
+		rcpt->progress = TX_RCPT_ACCEPTED;
+		m->accepted++;
+		return;
+	}
+	if (is_too_many(r)) {
+		if (m->accepted > 0)
+			return;
+		f.outcome = TX_DEFERRED;
+		if (f.status.class == 5)
+			f.status.class = 4;
+	}
+	tx_mail_settle(m, rcpt, &f);
+}
+
+void
+tx_reply_rcpt(struct tx *t, const struct smtp_response *r)
+{
+	struct tx_mail *m = t->mail;
+	struct tx_rcpt *rcpt = &m->rcpts[m->at];
+
+	if (r->code / 100 == 3) {
+		tx_fault_violation(t, "a strange reply to RCPT TO");
+		return;
+	}
+	rcpt->progress = TX_RCPT_ANSWERED;
+	if (rcpt->outcome == TX_OPEN)	/* not refused with MAIL already */
+		judge_recipient(m, rcpt, r);
+	while (m->at < m->rcpt_count &&
+	    m->rcpts[m->at].progress != TX_RCPT_AWAITED)
+		m->at++;
+	if (m->at < m->rcpt_count) {
+		tx_rules_enter(t, TX_RCPT);
+	} else if (m->accepted > 0 || tx_rules_may_pipeline(t)) {
+		tx_rules_enter(t, TX_DATA);
+	} else {
+		t->needs_rset = true;
+		end_mail(t);
+	}
+}
+
+static void
+begin_content(struct tx *t)
+{
+	smtp_dots_out_init(&t->dots);
+	if (t->mail->accepted > 0) {
+		tx_rules_enter(t, TX_SENDING);
+		return;
+	}
+	/* DATA went out before every recipient was refused: an empty message
+	 * to nobody, RFC 2920 3.1 */
+	buf_add_str(t->out, ".\r\n");
+	t->has_just_sent = true;
+	t->after_dot = 0;
+	tx_rules_enter(t, TX_FINAL);
+}
+
+void
+tx_reply_data(struct tx *t, const struct smtp_response *r)
+{
+	struct tx_finding f = tx_reply_finding(TX_STAGE_DATA, r);
+
+	if (r->code / 100 == 3) {
+		begin_content(t);
+		return;
+	}
+	if (f.outcome == TX_DELIVERED) {
+		tx_fault_violation(t, "a strange reply to DATA");
+		return;
+	}
+	settle_accepted(t->mail, &f);
+	t->needs_rset = true;
+	end_mail(t);
+}
+
+/* A host that refuses a message half-way won't read the rest of it. */
+void
+tx_reply_early(struct tx *t, const struct smtp_response *r)
+{
+	struct tx_finding f = tx_reply_finding(TX_STAGE_CONTENT, r);
+
+	if (f.outcome == TX_FAILED || f.outcome == TX_DEFERRED) {
+		settle_accepted(t->mail, &f);
+		tx_fault_reply(t, r);
+	} else {
+		tx_fault_violation(t, "a reply before the end of the message");
+	}
+}
+
+void
+tx_reply_final(struct tx *t, const struct smtp_response *r)
+{
+	struct tx_finding f = tx_reply_finding(TX_STAGE_FINAL, r);
+
+	if (f.outcome == TX_OPEN) {
+		tx_fault_violation(t,
+		    "a strange reply to the end of the message");
+		return;
+	}
+	settle_accepted(t->mail, &f);
+	end_mail(t);
+}
+
+void
+tx_reply_quit(struct tx *t, const struct smtp_response *r)
+{
+	(void)r;
+	tx_rules_enter(t, TX_OVER);
+}

@@ -1,0 +1,186 @@
+/*
+ * Transactions begun, and their commands and content written.
+ */
+#include <stdio.h>
+
+#include "common/base/check.h"
+#include "deliverd/engine/tx_state.h"
+
+/* Nothing is said to the host that its EHLO didn't offer (C5321-33). */
+static void
+put_mail(struct tx *t, const struct tx_mail *m)
+{
+	uint64_t size = m->size;
+
+	if (m->flags & TX_CONTENT_NO_EOL)
+		size += 2;
+	buf_add_str(t->out, "MAIL FROM:<");
+	buf_add_span(t->out, m->sender);
+	buf_add_byte(t->out, '>');
+	if (smtp_ext_has(&t->ext, SMTP_EXT_SIZE)) {
+		buf_add_str(t->out, " SIZE=");
+		buf_add_u64(t->out, size);
+	}
+	if ((m->flags & TX_CONTENT_8BIT) != 0)
+		buf_add_str(t->out, " BODY=8BITMIME");
+	buf_add_str(t->out, "\r\n");
+}
+
+static void
+put_rcpt(struct tx *t, const struct tx_rcpt *r)
+{
+	buf_add_str(t->out, "RCPT TO:<");
+	buf_add_span(t->out, r->address);
+	buf_add_str(t->out, ">\r\n");
+}
+
+static void
+put_group(struct tx *t, const struct tx_mail *m)
+{
+	if (t->needs_rset)
+		tx_send_rset(t);
+	put_mail(t, m);
+	for (uint32_t i = m->at; i < m->rcpt_count; i++)
+		if (m->rcpts[i].progress == TX_RCPT_AWAITED)
+			put_rcpt(t, &m->rcpts[i]);
+	tx_send_data(t);
+}
+
+void
+tx_send_rset(struct tx *t)
+{
+	buf_add_str(t->out, "RSET\r\n");
+}
+
+void
+tx_send_mail(struct tx *t)
+{
+	put_mail(t, t->mail);
+}
+
+void
+tx_send_rcpt(struct tx *t)
+{
+	put_rcpt(t, &t->mail->rcpts[t->mail->at]);
+}
+
+void
+tx_send_data(struct tx *t)
+{
+	buf_add_str(t->out, "DATA\r\n");
+}
+
+static void
+settle_unsendable(struct tx *t, struct tx_mail *m, struct status status,
+    const char *text)
+{
+	struct tx_finding f = {
+		.outcome = TX_FAILED, .stage = TX_STAGE_MAIL,
+		.status = status, .text = span_str(text),
+	};
+
+	tx_mail_settle_open(m, &f);
+	tx_fault_give_back(t, m, TX_REST_NONE);
+}
+
+/* What this host has said it can't take isn't offered to it. */
+static bool
+is_sendable(struct tx *t, struct tx_mail *m)
+{
+	uint64_t limit = t->ext.size_max;
+	char text[128];
+
+	if (limit != 0 && m->size > limit) {
+		(void)snprintf(text, sizeof(text), "the message is %llu "
+		    "octets long, but the host takes at most %llu",
+		    (unsigned long long)m->size, (unsigned long long)limit);
+		settle_unsendable(t, m, STATUS(5, 3, 4), text);
+		return false;
+	}
+	if ((m->flags & TX_CONTENT_8BIT) != 0 &&
+	    !smtp_ext_has(&t->ext, SMTP_EXT_8BITMIME)) {
+		settle_unsendable(t, m, STATUS(5, 6, 3), "the message would "
+		    "have to be converted: it has 8-bit text, which the host "
+		    "does not take (no 8BITMIME)");
+		return false;
+	}
+	return true;
+}
+
+/* Chooses the recipients of this transaction. */
+static void
+choose_recipients(const struct tx *t, struct tx_mail *m)
+{
+	uint32_t left = t->setup->rcpts_max;
+
+	m->at = m->rcpt_count;
+	for (uint32_t i = 0; i < m->rcpt_count; i++) {
+		struct tx_rcpt *r = &m->rcpts[i];
+
+		r->progress = TX_RCPT_ASIDE;
+		if (r->outcome != TX_OPEN || left == 0)
+			continue;
+		r->progress = TX_RCPT_AWAITED;
+		if (m->at == m->rcpt_count)
+			m->at = i;
+		left--;
+	}
+}
+
+void
+tx_begin(struct tx *t, struct tx_mail *m)
+{
+	size_t before = t->out->n;
+
+	MUST(m->open > 0 && t->ahead == NULL);
+	MUST(t->state == TX_IDLE || t->state == TX_FINAL);
+	t->mail_count++;
+	m->rest = TX_REST_NONE;
+	m->is_answered = false;
+	m->accepted = 0;
+	if (!is_sendable(t, m))
+		return;
+	choose_recipients(t, m);
+	if (tx_rules_may_pipeline(t))
+		put_group(t, m);
+	if (t->state == TX_FINAL) {
+		MUST(tx_rules_may_pipeline(t));
+		t->ahead = m;
+		t->after_dot += t->out->n - before;
+		return;
+	}
+	t->mail = m;
+	tx_rules_enter(t, t->needs_rset ? TX_RSET : TX_MAIL);
+	t->needs_rset = false;
+}
+
+/* smtp_dots_out adds the CRLF that is lacking by itself; content that is
+ * known to have no line that begins with a dot needs no look at it. */
+static void
+put_end(struct tx *t, const struct tx_mail *m)
+{
+	if ((m->flags & TX_CONTENT_DOTS) != 0)
+		(void)smtp_dots_out_end(&t->dots, t->out);
+	else if ((m->flags & TX_CONTENT_NO_EOL) != 0)
+		buf_add_str(t->out, "\r\n.\r\n");
+	else
+		buf_add_str(t->out, ".\r\n");
+}
+
+void
+tx_content(struct tx *t, struct span bytes, bool is_last)
+{
+	const struct tx_mail *m = t->mail;
+
+	MUST(t->state == TX_SENDING);
+	if ((m->flags & TX_CONTENT_DOTS) != 0)
+		smtp_dots_out_feed(&t->dots, bytes, t->out);
+	else
+		buf_add_span(t->out, bytes);
+	t->progress++;
+	if (!is_last)
+		return;
+	put_end(t, m);
+	t->after_dot = 0;
+	tx_rules_enter(t, TX_FINAL);
+}

@@ -1,0 +1,117 @@
+/*
+ * The inside of the client dialogue, for the files of this room only: its
+ * states, its rules and what each file does for the others.
+ *
+ * state says which reply is awaited next.  With PIPELINING the commands of a
+ * transaction were all sent when it began; without, entering a state sends
+ * its command.
+ */
+#ifndef MTAD_DELIVERD_ENGINE_TX_STATE_H
+#define MTAD_DELIVERD_ENGINE_TX_STATE_H
+
+#include "common/smtp/smtp_dots_out.h"
+#include "common/smtp/smtp_ext.h"
+#include "common/smtp/smtp_response.h"
+#include "deliverd/engine/tx.h"
+
+enum tx_state {
+	TX_CONNECTING,
+	TX_GREETING,
+	TX_EHLO,
+	TX_HELO,
+	TX_IDLE,		/* between two mails */
+	TX_RSET,
+	TX_MAIL,
+	TX_RCPT,
+	TX_DATA,
+	TX_SENDING,		/* content; no reply is due */
+	TX_FINAL,
+	TX_QUIT,
+	TX_OVER,
+	TX_STATE_COUNT
+};
+
+/* What the engine keeps of a recipient during a transaction. */
+enum tx_rcpt_progress {
+	TX_RCPT_ASIDE,		/* not in this transaction */
+	TX_RCPT_AWAITED,
+	TX_RCPT_ANSWERED,
+	TX_RCPT_ACCEPTED,
+};
+
+struct tx {
+	const struct tx_setup *setup;
+	struct buf *out;
+	enum tx_state state;
+	struct smtp_ext ext;		/* of this EHLO */
+	struct smtp_response response;	/* being read */
+	struct tx_mail *mail;		/* in its transaction */
+	struct tx_mail *ahead;		/* begun while mail awaits its end */
+	struct tx_mail *over[2];	/* to be given back, in order */
+	struct smtp_dots_out dots;
+	uint64_t after_dot;		/* octets sent behind the final dot */
+	size_t ignored;			/* octets read behind QUIT */
+	uint32_t progress;
+	uint32_t mail_count;
+	bool is_up;
+	bool needs_rset;		/* a transaction was left open */
+	bool has_just_sent;		/* in answer to the last reply */
+	bool is_quit_wanted;
+	bool is_violated;
+	struct tx_finding trouble;
+	char trouble_text[TX_TEXT_MAX];
+};
+
+/* One row for each state; asked at run time and walked by a test. */
+struct tx_rule {
+	const char *name;
+	enum tx_stage stage;
+	int wait_for;			/* enum tx_wait_for; -1: no limit */
+	void (*send)(struct tx *);	/* command of the state, or NULL */
+	void (*reply)(struct tx *, const struct smtp_response *);
+};
+
+/* tx_rules: S is below TX_STATE_COUNT */
+const struct tx_rule *tx_rules_get(enum tx_state s);
+void tx_rules_enter(struct tx *t, enum tx_state s);	/* sends, waits */
+static inline bool
+tx_rules_may_pipeline(const struct tx *t)
+{
+	return smtp_ext_has(&t->ext, SMTP_EXT_PIPELINING);
+}
+
+/* tx_hello: up to the first mail */
+void tx_hello_send_ehlo(struct tx *t);
+void tx_hello_send_helo(struct tx *t);
+void tx_hello_greeting(struct tx *t, const struct smtp_response *r);
+void tx_hello_ehlo(struct tx *t, const struct smtp_response *r);
+void tx_hello_helo(struct tx *t, const struct smtp_response *r);
+
+/* tx_send: commands and content */
+void tx_send_rset(struct tx *t);
+void tx_send_mail(struct tx *t);
+void tx_send_rcpt(struct tx *t);
+void tx_send_data(struct tx *t);
+
+/* tx_reply: what the host says within a transaction */
+void tx_reply_idle(struct tx *t, const struct smtp_response *r);
+void tx_reply_rset(struct tx *t, const struct smtp_response *r);
+void tx_reply_mail(struct tx *t, const struct smtp_response *r);
+void tx_reply_rcpt(struct tx *t, const struct smtp_response *r);
+void tx_reply_data(struct tx *t, const struct smtp_response *r);
+void tx_reply_early(struct tx *t, const struct smtp_response *r);
+void tx_reply_final(struct tx *t, const struct smtp_response *r);
+void tx_reply_quit(struct tx *t, const struct smtp_response *r);
+
+/* A finding that borrows the reply's words; OUTCOME by the first digit. */
+struct tx_finding tx_reply_finding(enum tx_stage stage,
+    const struct smtp_response *r);
+
+/* tx_fault: ends that nobody wished; each ends the connection */
+void tx_fault_reply(struct tx *t, const struct smtp_response *r);
+void tx_fault_violation(struct tx *t, const char *what);
+
+/* Puts a mail that has left the dialogue where tx_next() finds it. */
+void tx_fault_give_back(struct tx *t, struct tx_mail *m, enum tx_rest rest);
+
+#endif

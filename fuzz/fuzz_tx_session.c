@@ -1,0 +1,107 @@
+/*
+ * The client dialogue against any host.  Input: one octet of options, then
+ * what the host says; an octet 0xff starts a new segment, 0xfe is a timeout,
+ * 0xfd the loss of the connection.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "tests/unit/deliverd/tx_play.h"
+
+int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static const char content[] = ".one\r\ntwo\r\n.\r\n\xe4";
+
+static void
+add_mails(struct play *p, uint8_t options)
+{
+	unsigned flags = 0;
+
+	if (options & 4)
+		flags |= TX_CONTENT_8BIT;
+	for (int i = 0; i < 3; i++) {
+		struct play_mail *m = play_mail(p, "m", i == 1 ? "" :
+		    "s@a.example", content, sizeof(content) - 1,
+		    flags | TX_CONTENT_DOTS | TX_CONTENT_NO_EOL);
+
+		play_rcpt(m, "r1@b.example");
+		play_rcpt(m, "r2@b.example");
+		play_rcpt(m, "r3@b.example");
+	}
+}
+
+static void
+event(struct play *p, uint8_t what)
+{
+	if (p->is_closed)
+		return;
+	if (what == 0xfe)
+		tx_timeout(p->t);
+	else if (what == 0xfd)
+		tx_lost(p->t, "lost", 0);
+	play_pump(p);
+}
+
+/* Each recipient has what its reply says, or none. */
+static void
+check_mail(const struct play_mail *m)
+{
+	uint32_t open = 0;
+
+	for (uint32_t i = 0; i < m->mail.rcpt_count; i++) {
+		const struct tx_rcpt *r = &m->rcpts[i];
+
+		open += r->outcome == TX_OPEN;
+		MUST(r->outcome != TX_DELIVERED || r->code / 100 == 2);
+		MUST(r->outcome != TX_FAILED || r->code / 100 == 5 ||
+		    r->code == 0);
+		MUST(r->status.class == 0 || r->code == 0 ||
+		    r->status.class == r->code / 100 ||
+		    r->outcome == TX_DEFERRED);
+		MUST((uint64_t)r->text_at + r->text_n <= m->mail.texts.n);
+	}
+	MUST(!m->is_over || open == 0);
+}
+
+/* Nothing but whole lines, ever (C5321-14). */
+static void
+check_output(const struct buf *out)
+{
+	for (size_t i = 0; i < out->n; i++) {
+		bool is_cr = out->p[i] == '\r';
+
+		MUST(!is_cr || (i + 1 < out->n && out->p[i + 1] == '\n'));
+		MUST(out->p[i] != '\n' || (i > 0 && out->p[i - 1] == '\r'));
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	static struct play play;
+	size_t at = 1;
+
+	if (n == 0)
+		return 0;
+	play_open(&play, bytes[0] & 1 ? 1 : SIZE_MAX,
+	    bytes[0] & 2 ? 3 : SIZE_MAX);
+	play.setup.rcpts_max = bytes[0] & 8 ? 2 : 100;
+	add_mails(&play, bytes[0]);
+	tx_connected(play.t);
+	play_pump(&play);
+	while (at < n && !play.is_closed) {
+		size_t from = at;
+
+		while (at < n && bytes[at] < 0xfd)
+			at++;
+		play_input(&play, bytes + from, at - from);
+		if (at < n)
+			event(&play, bytes[at++]);
+	}
+	check_output(&play.out);
+	for (size_t i = 0; i < play.n_mails; i++)
+		check_mail(&play.mails[i]);
+	play_close(&play);
+	return 0;
+}
