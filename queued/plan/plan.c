@@ -11,7 +11,7 @@ enum { VICTIM_LOOKS = 16, EXPIRED_LOOKS = 64 };
 struct plan_unit {
 	void *owner;
 	struct plan_dest *dest;
-	struct list link;		/* dest->ready or plan->waiting */
+	struct list link;		/* dest->ready, plan->waiting or others */
 	struct heap_node clock;		/* plan->clocks while waiting */
 	int64_t due;
 	int64_t expires;
@@ -23,6 +23,7 @@ struct plan {
 	struct plan_dests dests;
 	struct heap clocks;
 	struct list waiting;		/* oldest first */
+	struct list others;		/* leased and held */
 	uint32_t counts[PLAN_HELD + 1];
 	uint32_t units;
 };
@@ -37,6 +38,7 @@ plan_new(const struct plan_params *params, struct plan **out)
 	plan_dests_init(&plan->dests, params);
 	heap_init(&plan->clocks);
 	list_init(&plan->waiting);
+	list_init(&plan->others);
 	*out = plan;
 	return OK;
 }
@@ -50,7 +52,6 @@ free_units(struct list *head)
 		free(CONTAINER_OF(node, struct plan_unit, link));
 }
 
-/* Leased and held units are in no list: their owners remove them before. */
 void
 plan_free(struct plan **plan)
 {
@@ -59,6 +60,7 @@ plan_free(struct plan **plan)
 	if (*plan == NULL)
 		return;
 	free_units(&(*plan)->waiting);
+	free_units(&(*plan)->others);
 	for (node = list_first(&(*plan)->dests.all); node != NULL;
 	    node = list_next(&(*plan)->dests.all, node))
 		free_units(&CONTAINER_OF(node, struct plan_dest, all)->ready);
@@ -100,8 +102,9 @@ enter(struct plan *plan, struct plan_unit *pu, enum plan_state state)
 	} else if (state == PLAN_READY) {
 		list_add_last(&pu->dest->ready, &pu->link);
 		pu->dest->ready_count++;
-	} else if (state == PLAN_LEASED) {
-		pu->dest->leased++;
+	} else {
+		list_add_last(&plan->others, &pu->link);
+		pu->dest->leased += state == PLAN_LEASED ? 1 : 0;
 	}
 }
 
@@ -180,6 +183,14 @@ plan_next(struct plan *plan, int64_t now, struct plan_unit **out)
 	*out = CONTAINER_OF(list_first(&d->ready), struct plan_unit, link);
 	change(plan, *out, PLAN_LEASED);
 	return true;
+}
+
+void
+plan_take(struct plan *plan, struct plan_unit *pu)
+{
+	MUST(pu->state != PLAN_LEASED);
+	pu->wants_hold = pu->state == PLAN_HELD;
+	change(plan, pu, PLAN_LEASED);
 }
 
 void

@@ -48,6 +48,9 @@ void plan_remove(struct plan *plan, struct plan_unit **pu);
  * False when nothing may be leased now. */
 bool plan_next(struct plan *plan, int64_t now, struct plan_unit **out);
 
+/* Counts a unit that is not leased as leased: someone has it already. */
+void plan_take(struct plan *plan, struct plan_unit *pu);
+
 /* The end of a lease: nobody tried (it stays in front), or try again at DUE. */
 void plan_back(struct plan *plan, struct plan_unit *pu);
 void plan_later(struct plan *plan, struct plan_unit *pu, int64_t due);

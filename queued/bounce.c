@@ -1,0 +1,245 @@
+#include "queued/bounce.h"
+
+#include "common/log/log.h"
+#include "common/mail/envelope.h"
+#include "common/mail/header.h"
+#include "common/mail/queue_id.h"
+#include "queued/intake.h"
+#include "queued/store/store_read.h"
+#include "queued/store/store_write.h"
+
+/* Of a header at most this much is looked at and returned. */
+enum { HEADER_MAX = 256 * 1024 };
+
+/* A header that long is returned with the body's first bytes. */
+#define BODY_CEILING ((size_t)2 * 1024 * 1024)
+
+void
+bounce_init(struct bounce *b, const struct store_message *message,
+    bool is_delay)
+{
+	b->message = message;
+	b->count = 0;
+	b->is_delay = is_delay;
+	b->is_8bit = false;
+	b->is_wanted = false;
+	b->is_to_postmaster = false;
+	buf_init(&b->envelope, 64 * 1024);
+	buf_init(&b->body, 64 * BODY_CEILING);
+}
+
+void
+bounce_clear(struct bounce *b)
+{
+	buf_clear(&b->envelope);
+	buf_clear(&b->body);
+	b->is_wanted = false;
+}
+
+/* RFC 3461 4.1: without NOTIFY failures are told, and delays may be. */
+static bool
+is_asked_for(const struct envelope_rcpt *rcpt, bool is_delay)
+{
+	return rcpt->notify == 0 || (rcpt->notify & (is_delay ?
+	    ENVELOPE_NOTIFY_DELAY : ENVELOPE_NOTIFY_FAILURE)) != 0;
+}
+
+struct report_rcpt *
+bounce_add(struct bounce *b, struct span address, struct span attributes)
+{
+	struct report_rcpt *row = &b->rcpts[b->count];
+	struct envelope_rcpt rcpt = { .notify = 0 };
+
+	/* It was checked before it was stored. */
+	(void)envelope_check_rcpt(attributes, ENVELOPE_UTF8, &rcpt);
+	if (b->count == BOUNCE_RECIPIENTS ||
+	    !is_asked_for(&rcpt, b->is_delay))
+		return NULL;
+	b->count++;
+	memset(row, 0, sizeof(*row));
+	row->address = address;
+	row->action = b->is_delay ? REPORT_DELAYED : REPORT_FAILED;
+	row->orcpt = rcpt.orcpt;
+	return row;
+}
+
+/* ---- to whom ---- */
+
+/*
+ * Where this report goes: to the sender; a failed report of ours once to the
+ * postmaster; nowhere else for a null sender, or the postmaster's own mail
+ * system would bounce back and forth with us (RFC 5321 6.1).
+ */
+static struct span
+addressee(const struct queued *q, struct bounce *b)
+{
+	struct span postmaster = span_str(q->conf->reports.postmaster);
+
+	if (b->message->sender.n > 0)
+		return b->message->sender;
+	if (!b->message->is_report || b->is_delay)
+		return SPAN_NONE;
+	for (size_t i = 0; i < b->count; i++)
+		if (span_equal_nocase(b->rcpts[i].address, postmaster))
+			return SPAN_NONE;
+	b->is_to_postmaster = true;
+	return postmaster;
+}
+
+static void
+log_no_report(struct queued *q, const struct bounce *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		if (!log_begin(q->log, LOG_DISCARDED, NULL))
+			return;
+		log_queue_id(q->log, "id", b->message->id);
+		log_address(q->log, "to", b->rcpts[i].address);
+		log_address(q->log, "from", b->message->sender);
+		log_str(q->log, "why", "no report is sent for a null sender");
+		log_end(q->log);
+	}
+}
+
+/* ---- the message ---- */
+
+/* The header of the message and the first bytes of its body, in q->content;
+ * a RET of the sender's wins over reports.head (RFC 3461 4.3). */
+static enum err
+read_head(struct queued *q, const struct store_message *m, uint8_t ret,
+    struct span *out)
+{
+	uint64_t body = q->conf->reports.head_bytes;
+	uint64_t want;
+	enum err e;
+
+	if (ret == ENVELOPE_RET_FULL || body > BODY_CEILING)
+		body = BODY_CEILING;
+	want = HEADER_MAX + body;
+	if (want > store_message_size(m))
+		want = store_message_size(m);
+	buf_reset(&q->content);
+	e = store_content(q->store, m, 0, (size_t)want, &q->content);
+	if (e == ERR_CORRUPT)	/* told all the same, without its bytes */
+		buf_reset(&q->content);
+	else if (e != OK)
+		return e;
+	*out = span_sub(buf_span(&q->content), 0,
+	    header_length(buf_span(&q->content)) + (size_t)body);
+	return OK;
+}
+
+static void
+put_envelope(const struct bounce *b, struct span to, struct buf *out)
+{
+	struct envelope e = { .flags = ENVELOPE_REPORT };
+	struct envelope_rcpt rcpt = { .address = to };
+
+	if (b->is_8bit)
+		e.flags |= ENVELOPE_HAS_8BIT | ENVELOPE_SAID_8BIT;
+	rcpt.notify = ENVELOPE_NOTIFY_NEVER;	/* RFC 3461 6.1 */
+	envelope_put_head(&e, out);
+	envelope_put_rcpt(&rcpt, out);
+}
+
+static enum err
+compose(struct queued *q, struct bounce *b, struct span to)
+{
+	struct report r = { .sender = to };
+	char id[QUEUE_ID_SIZE];
+	struct envelope old;
+	enum err e = envelope_check(b->message->envelope, &old);
+
+	if (e == OK)
+		e = read_head(q, b->message, old.ret, &r.message);
+	if (e != OK)
+		return e;
+	queue_id_format(b->message->id, id);
+	r.host = span_str(q->conf->hostname);
+	r.queue_id = span_str(id);
+	r.postmaster = span_str(q->conf->reports.postmaster);
+	r.envid = old.envid;
+	r.arrived_at = (int64_t)b->message->arrived_at;
+	r.now_at = (int64_t)queued_wall(q);
+	if (b->is_delay)
+		r.retry_until_at = r.arrived_at + q->conf->queue.expire_ms;
+	r.zone_min = queued_zone_min(q);
+	r.rcpts = b->rcpts;
+	r.rcpt_count = b->count;
+	r.message_bytes = store_message_size(b->message);
+	r.is_header_only = old.ret == ENVELOPE_RET_HDRS ||
+	    (q->conf->reports.head_bytes == 0 && old.ret != ENVELOPE_RET_FULL);
+	r.random[0] = rng_u64(&q->dice);
+	r.random[1] = rng_u64(&q->dice);
+	b->is_8bit = report_build(&r, &b->body);
+	put_envelope(b, to, &b->envelope);
+	return buf_failed(&b->body) || buf_failed(&b->envelope) ?
+	    ERR_NOMEM : OK;
+}
+
+enum err
+bounce_build(struct queued *q, struct bounce *b)
+{
+	struct span to;
+	enum err e;
+
+	if (b->count == 0)
+		return OK;
+	to = addressee(q, b);
+	if (to.n == 0) {
+		log_no_report(q, b);
+		return OK;
+	}
+	e = compose(q, b, to);
+	b->is_wanted = e == OK;
+	return e;
+}
+
+size_t
+bounce_bytes(const struct bounce *b)
+{
+	return b->is_wanted ? b->envelope.n + b->body.n + 4096 : 0;
+}
+
+static void
+log_report(struct queued *q, const struct bounce *b, uint64_t id)
+{
+	q->figures.reports++;
+	if (!log_begin(q->log, LOG_REPORTED, NULL))
+		return;
+	log_queue_id(q->log, "id", id);
+	log_queue_id(q->log, "about", b->message->id);
+	log_address(q->log, "to", b->is_to_postmaster ?
+	    span_str(q->conf->reports.postmaster) : b->message->sender);
+	log_str(q->log, "kind", b->is_delay ? "delayed" : "failed");
+	log_u64(q->log, "recipients", b->count);
+	log_end(q->log);
+}
+
+enum err
+bounce_submit(struct queued *q, struct bounce *b)
+{
+	struct intake_keys keys = { .q = q };
+	struct effect effect = { .kind = EFFECT_REPORT };
+	struct store_submission sub = { .is_report = true };
+	struct store_unit *unit;
+	enum err e;
+
+	if (!b->is_wanted)
+		return OK;
+	if ((e = effects_reserve(&q->on_synced)) != OK)
+		return e;
+	sub.arrived_at = queued_wall(q);
+	sub.envelope = buf_span(&b->envelope);
+	sub.body = buf_span(&b->body);
+	sub.content_flags = CONTENT_DOTS | (b->is_8bit ? CONTENT_8BIT : 0);
+	sub.key_of = intake_key_of;
+	sub.ctx = &keys;
+	if ((e = store_submit(q->store, &sub, &unit)) != OK)
+		return e;
+	effect.group = store_group(q->store);
+	effect.b = unit->message->id;
+	effects_add(&q->on_synced, &effect);
+	log_report(q, b, effect.b);
+	queued_touch(q);
+	return OK;
+}

@@ -1,0 +1,504 @@
+#include "queued/intake.h"
+
+#include "common/mail/envelope.h"
+#include "queued/residence.h"
+#include "queued/store/store_body.h"
+#include "queued/store/store_read.h"
+#include "queued/store/store_write.h"
+
+#include <stdlib.h>
+
+/* Bytes of one large body that may be on their way or unwritten. */
+enum { STREAM_CREDIT = 1024 * 1024 };
+
+/* A large body on its way in, from body_open to its submission. */
+struct stream {
+	uint64_t token;
+	uint64_t credited;		/* bytes smtpd was told it may send */
+	uint16_t peer;
+	bool is_submitted;		/* waits for its file's sync */
+	uint8_t content_flags;
+	struct buf envelope;
+	struct buf trace_head;
+	struct buf trace_tail;
+	uint32_t frame_bytes;
+};
+
+/* What a token's map entry points at: the id, boxed. */
+struct token {
+	uint64_t token;
+	uint64_t id;
+};
+
+static void
+send_to(struct queued_peer *peer, const struct msg *m)
+{
+	/* A channel that can't take it has ended, and says so itself. */
+	if (peer->channel != NULL)
+		(void)channel_send(peer->channel, m);
+}
+
+/* While the disk or the index lags the credit is kept back: smtpd then stops
+ * reading from its clients. */
+static void
+give_credit(struct queued_peer *peer, uint32_t bytes)
+{
+	struct msg m = { .type = MSG_credit };
+
+	peer->credit_owed += bytes;
+	if (peer->credit_owed == 0 || store_room(peer->q->store).is_pausing)
+		return;
+	m.credit.bytes = peer->credit_owed;
+	peer->credit_owed = 0;
+	send_to(peer, &m);
+}
+
+static void
+send_result(struct queued_peer *peer, uint64_t token, uint8_t result,
+    uint64_t id, uint32_t credit)
+{
+	struct msg m = { .type = MSG_submitted };
+
+	m.submitted.token = token;
+	m.submitted.result = result;
+	m.submitted.id = id;
+	send_to(peer, &m);
+	give_credit(peer, credit);
+}
+
+static void
+send_room(struct queued_peer *peer)
+{
+	struct store_room room = store_room(peer->q->store);
+	struct msg m = { .type = MSG_room };
+
+	m.room.is_accepting = room.is_accepting;
+	m.room.bytes = room.bytes;
+	send_to(peer, &m);
+}
+
+void
+intake_tell_room(struct queued *q)
+{
+	for (size_t i = 0; i < QUEUED_WORKERS_MAX; i++) {
+		send_room(&q->smtpds[i]);
+		give_credit(&q->smtpds[i], 0);
+	}
+}
+
+void
+intake_open(struct queued *q, struct queued_peer *peer)
+{
+	(void)q;
+	peer->credit_owed = 0;
+	give_credit(peer, INTAKE_CREDIT);
+	send_room(peer);
+}
+
+/* ---- submissions ---- */
+
+struct span
+intake_key_of(void *ctx, struct span recipient)
+{
+	struct intake_keys *keys = ctx;
+	struct buf *out = &keys->q->scratch;
+	struct route route = route_table_find(keys->q->routes, keys->sender,
+	    recipient);
+
+	buf_reset(out);
+	route_key(&route, recipient, out);
+	return buf_span(out);
+}
+
+static uint8_t
+result_of(enum err e)
+{
+	switch (e) {
+	case ERR_FULL:
+	case ERR_NOMEM:
+		return SUBMIT_NO_ROOM;
+	case ERR_SYNTAX:
+	case ERR_RANGE:
+	case ERR_VERSION:
+		return SUBMIT_MALFORMED;
+	default:
+		return SUBMIT_IO;
+	}
+}
+
+static enum err
+check_envelope(const struct queued *q, struct span bytes,
+    struct envelope *out)
+{
+	enum err e = envelope_check(bytes, out);
+
+	if (e != OK)
+		return e;
+	if (out->rcpt_count == 0 ||
+	    out->rcpt_count > q->conf->limits.recipients)
+		return ERR_RANGE;
+	/* Only queued makes reports (I-08). */
+	return out->flags & ENVELOPE_REPORT ? ERR_SYNTAX : OK;
+}
+
+/* Into the open group; the answer follows its sync. */
+static enum err
+submit(struct queued *q, struct queued_peer *peer,
+    struct store_submission *sub, uint32_t bytes)
+{
+	struct effect effect = { .kind = EFFECT_SUBMITTED };
+	struct intake_keys keys = { .q = q };
+	struct store_unit *unit;
+	struct envelope envelope;
+	enum err e = check_envelope(q, sub->envelope, &envelope);
+
+	if (e != OK)
+		return e;
+	if (!store_room(q->store).is_accepting)
+		return ERR_FULL;
+	if ((e = effects_reserve(&q->on_synced)) != OK)
+		return e;
+	keys.sender = envelope.sender;
+	sub->key_of = intake_key_of;
+	sub->ctx = &keys;
+	sub->arrived_at = queued_wall(q);
+	if ((e = store_submit(q->store, sub, &unit)) != OK)
+		return e;
+	effect.group = store_group(q->store);
+	effect.a = sub->token;
+	effect.b = unit->message->id;
+	effect.bytes = bytes;
+	effect.peer = peer->index;
+	effects_add(&q->on_synced, &effect);
+	queued_touch(q);
+	return OK;
+}
+
+static void
+on_submit(struct queued *q, struct queued_peer *peer,
+    const struct msg_submit *m)
+{
+	struct store_submission sub = { .token = m->token };
+	uint32_t bytes = (uint32_t)(m->body.n + m->envelope.n);
+	enum err e;
+
+	sub.envelope = m->envelope;
+	sub.trace_head = m->trace_head;
+	sub.trace_tail = m->trace_tail;
+	sub.body = m->body;
+	sub.content_flags = m->flags;
+	if (m->body_bytes != m->body.n)
+		e = ERR_SYNTAX;
+	else
+		e = submit(q, peer, &sub, bytes);
+	if (e == OK)
+		return;
+	q->figures.refused++;
+	send_result(peer, m->token, result_of(e), 0, bytes);
+}
+
+void
+intake_synced(struct queued *q, const struct effect *effect)
+{
+	struct queued_peer *peer = &q->smtpds[effect->peer];
+	struct store_unit *unit;
+	uint32_t n = 1;
+
+	if (effect->kind == EFFECT_SUBMITTED) {
+		q->figures.accepted++;
+		send_result(peer, effect->a, SUBMIT_ACCEPTED, effect->b,
+		    effect->bytes);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		struct effect again = *effect;
+
+		unit = store_find_unit(q->store, effect->b, i);
+		if (unit == NULL)
+			continue;
+		n = unit->message->unit_count;
+		if (residence_adopt(q, unit) == OK)
+			continue;
+		/* No memory: with the next group, in the place just left. */
+		again.kind = EFFECT_REPORT;
+		again.group++;
+		effects_add(&q->on_synced, &again);
+		queued_touch(q);
+		return;
+	}
+}
+
+void
+intake_refused(struct queued *q, uint64_t token, uint64_t id)
+{
+	struct effect *effect =
+	    effects_find(&q->on_synced, EFFECT_SUBMITTED, token);
+
+	q->figures.refused++;
+	if (effect == NULL || effect->b != id)
+		return;
+	send_result(&q->smtpds[effect->peer], token, SUBMIT_IO, 0,
+	    effect->bytes);
+	effect->kind = EFFECT_NONE;
+}
+
+/* ---- large bodies ---- */
+
+static void
+stream_free(struct queued *q, struct stream *st)
+{
+	map_u64_remove(&q->streams, st->token);
+	buf_clear(&st->envelope);
+	buf_clear(&st->trace_head);
+	buf_clear(&st->trace_tail);
+	free(st);
+}
+
+static void
+stream_fail(struct queued *q, struct stream *st, enum err e)
+{
+	struct queued_peer *peer = &q->smtpds[st->peer];
+	struct msg m = { .type = MSG_body_failed };
+
+	store_body_drop(q->store, st->token);
+	if (st->is_submitted) {
+		q->figures.refused++;
+		send_result(peer, st->token, result_of(e), 0, st->frame_bytes);
+	} else {
+		m.body_failed.token = st->token;
+		m.body_failed.why = result_of(e);
+		send_to(peer, &m);
+	}
+	stream_free(q, st);
+}
+
+static void
+stream_credit(struct queued *q, struct stream *st, uint64_t taken)
+{
+	uint64_t upto = taken + STREAM_CREDIT;
+	struct msg m = { .type = MSG_body_credit };
+
+	if (upto <= st->credited)
+		return;
+	m.body_credit.token = st->token;
+	m.body_credit.bytes = (uint32_t)(upto - st->credited);
+	st->credited = upto;
+	send_to(&q->smtpds[st->peer], &m);
+}
+
+static void
+on_body_open(struct queued *q, struct queued_peer *peer, uint64_t token)
+{
+	struct stream *st = calloc(1, sizeof(*st));
+	enum err e = ERR_NOMEM;
+	struct msg m = { .type = MSG_body_failed };
+
+	if (st != NULL) {
+		st->token = token;
+		st->peer = peer->index;
+		buf_init(&st->envelope, 64 * 1024 * 1024);
+		buf_init(&st->trace_head, 4096);
+		buf_init(&st->trace_tail, 8192);
+		e = map_u64_add(&q->streams, token, st);
+	}
+	if (e == OK && !store_room(q->store).is_accepting)
+		e = ERR_FULL;
+	if (e == OK)
+		e = store_body_open(q->store, token);
+	if (e == OK) {
+		stream_credit(q, st, 0);
+		return;
+	}
+	if (st != NULL && e != ERR_EXISTS && e != ERR_NOMEM)
+		map_u64_remove(&q->streams, token);
+	free(st);
+	m.body_failed.token = token;
+	m.body_failed.why = result_of(e);
+	send_to(peer, &m);
+}
+
+/* Only the smtpd that opened a body may add to it. */
+static struct stream *
+stream_get(struct queued *q, const struct queued_peer *peer, uint64_t token)
+{
+	struct stream *st = map_u64_get(&q->streams, token);
+
+	return st != NULL && st->peer == peer->index ? st : NULL;
+}
+
+static void
+on_body_data(struct queued *q, struct queued_peer *peer,
+    const struct msg_body_data *m)
+{
+	struct stream *st = stream_get(q, peer, m->token);
+	enum err e;
+
+	if (st == NULL || st->is_submitted)
+		return;		/* it was failed while these were coming */
+	e = store_body_add(q->store, m->token, m->bytes);
+	if (e != OK)
+		stream_fail(q, st, e);
+}
+
+static void
+on_submit_streamed(struct queued *q, struct queued_peer *peer,
+    const struct msg_submit *m)
+{
+	struct stream *st = stream_get(q, peer, m->token);
+	enum err e;
+
+	if (st == NULL || st->is_submitted) {
+		send_result(peer, m->token, SUBMIT_IO, 0,
+		    (uint32_t)m->envelope.n);
+		return;
+	}
+	st->is_submitted = true;
+	st->frame_bytes = (uint32_t)m->envelope.n;
+	st->content_flags = m->flags;
+	buf_add_span(&st->envelope, m->envelope);
+	buf_add_span(&st->trace_head, m->trace_head);
+	buf_add_span(&st->trace_tail, m->trace_tail);
+	e = buf_failed(&st->envelope) || buf_failed(&st->trace_head) ||
+	    buf_failed(&st->trace_tail) ? ERR_NOMEM :
+	    store_body_close(q->store, m->token);
+	if (e != OK)
+		stream_fail(q, st, e);
+}
+
+/* The file is on disk: now the record that makes it exist. */
+static void
+stream_submit(struct queued *q, struct stream *st)
+{
+	struct store_submission sub = { .token = st->token };
+	enum err e;
+
+	sub.envelope = buf_span(&st->envelope);
+	sub.trace_head = buf_span(&st->trace_head);
+	sub.trace_tail = buf_span(&st->trace_tail);
+	sub.is_streamed = true;
+	sub.content_flags = st->content_flags;
+	e = submit(q, &q->smtpds[st->peer], &sub, st->frame_bytes);
+	if (e != OK)
+		stream_fail(q, st, e);
+	else
+		stream_free(q, st);
+}
+
+void
+intake_body(struct queued *q, uint64_t token, uint64_t bytes, bool is_closed,
+    enum err e)
+{
+	struct stream *st = map_u64_get(&q->streams, token);
+
+	if (st == NULL)
+		return;
+	if (e != OK)
+		stream_fail(q, st, e);
+	else if (is_closed)
+		stream_submit(q, st);
+	else
+		stream_credit(q, st, bytes);
+}
+
+static void
+on_body_drop(struct queued *q, struct queued_peer *peer, uint64_t token)
+{
+	struct stream *st = stream_get(q, peer, token);
+
+	if (st == NULL)
+		return;
+	store_body_drop(q->store, token);
+	stream_free(q, st);
+}
+
+void
+intake_gone(struct queued *q, struct queued_peer *peer)
+{
+	struct stream *st;
+	size_t cursor = 0;
+
+	while ((st = map_u64_next(&q->streams, &cursor)) != NULL) {
+		/* What was submitted whole is finished all the same. */
+		if (st->peer != peer->index || st->is_submitted)
+			continue;
+		store_body_drop(q->store, st->token);
+		stream_free(q, st);
+	}
+}
+
+/* ---- tokens of groups that were replayed ---- */
+
+void
+intake_token(struct queued *q, uint64_t token, uint64_t id)
+{
+	struct token *t = malloc(sizeof(*t));
+
+	/* Without memory the client is told 451 and sends again: doubled, not
+	 * lost. */
+	if (t == NULL)
+		return;
+	t->token = token;
+	t->id = id;
+	if (map_u64_add(&q->tokens, token, t) != OK)
+		free(t);
+}
+
+static void
+on_token_ask(struct queued *q, struct queued_peer *peer, uint64_t token)
+{
+	const struct token *t = map_u64_get(&q->tokens, token);
+
+	send_result(peer, token, t != NULL ? SUBMIT_ACCEPTED : SUBMIT_UNKNOWN,
+	    t != NULL ? t->id : 0, 0);
+}
+
+void
+intake_forget_tokens(struct queued *q)
+{
+	struct token *t;
+	size_t cursor = 0;
+
+	while ((t = map_u64_next(&q->tokens, &cursor)) != NULL) {
+		map_u64_remove(&q->tokens, t->token);
+		free(t);
+	}
+}
+
+void
+intake_clear(struct queued *q)
+{
+	struct stream *st;
+	size_t cursor = 0;
+
+	while ((st = map_u64_next(&q->streams, &cursor)) != NULL)
+		stream_free(q, st);
+	intake_forget_tokens(q);
+	map_u64_clear(&q->streams);
+	map_u64_clear(&q->tokens);
+}
+
+void
+intake_msg(struct queued *q, struct queued_peer *peer, const struct msg *m)
+{
+	switch (m->type) {
+	case MSG_submit:
+		if (m->submit.is_streamed)
+			on_submit_streamed(q, peer, &m->submit);
+		else
+			on_submit(q, peer, &m->submit);
+		break;
+	case MSG_body_open:
+		on_body_open(q, peer, m->body_open.token);
+		break;
+	case MSG_body_data:
+		on_body_data(q, peer, &m->body_data);
+		break;
+	case MSG_body_drop:
+		on_body_drop(q, peer, m->body_drop.token);
+		break;
+	case MSG_token_ask:
+		on_token_ask(q, peer, m->token_ask.token);
+		break;
+	default:
+		break;
+	}
+}

@@ -1,0 +1,414 @@
+#include "queued/lease.h"
+
+#include "common/base/siphash.h"
+#include "common/base/wire.h"
+#include "common/log/log.h"
+#include "common/mail/envelope.h"
+#include "queued/outcome.h"
+#include "queued/residence.h"
+#include "queued/store/store_read.h"
+#include "queued/store/store_write.h"
+
+#include <stdlib.h>
+
+/* Unsent bytes to a deliverd above which it gets no more leases. */
+#define LEASE_BACKLOG_MAX ((size_t)4 * 1024 * 1024)
+
+/* ---- the table ---- */
+
+struct lease *
+lease_get(struct queued *q, const struct queued_peer *peer, uint64_t id)
+{
+	struct lease *lease = map_u64_get(&q->leases, id);
+
+	return lease != NULL && lease->peer == peer->index ? lease : NULL;
+}
+
+struct lease *
+lease_of_unit(struct queued *q, const struct store_unit *unit)
+{
+	struct lease *lease;
+	size_t cursor = 0;
+
+	while ((lease = map_u64_next(&q->leases, &cursor)) != NULL)
+		if (lease->unit == unit)
+			return lease;
+	return NULL;
+}
+
+static void
+lease_free(struct lease *lease)
+{
+	free(lease->rows);
+	free(lease);
+}
+
+void
+lease_end(struct queued *q, struct lease *lease)
+{
+	map_u64_remove(&q->leases, lease->id);
+	q->leased_bytes -= lease->bytes;
+	lease_free(lease);
+}
+
+static struct lease *
+lease_new(struct queued *q, struct store_unit *unit, uint64_t id,
+    uint16_t peer)
+{
+	struct lease *lease = calloc(1, sizeof(*lease));
+
+	if (lease == NULL)
+		return NULL;
+	lease->rows = calloc(unit->count, sizeof(*lease->rows));
+	lease->id = id;
+	lease->unit = unit;
+	lease->peer = peer;
+	if (lease->rows == NULL || map_u64_add(&q->leases, id, lease) != OK) {
+		lease_free(lease);
+		return NULL;
+	}
+	return lease;
+}
+
+/* ---- giving out ---- */
+
+/* Destinations stick to workers, whose connections they then find open. */
+static struct queued_peer *
+pick_worker(struct queued *q, struct span key)
+{
+	static const struct siphash_key even = { 0, 0 };
+	uint64_t h = siphash(&even, key);
+	struct queued_peer *best = NULL;
+	uint64_t best_score = 0;
+
+	/* Rendezvous hashing: a worker that died moves only its own. */
+	for (uint16_t i = 0; i < QUEUED_WORKERS_MAX; i++) {
+		struct queued_peer *p = &q->deliverds[i];
+		uint64_t score;
+
+		if (p->channel == NULL || !p->is_presented)
+			continue;
+		score = siphash_u64(&even, h ^ (uint64_t)i << 56);
+		if (best == NULL || score > best_score) {
+			best = p;
+			best_score = score;
+		}
+	}
+	return best;
+}
+
+/* Rows of the unit that go the way of its first one; gives that way. */
+static struct route
+choose_rows(struct queued *q, const struct store_unit *unit,
+    struct lease *lease, struct buf *key)
+{
+	struct route way = { .index = ROUTE_BY_MX };
+	struct span domain = SPAN_NONE;
+
+	for (uint32_t i = 0; i < unit->count; i++) {
+		const struct store_recipient *r = &unit->recipients[i];
+		struct route route;
+
+		if (r->is_settled)
+			continue;
+		route = route_table_find(q->routes, unit->message->sender,
+		    r->address);
+		if (lease->count == 0) {
+			way = route;
+			domain = route_domain(r->address);
+			route_key(&route, r->address, key);
+		} else if (route.index != way.index || (route_is_mx(&way) &&
+		    !span_equal_nocase(domain, route_domain(r->address)))) {
+			continue;
+		}
+		lease->rows[lease->count++] = i;
+	}
+	return way;
+}
+
+static void
+put_envelope(const struct store_unit *unit, const struct lease *lease,
+    struct buf *out)
+{
+	struct envelope head;
+
+	/* It was checked before it was stored, and its record's checksum
+	 * after that. */
+	if (envelope_check(unit->message->envelope, &head) != OK)
+		return;
+	envelope_put_head_as_is(&head, out);
+	for (uint32_t i = 0; i < lease->count; i++) {
+		struct envelope_rcpt r = { .bytes =
+		    unit->recipients[lease->rows[i]].attributes };
+
+		envelope_put_rcpt_as_is(&r, out);
+	}
+}
+
+/* Which recipients of the unit these are, as runs of {u32 first, u32 last}:
+ * deliverd tells it to our successor, who then takes no verdict for another
+ * recipient than the one it is about. */
+static void
+put_rows(const struct lease *lease, struct buf *out)
+{
+	for (uint32_t i = 0; i < lease->count;) {
+		uint32_t first = lease->rows[i];
+
+		while (++i < lease->count &&
+		    lease->rows[i] == lease->rows[i - 1] + 1)
+			;
+		wire_put_u32(out, first);
+		wire_put_u32(out, lease->rows[i - 1]);
+	}
+}
+
+static enum err
+get_rows(struct span bytes, const struct store_unit *unit,
+    struct lease *lease)
+{
+	struct wire w;
+
+	wire_init(&w, bytes);
+	while (wire_more(&w)) {
+		uint32_t first = wire_u32(&w);
+		uint32_t last = wire_u32(&w);
+
+		if (first > last || last >= unit->count ||
+		    last - first >= unit->count - lease->count)
+			return ERR_RANGE;
+		while (first <= last)
+			lease->rows[lease->count++] = first++;
+	}
+	return lease->count > 0 ? wire_done(&w) : ERR_RANGE;
+}
+
+/* The content to go along: none when it is to be asked for. */
+static enum err
+find_content(struct queued *q, const struct store_message *m,
+    struct span *out)
+{
+	uint64_t size = store_message_size(m);
+	enum err e;
+
+	*out = SPAN_NONE;
+	if (m->place.is_file || size > LEASE_INLINE_MAX)
+		return OK;
+	*out = store_content_cached(q->store, m);
+	if (out->n > 0)
+		return OK;
+	buf_reset(&q->content);
+	e = store_content(q->store, m, 0, size, &q->content);
+	*out = buf_span(&q->content);
+	return e;
+}
+
+static enum err
+send_lease(struct queued *q, struct queued_peer *peer, struct lease *lease,
+    const struct route *route, struct span key)
+{
+	const struct store_message *message = lease->unit->message;
+	struct msg m = { .type = MSG_lease };
+	struct span content;
+	enum err e = find_content(q, message, &content);
+
+	if (e != OK)
+		return e;
+	buf_reset(&q->scratch);
+	buf_reset(&q->rows);
+	put_envelope(lease->unit, lease, &q->scratch);
+	put_rows(lease, &q->rows);
+	m.lease.lease = lease->id;
+	m.lease.id = message->id;
+	m.lease.unit = lease->unit->number;
+	m.lease.generation = q->generation;
+	m.lease.route = route->index;
+	m.lease.destination = key;
+	m.lease.envelope = buf_span(&q->scratch);
+	m.lease.rows = buf_span(&q->rows);
+	m.lease.flags = message->content_flags;
+	m.lease.size = store_message_size(message);
+	m.lease.content = content;
+	if ((e = channel_send(peer->channel, &m)) != OK)
+		return e;
+	lease->bytes = (uint32_t)content.n;
+	q->leased_bytes += content.n;
+	return OK;
+}
+
+/* Its bytes are damaged: it is kept for an operator, and nobody gets it. */
+static void
+quarantine(struct queued *q, struct plan_unit *pu, struct store_unit *unit)
+{
+	if (store_hold(q->store, unit->message, true) != OK)
+		return;
+	plan_back(q->plan, pu);
+	plan_hold(q->plan, pu, true);
+}
+
+static enum err
+give_out(struct queued *q, struct plan_unit *pu)
+{
+	struct store_unit *unit = plan_unit_owner(pu);
+	struct queued_peer *peer = pick_worker(q, plan_unit_key(pu));
+	uint8_t bytes[ROUTE_KEY_MAX];
+	struct lease *lease;
+	struct route route;
+	size_t n;
+	enum err e;
+
+	if (peer == NULL || channel_backlog(peer->channel) > LEASE_BACKLOG_MAX)
+		return ERR_AGAIN;
+	lease = lease_new(q, unit, q->next_lease++, peer->index);
+	if (lease == NULL)
+		return ERR_NOMEM;
+	buf_reset(&q->scratch);
+	route = choose_rows(q, unit, lease, &q->scratch);
+	n = q->scratch.n < sizeof(bytes) ? q->scratch.n : sizeof(bytes);
+	memcpy(bytes, q->scratch.p, n);
+	e = send_lease(q, peer, lease, &route, span_of(bytes, n));
+	if (e != OK)
+		lease_end(q, lease);
+	return e;
+}
+
+static bool
+may_lease(const struct queued *q)
+{
+	return q->is_started && !q->is_draining && !lease_is_waiting(q) &&
+	    q->leased_bytes < q->conf->limits.body_memory_bytes /
+	    LEASE_MEMORY_PART;
+}
+
+void
+lease_dispatch(struct queued *q)
+{
+	struct plan_unit *pu;
+
+	while (may_lease(q) && plan_next(q->plan, queued_now(q), &pu)) {
+		enum err e = give_out(q, pu);
+
+		if (e == ERR_CORRUPT) {
+			quarantine(q, pu, plan_unit_owner(pu));
+		} else if (e != OK) {
+			plan_back(q->plan, pu);
+			return;		/* housekeeping comes back to it */
+		}
+	}
+}
+
+/* ---- what deliverd asks and says ---- */
+
+static void
+on_content_want(struct queued *q, struct queued_peer *peer,
+    const struct msg_content_want *want)
+{
+	struct lease *lease = lease_get(q, peer, want->lease);
+	struct msg m = { .type = MSG_content };
+	enum err e;
+
+	if (lease == NULL)
+		return;
+	buf_reset(&q->content);
+	e = store_content(q->store, lease->unit->message, want->offset,
+	    want->bytes < LEASE_INLINE_MAX ? want->bytes : LEASE_INLINE_MAX,
+	    &q->content);
+	m.content.lease = want->lease;
+	m.content.offset = want->offset;
+	m.content.is_failed = e != OK;
+	if (e == OK)
+		m.content.bytes = buf_span(&q->content);
+	(void)channel_send(peer->channel, &m);
+}
+
+/* A lease that our predecessor gave out and DELIVERD is still at. */
+static void
+on_held(struct queued *q, struct queued_peer *peer,
+    const struct msg_held *held)
+{
+	struct store_unit *unit;
+	struct lease *lease;
+
+	if (map_u64_get(&q->leases, held->lease) != NULL ||
+	    store_load_unit(q->store, held->id, held->unit, &unit) != OK ||
+	    residence_adopt(q, unit) != OK ||
+	    plan_unit_state(unit->plan) == PLAN_LEASED)
+		return;
+	lease = lease_new(q, unit, held->lease, peer->index);
+	if (lease == NULL)
+		return;
+	if (get_rows(held->rows, unit, lease) != OK)
+		lease_end(q, lease);
+	else
+		plan_take(q->plan, unit->plan);
+}
+
+void
+lease_open(struct queued *q, struct queued_peer *peer)
+{
+	(void)q;
+	peer->is_presented = false;
+}
+
+void
+lease_msg(struct queued *q, struct queued_peer *peer, const struct msg *m)
+{
+	switch (m->type) {
+	case MSG_content_want:
+		on_content_want(q, peer, &m->content_want);
+		break;
+	case MSG_held:
+		on_held(q, peer, &m->held);
+		break;
+	case MSG_presented:
+		peer->is_presented = true;
+		queued_touch(q);
+		break;
+	case MSG_verdict:
+		outcome_verdict(q, peer, &m->verdict);
+		queued_touch(q);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+lease_gone(struct queued *q, struct queued_peer *peer)
+{
+	struct lease *lease;
+	size_t cursor = 0;
+
+	while ((lease = map_u64_next(&q->leases, &cursor)) != NULL)
+		if (lease->peer == peer->index)
+			outcome_in_doubt(q, lease);
+	queued_touch(q);
+}
+
+bool
+lease_is_waiting(const struct queued *q)
+{
+	uint32_t presented = 0;
+
+	if (q->has_stopped_waiting)
+		return false;
+	for (size_t i = 0; i < QUEUED_WORKERS_MAX; i++)
+		presented += q->deliverds[i].is_presented ? 1 : 0;
+	return presented < q->conf->workers.deliverd;
+}
+
+void
+lease_stop_waiting(struct queued *q)
+{
+	q->has_stopped_waiting = true;
+}
+
+void
+lease_clear(struct queued *q)
+{
+	struct lease *lease;
+	size_t cursor = 0;
+
+	while ((lease = map_u64_next(&q->leases, &cursor)) != NULL)
+		lease_end(q, lease);
+	map_u64_clear(&q->leases);
+}

@@ -1,0 +1,55 @@
+/*
+ * Leases: units given out to deliverd, and what it holds.
+ *
+ * A lease names the recipients of a unit that share today's route; its content
+ * goes along when it is small.  After a start nothing is leased until the
+ * living deliverds have said what they hold (SPOOL.md, handover).
+ */
+#ifndef MTAD_QUEUED_LEASE_H
+#define MTAD_QUEUED_LEASE_H
+
+#include "queued/queued.h"
+
+/* Contents of leases that all deliverds together may hold in memory, as a
+ * part of limits.body_memory. */
+enum { LEASE_MEMORY_PART = 4 };
+
+/* Contents up to this size go inline, larger ones are asked for. */
+enum { LEASE_INLINE_MAX = 384 * 1024 };
+
+struct lease {
+	uint64_t id;
+	struct store_unit *unit;
+	uint32_t *rows;		/* of unit->recipients, count of them */
+	uint32_t count;
+	uint32_t bytes;		/* inline content */
+	uint16_t peer;
+	bool is_deleted;	/* by an operator: what is left is dropped */
+};
+
+/* Leases what may be leased now. */
+void lease_dispatch(struct queued *q);
+
+void lease_open(struct queued *q, struct queued_peer *peer);
+void lease_msg(struct queued *q, struct queued_peer *peer,
+    const struct msg *m);
+
+/* Its leases are in doubt. */
+void lease_gone(struct queued *q, struct queued_peer *peer);
+
+/* The lease with this id if PEER has it, else NULL. */
+struct lease *lease_get(struct queued *q, const struct queued_peer *peer,
+    uint64_t id);
+
+/* The lease of this unit, or NULL. */
+struct lease *lease_of_unit(struct queued *q, const struct store_unit *unit);
+
+/* It is over, whatever became of its recipients. */
+void lease_end(struct queued *q, struct lease *lease);
+
+/* Some seconds after the start those that were not presented do not count. */
+void lease_stop_waiting(struct queued *q);
+bool lease_is_waiting(const struct queued *q);
+void lease_clear(struct queued *q);
+
+#endif

@@ -1,0 +1,400 @@
+#include "queued/outcome.h"
+
+#include "common/base/check.h"
+#include "common/base/mtime.h"
+#include "queued/bounce.h"
+#include "queued/outcome_log.h"
+#include "queued/outcome_work.h"
+#include "queued/plan/plan_retry.h"
+#include "queued/residence.h"
+#include "queued/store/store_write.h"
+
+#include <stdlib.h>
+
+/* After a deliverd died its leases wait this long: it may have died of one. */
+#define IN_DOUBT_PAUSE_MS UINT64_C(1000)
+
+/* ---- gathering the results of a lease ---- */
+
+static void
+add_row(struct outcome_work *w, const struct store_unit *unit, uint32_t row,
+    const struct store_result *result)
+{
+	struct store_result *r = &w->results[w->count];
+
+	/* A repeated verdict: this recipient was settled by the first. */
+	if (unit->recipients[row].is_settled ||
+	    w->count == COUNT_OF(w->results))
+		return;
+	*r = *result;
+	r->first = row;
+	r->last = row;
+	w->count++;
+}
+
+static void
+read_attempts(struct outcome_work *w, struct msg_list attempts)
+{
+	w->history = attempts.bytes;
+	w->attempt_count = 0;
+	while (w->attempt_count < COUNT_OF(w->attempts) && msg_next_attempt(
+	    &attempts, &w->attempts[w->attempt_count]))
+		w->attempt_count++;
+}
+
+static void
+read_results(struct outcome_work *w, const struct lease *lease,
+    struct msg_list results)
+{
+	struct msg_result m;
+
+	w->count = 0;
+	while (msg_next_result(&results, &m)) {
+		struct store_result r = { .outcome = m.outcome };
+
+		r.code = m.code;
+		r.status = m.status;
+		r.text = m.text;
+		if (m.attempt < w->attempt_count)
+			r.host = w->attempts[m.attempt].host;
+		for (uint32_t i = m.first; i <= m.last && i < lease->count;
+		    i++)
+			if (m.outcome < OUTCOME_UNTRIED ||
+			    m.outcome == OUTCOME_IN_DOUBT)
+				add_row(w, lease->unit, lease->rows[i], &r);
+	}
+}
+
+/* A result of ours: no host was spoken to. */
+static void
+begin_own(const struct queued *q, struct outcome_work *w, bool is_try)
+{
+	w->count = 0;
+	w->history = SPAN_NONE;
+	w->attempt_count = 0;
+	w->begun_at = queued_wall(q);
+	w->is_try = is_try;
+}
+
+/* ---- deciding ---- */
+
+static int64_t
+age_ms(const struct queued *q, const struct store_message *m)
+{
+	return mtime_sub((int64_t)queued_wall(q), (int64_t)m->arrived_at);
+}
+
+static bool
+is_expired(const struct queued *q, const struct store_message *m)
+{
+	return age_ms(q, m) >= (m->is_report ?
+	    q->conf->queue.report_expire_ms : q->conf->queue.expire_ms);
+}
+
+static bool
+is_settling(uint8_t outcome)
+{
+	return outcome != OUTCOME_DEFERRED && outcome != OUTCOME_IN_DOUBT &&
+	    outcome != OUTCOME_UNTRIED;
+}
+
+static void
+decide(const struct queued *q, struct outcome_work *w,
+    const struct store_unit *unit, bool is_deleted)
+{
+	bool expired = is_expired(q, unit->message);
+
+	for (size_t i = 0; i < w->count; i++) {
+		struct store_result *r = &w->results[i];
+
+		if (!is_settling(r->outcome) && is_deleted)
+			r->outcome = OUTCOME_DISCARDED;
+		else if (!is_settling(r->outcome) && expired)
+			r->outcome = OUTCOME_EXPIRED;
+		r->is_settled = is_settling(r->outcome);
+	}
+}
+
+static bool
+wants_notice(const struct queued *q, const struct store_message *m)
+{
+	return q->conf->queue.warn_ms > 0 && !m->is_warned && !m->is_report &&
+	    m->sender.n > 0 && age_ms(q, m) >= q->conf->queue.warn_ms;
+}
+
+/* The time of the next attempt, by the unit's own curve. */
+static uint64_t
+next_due(struct queued *q, const struct store_unit *unit)
+{
+	return queued_wall(q) + (uint64_t)plan_retry_delay(
+	    q->conf->queue.first_retry_ms, q->conf->queue.max_retry_ms,
+	    unit->tries + 1, rng_u64(&q->dice));
+}
+
+/* ---- reports ---- */
+
+static void
+tell(struct bounce *b, const struct store_unit *unit,
+    const struct store_result *r, uint64_t begun_at)
+{
+	const struct store_recipient *rcpt = &unit->recipients[r->first];
+	struct report_rcpt *row =
+	    bounce_add(b, rcpt->address, rcpt->attributes);
+
+	if (row == NULL)
+		return;
+	row->is_expired = r->outcome == OUTCOME_EXPIRED;
+	row->remote_host = r->host;
+	row->code = r->code;
+	row->text = r->text;
+	row->last_attempt_at = (int64_t)begun_at;
+	if (status_parse(r->status, &row->status) != OK)
+		row->status = STATUS(0, 0, 0);
+}
+
+static enum err
+build_reports(struct queued *q, struct outcome_work *w,
+    const struct store_unit *unit)
+{
+	bool notice = wants_notice(q, unit->message);
+	enum err e;
+
+	bounce_init(&w->failure, unit->message, false);
+	bounce_init(&w->delay, unit->message, true);
+	for (size_t i = 0; i < w->count; i++) {
+		const struct store_result *r = &w->results[i];
+
+		if (r->outcome == OUTCOME_FAILED ||
+		    r->outcome == OUTCOME_EXPIRED)
+			tell(&w->failure, unit, r, w->begun_at);
+		else if (!is_settling(r->outcome) && notice)
+			tell(&w->delay, unit, r, w->begun_at);
+	}
+	if ((e = bounce_build(q, &w->failure)) != OK)
+		return e;
+	return bounce_build(q, &w->delay);
+}
+
+static enum err
+submit_reports(struct queued *q, struct outcome_work *w)
+{
+	enum err e = store_reserve(q->store, w->history.n + w->count * 4096 +
+	    bounce_bytes(&w->failure) + bounce_bytes(&w->delay));
+
+	if (e != OK || (e = bounce_submit(q, &w->failure)) != OK)
+		return e;
+	/* A notice that finds no room comes with a later attempt. */
+	if (bounce_submit(q, &w->delay) != OK)
+		w->delay.is_wanted = false;
+	return OK;
+}
+
+/* ---- applying ---- */
+
+/*
+ * Puts what W gathered into the open group.  The unit is gone afterwards when
+ * *IS_OVER says so: its plan entry is the caller's to end.  On failure nothing
+ * was changed.
+ */
+static enum err
+settle(struct queued *q, struct outcome_work *w, struct store_unit *unit,
+    uint64_t due_at, bool *is_over)
+{
+	struct store_verdict v = { .due_at = due_at };
+	enum err e;
+
+	if ((e = effects_reserve(&q->on_synced)) != OK ||
+	    (e = build_reports(q, w, unit)) != OK ||
+	    (e = submit_reports(q, w)) != OK)
+		goto out;
+	outcome_log(q, w, unit, due_at);
+	v.begun_at = w->begun_at;
+	v.tries = unit->tries + (w->is_try ? 1 : 0);
+	v.is_warned = w->delay.is_wanted;
+	v.history = w->history;
+	v.results = w->results;
+	v.count = w->count;
+	MUST(store_verdict(q->store, unit, &v, is_over) == OK);
+out:
+	bounce_clear(&w->failure);
+	bounce_clear(&w->delay);
+	return e;
+}
+
+/* What waits for the same dead destination as PU and is too old: the failure
+ * WHY is their fresh attempt. */
+static void
+expire_others(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
+    const struct store_result *why)
+{
+	struct plan_unit *other;
+	bool is_over = false;
+
+	if (is_settling(why->outcome))
+		return;
+	while (plan_next_expired(q->plan, pu, queued_now(q), &other)) {
+		struct store_unit *unit = plan_unit_owner(other);
+
+		w->count = 0;
+		for (uint32_t i = 0; i < unit->count; i++)
+			add_row(w, unit, i, why);
+		decide(q, w, unit, false);
+		if (settle(q, w, unit, next_due(q, unit), &is_over) != OK ||
+		    !is_over) {
+			plan_later(q->plan, other, mtime_add(queued_now(q),
+			    q->conf->queue.first_retry_ms));
+			return;
+		}
+		residence_end(q, other);
+	}
+}
+
+/* Where the unit stands after an attempt that did not settle it. */
+static void
+reschedule(struct queued *q, struct lease *lease, struct plan_unit *pu,
+    uint64_t due_at)
+{
+	struct store_unit *unit = lease->unit;
+	bool is_partial = lease->count < unit->left;
+
+	if (is_partial) {	/* others of it go another way, now */
+		plan_remove(q->plan, &pu);
+		unit->plan = NULL;
+		if (residence_adopt(q, unit) == OK)
+			return;
+	} else {
+		plan_later(q->plan, pu, queued_plan_time(q, due_at));
+	}
+}
+
+static uint64_t
+due_after(struct queued *q, struct plan_unit *pu,
+    const struct store_unit *unit, uint8_t scope)
+{
+	uint64_t due = next_due(q, unit);
+	int64_t wait;
+
+	if (scope != SCOPE_DESTINATION) {
+		plan_dest_ok(q->plan, pu);
+		return due;
+	}
+	wait = plan_dest_failed(q->plan, pu, queued_now(q)) - queued_now(q);
+	if (wait > 0 && queued_wall(q) + (uint64_t)wait > due)
+		due = queued_wall(q) + (uint64_t)wait;
+	return due;
+}
+
+static enum err
+conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
+    uint8_t scope)
+{
+	struct store_unit *unit = lease->unit;
+	struct plan_unit *pu = unit->plan;
+	struct store_result first = w->results[0];
+	bool is_over = false;
+	uint64_t due;
+	enum err e;
+
+	if (w->count == 0) {		/* nobody was tried */
+		plan_back(q->plan, pu);
+		lease_end(q, lease);
+		return OK;
+	}
+	due = due_after(q, pu, unit, scope);
+	decide(q, w, unit, lease->is_deleted);
+	if ((e = settle(q, w, unit, due, &is_over)) != OK)
+		return e;
+	if (scope == SCOPE_DESTINATION)
+		expire_others(q, w, pu, &first);
+	if (is_over)
+		residence_end(q, pu);
+	else
+		reschedule(q, lease, pu, due);
+	lease_end(q, lease);
+	return OK;
+}
+
+static void
+confirm(struct queued *q, struct queued_peer *peer, uint64_t lease)
+{
+	struct effect effect = { .kind = EFFECT_CONFIRM };
+
+	effect.a = lease;
+	effect.group = store_group(q->store);
+	effect.peer = peer->index;
+	effects_add(&q->on_written, &effect);
+}
+
+void
+outcome_verdict(struct queued *q, struct queued_peer *peer,
+    const struct msg_verdict *verdict)
+{
+	struct lease *lease = lease_get(q, peer, verdict->lease);
+	struct outcome_work *w = q->work;
+	enum err e = effects_reserve(&q->on_written);
+
+	if (e == OK && lease != NULL) {
+		read_attempts(w, verdict->attempts);
+		read_results(w, lease, verdict->results);
+		w->begun_at = w->attempt_count > 0 ?
+		    w->attempts[0].begun_at : queued_wall(q);
+		w->is_try = true;
+		e = conclude(q, w, lease, verdict->scope);
+	}
+	/* Unconfirmed it will be told again. */
+	if (e == OK)
+		confirm(q, peer, verdict->lease);
+	else
+		outcome_log_trouble(q, verdict->id, e);
+}
+
+void
+outcome_in_doubt(struct queued *q, struct lease *lease)
+{
+	static const struct store_result unknown = {
+		.outcome = OUTCOME_IN_DOUBT,
+		.status = SPAN_LIT("4.3.0"),
+		.text = SPAN_LIT("the delivery process ended before it could "
+		    "tell what became of the attempt"),
+	};
+	struct store_unit *unit = lease->unit;
+	struct plan_unit *pu = unit->plan;
+	struct outcome_work *w = q->work;
+	uint64_t due = unit->tries < 3 ? queued_wall(q) + IN_DOUBT_PAUSE_MS :
+	    next_due(q, unit);
+	bool is_over = false;
+
+	begin_own(q, w, true);
+	for (uint32_t i = 0; i < lease->count; i++)
+		add_row(w, unit, lease->rows[i], &unknown);
+	decide(q, w, unit, lease->is_deleted);
+	if (w->count > 0 && settle(q, w, unit, due, &is_over) != OK)
+		due = queued_wall(q) + IN_DOUBT_PAUSE_MS;
+	if (is_over)
+		residence_end(q, pu);
+	else
+		reschedule(q, lease, pu, due);
+	lease_end(q, lease);
+}
+
+enum err
+outcome_delete(struct queued *q, struct store_unit *unit)
+{
+	static const struct store_result deleted = {
+		.outcome = OUTCOME_DISCARDED,
+		.is_settled = true,
+		.text = SPAN_LIT("deleted by an operator"),
+	};
+	struct outcome_work *w = q->work;
+	struct plan_unit *pu = unit->plan;
+	bool is_over = false;
+	enum err e;
+
+	begin_own(q, w, false);
+	for (uint32_t i = 0; i < unit->count; i++)
+		add_row(w, unit, i, &deleted);
+	e = settle(q, w, unit, unit->due_at, &is_over);
+	if (e == OK && is_over && pu != NULL)
+		residence_end(q, pu);
+	return e;
+}

@@ -1,0 +1,24 @@
+/*
+ * What becomes of a lease: results, retry, expiry, report, removal.
+ *
+ * The result of each recipient, the history of the attempt, the report that it
+ * causes and the removal of what is settled go into one group (I-02).
+ */
+#ifndef MTAD_QUEUED_OUTCOME_H
+#define MTAD_QUEUED_OUTCOME_H
+
+#include "queued/lease.h"
+
+/* A verdict of deliverd; confirmed when it is written, also when it is about
+ * something that was settled before. */
+void outcome_verdict(struct queued *q, struct queued_peer *peer,
+    const struct msg_verdict *verdict);
+
+/* The deliverd that had this lease is gone: nobody knows. */
+void outcome_in_doubt(struct queued *q, struct lease *lease);
+
+/* An operator deletes what is left of a unit that is not leased; *IS_OVER is
+ * always set true on success. */
+enum err outcome_delete(struct queued *q, struct store_unit *unit);
+
+#endif

@@ -1,0 +1,82 @@
+#include "queued/outcome_log.h"
+
+#include "common/log/log.h"
+
+static enum log_id
+event_of(uint8_t outcome)
+{
+	switch (outcome) {
+	case OUTCOME_DELIVERED:
+		return LOG_DELIVERED;
+	case OUTCOME_FAILED:
+	case OUTCOME_EXPIRED:
+		return LOG_BOUNCED;
+	case OUTCOME_DISCARDED:
+		return LOG_DISCARDED;
+	default:
+		return LOG_DEFERRED;
+	}
+}
+
+static void
+count(struct queued *q, enum log_id event)
+{
+	if (event == LOG_DELIVERED)
+		q->figures.delivered++;
+	else if (event == LOG_BOUNCED)
+		q->figures.failed++;
+	else if (event == LOG_DEFERRED)
+		q->figures.deferred++;
+}
+
+static void
+log_result(struct queued *q, const struct store_unit *unit,
+    const struct store_result *r, uint64_t due_at)
+{
+	const struct store_message *m = unit->message;
+	enum log_id event = event_of(r->outcome);
+	uint64_t now = queued_wall(q);
+
+	count(q, event);
+	if (!log_begin(q->log, event, NULL))
+		return;
+	log_queue_id(q->log, "id", m->id);
+	log_address(q->log, "to", unit->recipients[r->first].address);
+	log_address(q->log, "from", m->sender);
+	if (r->host.n > 0)
+		log_text(q->log, "host", r->host);
+	if (r->code > 0)
+		log_u64(q->log, "code", r->code);
+	if (r->status.n > 0)
+		log_text(q->log, "status", r->status);
+	log_text(q->log, "reply", r->text);
+	if (r->outcome == OUTCOME_EXPIRED)
+		log_str(q->log, "why", "too old");
+	else if (r->outcome == OUTCOME_IN_DOUBT)
+		log_str(q->log, "why", "in doubt");
+	if (event == LOG_DEFERRED && due_at > now)
+		log_ms(q->log, "next", (int64_t)(due_at - now));
+	log_u64(q->log, "tries", unit->tries + 1);
+	log_ms(q->log, "age", now > m->arrived_at ?
+	    (int64_t)(now - m->arrived_at) : 0);
+	log_end(q->log);
+}
+
+void
+outcome_log(struct queued *q, const struct outcome_work *w,
+    const struct store_unit *unit, uint64_t due_at)
+{
+	for (size_t i = 0; i < w->count; i++)
+		log_result(q, unit, &w->results[i], due_at);
+}
+
+void
+outcome_log_trouble(struct queued *q, uint64_t id, enum err e)
+{
+	if (!log_begin(q->log, LOG_NO_MEMORY, NULL))
+		return;
+	log_queue_id(q->log, "id", id);
+	log_str(q->log, "step", "writing the result of an attempt");
+	log_str(q->log, "why", err_text(e));
+	log_end(q->log);
+}

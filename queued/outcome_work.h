@@ -1,0 +1,24 @@
+/*
+ * What is known of one verdict while it is worked on (outcome.c's own); one
+ * of them lives as long as queued, for its arrays are large.
+ */
+#ifndef MTAD_QUEUED_OUTCOME_WORK_H
+#define MTAD_QUEUED_OUTCOME_WORK_H
+
+#include "common/ipc/messages.h"
+#include "queued/bounce.h"
+#include "queued/store/store_write.h"
+
+struct outcome_work {
+	struct store_result results[STORE_UNIT_RECIPIENTS];
+	size_t count;			/* each about one recipient */
+	struct msg_attempt attempts[64];
+	size_t attempt_count;
+	struct span history;		/* the attempts as deliverd told them */
+	uint64_t begun_at;		/* wall ms */
+	bool is_try;			/* counts as an attempt */
+	struct bounce failure;
+	struct bounce delay;
+};
+
+#endif

@@ -1,0 +1,395 @@
+#include "queued/queued.h"
+
+#include "common/base/mtime.h"
+#include "common/ipc/channel.h"
+#include "common/log/log.h"
+#include "common/os/random.h"
+#include "common/proc/proc.h"
+#include "queued/ctl.h"
+#include "queued/intake.h"
+#include "queued/lease.h"
+#include "queued/outcome_work.h"
+#include "queued/residence.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	HOUSEKEEPING_MS = 1000,
+	PRESENT_WAIT_MS = 3000,		/* for deliverds, after the start */
+	TOKENS_KEPT_MS = 3600 * 1000,
+	WINDOW_FIRST = 32,
+	WINDOW_MAX = 512,
+};
+
+/* ---- time ---- */
+
+int64_t
+queued_now(const struct queued *q)
+{
+	return loop_now_ms(q->loop);
+}
+
+uint64_t
+queued_wall(const struct queued *q)
+{
+	int64_t wall = loop_wall_ms(q->loop);
+
+	return wall > 0 ? (uint64_t)wall : 0;
+}
+
+/*
+ * Stored times are wall times, the planner's are monotonic.  No wait is longer
+ * than a life: a wall clock that was set back does not strand mail for years.
+ */
+int64_t
+queued_plan_time(const struct queued *q, uint64_t wall_at)
+{
+	int64_t longest = mtime_max(q->conf->queue.expire_ms,
+	    q->conf->queue.max_retry_ms);
+	int64_t at = wall_at > INT64_MAX ? INT64_MAX : (int64_t)wall_at;
+	int64_t wait = mtime_sub(at, (int64_t)queued_wall(q));
+
+	if (wait > longest)
+		wait = longest;
+	return mtime_add(queued_now(q), wait);
+}
+
+int
+queued_zone_min(const struct queued *q)
+{
+	time_t now = (time_t)(queued_wall(q) / 1000);
+	struct tm tm;
+
+	if (localtime_r(&now, &tm) == NULL)
+		return 0;
+	return (int)(tm.tm_gmtoff / 60);
+}
+
+/* ---- the turn ---- */
+
+void
+queued_touch(struct queued *q)
+{
+	deferred_add(&q->turn_end);
+}
+
+static void
+on_turn_end(void *ctx)
+{
+	struct queued *q = ctx;
+	int64_t wake;
+
+	if (q->has_more_due && plan_count(q->plan, PLAN_READY) <
+	    RESIDENCE_LOW / 4)
+		residence_refill(q);
+	lease_dispatch(q);
+	store_flush(q->store, queued_now(q));
+	wake = plan_wake_at(q->plan);
+	/* INT64_MIN: ready, but something else is awaited (a deliverd, memory):
+	 * that something touches us. */
+	if (wake != PLAN_NEVER && wake != INT64_MIN)
+		timer_start_at(&q->wake, wake);
+	deferred_add(&q->answered);
+}
+
+static void
+on_wake(void *ctx)
+{
+	queued_touch(ctx);
+}
+
+/* When all replies to smtpd were taken by the kernel, the index may pass the
+ * groups that caused them (docs/SPOOL.md, tokens). */
+static void
+on_answered(void *ctx)
+{
+	struct queued *q = ctx;
+
+	for (size_t i = 0; i < QUEUED_WORKERS_MAX; i++) {
+		const struct channel *c = q->smtpds[i].channel;
+
+		if (c != NULL && channel_backlog(c) > 0)
+			return;
+	}
+	store_answered(q->store, q->synced);
+}
+
+/* ---- the store speaks ---- */
+
+static void
+on_store_written(void *ctx, uint64_t group)
+{
+	struct queued *q = ctx;
+	struct msg m = { .type = MSG_confirm };
+	struct effect effect;
+
+	while (effects_take(&q->on_written, group, &effect)) {
+		struct queued_peer *peer = &q->deliverds[effect.peer];
+
+		m.confirm.lease = effect.a;
+		if (peer->channel != NULL)
+			(void)channel_send(peer->channel, &m);
+	}
+}
+
+static void
+on_store_synced(void *ctx, uint64_t group)
+{
+	struct queued *q = ctx;
+	struct effect effect;
+
+	while (effects_take(&q->on_synced, group, &effect)) {
+		if (effect.kind == EFFECT_ANSWER)
+			ctl_synced(q, effect.a);
+		else if (effect.kind != EFFECT_NONE)
+			intake_synced(q, &effect);
+	}
+	q->synced = group;
+	queued_touch(q);
+}
+
+static void
+on_store_refused(void *ctx, uint64_t token, uint64_t id)
+{
+	intake_refused(ctx, token, id);
+}
+
+static void
+on_store_unit(void *ctx, struct store_unit *unit)
+{
+	struct queued *q = ctx;
+
+	if (residence_adopt(q, unit) != OK)
+		q->has_orphans = true;
+}
+
+static void
+on_store_token(void *ctx, uint64_t token, uint64_t id)
+{
+	intake_token(ctx, token, id);
+}
+
+static void
+on_store_body(void *ctx, uint64_t token, uint64_t bytes, bool is_closed,
+    enum err e)
+{
+	intake_body(ctx, token, bytes, is_closed, e);
+}
+
+static void
+on_store_dead(void *ctx)
+{
+	struct queued *q = ctx;
+
+	proc_fail(q->proc, "the spool can't be written any more");
+}
+
+static void
+on_store_room(void *ctx)
+{
+	struct queued *q = ctx;
+	struct store_room room = store_room(q->store);
+
+	intake_tell_room(q);
+	if (room.is_accepting == q->was_accepting)
+		return;
+	q->was_accepting = room.is_accepting;
+	if (log_begin(q->log, room.is_accepting ? LOG_SPOOL_ROOM :
+	    LOG_SPOOL_FULL, NULL)) {
+		log_u64(q->log, "bytes", room.bytes);
+		log_end(q->log);
+	}
+}
+
+static void
+on_store_notice(void *ctx, const char *event, const char *text)
+{
+	struct queued *q = ctx;
+	enum log_id id = strcmp(event, "damage") == 0 ? LOG_SPOOL_DAMAGED :
+	    strcmp(event, "opened") == 0 ? LOG_SPOOL_OPENED :
+	    LOG_SPOOL_FAILED;
+
+	if (!log_begin(q->log, id, NULL))
+		return;
+	log_str(q->log, "what", text);
+	log_end(q->log);
+}
+
+static const struct store_ops store_ops = {
+	.on_written = on_store_written,
+	.on_synced = on_store_synced,
+	.on_refused = on_store_refused,
+	.on_unit = on_store_unit,
+	.on_token = on_store_token,
+	.on_body = on_store_body,
+	.on_room = on_store_room,
+	.on_dead = on_store_dead,
+	.on_notice = on_store_notice,
+};
+
+static void
+on_store_ready(void *ctx, unsigned events)
+{
+	struct queued *q = ctx;
+
+	(void)events;
+	store_turn(q->store);
+}
+
+/* ---- once a second ---- */
+
+static void
+on_housekeeping(void *ctx)
+{
+	struct queued *q = ctx;
+	int64_t age = queued_now(q) - q->started_at_ms;
+
+	if (age >= PRESENT_WAIT_MS)
+		lease_stop_waiting(q);
+	if (age >= TOKENS_KEPT_MS)
+		intake_forget_tokens(q);
+	residence_keep_house(q);
+	timer_start(&q->housekeeping, HOUSEKEEPING_MS);
+}
+
+/* ---- life ---- */
+
+enum err
+queued_take_conf(struct queued *q)
+{
+	const struct conf *conf = proc_conf(q->proc);
+	struct route_table *routes;
+	struct plan_params params = {
+		.first_retry_ms = conf->queue.first_retry_ms,
+		.max_retry_ms = conf->queue.max_retry_ms,
+		.window_first = WINDOW_FIRST,
+		.window_max = WINDOW_MAX,
+	};
+	enum err e = route_table_new(conf, &routes);
+
+	if (e != OK)
+		return e;
+	params.seed = rng_u64(&q->dice);
+	if (q->plan != NULL)
+		plan_set_params(q->plan, &params);
+	else if ((e = plan_new(&params, &q->plan)) != OK) {
+		route_table_free(&routes);
+		return e;
+	}
+	route_table_free(&q->routes);
+	q->routes = routes;
+	q->conf = conf;
+	q->generation = proc_generation(q->proc);
+	return OK;
+}
+
+static enum err
+seed(struct queued *q)
+{
+	struct siphash_key key;
+	uint64_t dice;
+	enum err e;
+
+	if ((e = random_key(&key)) != OK || (e = random_u64(&dice)) != OK)
+		return e;
+	rng_init(&q->dice, dice);
+	map_u64_init(&q->streams, &key);
+	map_u64_init(&q->tokens, &key);
+	map_u64_init(&q->leases, &key);
+	/* Never a number that our predecessor gave. */
+	q->next_lease = proc_instance(q->proc) << 40 | 1;
+	return OK;
+}
+
+static void
+init_buffers(struct queued *q)
+{
+	effects_init(&q->on_written);
+	effects_init(&q->on_synced);
+	buf_init(&q->scratch, 64 * 1024 * 1024);
+	buf_init(&q->rows, 8192);
+	buf_init(&q->content, 16 * 1024 * 1024);
+}
+
+static enum err
+init_loop_parts(struct queued *q)
+{
+	enum err e;
+
+	deferred_init(&q->turn_end, q->loop, DEFERRED_WORK, on_turn_end, q);
+	deferred_init(&q->answered, q->loop, DEFERRED_LAST, on_answered, q);
+	if ((e = timer_init(&q->wake, q->loop, on_wake, q)) != OK)
+		return e;
+	return timer_init(&q->housekeeping, q->loop, on_housekeeping, q);
+}
+
+static enum err
+open_store(struct queued *q, struct why *why)
+{
+	/* proc has made it the working directory, and the root if it may. */
+	struct store_params params = { .path = "." };
+	enum err e;
+
+	params.memory_bytes = q->conf->limits.body_memory_bytes / 2;
+	e = store_open(&params, &store_ops, q, &q->store, why);
+	if (e != OK)
+		return e;
+	e = watch_new(q->loop, store_fd(q->store), on_store_ready, q,
+	    &q->store_ready);
+	if (e != OK)
+		return why_set(why, e, "cannot watch the spool: no memory");
+	watch_set(q->store_ready, WATCH_READ);
+	return OK;
+}
+
+enum err
+queued_open(struct queued *q, struct proc *proc, struct why *why)
+{
+	enum err e;
+
+	q->proc = proc;
+	q->loop = proc_loop(proc);
+	q->log = proc_log(proc);
+	q->work = calloc(1, sizeof(*q->work));
+	init_buffers(q);
+	if (q->work == NULL || (e = seed(q)) != OK ||
+	    (e = queued_take_conf(q)) != OK || (e = init_loop_parts(q)) != OK)
+		return why_set(why, ERR_NOMEM, "cannot begin: no memory");
+	if ((e = open_store(q, why)) != OK)
+		return e;
+	q->was_accepting = true;
+	if (q->has_orphans)
+		return why_set(why, ERR_NOMEM, "no memory for the queue");
+	q->started_at_ms = queued_now(q);
+	q->is_started = true;
+	timer_start(&q->housekeeping, HOUSEKEEPING_MS);
+	residence_refill(q);
+	queued_touch(q);
+	return OK;
+}
+
+void
+queued_close(struct queued *q)
+{
+	q->is_draining = true;
+	ctl_clear(q);
+	watch_free(&q->store_ready);
+	timer_clear(&q->wake);
+	timer_clear(&q->housekeeping);
+	deferred_clear(&q->turn_end);
+	deferred_clear(&q->answered);
+	lease_clear(q);
+	intake_clear(q);
+	store_close(&q->store);
+	plan_free(&q->plan);
+	route_table_free(&q->routes);
+	effects_clear(&q->on_written);
+	effects_clear(&q->on_synced);
+	buf_clear(&q->scratch);
+	buf_clear(&q->rows);
+	buf_clear(&q->content);
+	free(q->work);
+	q->work = NULL;
+}

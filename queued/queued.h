@@ -1,0 +1,112 @@
+/*
+ * What the rooms of queued share: the store, the planner, the peers.
+ *
+ * One thread, one loop.  A turn: frames of the peers are handled and records
+ * gather in the store's open group; at its end queued_turn_end() leases what
+ * may be leased and flushes the group.  Nothing leaves the process before its
+ * group was written or synced (effects.h).
+ */
+#ifndef MTAD_QUEUED_QUEUED_H
+#define MTAD_QUEUED_QUEUED_H
+
+#include "common/base/buf.h"
+#include "common/base/map.h"
+#include "common/base/rng.h"
+#include "common/conf/conf.h"
+#include "common/ipc/channel.h"
+#include "common/loop/loop.h"
+#include "common/loop/deferred.h"
+#include "common/loop/timer.h"
+#include "common/loop/watch.h"
+#include "common/route/route_table.h"
+#include "queued/effects.h"
+#include "queued/plan/plan.h"
+#include "queued/store/store.h"
+
+struct log;
+struct outcome_work;
+struct proc;
+
+enum { QUEUED_WORKERS_MAX = 64 };
+
+/* A worker of smtpd or deliverd, by its number. */
+struct queued_peer {
+	struct queued *q;
+	struct channel *channel;	/* NULL: gone */
+	uint64_t instance;
+	uint32_t credit_owed;		/* to a smtpd, kept back */
+	uint16_t index;
+	bool is_presented;		/* deliverd: its leases are known */
+};
+
+struct queued {
+	struct proc *proc;
+	struct loop *loop;
+	struct log *log;
+	const struct conf *conf;
+	uint32_t generation;		/* of conf */
+	struct route_table *routes;
+	struct store *store;
+	struct plan *plan;
+	struct rng dice;
+
+	struct queued_peer smtpds[QUEUED_WORKERS_MAX];
+	struct queued_peer deliverds[QUEUED_WORKERS_MAX];
+	struct effects on_written;
+	struct effects on_synced;
+	struct deferred turn_end;	/* lease, flush */
+	struct deferred answered;	/* tell the store what has left */
+	struct timer wake;		/* the planner's next time */
+	struct watch *store_ready;
+	uint64_t synced;		/* groups whose effects were taken */
+
+	struct map_u64 streams;		/* intake.c, by token */
+	struct map_u64 tokens;		/* intake.c: of replayed groups */
+	struct map_u64 leases;		/* lease.c, by lease id */
+	uint64_t next_lease;
+	struct outcome_work *work;	/* outcome.c */
+	uint64_t leased_bytes;		/* contents that deliverds hold */
+
+	struct buf scratch;		/* an envelope, or a key */
+	struct buf rows;		/* of a lease */
+	struct buf content;		/* a message read from the spool */
+
+	struct timer housekeeping;	/* once a second */
+	int64_t started_at_ms;
+	bool is_started;
+	bool is_draining;
+	bool was_accepting;		/* as last logged */
+	bool has_orphans;		/* units that found no memory */
+	bool has_stopped_waiting;	/* for deliverds to present leases */
+	bool has_more_due;		/* index rows are waiting for memory */
+
+	struct queued_figures {
+		uint64_t accepted;	/* messages, since the start */
+		uint64_t delivered;	/* recipients */
+		uint64_t deferred;	/* attempts */
+		uint64_t failed;	/* recipients, expired ones too */
+		uint64_t reports;
+		uint64_t refused;	/* submissions */
+	} figures;
+};
+
+/* Everything of queued but its channels; the store is opened and recovered.
+ * ERR_* with WHY for the log. */
+enum err queued_open(struct queued *q, struct proc *proc, struct why *why);
+void queued_close(struct queued *q);
+
+/* Routes and parameters of proc_conf(). */
+enum err queued_take_conf(struct queued *q);
+
+/* Asks for the work at the end of this turn; cheap to repeat. */
+void queued_touch(struct queued *q);
+
+/* Wall time of a stored moment as the planner's, and the present of both. */
+int64_t queued_now(const struct queued *q);
+uint64_t queued_wall(const struct queued *q);
+int64_t queued_plan_time(const struct queued *q, uint64_t wall_at);
+
+/* Minutes east of UTC, now. */
+int queued_zone_min(const struct queued *q);
+
+#endif

@@ -1,0 +1,180 @@
+#include "queued/residence.h"
+
+#include "common/base/check.h"
+#include "common/base/mtime.h"
+#include "queued/store/store_read.h"
+#include "queued/store/store_write.h"
+
+enum {
+	SWEEP_MAX = 5000,	/* units moved out in one sweep */
+	REFILL_ROWS = 2000,	/* index rows looked at in one slice */
+};
+
+/* How long a unit that finds its destination's line full is put off. */
+#define PARK_MS INT64_C(60000)
+
+int64_t
+residence_expires(const struct queued *q, const struct store_message *m)
+{
+	int64_t life = m->is_report ? q->conf->queue.report_expire_ms :
+	    q->conf->queue.expire_ms;
+
+	return queued_plan_time(q, m->arrived_at + (uint64_t)life);
+}
+
+/* The key of the first recipient that is not settled, by today's routes. */
+static struct span
+unit_key(struct queued *q, const struct store_unit *unit)
+{
+	uint32_t i = 0;
+	struct route route;
+
+	while (i + 1 < unit->count && unit->recipients[i].is_settled)
+		i++;
+	route = route_table_find(q->routes, unit->message->sender,
+	    unit->recipients[i].address);
+	buf_reset(&q->scratch);
+	route_key(&route, unit->recipients[i].address, &q->scratch);
+	return buf_span(&q->scratch);
+}
+
+enum err
+residence_adopt(struct queued *q, struct store_unit *unit)
+{
+	struct plan_unit *pu;
+	enum err e;
+
+	if (unit->plan != NULL)
+		return OK;
+	e = plan_add(q->plan, unit, unit_key(q, unit),
+	    queued_plan_time(q, unit->due_at),
+	    residence_expires(q, unit->message), unit->message->is_held, &pu);
+	if (e == OK)
+		unit->plan = pu;
+	return e;
+}
+
+void
+residence_end(struct queued *q, struct plan_unit *pu)
+{
+	plan_remove(q->plan, &pu);
+}
+
+/* ---- out ---- */
+
+/* ERR_AGAIN: the index does not have its present state yet. */
+static enum err
+move_out(struct queued *q, struct plan_unit *pu)
+{
+	struct store_unit *unit = plan_unit_owner(pu);
+	enum err e = store_unload_unit(q->store, &unit);
+
+	if (e != OK)
+		return e;
+	plan_remove(q->plan, &pu);
+	return OK;
+}
+
+static uint32_t
+units_in_memory(const struct queued *q)
+{
+	return plan_count(q->plan, PLAN_WAITING) +
+	    plan_count(q->plan, PLAN_READY) + plan_count(q->plan, PLAN_HELD);
+}
+
+static void
+sweep(struct queued *q)
+{
+	int64_t horizon = mtime_add(queued_now(q), RESIDENCE_HORIZON_MS);
+	uint32_t depth = units_in_memory(q) > RESIDENCE_HIGH ?
+	    RESIDENCE_DEPTH : UINT32_MAX;
+	struct plan_unit *pu;
+
+	for (int i = 0; i < SWEEP_MAX; i++) {
+		if (!plan_victim(q->plan, horizon, depth, &pu) ||
+		    move_out(q, pu) != OK)
+			return;
+	}
+}
+
+/* ---- in ---- */
+
+/*
+ * A due unit whose destination can't take it now would be read again and
+ * again: it is put off until that destination is tried again.
+ */
+static void
+park(struct queued *q, struct store_unit *unit)
+{
+	struct plan_unit *pu = unit->plan;
+	int64_t wait = plan_unit_blocked_until(pu) - queued_now(q);
+	uint64_t due;
+
+	if (wait < PARK_MS)
+		wait = PARK_MS;
+	due = queued_wall(q) + (uint64_t)wait +
+	    rng_below(&q->dice, (uint64_t)PARK_MS / 4);
+	if (store_reschedule(q->store, unit, due) == OK)
+		plan_later(q->plan, pu, queued_plan_time(q, due));
+}
+
+struct refill {
+	struct queued *q;
+	struct store_due rows[64];
+	size_t n;
+};
+
+static bool
+note_row(void *ctx, const struct store_due *row)
+{
+	struct refill *r = ctx;
+
+	if (!row->is_held)
+		r->rows[r->n++] = *row;
+	return r->n < COUNT_OF(r->rows);
+}
+
+static void
+take_in(struct queued *q, const struct store_due *row)
+{
+	struct store_unit *unit;
+
+	/* A damaged row is the store's to report. */
+	if (store_load_unit(q->store, row->id, row->unit, &unit) != OK)
+		return;
+	if (residence_adopt(q, unit) != OK) {
+		(void)store_unload_unit(q->store, &unit);
+		return;
+	}
+	if (plan_unit_blocked_until(unit->plan) > queued_now(q) ||
+	    plan_unit_depth(unit->plan) > RESIDENCE_DEPTH)
+		park(q, unit);
+}
+
+void
+residence_refill(struct queued *q)
+{
+	uint64_t until = queued_wall(q) + (uint64_t)RESIDENCE_HORIZON_MS / 2;
+	struct store_due cursor = { .due_at = 0 };
+	bool has_more = true;
+
+	for (int rows = 0; rows < REFILL_ROWS && has_more &&
+	    units_in_memory(q) < RESIDENCE_LOW;) {
+		struct refill r = { .q = q };
+
+		has_more = store_due_scan(q->store, &cursor, until,
+		    COUNT_OF(r.rows), note_row, &r);
+		rows += (int)COUNT_OF(r.rows);
+		for (size_t i = 0; i < r.n; i++)
+			take_in(q, &r.rows[i]);
+	}
+	q->has_more_due = has_more;
+}
+
+void
+residence_keep_house(struct queued *q)
+{
+	sweep(q);
+	residence_refill(q);
+	queued_touch(q);
+}

@@ -1,0 +1,38 @@
+/*
+ * Which units live in memory: those that are due soon, and as many of those
+ * that wait for their turn as memory allows.  The rest lies in the index of
+ * the spool and is read back in time (I-04).
+ */
+#ifndef MTAD_QUEUED_RESIDENCE_H
+#define MTAD_QUEUED_RESIDENCE_H
+
+#include "queued/queued.h"
+
+/* Units in the planner above which idle ones leave, and below which due ones
+ * are read from the index; of one destination at most this many wait ready. */
+enum {
+	RESIDENCE_HIGH = 40000,
+	RESIDENCE_LOW = 20000,
+	RESIDENCE_DEPTH = 10000,
+};
+
+/* Units due within this time stay in memory. */
+#define RESIDENCE_HORIZON_MS INT64_C(30000)
+
+/* Gives a unit that the store has in memory to the planner.  ERR_NOMEM. */
+enum err residence_adopt(struct queued *q, struct store_unit *unit);
+
+/* The unit is settled (the store has freed it) or leaves: ends its plan. */
+void residence_end(struct queued *q, struct plan_unit *pu);
+
+/* Adopts what is due and not in memory, as far as there is room; a slice. */
+void residence_refill(struct queued *q);
+
+/* Once a second: units that can wait leave, due ones come in. */
+void residence_keep_house(struct queued *q);
+
+/* Age at which this message is given up, as a moment of the planner. */
+int64_t residence_expires(const struct queued *q,
+    const struct store_message *m);
+
+#endif
