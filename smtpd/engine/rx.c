@@ -387,6 +387,8 @@ rx_message(const struct rx *rx, struct rx_message *out)
 		.first_rcpt = span_of(mail->first_rcpt.text,
 		    mail->first_rcpt.n),
 		.body_bytes = dots->bytes,
+		.has_8bit = dots->has_8bit,
+		.has_dots = dots->has_dots,
 		.is_esmtp = rx->is_esmtp,
 	};
 	out->head.flags = (mail->said_8bit ? ENVELOPE_SAID_8BIT : 0U) |

@@ -77,6 +77,8 @@ struct rx_message {
 	uint32_t rcpt_count;
 	struct span first_rcpt;
 	uint64_t body_bytes;
+	bool has_8bit;
+	bool has_dots;		/* some line begins with a dot */
 	bool is_esmtp;
 };
 

@@ -49,7 +49,7 @@ rx_rules_recipient(const struct rx_site *site, bool is_trusted,
 enum rx_reply_id
 rx_rules_sender(bool is_trusted, const struct smtp_path *path)
 {
-	if (is_trusted || path->is_null || path->is_postmaster ||
+	if (is_trusted || path->is_null ||
 	    path->address.domain.n > 0)
 		return RX_REPLY_NONE;
 	return RX_REPLY_SENDER_BARE;

@@ -1,0 +1,37 @@
+/*
+ * A whole session of the SMTP server.  The first octet chooses how the bytes
+ * are cut; the engine must answer in well-formed lines whatever comes.
+ */
+#include "common/base/check.h"
+#include "tests/unit/smtpd/play.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct play p;
+	struct span rest;
+	size_t piece;
+
+	if (size < 1)
+		return 0;
+	piece = (size_t)(data[0] & 0x3f) + 1;
+	rest = span_of(data + 1, size - 1);
+	play_init(&p);
+	p.conf->limits.message_bytes = 256;
+	p.conf->limits.recipients = 4;
+	p.conf->limits.hops = 2;
+	if (data[0] & 0x40)
+		p.conf->content.bare_newline = CONF_NEWLINE_NORMALISE;
+	p.result = data[0] & 0x80 ? RX_FAILED : RX_ACCEPTED;
+	play_connect(&p, "192.0.2.1");
+	while (rest.n > 0 && !p.is_closed) {
+		play_feed(&p, span_sub(rest, 0, piece));
+		rest = span_from(rest, piece);
+	}
+	MUST(play_count_replies(&p) >= 1);
+	MUST(p.body.n <= 256 + piece * 2);
+	play_clear(&p);
+	return 0;
+}
