@@ -6,8 +6,8 @@
 
 /*
  * Linear probing.  A removed object leaves a grave, so that walks may remove;
- * graves go when the table is built anew, which happens when objects and
- * graves fill three quarters of it.
+ * graves go when the table is built anew: that happens at an addition, when
+ * objects and graves fill three quarters of it, or objects hardly any.
  */
 struct map_slot {
 	uint64_t tag;		/* by number: the number; by bytes: the hash */
@@ -110,20 +110,30 @@ build_anew(struct map_table *t, bool is_number)
 	return OK;
 }
 
+/* Makes room for one object more, or less room for few. */
+static enum err
+adapt(struct map_table *t, bool is_number)
+{
+	if (t->used >= t->size / 4 * 3)
+		return build_anew(t, is_number);
+	/* what is too large still works */
+	if (t->size > FIRST_SIZE && t->live < t->size / 16)
+		(void)build_anew(t, is_number);
+	return OK;
+}
+
 static enum err
 add(struct map_table *t, const struct wanted *w, void *object)
 {
 	struct map_slot *slot;
+	enum err e;
 
 	MUST(object != NULL);
 	if (find(t, w) != NULL)
 		return ERR_EXISTS;
-	if (t->used >= t->size / 4 * 3) {
-		enum err e = build_anew(t, w->key_of == NULL);
-
-		if (e != OK)
-			return e;
-	}
+	e = adapt(t, w->key_of == NULL);
+	if (e != OK)
+		return e;
 	slot = find_room(t->slots, t->size, w->hash);
 	if (slot->object == NULL)
 		t->used++;
