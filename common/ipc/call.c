@@ -1,0 +1,207 @@
+#include "common/ipc/call.h"
+
+#include "common/base/mtime.h"
+#include "common/ipc/frame.h"
+#include "common/os/clock.h"
+#include "common/os/fd.h"
+#include "common/os/sock_unix.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define READ_BYTES	((size_t)64 * 1024)
+#define BUFFER_MAX	((size_t)128 * 1024 * 1024)
+
+struct call {
+	int fd;
+	enum ipc_role self;
+	enum ipc_role peer;
+	bool has_hello;
+	struct buf in;
+	size_t used;			/* bytes of in that were given out */
+	struct buf out;
+};
+
+void
+call_close(struct call **c)
+{
+	if (*c == NULL)
+		return;
+	fd_close(&(*c)->fd);
+	buf_clear(&(*c)->in);
+	buf_clear(&(*c)->out);
+	free(*c);
+	*c = NULL;
+}
+
+static enum err
+connect_to(const char *path, int *fd, struct why *why)
+{
+	enum err e = sock_unix_connect(path, fd);
+
+	switch (e) {
+	case OK:
+		return OK;
+	case ERR_NOT_FOUND:
+	case ERR_PEER:
+		return why_set(why, e, "%s: nobody serves it; is mtad running?",
+		    path);
+	case ERR_DENIED:
+		return why_set(why, e, "%s: only root and the group of this "
+		    "socket may use it", path);
+	case ERR_IO:
+		return why_set(why, e, "%s: %s", path, strerror(errno));
+	default:
+		return why_set(why, e, "%s: %s", path, err_text(e));
+	}
+}
+
+enum err
+call_open(const char *path, enum ipc_role self, enum ipc_role peer,
+    struct call **out, struct why *why)
+{
+	struct call *c = calloc(1, sizeof(*c));
+	struct msg hello = frame_hello(self, 0, 0);
+	enum err e;
+
+	if (c == NULL)
+		return why_set(why, ERR_NOMEM, "no memory");
+	c->fd = -1;
+	c->self = self;
+	c->peer = peer;
+	buf_init(&c->in, BUFFER_MAX);
+	buf_init(&c->out, BUFFER_MAX);
+	e = connect_to(path, &c->fd, why);
+	/* it leaves together with the first request */
+	if (e == OK)
+		e = frame_put(&c->out, &hello, 0);
+	if (e == OK)
+		e = fd_set_nonblock(c->fd, true);
+	if (e != OK) {
+		call_close(&c);
+		return e;
+	}
+	*out = c;
+	return OK;
+}
+
+static enum err
+wait_for(struct call *c, short events, int64_t until_ms, struct why *why)
+{
+	struct pollfd p = { .fd = c->fd, .events = events };
+	int64_t left = mtime_sub(until_ms, clock_mono_ms());
+	int n;
+
+	if (left <= 0)
+		return why_set(why, ERR_AGAIN, "%s does not answer",
+		    ipc_role_name(c->peer));
+	n = poll(&p, 1, left > 60000 ? 60000 : (int)left);
+	if (n < 0 && errno != EINTR)
+		return why_set(why, ERR_IO, "poll: %s", strerror(errno));
+	return OK;
+}
+
+enum err
+call_send(struct call *c, const struct msg *m, int64_t timeout_ms,
+    struct why *why)
+{
+	const int64_t until_ms = mtime_add(clock_mono_ms(), timeout_ms);
+	enum err e = frame_put(&c->out, m, 0);
+	ssize_t n;
+
+	if (e != OK)
+		return why_set(why, e, "the request is too long");
+	while (c->out.n > 0) {
+		n = send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL);
+		if (n > 0)
+			buf_drop(&c->out, (size_t)n);
+		else if (errno == EAGAIN)
+			e = wait_for(c, POLLOUT, until_ms, why);
+		else if (errno != EINTR)
+			e = why_set(why, ERR_PEER, "%s: %s",
+			    ipc_role_name(c->peer), strerror(errno));
+		if (e != OK)
+			return e;
+	}
+	return OK;
+}
+
+static enum err
+receive(struct call *c, struct why *why)
+{
+	uint8_t *place = buf_reserve(&c->in, READ_BYTES);
+	ssize_t n;
+
+	if (place == NULL)
+		return why_set(why, ERR_NOMEM, "no memory for the answer");
+	n = recv(c->fd, place, READ_BYTES, 0);
+	if (n > 0) {
+		buf_commit(&c->in, (size_t)n);
+		return OK;
+	}
+	if (n < 0 && errno == EINTR)
+		return OK;
+	if (n < 0 && errno == EAGAIN)
+		return ERR_AGAIN;
+	if (n == 0)
+		return why_set(why, ERR_PEER, "%s closed the connection",
+		    ipc_role_name(c->peer));
+	return why_set(why, ERR_PEER, "%s: %s", ipc_role_name(c->peer),
+	    strerror(errno));
+}
+
+/* The next frame that is there; ERR_AGAIN: more must come. */
+static enum err
+next_frame(struct call *c, struct msg *out, struct why *why)
+{
+	struct frame f;
+	enum err e;
+
+	buf_drop(&c->in, c->used);
+	c->used = 0;
+	e = frame_get(buf_span(&c->in), c->peer, c->self, &f, why);
+	if (e != OK)
+		return e;
+	if (f.fds != 0 || msg_decode(f.type, f.fields, out) != OK)
+		return why_set(why, ERR_PEER, "malformed %s from %s",
+		    msg_info(f.type)->name, ipc_role_name(c->peer));
+	c->used = f.length;
+	return OK;
+}
+
+/* The first frame is the hello, which the caller does not see. */
+static enum err
+next_msg(struct call *c, struct msg *out, struct why *why)
+{
+	enum err e = next_frame(c, out, why);
+
+	if (e != OK || c->has_hello)
+		return e;
+	e = frame_check_hello(out, c->peer, why);
+	if (e != OK)
+		return e;
+	c->has_hello = true;
+	return next_frame(c, out, why);
+}
+
+enum err
+call_next(struct call *c, int64_t timeout_ms, struct msg *out,
+    struct why *why)
+{
+	const int64_t until_ms = mtime_add(clock_mono_ms(), timeout_ms);
+	struct msg m;
+	enum err e;
+
+	while ((e = next_msg(c, &m, why)) == ERR_AGAIN) {
+		e = receive(c, why);
+		if (e == ERR_AGAIN)
+			e = wait_for(c, POLLIN, until_ms, why);
+		if (e != OK)
+			return e;
+	}
+	if (e == OK)
+		*out = m;
+	return e;
+}

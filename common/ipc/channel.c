@@ -1,0 +1,285 @@
+#include "common/ipc/channel.h"
+
+#include "common/ipc/channel_impl.h"
+#include "common/ipc/frame.h"
+#include "common/os/fd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define OUT_KEEP_BYTES	((size_t)512 * 1024)
+
+static void
+destroy(struct channel *c)
+{
+	if (c->fd >= 0) {
+		watch_free(&c->watch);
+		deferred_clear(&c->write);
+		deferred_clear(&c->parse);
+		deferred_clear(&c->tell);
+		timer_clear(&c->deadline);
+		fd_close(&c->fd);
+	}
+	if (c->depth > 0)
+		return;
+	channel_drop_marks(c);
+	for (size_t i = 0; i < c->fd_count; i++)
+		fd_close(&c->fds[i]);
+	outq_clear(&c->out);
+	free(c->marks);
+	free(c->in);
+	free(c);
+}
+
+void
+channel_enter(struct channel *c)
+{
+	c->depth++;
+}
+
+void
+channel_leave(struct channel *c)
+{
+	if (--c->depth == 0 && c->fd < 0)
+		destroy(c);
+}
+
+void
+channel_fail(struct channel *c, enum channel_end end, const char *why)
+{
+	if (c->is_ended)
+		return;
+	c->is_ended = true;
+	c->end = end;
+	(void)snprintf(c->why.text, sizeof(c->why.text), "%s", why);
+	outq_clear(&c->out);
+	channel_drop_marks(c);
+	channel_rewatch(c);
+	deferred_add(&c->tell);
+}
+
+void
+channel_rewatch(struct channel *c)
+{
+	unsigned events = 0;
+
+	if (!c->is_ended && !c->is_paused)
+		events |= WATCH_READ;
+	if (!c->is_ended && outq_backlog(&c->out) > 0)
+		events |= WATCH_WRITE;
+	watch_set(c->watch, events);
+}
+
+/* An orphan ends when all is sent, or nobody reads it any more. */
+static void
+end_orphan(void *ctx)
+{
+	struct channel *c = ctx;
+
+	orphan_remove(&c->orphan);
+	destroy(c);
+}
+
+static void
+on_tell(void *ctx)
+{
+	struct channel *c = ctx;
+
+	channel_enter(c);
+	if (c->ops == NULL)
+		end_orphan(c);
+	else
+		c->ops->on_close(c->ctx, c, c->end, c->why.text);
+	channel_leave(c);
+}
+
+static void
+on_write(void *ctx)
+{
+	struct channel *c = ctx;
+
+	channel_enter(c);
+	channel_push(c);
+	if (c->ops == NULL && c->fd >= 0 && outq_backlog(&c->out) == 0)
+		end_orphan(c);
+	channel_leave(c);
+}
+
+static void
+on_parse(void *ctx)
+{
+	struct channel *c = ctx;
+
+	channel_enter(c);
+	channel_parse(c);
+	channel_leave(c);
+}
+
+static void
+on_ready(void *ctx, unsigned events)
+{
+	struct channel *c = ctx;
+
+	channel_enter(c);
+	if ((events & WATCH_WRITE) != 0 && !c->is_ended)
+		on_write(c);
+	if (c->fd >= 0 && (events & WATCH_READ) != 0 && !c->is_ended &&
+	    !c->is_paused) {
+		if (c->ops == NULL)
+			channel_discard(c);
+		else
+			(void)channel_read(c);
+	}
+	channel_leave(c);
+}
+
+static enum err
+equip(struct channel *c)
+{
+	enum err e = watch_new(c->loop, c->fd, on_ready, c, &c->watch);
+
+	if (e == OK)
+		e = fd_set_nonblock(c->fd, true);
+	c->in = malloc(CHANNEL_READ_BYTES);
+	c->in_size = CHANNEL_READ_BYTES;
+	return e == OK && c->in == NULL ? ERR_NOMEM : e;
+}
+
+static enum err
+greet(struct channel *c)
+{
+	const struct msg hello = frame_hello(c->self.role, c->self.index,
+	    c->self.instance);
+
+	channel_rewatch(c);
+	return channel_send(c, &hello);
+}
+
+enum err
+channel_new(struct loop *l, int fd, const struct channel_id *self,
+    const struct channel_id *peer, const struct channel_ops *ops, void *ctx,
+    struct channel **out)
+{
+	struct channel *c = calloc(1, sizeof(*c));
+	enum err e;
+
+	if (c == NULL)
+		return ERR_NOMEM;
+	c->loop = l;
+	c->self = *self;
+	c->peer = *peer;
+	c->ops = ops;
+	c->ctx = ctx;
+	c->fd = fd;
+	outq_init(&c->out, CHANNEL_BACKLOG_MAX, OUT_KEEP_BYTES);
+	deferred_init(&c->write, l, DEFERRED_WRITE, on_write, c);
+	deferred_init(&c->parse, l, DEFERRED_WORK, on_parse, c);
+	deferred_init(&c->tell, l, DEFERRED_WORK, on_tell, c);
+	e = equip(c);
+	if (e == OK)
+		e = greet(c);
+	if (e != OK) {
+		watch_free(&c->watch);
+		deferred_clear(&c->write);
+		c->fd = -1;	/* stays the caller's */
+		destroy(c);
+		return e;
+	}
+	*out = c;
+	return OK;
+}
+
+void
+channel_close(struct channel **c)
+{
+	if (*c != NULL)
+		destroy(*c);
+	*c = NULL;
+}
+
+void
+channel_finish(struct channel **channel, int64_t timeout_ms)
+{
+	struct channel *c = *channel;
+
+	*channel = NULL;
+	if (c == NULL)
+		return;
+	if (!c->is_ended)
+		channel_push(c);
+	if (c->is_ended || outq_backlog(&c->out) == 0 ||
+	    timer_init(&c->deadline, c->loop, end_orphan, c) != OK) {
+		destroy(c);
+		return;
+	}
+	deferred_cancel(&c->parse);
+	orphan_add(&c->orphan, c->loop, end_orphan, c);
+	c->ops = NULL;
+	c->is_paused = false;
+	timer_start(&c->deadline, timeout_ms);
+	channel_rewatch(c);
+}
+
+void
+channel_pause(struct channel *c)
+{
+	c->is_paused = true;
+	if (c->fd >= 0)
+		channel_rewatch(c);
+}
+
+void
+channel_resume(struct channel *c)
+{
+	if (!c->is_paused || c->fd < 0)
+		return;
+	c->is_paused = false;
+	deferred_add(&c->parse);
+	channel_rewatch(c);
+}
+
+void
+channel_drain_input(struct channel *c)
+{
+	/* from inside its own on_msg there is nothing older to take */
+	if (c->depth > 0)
+		return;
+	channel_enter(c);
+	c->is_paused = false;
+	channel_parse(c);
+	while (c->fd >= 0 && !c->is_ended && channel_read(c))
+		continue;
+	if (c->fd >= 0)
+		channel_rewatch(c);
+	channel_leave(c);
+}
+
+const struct channel_id *
+channel_peer(const struct channel *c)
+{
+	return &c->peer;
+}
+
+bool
+channel_is_open(const struct channel *c)
+{
+	return c->fd >= 0 && !c->is_ended;
+}
+
+int
+channel_fd(const struct channel *c)
+{
+	return c->fd;
+}
+
+void
+channel_set_user(struct channel *c, void *user)
+{
+	c->user = user;
+}
+
+void *
+channel_user(const struct channel *c)
+{
+	return c->user;
+}
