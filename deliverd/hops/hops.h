@@ -18,7 +18,7 @@
 #include "common/base/span.h"
 #include "common/dns/dns_names.h"
 #include "common/mail/status.h"
-#include "common/route/route_table.h"
+#include "common/route/route.h"
 
 #define HOPS_HOSTS_MAX	50	/* exchangers kept */
 #define HOPS_TRIED_MAX	5	/* addresses given out in one round */

@@ -11,7 +11,9 @@
 #include "tx_play.h"
 
 /* How far a dialogue is led before something happens. */
-enum stage { GREETING, EHLO, HELO, IDLE, MAIL, RCPT, DATA, FINAL, QUIT, STAGES };
+enum stage {
+	GREETING, EHLO, HELO, IDLE, MAIL, RCPT, DATA, FINAL, QUIT, STAGES
+};
 
 static const char *const stage_names[STAGES] = {
 	"greeting", "EHLO", "HELO", "idle", "MAIL", "RCPT", "DATA", "final",

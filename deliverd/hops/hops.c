@@ -1,0 +1,251 @@
+#include "deliverd/hops/hops.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/mail/address.h"
+#include "deliverd/hops/hops_state.h"
+
+void
+hops_fail(struct hops *h, bool is_permanent, struct status status,
+    const char *format, ...)
+{
+	va_list args;
+
+	h->is_failed = true;
+	h->verdict.is_permanent = is_permanent;
+	h->verdict.status = status;
+	va_start(args, format);
+	(void)vsnprintf(h->verdict.text, sizeof(h->verdict.text), format,
+	    args);
+	va_end(args);
+}
+
+bool
+hops_make_hosts(struct hops *h, size_t n)
+{
+	MUST(h->hosts == NULL);
+	h->hosts = calloc(n > 0 ? n : 1, sizeof(h->hosts[0]));
+	if (h->hosts == NULL)
+		hops_fail(h, false, STATUS(4, 3, 0), "out of memory");
+	return h->hosts != NULL;
+}
+
+/* An address needs no question. */
+static void
+set_literal(struct hops *h, struct hops_host *host, const struct ipaddr *ip)
+{
+	for (int f = 0; f < HOPS_FAMILIES; f++)
+		host->ask[f] = HOPS_ANSWERED;
+	hops_host_add(h, host, ip);
+}
+
+static enum err
+set_targets(struct hops *h)
+{
+	if (!hops_make_hosts(h, h->setup.n_targets))
+		return ERR_NOMEM;
+	h->n_hosts = h->setup.n_targets;
+	for (size_t i = 0; i < h->n_hosts; i++) {
+		const struct route_target *target = &h->setup.targets[i];
+		struct hops_host *host = &h->hosts[i];
+
+		host->port = target->port;
+		if (!span_copy(span_str(target->host), host->name,
+		    sizeof(host->name)))
+			return ERR_RANGE;
+		if (target->is_address)
+			set_literal(h, host, &target->ip);
+	}
+	return OK;
+}
+
+/* user@[192.0.2.1]: the address is the exchanger, RFC 5321 4.1.3. */
+static enum err
+set_domain(struct hops *h, struct span domain)
+{
+	struct ipaddr ip;
+
+	if (!span_copy(domain, h->domain, sizeof(h->domain)))
+		return ERR_RANGE;
+	if (domain.n == 0 || domain.p[0] != '[')
+		return OK;
+	if (address_literal(domain, &ip) != OK)
+		return ERR_RANGE;
+	if (!hops_make_hosts(h, 1))
+		return ERR_NOMEM;
+	h->mx = HOPS_ANSWERED;
+	h->n_hosts = 1;
+	memcpy(h->hosts[0].name, h->domain, sizeof(h->domain));
+	h->hosts[0].port = h->setup.targets[0].port;
+	set_literal(h, &h->hosts[0], &ip);
+	return OK;
+}
+
+enum err
+hops_new(const struct hops_setup *setup, struct hops **out)
+{
+	struct hops *h = calloc(1, sizeof(*h));
+	enum err e;
+
+	MUST(setup->n_targets > 0);
+	if (h == NULL)
+		return ERR_NOMEM;
+	h->setup = *setup;
+	h->setup.domain = SPAN_NONE;
+	rng_init(&h->rng, setup->seed);
+	h->is_mx = setup->targets[0].scheme == CONF_SCHEME_MX;
+	h->mx = h->is_mx ? HOPS_NOT_ASKED : HOPS_ANSWERED;
+	e = h->is_mx ? set_domain(h, setup->domain) : set_targets(h);
+	if (e != OK) {
+		hops_free(&h);
+		return e;
+	}
+	*out = h;
+	return OK;
+}
+
+void
+hops_free(struct hops **h)
+{
+	if (*h == NULL)
+		return;
+	free((*h)->hosts);
+	free(*h);
+	*h = NULL;
+}
+
+static bool
+wants(const struct hops *h, enum hops_family family)
+{
+	return family == HOPS_V4 ? h->setup.has_ipv4 : h->setup.has_ipv6;
+}
+
+/* Asks for both families at once, then waits for both. */
+static enum hops_step
+resolve(struct hops *h, struct hops_host *host, struct hops_question *q)
+{
+	bool is_awaited = false;
+
+	for (unsigned f = 0; f < HOPS_FAMILIES; f++) {
+		if (host->ask[f] == HOPS_NOT_ASKED && !wants(h, f))
+			host->ask[f] = HOPS_ANSWERED;
+		if (host->ask[f] == HOPS_NOT_ASKED) {
+			host->ask[f] = HOPS_ASKED;
+			q->id = HOPS_ID_HOSTS + f +
+			    2 * (uint32_t)(host - h->hosts);
+			q->type = f == HOPS_V4 ? DNS_TYPE_A : DNS_TYPE_AAAA;
+			q->name = host->name;
+			return HOPS_ASK;
+		}
+		is_awaited = is_awaited || host->ask[f] == HOPS_ASKED;
+	}
+	return is_awaited ? HOPS_AWAIT : HOPS_TRY;
+}
+
+static bool
+give(struct hops *h, struct hops_host *host, struct hop *hop)
+{
+	bool is_last_host = h->turn + 1 >= h->n_hosts;
+
+	if (host->given >= host->n_addresses ||
+	    (host->given >= HOPS_PER_HOST && !is_last_host))
+		return false;
+	hop->at.addr = host->addresses[host->given++];
+	hop->at.port = host->port;
+	hop->host = host->name;
+	h->tried++;
+	return true;
+}
+
+enum hops_step
+hops_next(struct hops *h, struct hops_question *question, struct hop *hop)
+{
+	if (h->mx == HOPS_NOT_ASKED) {
+		h->mx = HOPS_ASKED;
+		*question = (struct hops_question){ HOPS_ID_MX, DNS_TYPE_MX,
+		    h->domain };
+		return HOPS_ASK;
+	}
+	if (h->mx == HOPS_ASKED)
+		return HOPS_AWAIT;
+	while (!h->is_failed && h->turn < h->n_hosts &&
+	    h->tried < HOPS_TRIED_MAX) {
+		struct hops_host *host = &h->hosts[h->turn];
+		enum hops_step step = resolve(h, host, question);
+
+		if (step != HOPS_TRY)
+			return step;
+		if (!host->is_ready)
+			hops_host_make_ready(h, host);
+		if (give(h, host, hop))
+			return HOPS_TRY;
+		h->turn++;
+	}
+	return HOPS_OVER;
+}
+
+void
+hops_answer(struct hops *h, uint32_t id, const struct hops_answer *a)
+{
+	uint32_t index = (id - HOPS_ID_HOSTS) / 2;
+	unsigned family = (id - HOPS_ID_HOSTS) % 2;
+
+	if (id == HOPS_ID_MX && h->mx == HOPS_ASKED) {
+		h->mx = HOPS_ANSWERED;
+		hops_mx_answer(h, a);
+	} else if (id >= HOPS_ID_HOSTS && index < h->n_hosts &&
+	    h->hosts[index].ask[family] == HOPS_ASKED) {
+		h->hosts[index].ask[family] = HOPS_ANSWERED;
+		hops_host_answer(h, &h->hosts[index], family, a);
+	}
+}
+
+unsigned
+hops_tried(const struct hops *h)
+{
+	return h->tried;
+}
+
+static const char *
+who(const struct hops *h)
+{
+	return h->is_mx ? h->domain : h->setup.targets[0].host;
+}
+
+/*
+ * Nothing could be tried.  What may be better later is never given up, and
+ * neither is a host that the administrator has named: a name that can't be
+ * found then is a mistake of ours, not of the sender.
+ */
+void
+hops_verdict(const struct hops *h, struct hops_verdict *out)
+{
+	struct hops other = { 0 };
+
+	if (h->is_failed) {
+		*out = h->verdict;
+		return;
+	}
+	if (h->tried > 0)
+		hops_fail(&other, false, STATUS(4, 4, 1),
+		    "no host for %s could be reached", who(h));
+	else if (h->saw_temporary)
+		hops_fail(&other, false, STATUS(4, 4, 3), "the addresses of "
+		    "the hosts for %s can't be looked up now", who(h));
+	else if (!h->is_mx)
+		hops_fail(&other, false, STATUS(4, 4, 4),
+		    "the next hop %s has no address", who(h));
+	else if (h->saw_self)
+		hops_fail(&other, true, STATUS(5, 4, 6), "mail for %s loops "
+		    "back to this host, its best mail exchanger", who(h));
+	else if (h->saw_refused)
+		hops_fail(&other, true, STATUS(5, 4, 6), "the mail exchangers "
+		    "of %s have no address outside of this host", who(h));
+	else
+		hops_fail(&other, true, STATUS(5, 4, 4),
+		    "the mail exchangers of %s have no address", who(h));
+	*out = other.verdict;
+}

@@ -1,0 +1,100 @@
+/*
+ * The addresses of a host: which of them may be used, and in which order.
+ */
+#include "common/base/check.h"
+#include "deliverd/hops/hops_state.h"
+
+/* Nobody's mail exchanger has such an address; the DNS must not aim us at
+ * ourselves or our neighbours (RFC 6890). */
+static bool
+is_refused(const struct hops *h, const struct ipaddr *ip)
+{
+	if (ip->family == IPADDR_4 && ip->bytes[0] == 0)
+		return true;
+	if (ipaddr_is_loopback(ip))
+		return !h->setup.may_loopback;
+	return ipaddr_is_unspecified(ip) || ipaddr_is_multicast(ip) ||
+	    ipaddr_is_link_local(ip) || ipaddr_is_broadcast(ip);
+}
+
+static bool
+is_self(const struct hops *h, const struct hops_host *host,
+    const struct ipaddr *ip)
+{
+	struct endpoint at = { *ip, host->port };
+
+	for (size_t i = 0; i < h->setup.n_own; i++)
+		if (endpoint_equal(&h->setup.own[i], &at))
+			return true;
+	return false;
+}
+
+void
+hops_host_add(struct hops *h, struct hops_host *host, const struct ipaddr *ip)
+{
+	enum hops_family family = ip->family == IPADDR_4 ? HOPS_V4 : HOPS_V6;
+
+	if (h->is_mx && is_self(h, host, ip)) {
+		/* those behind it are preferred no more than we are */
+		h->saw_self = true;
+		h->n_hosts = (size_t)(host - h->hosts);
+		return;
+	}
+	if (h->is_mx && is_refused(h, ip)) {
+		h->saw_refused = true;
+		return;
+	}
+	if (host->n_found[family] < HOPS_ADDRESSES_MAX)
+		host->found[family][host->n_found[family]++] = *ip;
+}
+
+static bool
+read_address(enum hops_family family, struct span data, struct ipaddr *out)
+{
+	if (data.n != (family == HOPS_V4 ? 4 : 16))
+		return false;
+	*out = family == HOPS_V4 ? ipaddr_v4(data.p) : ipaddr_v6(data.p);
+	return true;
+}
+
+void
+hops_host_answer(struct hops *h, struct hops_host *host,
+    enum hops_family family, const struct hops_answer *a)
+{
+	struct ipaddr ip;
+
+	if (a->found == HOPS_TEMPORARY)
+		h->saw_temporary = true;
+	if (a->found != HOPS_DATA)
+		return;
+	for (size_t i = 0; i < a->n; i++)
+		if (read_address(family, a->records[i].data, &ip))
+			hops_host_add(h, host, &ip);
+}
+
+static void
+shuffle(struct rng *rng, struct ipaddr *list, size_t n)
+{
+	for (size_t i = n; i > 1; i--) {
+		size_t j = (size_t)rng_below(rng, i);
+		struct ipaddr other = list[i - 1];
+
+		list[i - 1] = list[j];
+		list[j] = other;
+	}
+}
+
+/* The families by turns, so that one that leads nowhere costs little. */
+void
+hops_host_make_ready(struct hops *h, struct hops_host *host)
+{
+	host->is_ready = true;
+	for (int f = 0; f < HOPS_FAMILIES; f++)
+		shuffle(&h->rng, host->found[f], host->n_found[f]);
+	for (size_t i = 0; i < HOPS_ADDRESSES_MAX; i++)
+		for (int f = 0; f < HOPS_FAMILIES; f++)
+			if (i < host->n_found[f])
+				host->addresses[host->n_addresses++] =
+				    host->found[f][i];
+	MUST(host->n_addresses <= COUNT_OF(host->addresses));
+}

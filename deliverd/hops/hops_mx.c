@@ -1,0 +1,134 @@
+/*
+ * Mail exchangers: RFC 5321 5.1, RFC 7505.
+ */
+#include <stdlib.h>
+
+#include "common/mail/domain.h"
+#include "deliverd/hops/hops_state.h"
+
+static bool
+is_localhost(struct span name)
+{
+	struct span localhost = SPAN_LIT("localhost");
+
+	return dns_names_equal(name, localhost) ||
+	    domain_is_below(name, localhost);
+}
+
+static int
+compare_hosts(const void *a, const void *b)
+{
+	const struct hops_host *x = a, *y = b;
+
+	if (x->preference != y->preference)
+		return x->preference < y->preference ? -1 : 1;
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static struct hops_host *
+find_host(struct hops *h, struct span name)
+{
+	for (size_t i = 0; i < h->n_hosts; i++)
+		if (span_equal_nocase(span_str(h->hosts[i].name), name))
+			return &h->hosts[i];
+	return NULL;
+}
+
+static void
+add_exchanger(struct hops *h, const struct hops_record *r)
+{
+	struct hops_host *host = find_host(h, r->data);
+
+	if (host != NULL) {
+		if (r->preference < host->preference)
+			host->preference = r->preference;
+		return;
+	}
+	host = &h->hosts[h->n_hosts];
+	if (!span_copy(r->data, host->name, sizeof(host->name)))
+		return;
+	host->preference = r->preference;
+	host->port = h->setup.targets[0].port;
+	host->order = rng_u64(&h->rng);
+	h->n_hosts++;
+}
+
+/* Ourselves, and who is preferred no more than we are, would send the mail
+ * back to us (C5321-22). */
+static void
+cut_at_self(struct hops *h)
+{
+	const struct hops_host *self =
+	    find_host(h, span_str(h->setup.own_name));
+	size_t keep = 0;
+
+	if (self == NULL)
+		return;
+	h->saw_self = true;
+	while (keep < h->n_hosts &&
+	    h->hosts[keep].preference < self->preference)
+		keep++;
+	h->n_hosts = keep;
+}
+
+static void
+take_exchangers(struct hops *h, const struct hops_answer *a)
+{
+	size_t usable = 0;
+
+	if (!hops_make_hosts(h, a->n < HOPS_HOSTS_MAX ? a->n :
+	    HOPS_HOSTS_MAX))
+		return;
+	for (size_t i = 0; i < a->n && h->n_hosts < HOPS_HOSTS_MAX; i++) {
+		if (a->records[i].data.n == 0 ||
+		    is_localhost(a->records[i].data))
+			continue;
+		usable++;
+		add_exchanger(h, &a->records[i]);
+	}
+	if (usable == 0) {
+		hops_fail(h, true, STATUS(5, 1, 10),
+		    "the domain %s takes no mail (null MX)", h->domain);
+		return;
+	}
+	qsort(h->hosts, h->n_hosts, sizeof(h->hosts[0]), compare_hosts);
+	cut_at_self(h);
+}
+
+/* No MX at all: the domain is its own exchanger. */
+static void
+take_domain(struct hops *h)
+{
+	struct hops_host *host;
+
+	if (!hops_make_hosts(h, 1))
+		return;
+	host = &h->hosts[0];
+	memcpy(host->name, h->domain, sizeof(host->name));
+	host->port = h->setup.targets[0].port;
+	h->n_hosts = 1;
+	cut_at_self(h);
+}
+
+void
+hops_mx_answer(struct hops *h, const struct hops_answer *a)
+{
+	switch (a->found) {
+	case HOPS_DATA:
+		take_exchangers(h, a);
+		break;
+	case HOPS_NO_DATA:
+		take_domain(h);
+		break;
+	case HOPS_NO_NAME:
+		hops_fail(h, true, STATUS(5, 1, 2),
+		    "the domain %s does not exist", h->domain);
+		break;
+	case HOPS_TEMPORARY:
+		hops_fail(h, false, STATUS(4, 4, 3),
+		    "the mail exchangers of %s can't be looked up now: %.*s",
+		    h->domain, (int)span_sub(a->text, 0, 200).n,
+		    (const char *)a->text.p);
+		break;
+	}
+}

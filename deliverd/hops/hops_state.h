@@ -1,0 +1,71 @@
+/*
+ * The inside of a round over the hosts of a destination, for the files of
+ * this room only.
+ *
+ * Hosts are resolved one after the other, when their turn comes.  A question's
+ * id says what it asks: HOPS_ID_MX, or host and family.
+ */
+#ifndef MTAD_DELIVERD_HOPS_HOPS_STATE_H
+#define MTAD_DELIVERD_HOPS_HOPS_STATE_H
+
+#include "common/base/rng.h"
+#include "common/dns/dns_wire.h"
+#include "deliverd/hops/hops.h"
+
+#define HOPS_ADDRESSES_MAX 16	/* kept of a host, of each family */
+#define HOPS_ID_MX	1U
+#define HOPS_ID_HOSTS	2U	/* + 2 * host + family */
+
+enum hops_family { HOPS_V4, HOPS_V6, HOPS_FAMILIES };
+
+enum hops_ask { HOPS_NOT_ASKED, HOPS_ASKED, HOPS_ANSWERED };
+
+struct hops_host {
+	char name[DNS_NAME_SIZE];
+	uint16_t port;
+	uint16_t preference;
+	uint64_t order;			/* among those of one preference */
+	uint8_t ask[HOPS_FAMILIES];	/* enum hops_ask */
+	bool is_ready;			/* its addresses are in order */
+	struct ipaddr found[HOPS_FAMILIES][HOPS_ADDRESSES_MAX];
+	uint8_t n_found[HOPS_FAMILIES];
+	struct ipaddr addresses[HOPS_FAMILIES * HOPS_ADDRESSES_MAX];
+	uint8_t n_addresses;
+	uint8_t given;			/* of them */
+};
+
+struct hops {
+	struct hops_setup setup;
+	struct rng rng;
+	bool is_mx;
+	enum hops_ask mx;
+	char domain[DNS_NAME_SIZE];
+	struct hops_host *hosts;	/* in the order of their turns */
+	size_t n_hosts;
+	size_t turn;
+	unsigned tried;
+	/* why hosts were left out */
+	bool saw_temporary;
+	bool saw_refused;		/* an address that is nobody's */
+	bool saw_self;
+	bool is_failed;			/* verdict is made */
+	struct hops_verdict verdict;
+};
+
+/* hops_mx: the exchangers of a domain, or itself where it has none */
+void hops_mx_answer(struct hops *h, const struct hops_answer *a);
+
+/* hops_host: addresses */
+void hops_host_answer(struct hops *h, struct hops_host *host,
+    enum hops_family family, const struct hops_answer *a);
+void hops_host_add(struct hops *h, struct hops_host *host,
+    const struct ipaddr *ip);
+void hops_host_make_ready(struct hops *h, struct hops_host *host);
+
+/* Room for N hosts, zeroed; false without memory: the round then fails. */
+bool hops_make_hosts(struct hops *h, size_t n);
+
+void hops_fail(struct hops *h, bool is_permanent, struct status status,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#endif
