@@ -87,3 +87,56 @@ conf_object_init(const struct conf_schema *schema,
 	}
 	return OK;
 }
+
+/* The text that the schema would have for a value as its default. */
+static void
+put_fallback(const struct conf_row *row, const void *base, struct buf *out)
+{
+	enum conf_type type = conf_type_element(row->type);
+	const char *at = (const char *)base + row->offset;
+	struct conf_list list = { NULL, 1 };
+
+	if (conf_type_is_list(row->type)) {
+		list = conf_list_get(row, base);
+		at = list.v;
+	}
+	for (size_t i = 0; i < list.n && !buf_failed(out); i++) {
+		if (i > 0)
+			buf_add_byte(out, ' ');
+		if (conf_type_schema(type) != NULL)
+			buf_add_byte(out, '?');
+		else
+			conf_value_print(type, at + i * conf_type_size(type),
+			    out);
+	}
+}
+
+/* `7d` and `1w` are one duration: what is printed is not what is written. */
+static bool
+is_same_number(const struct conf_row *row, struct span text)
+{
+	const struct conf_scope scope = { NULL, NULL };
+	int64_t a, b;
+
+	_Static_assert(sizeof(int64_t) == sizeof(uint64_t), "TIME and SIZE");
+	return conf_value_parse(row, row->type, text, &scope, &a, NULL) ==
+	    OK && conf_value_parse(row, row->type, span_str(row->fallback),
+	    &scope, &b, NULL) == OK && a == b;
+}
+
+bool
+conf_object_is_default(const struct conf_row *row, const void *base)
+{
+	bool is_number = row->type == CONF_TYPE_TIME ||
+	    row->type == CONF_TYPE_SIZE;
+	struct buf text;
+	bool is_default;
+
+	buf_init(&text, CONF_VALUE_TEXT_MAX);
+	put_fallback(row, base, &text);
+	is_default = !buf_failed(&text) &&
+	    (span_equal(buf_span(&text), span_str(row->fallback)) ||
+	    (is_number && is_same_number(row, buf_span(&text))));
+	buf_clear(&text);
+	return is_default;
+}

@@ -21,4 +21,8 @@ void *conf_object_list(const struct conf_row *row, size_t n,
 enum err conf_object_element(const struct conf_row *row, struct span text,
     const struct conf_scope *scope, void *element, struct why *why);
 
+/* Whether the member of ROW in BASE holds its default.  May say no where it is
+ * a list of objects. */
+bool conf_object_is_default(const struct conf_row *row, const void *base);
+
 #endif

@@ -65,33 +65,6 @@ conf_wire_put(const struct conf_row *row, const void *base, struct buf *out)
 	}
 }
 
-/* Whether the member's text is the default's.  A longer list may be, too, but
- * leaving it out is only a saving. */
-static bool
-is_default(const struct conf_row *row, const void *base)
-{
-	enum conf_type type = conf_type_element(row->type);
-	const void *value = member(row, base);
-	struct buf text;
-	bool is_same;
-
-	if (conf_type_is_list(row->type)) {
-		struct conf_list list = conf_list_get(row, base);
-
-		if (list.n == 0)
-			return row->fallback[0] == '\0';
-		if (list.n > 1 || conf_type_schema(type) != NULL)
-			return false;
-		value = list.v;
-	}
-	buf_init(&text, CONF_VALUE_TEXT_MAX);
-	conf_value_print(type, value, &text);
-	is_same = !buf_failed(&text) &&
-	    span_equal(buf_span(&text), span_str(row->fallback));
-	buf_clear(&text);
-	return is_same;
-}
-
 static void
 put_object(const struct conf_schema *schema, const void *base, unsigned who,
     struct buf *out)
@@ -104,7 +77,8 @@ put_object(const struct conf_schema *schema, const void *base, unsigned who,
 	for (size_t i = 0; i < schema->n; i++) {
 		const struct conf_row *row = &schema->rows[i];
 
-		if ((row->readers & who) == 0 || is_default(row, base))
+		if ((row->readers & who) == 0 ||
+		    conf_object_is_default(row, base))
 			continue;
 		wire_put_u8(out, (uint8_t)i);
 		conf_wire_put(row, base, out);

@@ -2,7 +2,7 @@
 
 #include "common/base/text.h"
 #include "common/base/utf8.h"
-#include "common/conf/conf_value.h"
+#include "common/conf/conf_object.h"
 
 #define TEXT_MAX ((size_t)8 * CONF_VALUE_TEXT_MAX)
 #define ONE_LINE 4	/* elements of a list that still stand in one line */
@@ -88,29 +88,6 @@ element(const struct conf_row *row, const struct conf_list *list, size_t i)
 	return (const char *)list->v + i * size;
 }
 
-/* The value as the schema's defaults are written. */
-static void
-put_fallback_form(const struct conf_row *row, const void *base,
-    struct buf *out)
-{
-	enum conf_type type = conf_type_element(row->type);
-	struct conf_list list;
-
-	if (!conf_type_is_list(row->type)) {
-		conf_value_print(type, (const char *)base + row->offset, out);
-		return;
-	}
-	list = conf_list_get(row, base);
-	for (size_t i = 0; i < list.n && !buf_failed(out); i++) {
-		if (i > 0)
-			buf_add_byte(out, ' ');
-		if (conf_type_schema(type) == NULL)
-			conf_value_print(type, element(row, &list, i), out);
-		else
-			buf_add_byte(out, '-');
-	}
-}
-
 /* Whether there is nothing to print: an absent value, which a file can't
  * write, or a default that nobody wants to see.  An element of a list keeps
  * the members that make it what it is. */
@@ -122,16 +99,10 @@ is_left_out(const struct dump *d, const struct conf_schema *schema,
 	bool may_go = (d->flags & CONF_DUMP_CHANGED) != 0 &&
 	    (schema == &conf_schema_main ||
 	    conf_value_choices(row->type, &n) != NULL);
-	struct buf text;
-	bool is_default, is_absent;
-
-	buf_init(&text, TEXT_MAX);
-	put_fallback_form(row, base, &text);
-	is_default = !buf_failed(&text) &&
-	    span_equal(buf_span(&text), span_str(row->fallback));
-	is_absent = is_default && text.n == 0 &&
+	bool is_default = conf_object_is_default(row, base);
+	bool is_absent = is_default && row->fallback[0] == '\0' &&
 	    !conf_type_is_list(row->type);
-	buf_clear(&text);
+
 	return is_absent || (may_go && is_default);
 }
 

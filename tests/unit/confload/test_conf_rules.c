@@ -1,0 +1,119 @@
+/* What holds between values, and what is filled in. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+
+#include "common/base/check.h"
+#include "tests/unit/confload/load_help.h"
+
+#define HOST "hostname: a.example\n"
+
+static struct loaded l;
+
+static const struct rule {
+	const char *file;
+	const char *says;	/* "" for nothing */
+	enum err e;
+} rules[] = {
+	{ HOST "queue: {first_retry: 2h, max_retry: 1h}\n",
+	    "t.yaml:2:22: queue.first_retry is longer", ERR_SYNTAX },
+	{ HOST "queue: {warn: 5d, expire: 5d}\n",
+	    "t.yaml:2:15: warning: queue.warn is not before", OK },
+	{ HOST "queue: {expire: 3s}\n", "", OK },
+	{ HOST "queue: {warn: 0, expire: 0}\n", "", OK },
+	{ HOST "listeners: []\n", "t.yaml:2:12: warning: no listener", OK },
+	{ HOST "listeners: [\"*:25\", \"127.0.0.1:25\", \"*:25\"]\n",
+	    "t.yaml:2:37: this address is already the one of listener 1",
+	    ERR_SYNTAX },
+	{ HOST "listeners: [\"[::1]:25\", \"[0::1]:25\"]\n",
+	    "already the one of listener 1", ERR_SYNTAX },
+	{ HOST "listeners: \"127.0.0.1:2525\"\n", "", OK },
+	{ HOST "relay: {networks: [0.0.0.0/0]}\n",
+	    "t.yaml:2:19: warning: everybody may send to everybody", OK },
+	{ HOST "relay: {networks: [\"::/0\"]}\n",
+	    "warning: everybody may send to everybody", OK },
+	{ HOST "relay: {networks: []}\n", "", OK },
+	{ HOST "routes: [{to: a.example, via: mx}, {via: mx}]\n", "", OK },
+	{ HOST "routes:\n - {via: mx}\n - {to: b.example, via: mx}\n",
+	    "t.yaml:4:4: warning: never reached: route 1 takes all", OK },
+	{ HOST "routes:\n - {via: mx, from: \"<>\"}\n - {via: mx}\n", "",
+	    OK },
+	{ HOST "routes: [{via: mx, auth: {user: u}}]\n",
+	    "routes[].auth.user: authentication", ERR_SYNTAX },
+	{ HOST "tls: {certificate: c}\n",
+	    "tls.certificate and tls.key go together", ERR_SYNTAX },
+	{ HOST "tls: {key: c}\n",
+	    "t.yaml:2:12: tls.certificate and tls.key go together",
+	    ERR_SYNTAX },
+	{ "hostname: single\n",
+	    "t.yaml:1:11: warning: the host name 'single' has no domain", OK },
+};
+
+Test(conf_rules, each_rule_is_kept)
+{
+	for (size_t i = 0; i < COUNT_OF(rules); i++) {
+		const struct rule *rule = &rules[i];
+
+		load_help(&l, rule->file);
+		cr_expect_eq(l.e, rule->e, "%s%s", rule->file, l.text);
+		if (rule->says[0] == '\0')
+			cr_expect_str_empty(l.text, "%s%s", rule->file,
+			    l.text);
+		else
+			cr_expect_neq(strstr(l.text, rule->says), NULL,
+			    "%s%s", rule->file, l.text);
+		load_help_free(&l);
+	}
+}
+
+Test(conf_rules, one_retry_time_alone_drags_the_other)
+{
+	load_help(&l, HOST "queue: {max_retry: 2s}\n");
+	cr_assert_eq(l.conf->queue.first_retry_ms, 2000);
+	cr_assert_eq(l.conf->queue.max_retry_ms, 2000);
+	load_help_free(&l);
+	load_help(&l, HOST "queue: {first_retry: 3h}\n");
+	cr_assert_eq(l.conf->queue.first_retry_ms, 3 * 3600000);
+	cr_assert_eq(l.conf->queue.max_retry_ms, 3 * 3600000);
+	load_help_free(&l);
+	load_help(&l, HOST "queue: {first_retry: 1s}\n");
+	cr_assert_eq(l.conf->queue.max_retry_ms, 3600000);
+	load_help_free(&l);
+}
+
+Test(conf_rules, names_are_completed)
+{
+	load_help(&l, HOST);
+	cr_assert_str_eq(l.conf->deliver.helo, "a.example");
+	cr_assert_str_eq(l.conf->reports.postmaster, "postmaster@a.example");
+	load_help_free(&l);
+	load_help(&l, HOST "reports: {postmaster: root}\n");
+	cr_assert_str_eq(l.conf->reports.postmaster, "root@a.example");
+	load_help_free(&l);
+	load_help(&l, HOST "workers: {smtpd: auto}\n");
+	cr_assert_geq(l.conf->workers.smtpd, 1);
+	cr_assert_geq(l.conf->workers.deliverd, 1);
+	load_help_free(&l);
+}
+
+/* What the processes could not be told is refused before it is loaded. */
+Test(conf_rules, too_much_is_refused)
+{
+	static char file[512 * 1024];
+	size_t n = 0;
+
+	n += (size_t)snprintf(file, sizeof(file), HOST "routes:\n - via: mx\n"
+	    "   to: [a.example");
+	for (int i = 1; i < 500; i++)
+		n += (size_t)snprintf(file + n, sizeof(file) - n,
+		    ", b%d.example", i);
+	n += (size_t)snprintf(file + n, sizeof(file) - n, "]\n   from: [a");
+	for (int i = 1; i < 401; i++)
+		n += (size_t)snprintf(file + n, sizeof(file) - n, ", b%d", i);
+	snprintf(file + n, sizeof(file) - n, "]\n");
+	load_help(&l, file);
+	cr_assert_eq(l.e, ERR_SYNTAX);
+	cr_assert_neq(strstr(l.text, "t.yaml:3:4: too many pairs"), NULL,
+	    "%s", l.text);
+	load_help_free(&l);
+}
