@@ -51,16 +51,18 @@ enum log_kind {
 	LOG_KIND_IP
 };
 
+struct log_field {
+	const char *key;
+	enum log_kind kind;
+	uint64_t number;
+	struct span bytes;
+	const struct ipaddr *ip;
+};
+
 struct log_context {
 	const struct log_context *up;
 	size_t n;
-	struct {
-		const char *key;
-		enum log_kind kind;
-		uint64_t number;
-		struct span bytes;
-		const struct ipaddr *ip;
-	} fields[LOG_CONTEXT_FIELDS];
+	struct log_field fields[LOG_CONTEXT_FIELDS];
 };
 
 void log_context_init(struct log_context *c, const struct log_context *up);
