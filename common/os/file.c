@@ -89,43 +89,49 @@ file_open_beneath(int dir, const char *path, int flags, mode_t mode, int *fd)
 	return OK;
 }
 
-/* Reads once; *IS_END at the end of the file. */
-static enum err
-read_piece(int fd, size_t max, struct buf *out, bool *is_end)
+static ssize_t
+read_some(int fd, void *to, size_t n)
 {
-	/* one byte more than allowed tells a file that is too long */
-	size_t room = max < READ_PIECE ? max + 1 : READ_PIECE;
-	uint8_t *to = buf_reserve(out, room);
-	ssize_t n;
+	ssize_t got;
 
-	if (to == NULL)
-		return ERR_NOMEM;
 	do {
-		n = read(fd, to, room);
-	} while (n < 0 && errno == EINTR);
+		got = read(fd, to, n);
+	} while (got < 0 && errno == EINTR);
+	return got;
+}
+
+/* Where no more may be read: OK when the file ends here, else FULL. */
+static enum err
+expect_end(int fd, enum err full)
+{
+	uint8_t byte;
+	ssize_t n = read_some(fd, &byte, 1);
+
 	if (n < 0)
 		return ERR_IO;
-	if ((size_t)n > max)
-		return ERR_RANGE;
-	buf_commit(out, (size_t)n);
-	*is_end = n == 0;
-	return OK;
+	return n == 0 ? OK : full;
 }
 
 enum err
 file_read_fd(int fd, size_t max, struct buf *out)
 {
-	size_t before = out->n;
-	bool is_end = false;
+	size_t room_left = buf_failed(out) ? 0 : out->max - out->n;
+	size_t left = max < room_left ? max : room_left;
 
-	while (!is_end) {
-		enum err e = read_piece(fd, max - (out->n - before), out,
-		    &is_end);
+	while (left > 0) {
+		size_t piece = left < READ_PIECE ? left : READ_PIECE;
+		uint8_t *to = buf_reserve(out, piece);
+		ssize_t n;
 
-		if (e != OK)
-			return e;
+		if (to == NULL)
+			return ERR_NOMEM;
+		n = read_some(fd, to, piece);
+		if (n <= 0)
+			return n < 0 ? ERR_IO : OK;
+		buf_commit(out, (size_t)n);
+		left -= (size_t)n;
 	}
-	return OK;
+	return expect_end(fd, max <= room_left ? ERR_RANGE : ERR_NOMEM);
 }
 
 enum err
