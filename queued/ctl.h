@@ -10,8 +10,9 @@
 
 #include "queued/queued.h"
 
-/* Takes FD, the listening control socket; an earlier one is closed. */
-void ctl_listen(struct queued *q, int fd);
+/* Takes FD, the listening control socket; an earlier one is closed.  Members
+ * of GROUP may speak (~0: nobody by that). */
+void ctl_listen(struct queued *q, int fd, uint32_t group);
 
 /* EFFECT_ANSWER: the group that session A's answer waits for is synced. */
 void ctl_synced(struct queued *q, uint64_t session);

@@ -54,6 +54,17 @@ effects_add(struct effects *e, const struct effect *effect)
 	*at(e, e->n - 1) = *effect;
 }
 
+void
+effects_insert(struct effects *e, const struct effect *effect)
+{
+	size_t i;
+
+	effects_add(e, effect);
+	for (i = e->n - 1; i > 0 && at(e, i - 1)->group > effect->group; i--)
+		*at(e, i) = *at(e, i - 1);
+	*at(e, i) = *effect;
+}
+
 bool
 effects_take(struct effects *e, uint64_t upto, struct effect *out)
 {

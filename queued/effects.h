@@ -45,6 +45,9 @@ void effects_clear(struct effects *e);
 enum err effects_reserve(struct effects *e);
 void effects_add(struct effects *e, const struct effect *effect);
 
+/* The same for an effect that belongs before newer groups' effects. */
+void effects_insert(struct effects *e, const struct effect *effect);
+
 /* Takes the oldest one out if its group is at most UPTO. */
 bool effects_take(struct effects *e, uint64_t upto, struct effect *out);
 

@@ -53,7 +53,7 @@ on_listener(void *ctx, struct proc *p, const struct proc_listener *l, int fd)
 {
 	(void)p;
 	if (l->index == PROC_LISTENER_CONTROL)
-		ctl_listen(ctx, fd);
+		ctl_listen(ctx, fd, l->group);
 	else
 		close(fd);
 }

@@ -23,6 +23,7 @@
 #include "queued/plan/plan.h"
 #include "queued/store/store.h"
 
+struct ctl;
 struct log;
 struct outcome_work;
 struct proc;
@@ -65,6 +66,7 @@ struct queued {
 	struct map_u64 leases;		/* lease.c, by lease id */
 	uint64_t next_lease;
 	struct outcome_work *work;	/* outcome.c */
+	struct ctl *ctl;		/* ctl.c; NULL: nothing asked yet */
 	uint64_t leased_bytes;		/* contents that deliverds hold */
 
 	struct buf scratch;		/* an envelope, or a key */

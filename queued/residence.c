@@ -62,6 +62,28 @@ residence_end(struct queued *q, struct plan_unit *pu)
 
 /* ---- out ---- */
 
+/*
+ * A unit that is due and whose destination can't take it now would be read
+ * from the index again and again: it is put off until its destination is
+ * tried again.
+ */
+static enum err
+park(struct queued *q, struct plan_unit *pu)
+{
+	int64_t wait = plan_unit_blocked_until(pu) - queued_now(q);
+	uint64_t due;
+	enum err e;
+
+	if (wait < PARK_MS)
+		wait = PARK_MS;
+	due = queued_wall(q) + (uint64_t)wait +
+	    rng_below(&q->dice, (uint64_t)PARK_MS / 4);
+	e = store_reschedule(q->store, plan_unit_owner(pu), due);
+	if (e == OK)
+		plan_later(q->plan, pu, queued_plan_time(q, due));
+	return e;
+}
+
 /* ERR_AGAIN: the index does not have its present state yet. */
 static enum err
 move_out(struct queued *q, struct plan_unit *pu)
@@ -91,32 +113,19 @@ sweep(struct queued *q)
 	struct plan_unit *pu;
 
 	for (int i = 0; i < SWEEP_MAX; i++) {
-		if (!plan_victim(q->plan, horizon, depth, &pu) ||
-		    move_out(q, pu) != OK)
+		if (!plan_victim(q->plan, horizon, depth, &pu))
 			return;
+		if (plan_unit_state(pu) == PLAN_READY &&
+		    plan_unit_blocked_until(pu) > horizon) {
+			if (park(q, pu) != OK)
+				return;
+		} else if (move_out(q, pu) != OK) {
+			return;
+		}
 	}
 }
 
 /* ---- in ---- */
-
-/*
- * A due unit whose destination can't take it now would be read again and
- * again: it is put off until that destination is tried again.
- */
-static void
-park(struct queued *q, struct store_unit *unit)
-{
-	struct plan_unit *pu = unit->plan;
-	int64_t wait = plan_unit_blocked_until(pu) - queued_now(q);
-	uint64_t due;
-
-	if (wait < PARK_MS)
-		wait = PARK_MS;
-	due = queued_wall(q) + (uint64_t)wait +
-	    rng_below(&q->dice, (uint64_t)PARK_MS / 4);
-	if (store_reschedule(q->store, unit, due) == OK)
-		plan_later(q->plan, pu, queued_plan_time(q, due));
-}
 
 struct refill {
 	struct queued *q;
@@ -148,7 +157,7 @@ take_in(struct queued *q, const struct store_due *row)
 	}
 	if (plan_unit_blocked_until(unit->plan) > queued_now(q) ||
 	    plan_unit_depth(unit->plan) > RESIDENCE_DEPTH)
-		park(q, unit);
+		(void)park(q, unit->plan);
 }
 
 void

@@ -11,7 +11,7 @@ enum { VICTIM_LOOKS = 16, EXPIRED_LOOKS = 64 };
 struct plan_unit {
 	void *owner;
 	struct plan_dest *dest;
-	struct list link;		/* dest->ready, plan->waiting or others */
+	struct list link;		/* dest->ready, plan->waiting or leased */
 	struct heap_node clock;		/* plan->clocks while waiting */
 	int64_t due;
 	int64_t expires;
@@ -22,8 +22,8 @@ struct plan_unit {
 struct plan {
 	struct plan_dests dests;
 	struct heap clocks;
-	struct list waiting;		/* oldest first */
-	struct list others;		/* leased and held */
+	struct list waiting;		/* and held; oldest first */
+	struct list leased;
 	uint32_t counts[PLAN_HELD + 1];
 	uint32_t units;
 };
@@ -38,7 +38,7 @@ plan_new(const struct plan_params *params, struct plan **out)
 	plan_dests_init(&plan->dests, params);
 	heap_init(&plan->clocks);
 	list_init(&plan->waiting);
-	list_init(&plan->others);
+	list_init(&plan->leased);
 	*out = plan;
 	return OK;
 }
@@ -60,7 +60,7 @@ plan_free(struct plan **plan)
 	if (*plan == NULL)
 		return;
 	free_units(&(*plan)->waiting);
-	free_units(&(*plan)->others);
+	free_units(&(*plan)->leased);
 	for (node = list_first(&(*plan)->dests.all); node != NULL;
 	    node = list_next(&(*plan)->dests.all, node))
 		free_units(&CONTAINER_OF(node, struct plan_dest, all)->ready);
@@ -102,9 +102,11 @@ enter(struct plan *plan, struct plan_unit *pu, enum plan_state state)
 	} else if (state == PLAN_READY) {
 		list_add_last(&pu->dest->ready, &pu->link);
 		pu->dest->ready_count++;
+	} else if (state == PLAN_LEASED) {
+		list_add_last(&plan->leased, &pu->link);
+		pu->dest->leased++;
 	} else {
-		list_add_last(&plan->others, &pu->link);
-		pu->dest->leased += state == PLAN_LEASED ? 1 : 0;
+		list_add_last(&plan->waiting, &pu->link);
 	}
 }
 
@@ -302,7 +304,7 @@ victim_waiting(struct plan *plan, int64_t horizon, struct plan_unit **out)
 			return false;
 		list_add_last(&plan->waiting, node);
 		pu = CONTAINER_OF(node, struct plan_unit, link);
-		if (pu->due > horizon) {
+		if (pu->state == PLAN_HELD || pu->due > horizon) {
 			*out = pu;
 			return true;
 		}
@@ -311,7 +313,8 @@ victim_waiting(struct plan *plan, int64_t horizon, struct plan_unit **out)
 }
 
 static bool
-victim_ready(struct plan *plan, uint32_t depth, struct plan_unit **out)
+victim_ready(struct plan *plan, int64_t horizon, uint32_t depth,
+    struct plan_unit **out)
 {
 	for (int i = 0; i < VICTIM_LOOKS; i++) {
 		struct list *node = list_take_first(&plan->dests.all);
@@ -321,7 +324,8 @@ victim_ready(struct plan *plan, uint32_t depth, struct plan_unit **out)
 			return false;
 		list_add_last(&plan->dests.all, node);
 		d = CONTAINER_OF(node, struct plan_dest, all);
-		if (d->ready_count > depth) {
+		if (d->ready_count > depth || (d->ready_count > 0 &&
+		    d->blocked_until > horizon)) {
 			*out = CONTAINER_OF(list_last(&d->ready),
 			    struct plan_unit, link);
 			return true;
@@ -335,7 +339,7 @@ plan_victim(struct plan *plan, int64_t horizon, uint32_t depth,
     struct plan_unit **out)
 {
 	return victim_waiting(plan, horizon, out) ||
-	    victim_ready(plan, depth, out);
+	    victim_ready(plan, horizon, depth, out);
 }
 
 /* ---- inspection ---- */
@@ -384,6 +388,14 @@ int64_t
 plan_unit_blocked_until(const struct plan_unit *pu)
 {
 	return pu->dest->blocked_until;
+}
+
+int64_t
+plan_blocked_until(const struct plan *plan, struct span key)
+{
+	const struct plan_dest *d = map_span_get(&plan->dests.map, key);
+
+	return d != NULL ? d->blocked_until : 0;
 }
 
 uint32_t

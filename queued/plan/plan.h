@@ -75,9 +75,9 @@ void plan_lift_all(struct plan *plan);
 /* When plan_next() should be asked again; PLAN_NEVER. */
 int64_t plan_wake_at(const struct plan *plan);
 
-/* A unit that memory could best spare, oldest first: it waits for longer than
- * HORIZON, or stands behind more than DEPTH others of its destination.  It is
- * not named again before the others were. */
+/* A unit that memory could best spare: it is held, or waits beyond HORIZON, or
+ * is ready for a destination that backs off beyond HORIZON or has more than
+ * DEPTH of them.  Each is named in its turn. */
 bool plan_victim(struct plan *plan, int64_t horizon, uint32_t depth,
     struct plan_unit **out);
 
@@ -89,6 +89,7 @@ struct span plan_unit_key(const struct plan_unit *pu);
 
 /* When its destination may be tried: 0 unless it backs off. */
 int64_t plan_unit_blocked_until(const struct plan_unit *pu);
+int64_t plan_blocked_until(const struct plan *plan, struct span key);
 
 /* Units of PU's destination that are ready. */
 uint32_t plan_unit_depth(const struct plan_unit *pu);

@@ -1,0 +1,348 @@
+#include "queued/ctl.h"
+
+#include "common/base/slots.h"
+#include "common/log/log.h"
+#include "common/loop/listener.h"
+#include "common/os/clock.h"
+#include "common/os/creds.h"
+#include "common/proc/proc.h"
+#include "queued/ctl_private.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A timer of 0 ms comes with the next turn: others have theirs in between. */
+enum { CTL_NEXT_TURN_MS = 0, CTL_WAIT_MS = 20 };
+
+/* ---- answers ---- */
+
+void
+ctl_send(struct ctl_session *s, const struct msg *m)
+{
+	(void)channel_send(s->channel, m);	/* its end is told by on_close */
+}
+
+static void
+job_clear(struct ctl_job *job)
+{
+	select_free(&job->select);
+	buf_clear(&job->words);
+	job->step = NULL;
+}
+
+void
+ctl_end(struct ctl_session *s, uint8_t result, uint64_t count,
+    struct span text)
+{
+	struct msg m = { .type = MSG_ctl_end };
+
+	m.ctl_end.result = result;
+	m.ctl_end.count = count;
+	m.ctl_end.text = text;
+	ctl_send(s, &m);
+	job_clear(&s->job);
+}
+
+/* ---- slices of jobs ---- */
+
+static bool
+run_slice(struct ctl_session *s)
+{
+	int64_t end = clock_mono_ms() + CTL_SLICE_MS;
+
+	while (s->job.step != NULL) {
+		if (channel_backlog(s->channel) > CTL_BACKLOG_MAX)
+			return false;
+		if (s->job.step(s))
+			s->job.step = NULL;
+		if (clock_mono_ms() >= end)
+			break;
+	}
+	return s->job.step != NULL;
+}
+
+static void
+on_slice(void *ctx)
+{
+	struct ctl *ctl = ctx;
+	struct ctl_session *s;
+	uint32_t cursor = 0;
+	bool is_ready = false, is_waiting = false;
+
+	while ((s = slots_next(ctl->sessions, &cursor)) != NULL) {
+		if (s->job.step == NULL)
+			continue;
+		if (run_slice(s))
+			is_ready = true;
+		else
+			is_waiting = s->job.step != NULL || is_waiting;
+	}
+	if (is_ready)
+		timer_start(&ctl->slice, CTL_NEXT_TURN_MS);
+	else if (is_waiting)
+		timer_start(&ctl->slice, CTL_WAIT_MS);
+	queued_touch(ctl->q);
+}
+
+/* ---- sessions ---- */
+
+static void
+session_free(struct ctl *ctl, struct ctl_session *s)
+{
+	slots_remove(ctl->sessions, s->id);
+	job_clear(&s->job);
+	buf_clear(&s->rows);
+	channel_close(&s->channel);
+	free(s);
+}
+
+static void
+ask_reload(struct ctl_session *s)
+{
+	struct ctl *ctl = s->q->ctl;
+	struct msg m = { .type = MSG_reload_ask };
+
+	s->reload_cookie = ++ctl->next_cookie;
+	m.reload_ask.cookie = s->reload_cookie;
+	if (channel_send(proc_parent(s->q->proc), &m) != OK)
+		ctl_end(s, CTL_FAILED, 0,
+		    SPAN_LIT("the parent process can't be reached"));
+}
+
+static void
+set_log_level(struct ctl_session *s, uint8_t level)
+{
+	struct msg m = { .type = MSG_log_level };
+
+	m.log_level.level = level;
+	if (level >= LOG_LEVEL_COUNT)
+		ctl_end(s, CTL_FAILED, 0, SPAN_LIT("there is no such level"));
+	else if (channel_send(proc_parent(s->q->proc), &m) != OK)
+		ctl_end(s, CTL_FAILED, 0,
+		    SPAN_LIT("the parent process can't be reached"));
+	else
+		ctl_end(s, CTL_DONE, 0, SPAN_NONE);
+}
+
+static void
+on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
+{
+	struct ctl_session *s = ctx;
+
+	(void)c;
+	if (fd >= 0)
+		close(fd);
+	if (s->job.step != NULL || s->reload_cookie != 0) {
+		ctl_end(s, CTL_BUSY, 0, SPAN_LIT("one question at a time"));
+		return;
+	}
+	switch (m->type) {
+	case MSG_ctl_queue:
+		ctl_queue_begin(s, &m->ctl_queue);
+		break;
+	case MSG_ctl_message:
+		ctl_show(s, m->ctl_message.id);
+		break;
+	case MSG_ctl_status:
+		ctl_status(s);
+		break;
+	case MSG_ctl_reload:
+		ask_reload(s);
+		break;
+	case MSG_ctl_log_level:
+		set_log_level(s, m->ctl_log_level.level);
+		break;
+	default:
+		break;
+	}
+	if (s->job.step != NULL)
+		timer_start(&s->q->ctl->slice, CTL_NEXT_TURN_MS);
+}
+
+static void
+on_close(void *ctx, struct channel *c, enum channel_end end, const char *why)
+{
+	struct ctl_session *s = ctx;
+
+	(void)c;
+	if (end == CHANNEL_VIOLATION && log_begin(s->q->log,
+	    LOG_PEER_VIOLATION, NULL)) {
+		log_str(s->q->log, "peer", "mtactl");
+		log_u64(s->q->log, "uid", s->uid);
+		log_str(s->q->log, "why", why);
+		log_end(s->q->log);
+	}
+	session_free(s->q->ctl, s);
+}
+
+static const struct channel_ops channel_ops = {
+	.on_msg = on_msg,
+	.on_close = on_close,
+};
+
+/* Root, ourselves, and the group of the socket (`mtad`). */
+static bool
+may_speak(const struct ctl *ctl, int fd, struct creds_peer *peer)
+{
+	bool is_member = false;
+
+	if (creds_peer(fd, peer) != OK)
+		return false;
+	if (peer->uid == 0 || peer->uid == geteuid())
+		return true;
+	return ctl->group != UINT32_MAX &&
+	    creds_peer_in_group(fd, ctl->group, &is_member) == OK && is_member;
+}
+
+static enum err
+session_new(struct ctl *ctl, int fd, uint32_t uid)
+{
+	struct channel_id self = { .role = ROLE_QUEUED };
+	struct channel_id peer = { .role = ROLE_CTL };
+	struct ctl_session *s = calloc(1, sizeof(*s));
+	enum err e;
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	s->q = ctl->q;
+	s->uid = uid;
+	buf_init(&s->rows, 4 * 1024 * 1024);
+	self.instance = proc_instance(ctl->q->proc);
+	if ((e = slots_add(ctl->sessions, s, &s->id)) != OK) {
+		free(s);
+		return e;
+	}
+	e = channel_new(ctl->q->loop, fd, &self, &peer, &channel_ops, s,
+	    &s->channel);
+	if (e != OK) {
+		slots_remove(ctl->sessions, s->id);
+		free(s);
+	}
+	return e;
+}
+
+static void
+on_accept(void *ctx, int fd, const struct endpoint *peer)
+{
+	struct ctl *ctl = ctx;
+	struct creds_peer who = { .uid = (uid_t)-1 };
+
+	(void)peer;
+	if (may_speak(ctl, fd, &who) && session_new(ctl, fd, who.uid) == OK)
+		return;
+	if (log_begin(ctl->q->log, LOG_CONTROL_REFUSED, NULL)) {
+		log_u64(ctl->q->log, "uid", who.uid);
+		log_end(ctl->q->log);
+	}
+	close(fd);
+}
+
+static const struct listener_ops listener_ops = {
+	.on_accept = on_accept,
+};
+
+/* ---- life ---- */
+
+static struct ctl *
+ctl_new(struct queued *q)
+{
+	struct ctl *ctl = calloc(1, sizeof(*ctl));
+
+	if (ctl == NULL)
+		return NULL;
+	ctl->q = q;
+	buf_init(&ctl->processes, 1024 * 1024);
+	if (slots_new(CTL_SESSIONS_MAX, &ctl->sessions) != OK ||
+	    timer_init(&ctl->slice, q->loop, on_slice, ctl) != OK) {
+		slots_free(&ctl->sessions);
+		free(ctl);
+		return NULL;
+	}
+	return ctl;
+}
+
+static struct ctl *
+ctl_get(struct queued *q)
+{
+	if (q->ctl == NULL)
+		q->ctl = ctl_new(q);
+	return q->ctl;
+}
+
+void
+ctl_listen(struct queued *q, int fd, uint32_t group)
+{
+	struct ctl *ctl = ctl_get(q);
+
+	if (ctl == NULL) {
+		close(fd);
+		return;
+	}
+	listener_close(&ctl->listener);
+	ctl->group = group;
+	if (listener_new(q->loop, fd, &listener_ops, ctl, &ctl->listener) !=
+	    OK)
+		close(fd);
+}
+
+/* ---- what awaits others ---- */
+
+void
+ctl_synced(struct queued *q, uint64_t session)
+{
+	struct ctl_session *s =
+	    q->ctl != NULL ? slots_get(q->ctl->sessions, session) : NULL;
+
+	if (s != NULL)
+		ctl_end(s, CTL_DONE, s->job.count, SPAN_NONE);
+}
+
+static void
+on_reload_done(struct ctl *ctl, const struct msg_reload_done *m)
+{
+	struct ctl_session *s;
+	uint32_t cursor = 0;
+
+	while ((s = slots_next(ctl->sessions, &cursor)) != NULL) {
+		if (s->reload_cookie != m->cookie || m->cookie == 0)
+			continue;
+		s->reload_cookie = 0;
+		ctl_end(s, m->is_done ? CTL_DONE : CTL_FAILED, 0, m->text);
+	}
+}
+
+void
+ctl_parent_msg(struct queued *q, const struct msg *m)
+{
+	struct ctl *ctl = ctl_get(q);
+
+	if (ctl == NULL)
+		return;
+	if (m->type == MSG_reload_done) {
+		on_reload_done(ctl, &m->reload_done);
+	} else if (m->type == MSG_processes) {
+		buf_reset(&ctl->processes);
+		buf_add_span(&ctl->processes, m->processes.rows.bytes);
+		ctl->process_count = buf_failed(&ctl->processes) ? 0 :
+		    m->processes.rows.n;
+	}
+}
+
+void
+ctl_clear(struct queued *q)
+{
+	struct ctl *ctl = q->ctl;
+	struct ctl_session *s;
+	uint32_t cursor = 0;
+
+	if (ctl == NULL)
+		return;
+	while ((s = slots_next(ctl->sessions, &cursor)) != NULL)
+		session_free(ctl, s);
+	listener_close(&ctl->listener);
+	timer_clear(&ctl->slice);
+	slots_free(&ctl->sessions);
+	buf_clear(&ctl->processes);
+	free(ctl);
+	q->ctl = NULL;
+}

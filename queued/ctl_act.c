@@ -1,0 +1,110 @@
+#include "queued/ctl_private.h"
+#include "queued/lease.h"
+#include "queued/outcome.h"
+#include "queued/residence.h"
+#include "queued/store/store_write.h"
+
+static void
+note_change(struct ctl_session *s)
+{
+	s->job.group = store_group(s->q->store);
+	queued_touch(s->q);
+}
+
+/* ---- one unit ---- */
+
+static void
+retry_unit(struct ctl_session *s, struct store_unit *unit)
+{
+	uint64_t now = queued_wall(s->q);
+
+	if (residence_adopt(s->q, unit) != OK)
+		return;
+	if (unit->message->is_held || plan_unit_state(unit->plan) ==
+	    PLAN_LEASED)
+		return;
+	if (unit->due_at > now) {
+		if (store_reschedule(s->q->store, unit, now) != OK)
+			return;
+		note_change(s);
+	}
+	plan_hurry(s->q->plan, unit->plan, queued_now(s->q));
+}
+
+/* What is being delivered this moment is deleted afterwards, if it is still
+ * there then: its next hop may have it already. */
+static void
+delete_unit(struct ctl_session *s, struct store_unit *unit)
+{
+	struct lease *lease = lease_of_unit(s->q, unit);
+
+	if (lease != NULL)
+		lease->is_deleted = true;
+	else if (outcome_delete(s->q, unit) == OK)
+		note_change(s);
+}
+
+static void
+hold_unit(struct ctl_session *s, struct store_unit *unit, bool is_held)
+{
+	struct store_message *m = unit->message;
+
+	if (m->is_held != is_held) {
+		if (store_hold(s->q->store, m, is_held) != OK)
+			return;
+		note_change(s);
+	}
+	if (residence_adopt(s->q, unit) != OK)
+		return;
+	plan_hold(s->q->plan, unit->plan, is_held);
+}
+
+static void
+act_unit(struct ctl_session *s, struct store_unit *unit)
+{
+	switch (s->job.verb) {
+	case CTL_HOLD:
+		hold_unit(s, unit, true);
+		break;
+	case CTL_RELEASE:
+		hold_unit(s, unit, false);
+		break;
+	case CTL_RETRY:
+		retry_unit(s, unit);
+		break;
+	case CTL_DELETE:
+		delete_unit(s, unit);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- a message ---- */
+
+static void
+act_message(struct ctl_session *s, uint64_t id)
+{
+	struct store_unit *unit;
+	uint32_t units = 0;
+
+	/* Any unit tells how many there were; settled ones are gone. */
+	for (uint32_t i = 0; units == 0 || i < units; i++) {
+		enum err e = store_load_unit(s->q->store, id, i, &unit);
+
+		if (e == OK) {
+			units = unit->message->unit_count;
+			act_unit(s, unit);
+		} else if (units == 0 && i >= s->q->conf->limits.recipients) {
+			return;
+		}
+	}
+}
+
+void
+ctl_act_batch(struct ctl_session *s)
+{
+	for (size_t i = 0; i < s->job.batch_count; i++)
+		act_message(s, s->job.batch[i]);
+	queued_touch(s->q);
+}

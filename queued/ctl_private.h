@@ -1,0 +1,90 @@
+/*
+ * Sessions of mtactl, shared by the ctl_*.c files of queued alone.
+ *
+ * A session has at most one job, done in slices so that mail never waits for
+ * an operator; a job that fills the session's channel waits for the reader.
+ */
+#ifndef MTAD_QUEUED_CTL_PRIVATE_H
+#define MTAD_QUEUED_CTL_PRIVATE_H
+
+#include "queued/ctl.h"
+#include "queued/select/select.h"
+#include "queued/store/store_read.h"
+
+enum {
+	CTL_SESSIONS_MAX = 32,
+	CTL_SLICE_MS = 10,		/* of work in one turn */
+	CTL_WALK_ROWS = 256,		/* messages looked at in one step */
+	CTL_BACKLOG_MAX = 1024 * 1024,	/* bytes the reader has not taken */
+	CTL_RECIPIENTS_SHOWN = 100,	/* in a row of a list */
+};
+
+struct ctl_session;
+struct listener;
+struct slots;
+
+struct ctl {
+	struct queued *q;
+	struct listener *listener;
+	uint32_t group;			/* gid that may speak */
+	struct slots *sessions;
+	struct timer slice;		/* the next step of the jobs */
+	uint64_t next_cookie;
+	struct buf processes;		/* as the parent told them last */
+	uint32_t process_count;
+};
+
+/* Does a part of the job; returns true when it is over (an answer was sent or
+ * waits for a sync). */
+typedef bool ctl_step(struct ctl_session *s);
+
+struct ctl_job {
+	ctl_step *step;			/* NULL: no job */
+	struct select *select;
+	uint8_t verb;			/* enum ctl_verb */
+	bool is_dry_run;
+	uint64_t limit;			/* rows still wanted */
+	uint64_t cursor;		/* last id looked at */
+	uint64_t total;			/* messages, for the progress */
+	uint64_t seen;
+	uint64_t count;			/* messages matched */
+	uint64_t group;			/* last one that holds a change; 0 */
+	uint64_t batch[CTL_WALK_ROWS];	/* ids to act upon */
+	size_t batch_count;
+	struct buf words;		/* the selection, for the log */
+};
+
+struct ctl_session {
+	struct queued *q;
+	struct channel *channel;
+	uint64_t id;			/* in ctl->sessions */
+	uint32_t uid;
+	uint64_t reload_cookie;		/* awaited; 0: none */
+	struct ctl_job job;
+	struct buf rows;		/* recipients of a row */
+};
+
+/* Ends the job with an answer. */
+void ctl_end(struct ctl_session *s, uint8_t result, uint64_t count,
+    struct span text);
+void ctl_send(struct ctl_session *s, const struct msg *m);
+
+/* The state of a message as operators name it. */
+enum select_state ctl_unit_state(const struct queued *q,
+    const struct store_unit *unit);
+enum select_state ctl_message_state(const struct queued *q,
+    struct store_unit *const *units);
+
+/* One message as a row; the list's are cut to CTL_RECIPIENTS_SHOWN. */
+void ctl_send_row(struct ctl_session *s, const struct store_message *m,
+    struct store_unit *const *units, uint32_t recipients_max);
+
+/* jobs */
+void ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m);
+void ctl_show(struct ctl_session *s, uint64_t id);
+void ctl_status(struct ctl_session *s);
+
+/* Applies the job's verb to its batch (ctl_act.c). */
+void ctl_act_batch(struct ctl_session *s);
+
+#endif

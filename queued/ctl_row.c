@@ -1,0 +1,154 @@
+#include "common/base/ipaddr.h"
+#include "common/mail/envelope.h"
+#include "queued/ctl_private.h"
+
+/* ---- states ---- */
+
+enum select_state
+ctl_unit_state(const struct queued *q, const struct store_unit *unit)
+{
+	const struct plan_unit *pu = unit->plan;
+	bool is_later = unit->due_at > queued_wall(q);
+	int64_t blocked;
+
+	if (unit->message->is_held)
+		return SELECT_HELD;
+	if (pu != NULL && plan_unit_state(pu) == PLAN_LEASED)
+		return SELECT_ACTIVE;
+	if (pu != NULL)
+		is_later = plan_unit_due(pu) > queued_now(q);
+	blocked = pu != NULL ? plan_unit_blocked_until(pu) :
+	    plan_blocked_until(q->plan, unit->key);
+	return is_later || blocked > queued_now(q) ? SELECT_DEFERRED :
+	    SELECT_ACTIVE;
+}
+
+/* Active as soon as one of its units is. */
+enum select_state
+ctl_message_state(const struct queued *q, struct store_unit *const *units)
+{
+	enum select_state state = SELECT_DEFERRED;
+
+	for (size_t i = 0; units[i] != NULL; i++) {
+		state = ctl_unit_state(q, units[i]);
+		if (state != SELECT_DEFERRED)
+			break;
+	}
+	return state;
+}
+
+static uint8_t
+wire_state(enum select_state state)
+{
+	return state == SELECT_HELD ? STATE_HELD :
+	    state == SELECT_ACTIVE ? STATE_ACTIVE : STATE_DEFERRED;
+}
+
+static uint8_t
+recipient_state(const struct queued *q, const struct store_unit *unit,
+    const struct store_recipient *r)
+{
+	if (!r->is_settled)
+		return wire_state(ctl_unit_state(q, unit));
+	if (r->outcome == OUTCOME_DELIVERED)
+		return STATE_DELIVERED;
+	return r->outcome == OUTCOME_DISCARDED ? STATE_DELETED : STATE_FAILED;
+}
+
+/* ---- rows ---- */
+
+static void
+put_recipient(const struct queued *q, const struct store_unit *unit,
+    const struct store_recipient *r, struct buf *out)
+{
+	struct msg_ctl_recipient m = { .address = r->address };
+	uint64_t due = unit->due_at;
+
+	if (unit->plan != NULL) {
+		int64_t blocked = plan_unit_blocked_until(unit->plan);
+
+		/* What happens next waits for the destination, too. */
+		if (blocked > queued_now(q) && queued_wall(q) +
+		    (uint64_t)(blocked - queued_now(q)) > due)
+			due = queued_wall(q) +
+			    (uint64_t)(blocked - queued_now(q));
+	}
+	m.state = recipient_state(q, unit, r);
+	m.tries = unit->tries;
+	m.due_at = due;
+	m.last_at = unit->last_at;
+	m.code = r->code;
+	m.host = r->host;
+	m.text = r->text;
+	msg_put_ctl_recipient(out, &m);
+}
+
+static uint32_t
+put_recipients(const struct queued *q, struct store_unit *const *units,
+    uint32_t max, struct buf *out)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; units[i] != NULL; i++)
+		for (uint32_t r = 0; r < units[i]->count && n < max; r++) {
+			put_recipient(q, units[i], &units[i]->recipients[r],
+			    out);
+			n++;
+		}
+	return n;
+}
+
+static void
+summarise(struct store_unit *const *units, struct msg_ctl_row *row)
+{
+	row->due_at = UINT64_MAX;
+	for (size_t i = 0; units[i] != NULL; i++) {
+		if (units[i]->due_at < row->due_at)
+			row->due_at = units[i]->due_at;
+		if (units[i]->tries > row->tries)
+			row->tries = units[i]->tries;
+	}
+}
+
+static void
+format_client(struct span bytes, char out[IPADDR_TEXT_SIZE])
+{
+	struct ipaddr address;
+
+	if (bytes.n != 4 && bytes.n != 16)
+		return;
+	address = bytes.n == 4 ? ipaddr_v4(bytes.p) : ipaddr_v6(bytes.p);
+	ipaddr_format(&address, out);
+}
+
+void
+ctl_send_row(struct ctl_session *s, const struct store_message *m,
+    struct store_unit *const *units, uint32_t recipients_max)
+{
+	const struct conf *conf = s->q->conf;
+	char client[IPADDR_TEXT_SIZE] = "";
+	struct msg msg = { .type = MSG_ctl_row };
+	struct msg_ctl_row *row = &msg.ctl_row;
+	struct envelope envelope;
+
+	if (envelope_check(m->envelope, &envelope) != OK)
+		return;
+	format_client(envelope.client, client);
+	buf_reset(&s->rows);
+	row->id = m->id;
+	row->state = wire_state(ctl_message_state(s->q, units));
+	row->sender = m->sender;
+	row->size = store_message_size(m);
+	row->arrived_at = m->arrived_at;
+	summarise(units, row);
+	row->expires_at = m->arrived_at + (uint64_t)(m->is_report ?
+	    conf->queue.report_expire_ms : conf->queue.expire_ms);
+	row->total = m->recipients;
+	row->left = m->left;
+	row->client = span_str(client);
+	row->helo = span_sub(envelope.helo, 0, 256);
+	row->recipients.n =
+	    put_recipients(s->q, units, recipients_max, &s->rows);
+	row->recipients.bytes = buf_span(&s->rows);
+	ctl_send(s, &msg);
+}

@@ -1,0 +1,111 @@
+#include "common/base/check.h"
+#include "common/mail/header.h"
+#include "mtad_version.h"
+#include "queued/ctl_private.h"
+
+enum { HEAD_SHOWN = 64 * 1024 };
+
+/* ---- one message ---- */
+
+static void
+send_head(struct ctl_session *s, const struct store_message *m)
+{
+	struct queued *q = s->q;
+	struct msg msg = { .type = MSG_ctl_head };
+	struct span head;
+	uint64_t size = store_message_size(m);
+
+	buf_reset(&q->content);
+	if (store_content(q->store, m, 0, size < HEAD_SHOWN ? (size_t)size :
+	    HEAD_SHOWN, &q->content) != OK)
+		return;
+	head = span_sub(buf_span(&q->content), 0, HEAD_SHOWN);
+	msg.ctl_head.id = m->id;
+	msg.ctl_head.bytes = span_sub(head, 0, header_length(head));
+	ctl_send(s, &msg);
+}
+
+static bool
+show_message(void *ctx, const struct store_message *m,
+    struct store_unit *const *units)
+{
+	struct ctl_session *s = ctx;
+
+	ctl_send_row(s, m, units, STORE_UNIT_RECIPIENTS);
+	send_head(s, m);
+	return true;
+}
+
+void
+ctl_show(struct ctl_session *s, uint64_t id)
+{
+	if (store_show(s->q->store, id, show_message, s) == OK)
+		ctl_end(s, CTL_DONE, 1, SPAN_NONE);
+	else
+		ctl_end(s, CTL_NO_SUCH_MESSAGE, 0,
+		    SPAN_LIT("no such message is queued"));
+}
+
+/* ---- status ---- */
+
+struct named_figure {
+	const char *name;
+	uint64_t value;
+};
+
+static void
+put_figures(struct ctl_session *s, struct msg_list *list)
+{
+	const struct queued *q = s->q;
+	struct store_figures f;
+
+	store_figures(q->store, &f);
+	const struct named_figure figures[] = {
+		{ "messages", f.messages },
+		{ "recipients", f.recipients },
+		{ "bytes", f.bytes },
+		{ "disk_bytes", f.disk_bytes },
+		{ "ready", plan_count(q->plan, PLAN_READY) },
+		{ "leased", plan_count(q->plan, PLAN_LEASED) },
+		{ "waiting", plan_count(q->plan, PLAN_WAITING) },
+		{ "held", plan_count(q->plan, PLAN_HELD) },
+		{ "destinations", plan_destinations(q->plan) },
+		{ "accepted", q->figures.accepted },
+		{ "delivered", q->figures.delivered },
+		{ "deferred", q->figures.deferred },
+		{ "failed", q->figures.failed },
+		{ "reports", q->figures.reports },
+		{ "refused", q->figures.refused },
+		{ "groups", f.groups },
+		{ "syncs", f.syncs },
+		{ "checkpoint_lag_bytes", f.checkpoint_lag_bytes },
+		{ "memory_messages", f.memory_messages },
+		{ "uptime_ms", (uint64_t)(queued_now(q) - q->started_at_ms) },
+		{ "is_accepting", store_room(q->store).is_accepting },
+	};
+
+	buf_reset(&s->rows);
+	for (size_t i = 0; i < COUNT_OF(figures); i++) {
+		struct msg_figure m = { .name = span_str(figures[i].name) };
+
+		m.value = figures[i].value;
+		msg_put_figure(&s->rows, &m);
+	}
+	list->n = COUNT_OF(figures);
+	list->bytes = buf_span(&s->rows);
+}
+
+void
+ctl_status(struct ctl_session *s)
+{
+	const struct ctl *ctl = s->q->ctl;
+	struct msg m = { .type = MSG_ctl_figures };
+
+	m.ctl_figures.version = span_str(MTAD_VERSION);
+	m.ctl_figures.processes.n = ctl->process_count;
+	m.ctl_figures.processes.bytes = ctl->process_count > 0 ?
+	    buf_span(&ctl->processes) : SPAN_NONE;
+	put_figures(s, &m.ctl_figures.figures);
+	ctl_send(s, &m);
+	ctl_end(s, CTL_DONE, 0, SPAN_NONE);
+}

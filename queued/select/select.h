@@ -1,0 +1,57 @@
+/*
+ * The selection language of mtactl [pure]: which messages are meant.
+ *
+ *   all
+ *   id:ID  state:active|deferred|held  from:ADDRESS  to:ADDRESS  domain:NAME
+ *   age>2h  size>=1M  tries=3		(< <= > >= = and `:` for =)
+ *
+ * Words are combined by blanks (and), `or`, `not` and `( )`; `not` binds
+ * strongest, then `and` (which may be written), then `or`.  Addresses and
+ * domains are compared without regard to case and may hold * and ?; from:<> is
+ * the null sender.  to: and domain: mean recipients that are not yet settled.
+ * A value with blanks or parentheses stands in double quotes.
+ *
+ * Compiled once; matching allocates nothing and costs time linear in the
+ * selection.  Anything malformed is ERR_SYNTAX, with the column in WHY.
+ */
+#ifndef MTAD_QUEUED_SELECT_SELECT_H
+#define MTAD_QUEUED_SELECT_SELECT_H
+
+#include "common/base/err.h"
+#include "common/base/span.h"
+
+enum { SELECT_TEXT_MAX = 8192, SELECT_STEPS_MAX = 1024, SELECT_DEPTH_MAX = 64 };
+
+enum select_state {
+	SELECT_ACTIVE, SELECT_DEFERRED, SELECT_HELD, SELECT_STATES
+};
+
+/* What is asked of a message; recipient() gives the I-th address not yet
+ * settled, false behind the last. */
+struct select_facts {
+	uint64_t id;
+	enum select_state state;
+	struct span sender;
+	uint64_t size;			/* bytes */
+	int64_t age_ms;
+	uint64_t tries;
+	bool (*recipient)(const void *ctx, uint32_t i, struct span *address);
+	const void *ctx;
+};
+
+struct select;
+
+/* TEXT is copied; an empty one means all.  ERR_SYNTAX, ERR_RANGE, ERR_NOMEM. */
+enum err select_compile(struct span text, struct select **out,
+    struct why *why);
+void select_free(struct select **s);
+
+bool select_match(const struct select *s, const struct select_facts *facts);
+
+/* Does it select everything, whatever the facts? */
+bool select_is_all(const struct select *s);
+
+/* When it can only match the one message with this id. */
+bool select_is_one(const struct select *s, uint64_t *id);
+
+#endif

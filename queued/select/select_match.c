@@ -1,0 +1,131 @@
+#include "queued/select/select.h"
+
+#include "common/base/check.h"
+#include "common/base/glob.h"
+#include "queued/select/select_private.h"
+
+static bool
+number_matches(const struct step *step, uint64_t v)
+{
+	switch (step->test) {
+	case TEST_LESS:
+		return v < step->number;
+	case TEST_LESS_EQUAL:
+		return v <= step->number;
+	case TEST_MORE:
+		return v > step->number;
+	case TEST_MORE_EQUAL:
+		return v >= step->number;
+	default:
+		return v == step->number;
+	}
+}
+
+static bool
+sender_matches(const struct step *step, struct span sender)
+{
+	if (span_equal(step->text, SPAN_LIT("<>")))
+		return sender.n == 0;
+	return glob_match(step->text, sender);
+}
+
+static struct span
+domain_of(struct span address)
+{
+	size_t at = address.n;
+
+	while (at > 0 && address.p[at - 1] != '@')
+		at--;
+	return at > 0 ? span_from(address, at) : SPAN_NONE;
+}
+
+static bool
+recipient_matches(const struct step *step, const struct select_facts *f)
+{
+	struct span address;
+
+	for (uint32_t i = 0; f->recipient(f->ctx, i, &address); i++) {
+		if (step->kind == STEP_DOMAIN)
+			address = domain_of(address);
+		if (glob_match(step->text, address))
+			return true;
+	}
+	return false;
+}
+
+static bool
+step_matches(const struct step *step, const struct select_facts *f)
+{
+	switch (step->kind) {
+	case STEP_ID:
+		return f->id == step->number;
+	case STEP_STATE:
+		return (uint64_t)f->state == step->number;
+	case STEP_FROM:
+		return sender_matches(step, f->sender);
+	case STEP_TO:
+	case STEP_DOMAIN:
+		return recipient_matches(step, f);
+	case STEP_AGE:
+		return number_matches(step,
+		    f->age_ms > 0 ? (uint64_t)f->age_ms : 0);
+	case STEP_SIZE:
+		return number_matches(step, f->size);
+	case STEP_TRIES:
+		return number_matches(step, f->tries);
+	default:
+		return true;
+	}
+}
+
+/* Postfix order: an operator finds its operands on top of the stack, which
+ * cannot run dry in what select_compile() made. */
+bool
+select_match(const struct select *s, const struct select_facts *facts)
+{
+	bool stack[SELECT_STEPS_MAX];
+	size_t top = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
+		const struct step *step = &s->steps[i];
+
+		if (step->kind == STEP_NOT) {
+			stack[top - 1] = !stack[top - 1];
+		} else if (step->kind == STEP_AND) {
+			top--;
+			stack[top - 1] = stack[top - 1] && stack[top];
+		} else if (step->kind == STEP_OR) {
+			top--;
+			stack[top - 1] = stack[top - 1] || stack[top];
+		} else {
+			stack[top++] = step_matches(step, facts);
+		}
+	}
+	MUST(top == 1);
+	return stack[0];
+}
+
+bool
+select_is_all(const struct select *s)
+{
+	return s->count == 1 && s->steps[0].kind == STEP_ALL;
+}
+
+/* An id that every match must have: one in a chain of ands. */
+bool
+select_is_one(const struct select *s, uint64_t *id)
+{
+	bool is_found = false;
+
+	for (size_t i = 0; i < s->count; i++) {
+		const struct step *step = &s->steps[i];
+
+		if (step->kind == STEP_OR || step->kind == STEP_NOT)
+			return false;
+		if (step->kind == STEP_ID && !is_found) {
+			*id = step->number;
+			is_found = true;
+		}
+	}
+	return is_found;
+}
