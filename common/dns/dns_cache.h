@@ -8,6 +8,7 @@
 #ifndef MTAD_DNS_DNS_CACHE_H
 #define MTAD_DNS_DNS_CACHE_H
 
+#include "common/base/siphash.h"
 #include "common/dns/dns_wire.h"
 
 #define DNS_CACHE_TTL_MAX_S	86400
@@ -17,7 +18,8 @@ struct dns_cache;
 
 /* KEY seeds the hash; BYTES_MAX covers entries with their overhead.  Gives
  * NULL without memory. */
-struct dns_cache *dns_cache_new(size_t bytes_max, const uint64_t key[2]);
+struct dns_cache *dns_cache_new(size_t bytes_max,
+    const struct siphash_key *key);
 void dns_cache_free(struct dns_cache **cache);
 
 /* Keeps a copy, replacing an older one; an answer with TTL 0, a failure or a

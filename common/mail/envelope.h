@@ -9,7 +9,7 @@
  * attribute whose bytes are attributes of its own.
  *
  * Readers borrow the bytes; writers append to a struct buf and inherit its
- * sticky failure.  envelope_open() checks every byte in one pass; addresses
+ * sticky failure.  envelope_check() checks every byte in one pass; addresses
  * it has passed are safe to write into an SMTP command.
  */
 #ifndef MTAD_MAIL_ENVELOPE_H
@@ -51,7 +51,7 @@ struct envelope {
 	uint16_t listener;	/* row of conf.listeners */
 	uint8_t ret;		/* enum envelope_ret */
 	struct span envid;	/* xtext as given; empty: none */
-	/* by envelope_open(); of no interest to the writer */
+	/* by envelope_check(); of no interest to the writer */
 	uint32_t rcpt_count;
 	struct span bytes;	/* the whole byte form */
 };
@@ -70,21 +70,26 @@ void envelope_put_rcpt(const struct envelope_rcpt *r, struct buf *out);
 /*
  * Copies what OLD says of the message, unknown attributes included, but no
  * recipient; then envelope_put_rcpt_as_is() adds those that are wanted.
- * OLD and R must have passed envelope_open().
+ * OLD and R must have passed envelope_check().
  */
 void envelope_put_head_as_is(const struct envelope *old, struct buf *out);
 void envelope_put_rcpt_as_is(const struct envelope_rcpt *r, struct buf *out);
 
 /* reading: ERR_SYNTAX, ERR_RANGE, or ERR_VERSION (made by a later version).
  * An envelope without recipients is well formed. */
-enum err envelope_open(struct span bytes, struct envelope *out);
+enum err envelope_check(struct span bytes, struct envelope *out);
+
+/* The same for one recipient that was stored by itself (its bytes), under the
+ * flags of its envelope. */
+enum err envelope_check_rcpt(struct span attribute, uint32_t flags,
+    struct envelope_rcpt *out);
 
 struct envelope_iter {
 	struct span rest;
 	uint32_t index;		/* of the recipient given last */
 };
 
-/* E must have passed envelope_open(). */
+/* E must have passed envelope_check(). */
 void envelope_iter_init(const struct envelope *e, struct envelope_iter *it);
 
 /* The next recipient in the order written; false behind the last. */

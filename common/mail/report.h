@@ -38,7 +38,7 @@ struct report {
 	struct span host;		/* our name */
 	struct span queue_id;		/* of the message reported */
 	struct span sender;		/* reverse-path, where the report goes */
-	struct span postmaster;		/* whom to ask */
+	struct span postmaster;		/* whom to ask; empty: postmaster@host */
 	struct span envid;		/* xtext as given, or empty */
 	int64_t arrived_at;		/* wall ms */
 	int64_t now_at;

@@ -1,0 +1,78 @@
+#include "common/mail/received.h"
+
+#include "common/base/ipaddr.h"
+#include "common/base/text.h"
+#include "common/mail/domain.h"
+#include "common/mail/mail_date.h"
+
+#define RCPT_MAX 320	/* longest address told of in `for` */
+
+/* What a host name or an address literal is made of; anything else could be
+ * read as a comment, a quoted string or the end of the field. */
+static bool
+is_harmless(uint8_t c)
+{
+	return text_is_alpha(c) || text_is_digit(c) || c == '.' || c == '-' ||
+	    c == '_' || c == ':' || c == '[' || c == ']';
+}
+
+static void
+add_helo(struct span helo, struct buf *out)
+{
+	uint8_t name[DOMAIN_MAX];
+	size_t n = helo.n < sizeof(name) ? helo.n : sizeof(name);
+
+	for (size_t i = 0; i < n; i++)
+		name[i] = is_harmless(helo.p[i]) ? helo.p[i] : '?';
+	if (n == 0)
+		buf_add_str(out, "unknown");
+	buf_add(out, name, n);
+}
+
+void
+received_head(const struct received *r, struct buf *out)
+{
+	char text[IPADDR_TEXT_SIZE];
+
+	buf_add_str(out, "Received: from ");
+	add_helo(r->helo, out);
+	if (r->client != NULL) {
+		buf_add_str(out, r->client->family == IPADDR_6 ?
+		    " ([IPv6:" : " ([");
+		buf_add(out, text, ipaddr_format(r->client, text));
+		buf_add_str(out, "])");
+	}
+	buf_add_str(out, "\r\n\tby ");
+	buf_add_span(out, r->host);
+	buf_add_str(out, " with ");
+	buf_add_span(out, r->with);
+	buf_add_str(out, " id ");
+}
+
+/* A checked envelope address is printable; others are not told of. */
+static bool
+is_tellable(struct span rcpt)
+{
+	if (rcpt.n == 0 || rcpt.n > RCPT_MAX)
+		return false;
+	for (size_t i = 0; i < rcpt.n; i++) {
+		if (!text_is_print(rcpt.p[i]))
+			return false;
+	}
+	return true;
+}
+
+void
+received_tail(const struct received *r, struct buf *out)
+{
+	char date[MAIL_DATE_SIZE];
+
+	if (is_tellable(r->only_rcpt)) {
+		buf_add_str(out, "\r\n\tfor <");
+		buf_add_span(out, r->only_rcpt);
+		buf_add_byte(out, '>');
+	}
+	buf_add_str(out, "; ");
+	buf_add(out, date, mail_date_format(r->at_ms, r->zone_min, date));
+	buf_add_str(out, "\r\n");
+}

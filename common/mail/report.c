@@ -1,0 +1,128 @@
+#include "common/mail/report.h"
+
+#include "common/base/check.h"
+#include "common/base/utf8.h"
+#include "common/mail/report_copy.h"
+#include "common/mail/report_format.h"
+#include "common/mail/report_status.h"
+#include "common/mail/report_text.h"
+
+#define BOUNDARY_SIZE 48
+
+static void
+make_boundary(const uint64_t random[2], uint64_t turn, char out[BOUNDARY_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t v[2] = { random[0] + turn, random[1] };
+	size_t n = 0;
+
+	memcpy(out, "=_report_", 9);
+	for (n = 9; n < 9 + 32; n++) {
+		unsigned shift = (unsigned)(60 - 4 * ((n - 9) % 16));
+
+		out[n] = digits[v[(n - 9) / 16] >> shift & 15];
+	}
+	out[n] = '\0';
+}
+
+static bool
+holds(struct span s, struct span what)
+{
+	while (s.n >= what.n) {
+		s = span_from(s, span_find(s, what.p[0]));
+		if (s.n < what.n)
+			break;
+		if (memcmp(s.p, what.p, what.n) == 0)
+			return true;
+		s = span_from(s, 1);
+	}
+	return false;
+}
+
+/* One that the returned message does not hold.  It can't hold all that are
+ * tried: each of them takes more octets than there would be room for. */
+static void
+choose_boundary(const struct report *r, struct span copy,
+    char out[BOUNDARY_SIZE])
+{
+	for (uint64_t turn = 0;; turn++) {
+		make_boundary(r->random, turn, out);
+		if (!holds(copy, span_str(out)))
+			return;
+	}
+}
+
+static void
+add_message_id(const struct report *r, struct buf *out)
+{
+	char unique[BOUNDARY_SIZE];
+
+	make_boundary(r->random, 0, unique);
+	buf_add_str(out, "Message-ID: <");
+	report_format_words(r->queue_id, 64, out);
+	buf_addf(out, ".%s@", unique + 9);
+	report_format_words(r->host, 255, out);
+	buf_add_str(out, ">\r\n");
+}
+
+static void
+add_header(const struct report *r, const char *boundary, bool is_8bit,
+    struct buf *out)
+{
+	buf_add_str(out, "From: MAILER-DAEMON@");
+	report_format_words(r->host, 255, out);
+	buf_add_str(out, " (Mail Delivery System)\r\nTo: <");
+	report_format_words(r->sender, 512, out);
+	buf_add_str(out, ">\r\n");
+	report_format_field("Subject", span_str(report_text_subject(r)), out);
+	report_format_date("Date", r->now_at, r->zone_min, out);
+	add_message_id(r, out);
+	buf_addf(out, "MIME-Version: 1.0\r\n"
+	    "Auto-Submitted: auto-replied\r\n"
+	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+	    "\tboundary=\"%s\"\r\n"
+	    "Content-Transfer-Encoding: %s\r\n"
+	    "\r\n"
+	    "This is a delivery report in MIME format.\r\n",
+	    boundary, is_8bit ? "8bit" : "7bit");
+}
+
+/* CRLF, the delimiter and the header of a part. */
+static void
+begin_part(const char *boundary, const char *type, const char *description,
+    bool is_8bit, struct buf *out)
+{
+	buf_addf(out, "\r\n--%s\r\n"
+	    "Content-Type: %s\r\n"
+	    "Content-Transfer-Encoding: %s\r\n"
+	    "Content-Description: %s\r\n"
+	    "\r\n", boundary, type, is_8bit ? "8bit" : "7bit", description);
+}
+
+bool
+report_build(const struct report *r, struct buf *out)
+{
+	bool is_cut = r->message.n < r->message_bytes;
+	struct span copy = report_copy_choose(r->message, is_cut,
+	    r->is_header_only);
+	bool is_8bit = !utf8_is_ascii(copy);
+	enum report_text_part part = r->is_header_only ? REPORT_TEXT_HEADER :
+	    is_cut ? REPORT_TEXT_HEAD : REPORT_TEXT_WHOLE;
+	char boundary[BOUNDARY_SIZE];
+
+	MUST(r->rcpt_count > 0);
+	choose_boundary(r, copy, boundary);
+	add_header(r, boundary, is_8bit, out);
+	begin_part(boundary, "text/plain; charset=us-ascii", "Notification",
+	    false, out);
+	report_text_build(r, part, out);
+	begin_part(boundary, "message/delivery-status", "Delivery status",
+	    false, out);
+	report_status_build(r, out);
+	begin_part(boundary, r->is_header_only ? "text/rfc822-headers" :
+	    "message/rfc822", r->is_header_only ? "Header of the message" :
+	    "Undelivered message", is_8bit, out);
+	report_copy_add(copy, out);
+	buf_addf(out, "\r\n--%s--\r\n", boundary);
+	return is_8bit;
+}

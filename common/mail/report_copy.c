@@ -1,0 +1,84 @@
+#include "common/mail/report_copy.h"
+
+#include "common/mail/header.h"
+
+#define LINE_MAX_OCTETS 998
+
+/* S up to its last line end. */
+static struct span
+whole_lines(struct span s)
+{
+	while (s.n > 0 && s.p[s.n - 1] != '\n')
+		s.n--;
+	return s;
+}
+
+static struct span
+without_empty_line(struct span header)
+{
+	if (header.n >= 2 && header.p[header.n - 1] == '\n' &&
+	    header.p[header.n - 2] == '\r' &&
+	    (header.n == 2 || header.p[header.n - 3] == '\n'))
+		header.n -= 2;
+	return header;
+}
+
+struct span
+report_copy_choose(struct span message, bool is_cut, bool is_header_only)
+{
+	size_t header = header_length(message);
+
+	if (is_cut)
+		message = whole_lines(message);
+	if (is_header_only)
+		return without_empty_line(span_sub(message, 0, header));
+	return message;
+}
+
+/* A run of octets without CR, LF and NUL, broken where it is too long. */
+static size_t
+add_run(struct span run, size_t column, bool is_header, struct buf *out)
+{
+	while (column + run.n > LINE_MAX_OCTETS) {
+		size_t n = LINE_MAX_OCTETS - column;
+
+		buf_add_span(out, span_sub(run, 0, n));
+		buf_add_str(out, is_header ? "\r\n " : "\r\n");
+		run = span_from(run, n);
+		column = is_header;
+	}
+	buf_add_span(out, run);
+	return column + run.n;
+}
+
+void
+report_copy_add(struct span s, struct buf *out)
+{
+	size_t header = header_length(s);
+	size_t column = 0;
+	size_t i = 0;
+
+	while (i < s.n) {
+		size_t from = i;
+
+		while (i < s.n && s.p[i] != '\r' && s.p[i] != '\n' &&
+		    s.p[i] != '\0')
+			i++;
+		column = add_run(span_sub(s, from, i - from), column,
+		    from < header, out);
+		if (i == s.n)
+			break;
+		if (s.p[i] == '\0') {
+			column = add_run(SPAN_LIT("?"), column, i < header,
+			    out);
+			i++;
+			continue;
+		}
+		i += s.p[i] == '\r' && i + 1 < s.n && s.p[i + 1] == '\n' ?
+		    2 : 1;
+		buf_add_str(out, "\r\n");
+		column = 0;
+	}
+	if (column > 0)
+		buf_add_str(out, "\r\n");
+}

@@ -1,0 +1,120 @@
+#include "common/mail/report_format.h"
+
+#include "common/base/text.h"
+#include "common/mail/mail_date.h"
+
+#define FIELD_MAX	4096	/* octets of a field's value */
+#define FIELD_COLUMNS	76
+#define TEXT_COLUMNS	72
+#define WORD_MAX	900	/* a longer one is broken: lines end by 998 */
+
+static bool
+is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+void
+report_format_words(struct span s, size_t max, struct buf *out)
+{
+	size_t n = 0;
+	bool is_gap = false;
+
+	for (size_t i = 0; i < s.n && n < max; i++) {
+		uint8_t c = s.p[i];
+
+		if (is_blank(c)) {
+			is_gap = n > 0;
+			continue;
+		}
+		if (is_gap) {
+			buf_add_byte(out, ' ');
+			n++;
+		}
+		is_gap = false;
+		buf_add_byte(out, text_is_print(c) ? c : '?');
+		n++;
+	}
+}
+
+/*
+ * Appends cleaned words, breaking lines at blanks in front of COLUMNS.
+ * BREAK is what goes between two lines; COLUMN is where the first one stands.
+ */
+static void
+add_wrapped(struct span s, size_t column, size_t columns, struct span line_break,
+    struct buf *out)
+{
+	size_t indent = line_break.n - 2;
+	bool is_first = true;
+
+	while (s.n > 0) {
+		size_t n = span_find(s, ' ');
+
+		if (n == 0) {
+			s = span_from(s, 1);
+			continue;
+		}
+		if (n > WORD_MAX)
+			n = WORD_MAX;
+		if (!is_first && column + 1 + n > columns) {
+			buf_add_span(out, line_break);
+			column = indent;
+		} else if (!is_first) {
+			buf_add_byte(out, ' ');
+			column++;
+		}
+		buf_add_span(out, span_sub(s, 0, n));
+		column += n;
+		is_first = false;
+		s = span_from(s, n);
+	}
+}
+
+void
+report_format_field(const char *name, struct span value, struct buf *out)
+{
+	struct buf words;
+
+	buf_init(&words, FIELD_MAX + 64);
+	report_format_words(value, FIELD_MAX, &words);
+	if (words.n > 0) {
+		buf_add_str(out, name);
+		buf_add_str(out, ": ");
+		add_wrapped(buf_span(&words), strlen(name) + 2, FIELD_COLUMNS,
+		    SPAN_LIT("\r\n\t"), out);
+		buf_add_str(out, "\r\n");
+	}
+	if (buf_failed(&words))
+		out->is_failed = true;
+	buf_clear(&words);
+}
+
+void
+report_format_date(const char *name, int64_t at_ms, int zone_min,
+    struct buf *out)
+{
+	char date[MAIL_DATE_SIZE];
+	size_t n = mail_date_format(at_ms, zone_min, date);
+
+	report_format_field(name, span_of(date, n), out);
+}
+
+void
+report_format_wrapped(struct span s, unsigned indent, struct buf *out)
+{
+	static const char line_break[] = "\r\n                ";
+	struct buf words;
+
+	if (indent > sizeof(line_break) - 3)
+		indent = sizeof(line_break) - 3;
+	buf_init(&words, FIELD_MAX + 64);
+	report_format_words(s, FIELD_MAX, &words);
+	buf_add(out, line_break + 2, indent);
+	add_wrapped(buf_span(&words), indent, TEXT_COLUMNS,
+	    span_of(line_break, indent + 2), out);
+	buf_add_str(out, "\r\n");
+	if (buf_failed(&words))
+		out->is_failed = true;
+	buf_clear(&words);
+}

@@ -1,0 +1,121 @@
+#include "common/mail/report_status.h"
+
+#include "common/mail/report_format.h"
+#include "common/mail/xtext.h"
+
+/* Longer than any field built from checked parts. */
+#define VALUE_MAX (REPORT_REPLY_MAX + 1024)
+
+struct status
+report_status_of(const struct report_rcpt *rcpt)
+{
+	struct status s = rcpt->status;
+
+	if (s.class == 0)
+		s = status_of_code(rcpt->code);
+	/* a code such as 250 or 354 where it has no place tells nothing */
+	if (s.class != 4 && s.class != 5)
+		s = STATUS(rcpt->action == REPORT_FAILED ? 5 : 4, 0, 0);
+	return s;
+}
+
+/* `Name: type; words`; nothing when there are no words. */
+static void
+add_typed(const char *name, const char *type, struct span words,
+    struct buf *out)
+{
+	struct buf value;
+
+	if (words.n == 0)
+		return;
+	buf_init(&value, VALUE_MAX);
+	buf_add_str(&value, type);
+	buf_add_str(&value, "; ");
+	report_format_words(words, REPORT_REPLY_MAX, &value);
+	if (buf_failed(&value))
+		out->is_failed = true;
+	report_format_field(name, buf_span(&value), out);
+	buf_clear(&value);
+}
+
+static void
+add_envid(struct span envid, struct buf *out)
+{
+	struct buf plain;
+
+	buf_init(&plain, VALUE_MAX);
+	if (xtext_decode(envid, &plain) == OK)
+		report_format_field("Original-Envelope-Id", buf_span(&plain),
+		    out);
+	buf_clear(&plain);
+}
+
+/* ORCPT is addr-type;xtext, the field has the plain form. */
+static void
+add_original_recipient(struct span orcpt, struct buf *out)
+{
+	size_t n = span_find(orcpt, ';');
+	struct buf plain;
+
+	if (n == orcpt.n)
+		return;
+	buf_init(&plain, VALUE_MAX);
+	buf_add_span(&plain, span_sub(orcpt, 0, n + 1));
+	if (xtext_decode(span_from(orcpt, n + 1), &plain) == OK)
+		report_format_field("Original-Recipient", buf_span(&plain),
+		    out);
+	buf_clear(&plain);
+}
+
+/* Code and words, only when another host said them (RFC 3461 6.3 h, i). */
+static void
+add_remote(const struct report_rcpt *rcpt, struct buf *out)
+{
+	struct buf words;
+
+	if (rcpt->code == 0)
+		return;
+	add_typed("Remote-MTA", "dns", rcpt->remote_host, out);
+	buf_init(&words, VALUE_MAX);
+	buf_add_u64(&words, rcpt->code);
+	buf_add_byte(&words, ' ');
+	report_format_words(rcpt->text, REPORT_REPLY_MAX, &words);
+	if (buf_failed(&words))
+		out->is_failed = true;
+	add_typed("Diagnostic-Code", "smtp", buf_span(&words), out);
+	buf_clear(&words);
+}
+
+static void
+add_rcpt(const struct report *r, const struct report_rcpt *rcpt,
+    struct buf *out)
+{
+	char status[STATUS_SIZE];
+	size_t n = status_format(report_status_of(rcpt), status);
+
+	add_original_recipient(rcpt->orcpt, out);
+	add_typed("Final-Recipient", "rfc822", rcpt->address, out);
+	report_format_field("Action", span_str(rcpt->action == REPORT_FAILED ?
+	    "failed" : "delayed"), out);
+	report_format_field("Status", span_of(status, n), out);
+	add_remote(rcpt, out);
+	if (rcpt->last_attempt_at != 0)
+		report_format_date("Last-Attempt-Date", rcpt->last_attempt_at,
+		    r->zone_min, out);
+	if (rcpt->action == REPORT_DELAYED && r->retry_until_at != 0)
+		report_format_date("Will-Retry-Until", r->retry_until_at,
+		    r->zone_min, out);
+}
+
+void
+report_status_build(const struct report *r, struct buf *out)
+{
+	add_typed("Reporting-MTA", "dns", r->host, out);
+	add_envid(r->envid, out);
+	report_format_field("X-Mtad-Queue-Id", r->queue_id, out);
+	report_format_date("Arrival-Date", r->arrived_at, r->zone_min, out);
+	for (size_t i = 0; i < r->rcpt_count; i++) {
+		buf_add_str(out, "\r\n");
+		add_rcpt(r, &r->rcpts[i], out);
+	}
+}

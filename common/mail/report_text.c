@@ -1,0 +1,228 @@
+#include "common/mail/report_text.h"
+
+#include "common/base/check.h"
+#include "common/mail/mail_date.h"
+#include "common/mail/report_format.h"
+#include "common/mail/report_status.h"
+
+#define SENTENCE_MAX (REPORT_REPLY_MAX + 1024)
+#define ANY UINT16_MAX
+
+/* What the sender can do, by subject and detail of the status. */
+static const struct {
+	uint16_t subject, detail;
+	const char *text;
+} hints[] = {
+	{ 1, 10, "This domain takes no mail. Check the part of the address "
+	    "behind the @ for typing errors." },
+	{ 1, 2, "Check the part of the address behind the @ for typing "
+	    "errors." },
+	{ 1, 7, "Check the sender address that your program uses." },
+	{ 1, 8, "Check the sender address that your program uses." },
+	{ 1, ANY, "Check the address for typing errors, or ask the recipient "
+	    "for the current one, and send the message again." },
+	{ 2, 2, "The recipient has to make room first. Try again later, or "
+	    "reach the recipient in another way." },
+	{ 2, 3, "Make the message smaller, for instance by leaving out "
+	    "attachments, and send it again." },
+	{ 2, ANY, "Reach the recipient in another way." },
+	{ 3, 4, "Make the message smaller, for instance by leaving out "
+	    "attachments, and send it again." },
+	{ 4, ANY, "Check the part of the address behind the @ for typing "
+	    "errors. If it is right, the other mail system could not be "
+	    "reached: send the message again later." },
+	{ 5, 3, "Send the message to fewer recipients at once." },
+	{ 6, ANY, "Send the message in a simpler form, for instance as plain "
+	    "text." },
+	{ 7, ANY, "The other side refuses this message by a rule of its own. "
+	    "Ask the recipient, or the people who run that mail system, to "
+	    "let it in." },
+};
+
+static const char *
+find_hint(struct status s)
+{
+	for (size_t i = 0; i < COUNT_OF(hints); i++) {
+		if (hints[i].subject == s.subject &&
+		    (hints[i].detail == s.detail || hints[i].detail == ANY))
+			return hints[i].text;
+	}
+	return "If the answer above does not tell you what to do, ask for "
+	    "help as described below.";
+}
+
+static bool
+has_failed(const struct report *r)
+{
+	for (size_t i = 0; i < r->rcpt_count; i++) {
+		if (r->rcpts[i].action == REPORT_FAILED)
+			return true;
+	}
+	return false;
+}
+
+const char *
+report_text_subject(const struct report *r)
+{
+	return has_failed(r) ? "Your message could not be delivered" :
+	    "Your message is delayed";
+}
+
+static void
+add_sentence(const char *text, unsigned indent, struct buf *out)
+{
+	report_format_wrapped(span_str(text), indent, out);
+}
+
+static void
+add_opening(const struct report *r, struct buf *out)
+{
+	char date[MAIL_DATE_SIZE];
+	struct buf s;
+
+	mail_date_format(r->arrived_at, r->zone_min, date);
+	buf_init(&s, SENTENCE_MAX);
+	buf_add_str(&s, "This is the mail system at ");
+	report_format_words(r->host, 255, &s);
+	buf_addf(&s, ". The message that you sent on %s ", date);
+	if (has_failed(r))
+		buf_addf(&s, "could not be delivered to the recipient%s "
+		    "below. It is given up; %s not receive it.",
+		    r->rcpt_count == 1 ? "" : "s", r->rcpt_count == 1 ?
+		    "this recipient will" : "these recipients will");
+	else
+		buf_addf(&s, "has not reached the recipient%s below yet. You "
+		    "need not send it again: we keep trying.",
+		    r->rcpt_count == 1 ? "" : "s");
+	if (buf_failed(&s))
+		out->is_failed = true;
+	report_format_wrapped(buf_span(&s), 0, out);
+	buf_clear(&s);
+}
+
+/* Who said what: the remote's words line by line, or ours. */
+static void
+add_reason(const struct report_rcpt *rcpt, struct buf *out)
+{
+	struct buf s;
+
+	if (rcpt->code == 0) {
+		report_format_wrapped(rcpt->text.n > 0 ? rcpt->text :
+		    SPAN_LIT("No reason is known."), 4, out);
+		return;
+	}
+	buf_init(&s, SENTENCE_MAX);
+	buf_add_str(&s, "The mail server ");
+	report_format_words(rcpt->remote_host, 255, &s);
+	buf_add_str(&s, " answered:");
+	report_format_wrapped(buf_span(&s), 4, out);
+	buf_reset(&s);
+	buf_add_u64(&s, rcpt->code);
+	buf_add_byte(&s, ' ');
+	report_format_words(rcpt->text, REPORT_REPLY_MAX, &s);
+	if (buf_failed(&s))
+		out->is_failed = true;
+	report_format_wrapped(buf_span(&s), 8, out);
+	buf_clear(&s);
+}
+
+static void
+add_rcpt(const struct report_rcpt *rcpt, struct buf *out)
+{
+	struct status status = report_status_of(rcpt);
+	struct buf s;
+
+	buf_add_str(out, "\r\n");
+	buf_init(&s, SENTENCE_MAX);
+	buf_add_byte(&s, '<');
+	report_format_words(rcpt->address, 512, &s);
+	buf_add_byte(&s, '>');
+	report_format_wrapped(buf_span(&s), 2, out);
+	buf_reset(&s);
+	if (rcpt->is_expired)
+		add_sentence("It was tried again and again, and is given up "
+		    "now. The last attempt ended so:", 4, out);
+	add_reason(rcpt, out);
+	if (status.subject != 0) {
+		buf_addf(&s, "This means: %s.", status_text(status));
+		report_format_wrapped(buf_span(&s), 4, out);
+	}
+	if (rcpt->action == REPORT_FAILED)
+		add_sentence(find_hint(status), 4, out);
+	if (buf_failed(&s))
+		out->is_failed = true;
+	buf_clear(&s);
+}
+
+static void
+add_rcpts(const struct report *r, struct buf *out)
+{
+	size_t told = r->rcpt_count;
+
+	if (told > REPORT_RCPTS_TOLD)
+		told = REPORT_RCPTS_TOLD;
+	for (size_t i = 0; i < told; i++)
+		add_rcpt(&r->rcpts[i], out);
+	if (told < r->rcpt_count)
+		buf_addf(out, "\r\n  and %zu more; all of them are in the "
+		    "second part of this report.\r\n", r->rcpt_count - told);
+}
+
+static void
+add_retry(const struct report *r, struct buf *out)
+{
+	char date[MAIL_DATE_SIZE];
+	struct buf s;
+
+	if (r->retry_until_at == 0 || has_failed(r))
+		return;
+	mail_date_format(r->retry_until_at, r->zone_min, date);
+	buf_init(&s, SENTENCE_MAX);
+	buf_addf(&s, "If it does not get through until %s, it will be given "
+	    "up, and you will get another report.", date);
+	buf_add_str(out, "\r\n");
+	report_format_wrapped(buf_span(&s), 0, out);
+	buf_clear(&s);
+}
+
+static void
+add_closing(const struct report *r, enum report_text_part part,
+    struct buf *out)
+{
+	static const char *const parts[] = {
+		[REPORT_TEXT_WHOLE] = "Your message is attached.",
+		[REPORT_TEXT_HEAD] = "The beginning of your message is "
+		    "attached; the rest of it was cut off.",
+		[REPORT_TEXT_HEADER] = "The header of your message is "
+		    "attached.",
+	};
+	struct buf s;
+
+	buf_init(&s, SENTENCE_MAX);
+	buf_add_str(&s, "If you need help, write to <");
+	if (r->postmaster.n == 0)
+		buf_add_str(&s, "postmaster@");
+	report_format_words(r->postmaster.n > 0 ? r->postmaster : r->host, 512,
+	    &s);
+	buf_add_str(&s, ">, and send this report along. The number of your "
+	    "message is ");
+	report_format_words(r->queue_id, 64, &s);
+	buf_add_byte(&s, '.');
+	if (buf_failed(&s))
+		out->is_failed = true;
+	buf_add_str(out, "\r\n");
+	report_format_wrapped(buf_span(&s), 0, out);
+	buf_clear(&s);
+	buf_add_str(out, "\r\n");
+	add_sentence(parts[part], 0, out);
+}
+
+void
+report_text_build(const struct report *r, enum report_text_part part,
+    struct buf *out)
+{
+	add_opening(r, out);
+	add_rcpts(r, out);
+	add_retry(r, out);
+	add_closing(r, part, out);
+}

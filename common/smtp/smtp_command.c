@@ -1,0 +1,68 @@
+#include "common/smtp/smtp_command.h"
+
+#include "common/base/check.h"
+#include "common/base/text.h"
+
+static const struct {
+	enum smtp_verb verb;
+	struct span text;
+} words[] = {
+#define VERB(name, t)	{ SMTP_VERB_##name, SPAN_LIT(t) },
+#define FOREIGN(t)	{ SMTP_VERB_FOREIGN, SPAN_LIT(t) },
+#include "common/smtp/smtp_command.def"
+#undef FOREIGN
+#undef VERB
+};
+
+static enum smtp_verb
+find_verb(struct span word)
+{
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if (span_equal_nocase(words[i].text, word))
+			return words[i].verb;
+	}
+	return SMTP_VERB_UNKNOWN;
+}
+
+static bool
+has_control(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+void
+smtp_command_parse(struct span line, struct smtp_command *out)
+{
+	struct span s = line;
+	size_t n;
+
+	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	n = span_find(s, ' ');
+	out->word = span_sub(s, 0, n);
+	while (n < s.n && s.p[n] == ' ')
+		n++;
+	out->argument = span_from(s, n);
+	out->verb = find_verb(out->word);
+	out->has_control = has_control(s);
+}
+
+const char *
+smtp_command_name(enum smtp_verb verb)
+{
+	static const char *const names[SMTP_VERB_COUNT] = {
+		[SMTP_VERB_UNKNOWN] = "unknown",
+		[SMTP_VERB_FOREIGN] = "unknown",
+#define VERB(name, t) [SMTP_VERB_##name] = t,
+#define FOREIGN(t)
+#include "common/smtp/smtp_command.def"
+#undef FOREIGN
+#undef VERB
+	};
+
+	return (size_t)verb < COUNT_OF(names) ? names[verb] : "unknown";
+}

@@ -1,0 +1,218 @@
+#include "common/smtp/smtp_dots_in.h"
+
+#include "common/smtp/smtp_block.h"
+
+/* Octets looked at between two reservations of room. */
+#define PIECE 16384
+
+enum state {
+	AT_START,		/* of a line: the start, or behind CRLF */
+	IN_LINE,
+	AT_CR,			/* the CR has been passed on */
+	AT_DOT,			/* a dot at the start, held back */
+	AT_DOT_CR,		/* and a CR, held back too */
+};
+
+/* Where content goes; nowhere when `to` is NULL. */
+struct sink {
+	uint8_t *to;
+};
+
+void
+smtp_dots_in_init(struct smtp_dots_in *d, bool is_normalising)
+{
+	*d = (struct smtp_dots_in){
+		.is_normalising = is_normalising, .state = AT_START,
+	};
+}
+
+static void
+put(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
+{
+	if (sink->to != NULL)
+		*sink->to++ = c;
+	d->bytes++;
+	d->line_bytes++;
+}
+
+static void
+measure_line(struct smtp_dots_in *d, uint64_t octets)
+{
+	if (octets > d->longest_line)
+		d->longest_line = octets;
+}
+
+/* The LF of a CRLF. */
+static void
+end_line(struct smtp_dots_in *d, struct sink *sink)
+{
+	put(d, sink, '\n');
+	measure_line(d, d->line_bytes - 2);
+	d->line_bytes = 0;
+	d->lines++;
+}
+
+/*
+ * Behind a CR that no LF follows.  When normalising, what comes next begins a
+ * line of the content, but not one of the wire: its dot is no stuffed one.
+ */
+static void
+take_bare_cr(struct smtp_dots_in *d, struct sink *sink)
+{
+	d->has_bare_cr = true;
+	if (d->is_normalising) {
+		d->has_dots = true;
+		end_line(d, sink);
+	}
+}
+
+static void
+take_bare_lf(struct smtp_dots_in *d, struct sink *sink)
+{
+	d->has_bare_lf = true;
+	d->state = IN_LINE;
+	if (d->is_normalising) {
+		d->has_dots = true;
+		put(d, sink, '\r');
+		end_line(d, sink);
+	} else {
+		put(d, sink, '\n');
+	}
+}
+
+static void
+take_octet(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
+{
+	if (c == '\n') {
+		take_bare_lf(d, sink);
+		return;
+	}
+	d->has_nul |= c == 0;
+	d->has_8bit |= c >= 0x80;
+	d->state = c == '\r' ? AT_CR : IN_LINE;
+	put(d, sink, c);
+}
+
+/* One octet of the wire. */
+static void
+step(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
+{
+	switch ((enum state)d->state) {
+	case AT_START:
+		if (c == '.') {
+			d->state = AT_DOT;
+			return;
+		}
+		break;
+	case AT_DOT:
+		if (c == '\r') {
+			d->state = AT_DOT_CR;
+			return;
+		}
+		d->has_dots |= c == '.';
+		break;
+	case AT_DOT_CR:
+		if (c == '\n') {
+			d->is_end = true;
+			return;
+		}
+		put(d, sink, '\r');
+		take_bare_cr(d, sink);
+		break;
+	case AT_CR:
+		if (c == '\n') {
+			end_line(d, sink);
+			d->state = AT_START;
+			return;
+		}
+		take_bare_cr(d, sink);
+		break;
+	case IN_LINE:
+		break;
+	}
+	take_octet(d, sink, c);
+}
+
+static void
+count_lines(struct smtp_dots_in *d, uint64_t lf)
+{
+	uint64_t from = 0;
+
+	for (; lf != 0; lf &= lf - 1) {
+		uint64_t next = (uint64_t)__builtin_ctzll(lf) + 1;
+
+		measure_line(d, d->line_bytes + next - from - 2);
+		d->line_bytes = 0;
+		d->lines++;
+		from = next;
+	}
+	d->line_bytes += SMTP_BLOCK_SIZE - from;
+}
+
+/* Takes 64 octets at once if they are nothing but plain lines. */
+static bool
+take_block(struct smtp_dots_in *d, struct sink *sink, const uint8_t *p)
+{
+	struct smtp_block b;
+	uint8_t last = p[SMTP_BLOCK_SIZE - 1];
+
+	if (d->state > AT_CR)
+		return false;
+	b = smtp_block_load(p);
+	if (!smtp_block_is_clean(&b, d->state == AT_CR) ||
+	    smtp_block_has_dot(&b, p, d->state == AT_START))
+		return false;
+	if (sink->to != NULL) {
+		memcpy(sink->to, p, SMTP_BLOCK_SIZE);
+		sink->to += SMTP_BLOCK_SIZE;
+	}
+	d->bytes += SMTP_BLOCK_SIZE;
+	d->has_8bit |= b.has_8bit;
+	d->has_nul |= b.has_nul;
+	count_lines(d, b.lf);
+	d->state = last == '\r' ? AT_CR : last == '\n' ? AT_START : IN_LINE;
+	return true;
+}
+
+static size_t
+feed_piece(struct smtp_dots_in *d, struct span in, struct sink *sink)
+{
+	size_t i = 0;
+
+	while (i < in.n && !d->is_end) {
+		size_t end;
+
+		if (in.n - i >= SMTP_BLOCK_SIZE &&
+		    take_block(d, sink, in.p + i)) {
+			i += SMTP_BLOCK_SIZE;
+			continue;
+		}
+		end = in.n - i > SMTP_BLOCK_SIZE ? i + SMTP_BLOCK_SIZE : in.n;
+		while (i < end && !d->is_end)
+			step(d, sink, in.p[i++]);
+	}
+	return i;
+}
+
+size_t
+smtp_dots_in_feed(struct smtp_dots_in *d, struct span in, struct buf *out)
+{
+	size_t taken = 0;
+
+	while (taken < in.n && !d->is_end) {
+		struct span piece = span_sub(in, taken, PIECE);
+		struct sink sink = { NULL };
+		uint8_t *start = NULL;
+
+		/* at worst each octet becomes CRLF, and a CR was held back */
+		if (out != NULL)
+			start = buf_reserve(out, d->is_normalising ?
+			    2 * piece.n + 2 : piece.n + 1);
+		sink.to = start;
+		taken += feed_piece(d, piece, &sink);
+		if (start != NULL)
+			buf_commit(out, (size_t)(sink.to - start));
+	}
+	measure_line(d, d->line_bytes - (d->state == AT_CR));
+	return taken;
+}

@@ -1,0 +1,64 @@
+#include "common/smtp/smtp_ext.h"
+
+#include "common/base/check.h"
+#include "common/base/text.h"
+
+_Static_assert(SMTP_EXT_COUNT <= 32, "ids are bits of `set`");
+
+static const struct span keywords[SMTP_EXT_COUNT] = {
+#define EXT(name, keyword) [SMTP_EXT_##name] = SPAN_LIT(keyword),
+#include "common/smtp/smtp_ext.def"
+#undef EXT
+};
+
+/* A decimal number, or 0 when it is none or doesn't fit. */
+static uint64_t
+parse_size(struct span s)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (!text_is_digit(s.p[i]) || v > (UINT64_MAX - 9) / 10)
+			return 0;
+		v = v * 10 + (uint64_t)(s.p[i] - '0');
+	}
+	return v;
+}
+
+static void
+parse_line(struct span line, struct smtp_ext *e)
+{
+	size_t n = span_find(line, ' ');
+	struct span keyword = span_sub(line, 0, n);
+	struct span rest = span_from(line, n + 1);
+
+	for (unsigned i = 0; i < SMTP_EXT_COUNT; i++) {
+		if (!span_equal_nocase(keywords[i], keyword))
+			continue;
+		e->set |= 1U << i;
+		if (i == SMTP_EXT_SIZE)
+			e->size_max = parse_size(span_sub(rest, 0,
+			    span_find(rest, ' ')));
+		return;
+	}
+}
+
+void
+smtp_ext_parse(struct span text, struct smtp_ext *out)
+{
+	size_t n = span_find(text, '\n');
+
+	*out = (struct smtp_ext){ .set = 0 };
+	while (n < text.n) {
+		text = span_from(text, n + 1);
+		n = span_find(text, '\n');
+		parse_line(span_sub(text, 0, n), out);
+	}
+}
+
+const char *
+smtp_ext_name(enum smtp_ext_id id)
+{
+	MUST((size_t)id < COUNT_OF(keywords));
+	return (const char *)keywords[id].p;
+}
