@@ -37,13 +37,6 @@ rx_free(struct rx **rx)
 	*rx = NULL;
 }
 
-void
-rx_relax(struct rx *rx)
-{
-	if (rx->rcpts.n == 0)
-		buf_clear(&rx->rcpts);
-}
-
 /* ---- what the verbs share ---- */
 
 void
@@ -63,7 +56,10 @@ rx_forget(struct rx *rx)
 	rx->mail.rcpt_refused = 0;
 	rx->mail.said_8bit = false;
 	rx->mail.is_overfull_told = false;
-	buf_reset(&rx->rcpts);
+	if (rx->rcpts.size > RX_RCPTS_KEEP)
+		buf_clear(&rx->rcpts);
+	else
+		buf_reset(&rx->rcpts);
 	if (rx->state != RX_START && rx->state != RX_UNWANTED &&
 	    rx->state != RX_CLOSED)
 		rx_enter(rx, RX_READY);
@@ -370,6 +366,19 @@ rx_drain(struct rx *rx, struct buf *out)
 
 /* ---- inspection ---- */
 
+static size_t
+client_bytes(const struct rx *rx)
+{
+	switch (rx->client.family) {
+	case IPADDR_4:
+		return 4;
+	case IPADDR_6:
+		return 16;
+	default:
+		return 0;
+	}
+}
+
 void
 rx_message(const struct rx *rx, struct rx_message *out)
 {
@@ -378,8 +387,7 @@ rx_message(const struct rx *rx, struct rx_message *out)
 
 	*out = (struct rx_message){
 		.head.sender = span_of(mail->sender.text, mail->sender.n),
-		.head.client = span_of(rx->client.bytes,
-		    rx->client.family == IPADDR_4 ? 4 : 16),
+		.head.client = span_of(rx->client.bytes, client_bytes(rx)),
 		.head.helo = rx_helo(rx),
 		.head.listener = rx->listener,
 		.rcpts = buf_span(&rx->rcpts),

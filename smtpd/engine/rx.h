@@ -123,9 +123,6 @@ void rx_close(struct rx *rx, enum rx_closing why, struct buf *out);
 /* From now on: close after the message in hand, or now when there is none. */
 void rx_drain(struct rx *rx, struct buf *out);
 
-/* Gives back memory that an idle session can do without. */
-void rx_relax(struct rx *rx);
-
 /* inspection */
 void rx_message(const struct rx *rx, struct rx_message *out);
 void rx_refusal(const struct rx *rx, struct rx_refusal *out);

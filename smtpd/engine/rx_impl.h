@@ -20,6 +20,7 @@
 #define RX_HELO_MAX	ENVELOPE_HELO_MAX
 #define RX_FILL_MAX	96
 #define RX_RCPTS_MAX	(64U * 1024 * 1024)	/* as in `submit` */
+#define RX_RCPTS_KEEP	4096	/* memory kept between transactions */
 #define RX_JUNK_MAX	100	/* idle commands between two messages */
 
 struct rx_text {

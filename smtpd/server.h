@@ -1,0 +1,49 @@
+/*
+ * An smtpd process: its configuration, listeners, sessions, and its way to
+ * queued.
+ */
+#ifndef MTAD_SMTPD_SERVER_H
+#define MTAD_SMTPD_SERVER_H
+
+#include "common/loop/listener.h"
+#include "common/os/client_table.h"
+#include "common/proc/proc.h"
+#include "smtpd/bodies.h"
+#include "smtpd/session.h"
+
+#define SERVER_LISTENERS_MAX 256
+
+struct server {
+	struct proc *proc;
+	struct loop *loop;
+	struct log *log;
+	const struct conf *conf;
+	struct conf_match *match;
+	struct rx_site site;
+	struct client_table *clients;
+	struct spool_client spool;
+	struct bodies bodies;
+	struct list sessions;
+	struct list strangers;		/* idle_node: most idle first */
+	uint32_t session_count;
+	struct list listeners;
+	struct timer spool_timer;	/* queued is away */
+	int64_t spool_gone_at_ms;
+	struct buf envelope;		/* of the submission being made */
+	struct buf trace_head;
+	struct buf trace_tail;
+	int64_t zone_slot;		/* quarter of an hour zone_min is for */
+	int zone_min;
+	bool is_draining;
+};
+
+/* What main() hands to proc_main(). */
+extern const struct proc_ops server_ops;
+
+/* The session was freed. */
+void server_session_over(struct server *sv);
+
+/* Minutes east of UTC at a wall time. */
+int server_zone_min(struct server *sv, int64_t wall_ms);
+
+#endif

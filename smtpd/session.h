@@ -1,0 +1,78 @@
+/*
+ * One client: its stream, its dialogue, and the message it is sending.
+ *
+ * A session frees itself when it is over; the server learns of it by
+ * server_session_over().  Bytes of the client are read only as far as the
+ * message they belong to can be kept: what queued can't take yet stays in the
+ * client's TCP window.
+ */
+#ifndef MTAD_SMTPD_SESSION_H
+#define MTAD_SMTPD_SESSION_H
+
+#include "common/base/endpoint.h"
+#include "common/base/list.h"
+#include "common/loop/stream.h"
+#include "common/loop/timer.h"
+#include "smtpd/engine/rx.h"
+#include "smtpd/engine/rx_patience.h"
+#include "smtpd/spool_client.h"
+
+struct server;
+
+struct session {
+	struct server *server;
+	struct list node;		/* of all sessions */
+	struct list idle_node;		/* of strangers, most idle first */
+	struct stream *stream;		/* NULL: the client is gone */
+	struct timer timer;
+	struct rx *rx;
+	struct rx_patience patience;
+	struct endpoint client;
+	struct buf body;		/* of the message, not yet handed over */
+	struct spool_job job;
+	int64_t begun_at_ms;
+	uint64_t bytes_noted;		/* of the stream, by patience */
+	uint32_t accepted;		/* messages */
+	bool has_body;			/* body was taken from server->bodies */
+	bool is_counted;		/* by admission */
+	bool is_streaming;		/* the body goes over in pieces */
+	bool is_whole;			/* … and all of it is in `body` */
+	bool is_busy;			/* inside session_on_bytes() */
+	bool is_over;			/* to be freed when that is left */
+	bool is_at_eof;
+};
+
+/*
+ * Takes FD on success.  COUNTED: admission_enter() was called for it.  The
+ * greeting leaves at the end of this turn.  ERR_NOMEM, ERR_IO.
+ */
+enum err session_new(struct server *server, int fd,
+    const struct endpoint *client, uint16_t listener, enum rx_greeting how,
+    bool is_counted);
+
+/* Says why and hangs up; a message in queued's hands is still settled. */
+void session_close(struct session *s, enum rx_closing why);
+
+/* Finishes what is in hand, then 421. */
+void session_drain(struct session *s);
+
+/* Drops it without a word (the process ends). */
+void session_free(struct session *s);
+
+/* May it be closed for somebody else's sake? */
+bool session_is_idle(const struct session *s, int64_t now_ms);
+
+/* Something that it waited for has changed: go on. */
+void session_wake(struct session *s);
+
+/* No queued for long: content that must be streamed is refused. */
+void session_give_up(struct session *s);
+
+/* For struct spool_ops: JOB is a session's. */
+bool session_on_fill(struct spool_job *job, struct msg_submit *m);
+void session_on_result(struct spool_job *job, enum submit_result result,
+    uint64_t id);
+void session_on_failed(struct spool_job *job, enum submit_result result);
+void session_on_credit(struct spool_job *job);
+
+#endif

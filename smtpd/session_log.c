@@ -1,0 +1,112 @@
+#include "smtpd/session_log.h"
+
+#include "common/smtp/smtp_reply.h"
+#include "smtpd/server.h"
+
+static void
+log_client(struct log *log, const struct session *s)
+{
+	log_ip(log, "client", &s->client.addr);
+}
+
+void
+session_log_connected(const struct session *s)
+{
+	struct log *log = s->server->log;
+
+	if (!log_begin(log, LOG_CONNECTED, NULL))
+		return;
+	log_client(log, s);
+	log_u64(log, "port", s->client.port);
+	log_end(log);
+}
+
+void
+session_log_gone(const struct session *s, const char *how)
+{
+	struct log *log = s->server->log;
+
+	if (!log_begin(log, LOG_DISCONNECTED, NULL))
+		return;
+	log_client(log, s);
+	log_text(log, "helo", rx_helo(s->rx));
+	log_u64(log, "messages", s->accepted);
+	log_ms(log, "after", loop_now_ms(s->server->loop) - s->begun_at_ms);
+	log_str(log, "how", how);
+	log_end(log);
+}
+
+void
+session_log_accepted(const struct session *s, uint64_t id)
+{
+	struct log *log = s->server->log;
+	struct rx_message m;
+
+	if (!log_begin(log, LOG_ACCEPTED, NULL))
+		return;
+	rx_message(s->rx, &m);
+	log_queue_id(log, "id", id);
+	log_address(log, "from", m.head.sender);
+	log_address(log, "to", m.first_rcpt);
+	log_u64(log, "nrcpt", m.rcpt_count);
+	log_u64(log, "size", m.body_bytes);
+	log_client(log, s);
+	log_text(log, "helo", m.head.helo);
+	log_end(log);
+}
+
+void
+session_log_refusal(const struct session *s)
+{
+	struct log *log = s->server->log;
+	struct rx_refusal r;
+
+	rx_refusal(s->rx, &r);
+	if (!r.is_policy && log_level(log) < LOG_LEVEL_DEBUG)
+		return;
+	if (!log_begin(log, LOG_REJECTED, NULL))
+		return;
+	log_str(log, "stage", r.stage);
+	log_text(log, "reply", r.reply);
+	log_address(log, "from", r.from);
+	log_text(log, "argument", r.argument);
+	log_client(log, s);
+	log_text(log, "helo", rx_helo(s->rx));
+	log_end(log);
+}
+
+void
+session_log_not_stored(const struct session *s, enum submit_result result)
+{
+	static const char *const words[SUBMIT_RESULT_COUNT] = {
+		[SUBMIT_ACCEPTED] = "stored",
+		[SUBMIT_UNKNOWN] = "queued died before it was stored",
+		[SUBMIT_NO_ROOM] = "no room in the spool",
+		[SUBMIT_IO] = "the spool could not be written",
+		[SUBMIT_MALFORMED] = "queued found the submission malformed",
+	};
+	struct log *log = s->server->log;
+	struct rx_message m;
+
+	if (!log_begin(log, LOG_REJECTED, NULL))
+		return;
+	rx_message(s->rx, &m);
+	log_str(log, "stage", "spool");
+	log_str(log, "why", words[result]);
+	log_address(log, "from", m.head.sender);
+	log_address(log, "to", m.first_rcpt);
+	log_u64(log, "nrcpt", m.rcpt_count);
+	log_client(log, s);
+	log_end(log);
+}
+
+void
+session_log_refused(struct log *log, const struct endpoint *client,
+    const char *why)
+{
+	if (!log_begin(log, LOG_REFUSED, NULL))
+		return;
+	log_ip(log, "client", &client->addr);
+	log_str(log, "why", why);
+	log_end(log);
+}

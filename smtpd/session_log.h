@@ -1,0 +1,26 @@
+/*
+ * What a session logs.
+ */
+#ifndef MTAD_SMTPD_SESSION_LOG_H
+#define MTAD_SMTPD_SESSION_LOG_H
+
+#include "common/log/log.h"
+#include "smtpd/session.h"
+
+void session_log_connected(const struct session *s);
+void session_log_gone(const struct session *s, const char *how);
+void session_log_accepted(const struct session *s, uint64_t id);
+
+/* A recipient, sender or message that was refused, with all that tells who
+ * wanted what (RFC 2505 2.4); typing errors at debug level only. */
+void session_log_refusal(const struct session *s);
+
+/* A message that queued did not take. */
+void session_log_not_stored(const struct session *s,
+    enum submit_result result);
+
+/* A connection that was not taken, or that ended by our wish. */
+void session_log_refused(struct log *log, const struct endpoint *client,
+    const char *why);
+
+#endif
