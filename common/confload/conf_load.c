@@ -332,11 +332,12 @@ load_key(struct loader *l, const struct conf_schema *schema,
 	for (size_t i = 0; i < schema->n; i++) {
 		const struct conf_row *row = &schema->rows[i];
 		struct span key = key_in(row, section);
-		const char *end = (const char *)key.p + key.n;
+		const char *end;
 		char name[64];
 
 		if (key.n == 0 || !span_equal(key, node->key))
 			continue;
+		end = (const char *)key.p + key.n;
 		if (is_duplicate(l, map, node))
 			return;
 		if (*end == '\0') {

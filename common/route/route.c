@@ -56,18 +56,15 @@ put_target(const struct route_target *target, struct buf *out)
 }
 
 void
-route_key(const struct route *route, struct span recipient, struct buf *out)
+route_manner(const struct route *route, struct buf *out)
 {
 	size_t before = out->n;
 
-	if (route_is_mx(route))
-		put_lower(route_domain(recipient), out);
-	else
-		for (size_t i = 0; i < route->n_targets; i++) {
-			if (i > 0)
-				buf_add_byte(out, ',');
-			put_target(&route->targets[i], out);
-		}
+	for (size_t i = 0; i < route->n_targets && !route_is_mx(route); i++) {
+		if (i > 0)
+			buf_add_byte(out, ',');
+		put_target(&route->targets[i], out);
+	}
 	if (route->tls != CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS) {
 		buf_add_str(out, ";tls=");
 		conf_value_print(CONF_TYPE_ROUTE_TLS, &route->tls, out);
@@ -75,8 +72,17 @@ route_key(const struct route *route, struct span recipient, struct buf *out)
 	if (route->auth_user[0] != '\0')
 		buf_addf(out, ";user=%s", route->auth_user);
 	/* such a route shares its connections with no other one */
-	if (!buf_failed(out) && out->n - before > ROUTE_KEY_MAX) {
+	if (!buf_failed(out) && out->n - before > ROUTE_KEY_MAX / 2) {
 		out->n = before;
 		buf_addf(out, "route:%u", (unsigned)route->index);
 	}
+}
+
+void
+route_key(const struct route *route, struct span recipient, struct buf *out)
+{
+	if (route_is_mx(route))
+		put_lower(span_sub(route_domain(recipient), 0,
+		    ROUTE_KEY_MAX / 2), out);
+	buf_add_str(out, route->manner);
 }

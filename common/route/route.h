@@ -28,6 +28,7 @@ struct route {
 	size_t n_targets;	/* one or more; mx stands alone */
 	enum conf_route_tls tls;
 	const char *auth_user;	/* "" without */
+	const char *manner;	/* see route_key() */
 	const char *to;		/* the pattern that matched, as written: for */
 	const char *from;	/* an operator's question; "*" for ROUTE_BY_MX */
 };
@@ -38,13 +39,17 @@ route_is_mx(const struct route *route)
 	return route->targets[0].scheme == CONF_SCHEME_MX;
 }
 
-/* Writes the key of the destination, at most ROUTE_KEY_MAX bytes of printable
+/* Appends the key of the destination, at most ROUTE_KEY_MAX bytes of printable
  * ASCII: recipients with equal keys go to the same hosts in the same manner
  * and may share a connection.  By MX it is the recipient's domain in lower
  * case ("example.org"), else the list of hosts ("smtp://relay:25"); what
  * differs from the default manner follows behind a `;`. */
 void route_key(const struct route *route, struct span recipient,
     struct buf *out);
+
+/* For the table, which keeps it as `manner`: what all recipients of ROUTE have
+ * in common in their keys. */
+void route_manner(const struct route *route, struct buf *out);
 
 /* The domain of an address: what is behind its last @; empty without. */
 struct span route_domain(struct span address);

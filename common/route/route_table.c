@@ -12,6 +12,8 @@
 #define ADDRESS_MAX 512		/* longer ones fall under `*` only */
 #define HITS_MAX (ADDRESS_MAX / 2 + 3)
 
+#define MANNER_MAX (64 * 1024)	/* before it is cut to a key's size */
+
 #define PORT_SMTPS 465
 #define PORT_LMTP 24		/* RFC 2033 section 5: any but 25 */
 
@@ -253,6 +255,20 @@ set_targets(struct route_table *table, const struct conf *conf,
 	return OK;
 }
 
+/* Once here, and not for each recipient. */
+static enum err
+set_manner(struct route_table *table, struct route *route)
+{
+	struct buf manner;
+
+	buf_init(&manner, MANNER_MAX);
+	route_manner(route, &manner);
+	route->manner = buf_failed(&manner) ? NULL :
+	    arena_text(table->arena, buf_span(&manner));
+	buf_clear(&manner);
+	return route->manner != NULL ? OK : ERR_NOMEM;
+}
+
 static enum err
 add_rule(struct route_table *table, const struct conf *conf, uint32_t index)
 {
@@ -267,7 +283,8 @@ add_rule(struct route_table *table, const struct conf *conf, uint32_t index)
 	route->to = route->from = "";
 	if ((e = set_targets(table, conf, &rule->via, route)) != OK ||
 	    (e = copy_text(table->arena, rule->auth_user,
-	    &route->auth_user)) != OK)
+	    &route->auth_user)) != OK ||
+	    (e = set_manner(table, route)) != OK)
 		return e;
 	return add_patterns(table, index, rule);
 }
@@ -278,13 +295,15 @@ add_by_mx(struct route_table *table, const struct conf *conf)
 	struct conf_target mx = { .user = "", .host = "" };
 	const struct conf_targets via = { &mx, 1 };
 	struct route *route = &table->routes[table->n];
+	enum err e;
 
 	*route = (struct route){
 		.index = ROUTE_BY_MX,
 		.tls = CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS,
 		.auth_user = "", .to = "*", .from = "*",
 	};
-	return set_targets(table, conf, &via, route);
+	e = set_targets(table, conf, &via, route);
+	return e == OK ? set_manner(table, route) : e;
 }
 
 static enum err
