@@ -1,55 +1,97 @@
 #include "common/base/text.h"
 
-static bool
-is_plain(uint8_t c, const char *stress)
+/* A set of bytes, one bit each. */
+struct byte_set {
+	uint64_t bits[4];
+};
+
+static inline bool
+is_in(const struct byte_set *set, uint8_t c)
 {
-	if (!text_is_print(c) || c == '\\')
-		return false;
-	return stress == NULL || strchr(stress, c) == NULL;
+	return (set->bits[c >> 6] >> (c & 63) & 1) != 0;
 }
 
-/* One byte as it is shown: 1 or TEXT_ESCAPED_MAX characters. */
+/* What stays as it is: printable ASCII without backslash and STRESS. */
+static struct byte_set
+plain_bytes(const char *stress)
+{
+	struct byte_set set = { { UINT64_C(0xffffffff00000000),
+	    UINT64_C(0x7fffffffefffffff), 0, 0 } };
+
+	for (; stress != NULL && *stress != '\0'; stress++) {
+		uint8_t c = (uint8_t)*stress;
+
+		set.bits[c >> 6] &= ~(UINT64_C(1) << (c & 63));
+	}
+	return set;
+}
+
+/* How many bytes from the front of S are in the set, MAX at most. */
 static size_t
-show(uint8_t c, const char *stress, char shown[TEXT_ESCAPED_MAX])
+run_length(struct span s, const struct byte_set *set, size_t max)
+{
+	size_t n = 0;
+
+	if (max > s.n)
+		max = s.n;
+	while (n < max && is_in(set, s.p[n]))
+		n++;
+	return n;
+}
+
+static void
+show(uint8_t c, char shown[TEXT_ESCAPED_MAX])
 {
 	static const char digits[] = "0123456789abcdef";
 
-	if (is_plain(c, stress)) {
-		shown[0] = (char)c;
-		return 1;
-	}
 	shown[0] = '\\';
 	shown[1] = 'x';
 	shown[2] = digits[c >> 4];
 	shown[3] = digits[c & 15];
-	return TEXT_ESCAPED_MAX;
+}
+
+/*
+ * Writes whole bytes as long as they fit, and says how far it came in the
+ * text (the result) and in S (*USED).
+ */
+static size_t
+fill(struct span s, const struct byte_set *plain, char *out, size_t size,
+    size_t *used)
+{
+	size_t n = 0, at = 0;
+
+	while (at < s.n) {
+		size_t run = run_length(span_from(s, at), plain, size - n);
+
+		if (run > 0)
+			memcpy(out + n, s.p + at, run);
+		n += run;
+		at += run;
+		if (at == s.n || is_in(plain, s.p[at]) ||
+		    size - n < TEXT_ESCAPED_MAX)
+			break;
+		show(s.p[at++], out + n);
+		n += TEXT_ESCAPED_MAX;
+	}
+	*used = at;
+	return n;
 }
 
 size_t
 text_escape(struct span s, const char *stress, char *out, size_t size)
 {
 	static const char dots[] = { '.', '.', '.' };
-	size_t n = 0;
-	size_t cut = 0;		/* the last end that leaves room for dots */
+	struct byte_set plain = plain_bytes(stress);
+	size_t used, width;
+	size_t n = fill(s, &plain, out, size, &used);
 
-	for (size_t i = 0; i < s.n; i++) {
-		char shown[TEXT_ESCAPED_MAX];
-		size_t width = show(s.p[i], stress, shown);
-
-		if (width > size - n) {
-			size_t room = size - cut;
-
-			if (room > sizeof(dots))
-				room = sizeof(dots);
-			memcpy(out + cut, dots, room);
-			return cut + room;
-		}
-		memcpy(out + n, shown, width);
-		n += width;
-		if (size >= sizeof(dots) && n <= size - sizeof(dots))
-			cut = n;
-	}
-	return n;
+	if (used == s.n)
+		return n;
+	/* again, with room for the dots */
+	width = size < sizeof(dots) ? size : sizeof(dots);
+	n = fill(s, &plain, out, size - width, &used);
+	memcpy(out + n, dots, width);
+	return n + width;
 }
 
 void

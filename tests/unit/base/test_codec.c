@@ -30,7 +30,7 @@ Test(crc32c, vectors)
 
 Test(crc32c, pieces_and_both_ways_agree)
 {
-	uint8_t bytes[200];
+	static uint8_t bytes[2500];
 	struct rng r;
 
 	rng_init(&r, 2);
