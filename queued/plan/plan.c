@@ -59,12 +59,12 @@ plan_free(struct plan **plan)
 
 	if (*plan == NULL)
 		return;
+	heap_clear(&(*plan)->clocks);	/* it touches its nodes: first */
 	free_units(&(*plan)->waiting);
 	free_units(&(*plan)->leased);
 	for (node = list_first(&(*plan)->dests.all); node != NULL;
 	    node = list_next(&(*plan)->dests.all, node))
 		free_units(&CONTAINER_OF(node, struct plan_dest, all)->ready);
-	heap_clear(&(*plan)->clocks);
 	plan_dests_clear(&(*plan)->dests);
 	free(*plan);
 	*plan = NULL;

@@ -34,9 +34,9 @@ plan_dests_clear(struct plan_dests *ds)
 {
 	struct list *node;
 
+	heap_clear(&ds->clocks);	/* it touches its nodes: first */
 	while ((node = list_take_first(&ds->all)) != NULL)
 		free(CONTAINER_OF(node, struct plan_dest, all));
-	heap_clear(&ds->clocks);
 	map_span_clear(&ds->map);
 }
 
@@ -86,18 +86,23 @@ set_clock(struct plan_dests *ds, struct plan_dest *d, int64_t at)
 		MUST(heap_add(&ds->clocks, &d->clock, at) == OK);
 }
 
-/* After failures a destination gets one probe at a time. */
+/* After failures a destination gets one probe at a time.  The limit may have
+ * sunk since the window grew. */
 static uint32_t
-dest_window(const struct plan_dest *d)
+dest_window(const struct plan_dests *ds, const struct plan_dest *d)
 {
-	return d->failures > 0 ? 1 : d->window;
+	uint32_t max = ds->params.window_max;
+
+	if (d->failures > 0)
+		return 1;
+	return d->window < max ? d->window : max;
 }
 
 void
 plan_dest_update(struct plan_dests *ds, struct plan_dest *d)
 {
 	bool may_lease = d->ready_count > 0 && d->blocked_until == 0 &&
-	    d->leased < dest_window(d);
+	    d->leased < dest_window(ds, d);
 
 	if (d->units == 0 && !heap_has(&d->clock)) {
 		dest_free(ds, d);

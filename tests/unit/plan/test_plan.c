@@ -1,0 +1,568 @@
+/* The planner, scene by scene, in virtual time: order, turns, windows,
+ * back-off, operators, and what memory could spare. */
+#include "common/base/check.h"
+#include "common/base/mtime.h"
+#include "queued/plan/plan.h"
+#include "queued/plan/plan_retry.h"
+
+#include <criterion/criterion.h>
+
+#define FIRST_RETRY	(60 * MTIME_SECOND)
+#define MAX_RETRY	MTIME_HOUR
+#define WINDOW_FIRST	4u
+#define WINDOW_MAX	8u
+#define UNITS_MAX	200
+
+static const struct plan_params params = {
+	.first_retry_ms = FIRST_RETRY,
+	.max_retry_ms = MAX_RETRY,
+	.window_first = WINDOW_FIRST,
+	.window_max = WINDOW_MAX,
+	.seed = 7,
+};
+
+static struct plan *plan;
+static int numbers[UNITS_MAX];		/* what units point at */
+static struct plan_unit *units[UNITS_MAX];
+
+static void
+setup(void)
+{
+	for (int i = 0; i < UNITS_MAX; i++)
+		numbers[i] = i;
+	cr_assert_eq(plan_new(&params, &plan), OK);
+}
+
+/* LeakSanitizer looks for what plan_free() may have forgotten. */
+static void
+teardown(void)
+{
+	plan_free(&plan);
+	cr_assert_null(plan);
+	plan_free(&plan);
+}
+
+TestSuite(plan, .init = setup, .fini = teardown);
+
+static void
+add_expiring(int i, const char *key, int64_t due, int64_t expires)
+{
+	cr_assert_eq(plan_add(plan, &numbers[i], span_str(key), due, expires,
+	    false, &units[i]), OK);
+}
+
+static void
+add(int i, const char *key, int64_t due)
+{
+	add_expiring(i, key, due, PLAN_NEVER);
+}
+
+/* The number of the unit leased at NOW, -1 for none. */
+static int
+next(int64_t now)
+{
+	struct plan_unit *pu;
+
+	if (!plan_next(plan, now, &pu))
+		return -1;
+	cr_assert_eq(plan_unit_state(pu), PLAN_LEASED);
+	return *(int *)plan_unit_owner(pu);
+}
+
+static void
+done(int i)
+{
+	plan_remove(plan, &units[i]);
+	cr_assert_null(units[i]);
+}
+
+static int
+lease_all(int64_t now)
+{
+	int n = 0;
+
+	while (next(now) >= 0)
+		n++;
+	return n;
+}
+
+/* ---- order and turns ---- */
+
+Test(plan, empty)
+{
+	struct plan_unit *none = NULL;
+
+	cr_expect_eq(next(PLAN_NEVER), -1);
+	cr_expect_eq(plan_wake_at(plan), PLAN_NEVER);
+	cr_expect_eq(plan_destinations(plan), 0);
+	cr_expect_not(plan_victim(plan, 0, 0, &none));
+	cr_expect_eq(plan_blocked_until(plan, SPAN_LIT("a")), 0);
+	plan_remove(plan, &none);
+}
+
+Test(plan, leases_in_the_order_of_due_times)
+{
+	add(0, "a", 30);
+	add(1, "a", 10);
+	add(2, "a", 20);
+	cr_expect_eq(plan_wake_at(plan), 10);
+	cr_expect_eq(next(9), -1);
+	cr_expect_eq(next(10), 1);
+	cr_expect_eq(next(10), -1);
+	cr_expect_eq(plan_wake_at(plan), 20);
+	cr_expect_eq(next(40), 2);
+	cr_expect_eq(plan_wake_at(plan), INT64_MIN);
+	cr_expect_eq(next(40), 0);
+	cr_expect_eq(plan_wake_at(plan), PLAN_NEVER);
+	cr_expect_eq(plan_count(plan, PLAN_LEASED), 3);
+}
+
+Test(plan, inspection)
+{
+	add(0, "example.org", 30);
+	cr_expect_eq(plan_unit_due(units[0]), 30);
+	cr_expect(span_equal(plan_unit_key(units[0]),
+	    SPAN_LIT("example.org")));
+	cr_expect_eq(plan_unit_state(units[0]), PLAN_WAITING);
+	cr_expect_eq(plan_unit_depth(units[0]), 0);
+	cr_expect_eq(plan_destinations(plan), 1);
+	done(0);
+	cr_expect_eq(plan_destinations(plan), 0);
+	add(0, "", 30);				/* an empty key is a key */
+	cr_expect_eq(plan_unit_key(units[0]).n, 0);
+}
+
+Test(plan, destinations_take_turns)
+{
+	/* a has its whole backlog before the others come */
+	for (int i = 0; i < 3; i++)
+		add(i, "a", 0);
+	add(3, "b", 1);
+	add(4, "c", 1);
+	add(5, "b", 2);
+	cr_expect_eq(next(5) / 3, 0);		/* one of a */
+	cr_expect_eq(next(5), 3);
+	cr_expect_eq(next(5), 4);
+	cr_expect_eq(next(5) / 3, 0);
+	cr_expect_eq(next(5), 5);
+	cr_expect_eq(next(5) / 3, 0);
+	cr_expect_eq(next(5), -1);
+}
+
+Test(plan, a_large_backlog_delays_nobody)
+{
+	for (int i = 0; i < 150; i++)
+		add(i, "big", 0);
+	cr_expect_eq(lease_all(0), WINDOW_FIRST);
+	add(150, "small", 0);
+	cr_expect_eq(next(0), 150);
+	cr_expect_eq(next(0), -1);
+	cr_expect_eq(plan_unit_depth(units[149]), 150 - WINDOW_FIRST);
+}
+
+/* ---- windows ---- */
+
+Test(plan, window_opens_by_success_to_its_limit)
+{
+	unsigned allowed = WINDOW_FIRST;
+	int first = -1;
+
+	for (int i = 0; i < 100; i++)
+		add(i, "a", 0);
+	for (int round = 0; round < 20; round++) {
+		int i = next(0);
+
+		cr_assert_geq(i, 0);
+		first = first < 0 ? i : first;
+		(void)lease_all(0);
+		cr_assert_eq(plan_count(plan, PLAN_LEASED), allowed);
+		plan_dest_ok(plan, units[i]);
+		if (allowed < WINDOW_MAX)
+			allowed++;
+		(void)lease_all(0);
+		cr_assert_eq(plan_count(plan, PLAN_LEASED), allowed);
+		done(i);
+	}
+	cr_expect_eq(allowed, WINDOW_MAX);
+	cr_expect_neq(first, -1);
+}
+
+Test(plan, window_follows_new_parameters)
+{
+	struct plan_params narrow = params;
+
+	for (int i = 0; i < 50; i++)
+		add(i, "a", 0);
+	(void)next(0);
+	for (unsigned i = 0; i < WINDOW_MAX; i++)
+		plan_dest_ok(plan, units[0]);
+	(void)lease_all(0);
+	cr_assert_eq(plan_count(plan, PLAN_LEASED), WINDOW_MAX);
+	narrow.window_max = 2;
+	plan_set_params(plan, &narrow);
+	for (int i = 0; i < 50 && plan_count(plan, PLAN_LEASED) > 1; i++)
+		if (plan_unit_state(units[i]) == PLAN_LEASED)
+			done(i);
+	cr_expect_eq(lease_all(0), 1);
+	cr_expect_eq(plan_count(plan, PLAN_LEASED), 2);
+}
+
+Test(plan, a_lease_that_nobody_tried_stays_in_front)
+{
+	add(0, "a", 0);
+	add(1, "a", 5);
+	cr_expect_eq(next(9), 0);
+	cr_expect_eq(next(9), 1);
+	plan_back(plan, units[1]);
+	plan_back(plan, units[0]);
+	cr_expect_eq(next(9), 0);
+	cr_expect_eq(next(9), 1);
+}
+
+Test(plan, a_taken_unit_fills_the_window)
+{
+	for (int i = 0; i < 10; i++)
+		add(i, "a", 100);
+	plan_take(plan, units[3]);
+	plan_take(plan, units[4]);
+	cr_expect_eq(plan_count(plan, PLAN_LEASED), 2);
+	cr_expect_eq(lease_all(100), WINDOW_FIRST - 2);
+	plan_later(plan, units[3], 500);
+	cr_expect_eq(lease_all(100), 1);
+	cr_expect_eq(plan_unit_due(units[3]), 500);
+}
+
+/* ---- a destination that fails as a whole ---- */
+
+Test(plan, a_failure_stops_the_destination_alone)
+{
+	struct span bad = SPAN_LIT("bad");
+	int64_t probe;
+
+	for (int i = 0; i < 10; i++)
+		add(i, "bad", 0);
+	cr_assert_eq(lease_all(0), WINDOW_FIRST);
+	for (int i = 10; i < 14; i++)
+		add(i, "good", 0);
+	for (int i = 0; i < 10; i++) {
+		if (plan_unit_state(units[i]) != PLAN_LEASED)
+			continue;
+		(void)plan_dest_failed(plan, units[i], 1000);
+		plan_later(plan, units[i], 1000);
+	}
+	probe = plan_blocked_until(plan, bad);
+	cr_expect_geq(probe, 1000 + FIRST_RETRY * 4 / 5);
+	cr_expect_leq(probe, 1000 + FIRST_RETRY);
+	cr_expect_eq(plan_unit_blocked_until(units[9]), probe);
+	cr_expect_eq(plan_blocked_until(plan, SPAN_LIT("good")), 0);
+	cr_expect_eq(lease_all(probe - 1), WINDOW_FIRST);
+	for (int i = 10; i < 14; i++) {
+		cr_expect_eq(plan_unit_state(units[i]), PLAN_LEASED);
+		done(i);
+	}
+	cr_expect_eq(plan_wake_at(plan), probe);
+	cr_expect_eq(lease_all(probe - 1), 0);
+	cr_expect_eq(lease_all(probe), 1);
+	cr_expect_eq(lease_all(probe + MTIME_DAY), 0);
+}
+
+/* Fails the probe I again and again; the waits grow along the curve. */
+static void
+fail_along_the_curve(int i, int rounds)
+{
+	int64_t now = 0;
+
+	for (int round = 1; round <= rounds; round++) {
+		int64_t curve = FIRST_RETRY;
+		int64_t until;
+
+		for (int k = 1; k < round && curve < MAX_RETRY; k++)
+			curve = mtime_min(curve * 2, MAX_RETRY);
+		until = plan_dest_failed(plan, units[i], now);
+		cr_assert(until <= now + curve, "round %d", round);
+		cr_assert(until >= now + curve * 4 / 5, "round %d", round);
+		plan_later(plan, units[i], now);
+		cr_assert_eq(next(until - 1), -1);
+		now = until;
+		cr_assert_eq(next(now), i);
+	}
+}
+
+Test(plan, back_off_grows_and_ends_with_an_answer)
+{
+	add(0, "a", 0);
+	for (int i = 1; i < 20; i++)
+		add(i, "a", MTIME_DAY);
+	cr_assert_eq(next(0), 0);
+	fail_along_the_curve(0, 12);
+	plan_dest_ok(plan, units[0]);
+	cr_expect_eq(plan_unit_blocked_until(units[0]), 0);
+	done(0);
+	/* it is as good as new: a window, no probe */
+	cr_expect_eq(lease_all(MTIME_DAY), WINDOW_FIRST + 1);
+}
+
+Test(plan, the_rest_of_a_failed_window_counts_once)
+{
+	int64_t until;
+
+	for (int i = 0; i < 4; i++)
+		add(i, "a", i);
+	cr_assert_eq(lease_all(10), 4);
+	until = plan_dest_failed(plan, units[0], 10);
+	for (int i = 1; i < 4; i++)
+		cr_expect_eq(plan_dest_failed(plan, units[i], 20), until);
+}
+
+Test(plan, the_probe_waits_for_leases_given_out_before)
+{
+	int64_t until;
+
+	for (int i = 0; i < 6; i++)
+		add(i, "a", i);
+	cr_assert_eq(lease_all(10), 4);
+	until = plan_dest_failed(plan, units[0], 10);
+	plan_later(plan, units[0], until);
+	cr_expect_eq(lease_all(until), 0);
+	for (int i = 1; i < 4; i++)
+		plan_later(plan, units[i], MTIME_DAY);
+	cr_expect_eq(lease_all(until), 1);
+}
+
+Test(plan, a_back_off_outlives_its_units)
+{
+	int64_t until;
+
+	add(0, "a", 0);
+	cr_assert_eq(next(0), 0);
+	until = plan_dest_failed(plan, units[0], 0);
+	done(0);				/* moved to the index */
+	cr_expect_eq(plan_destinations(plan), 1);
+	for (int i = 1; i < 9; i++)
+		add(i, "a", 0);
+	cr_expect_eq(lease_all(until - 1), 0);
+	cr_expect_eq(lease_all(until), 1);
+}
+
+Test(plan, a_forgotten_destination_leaves)
+{
+	int64_t until;
+
+	add(0, "a", 0);
+	cr_assert_eq(next(0), 0);
+	until = plan_dest_failed(plan, units[0], 0);
+	done(0);
+	cr_expect_eq(next(until), -1);
+	cr_expect_eq(plan_destinations(plan), 1);
+	cr_expect_eq(plan_wake_at(plan), until + MAX_RETRY);
+	cr_expect_eq(next(until + MAX_RETRY), -1);
+	cr_expect_eq(plan_destinations(plan), 0);
+	cr_expect_eq(plan_wake_at(plan), PLAN_NEVER);
+}
+
+Test(plan, what_expired_goes_with_the_failed_attempt)
+{
+	struct plan_unit *pu;
+
+	add_expiring(0, "a", 0, 100);
+	add_expiring(1, "a", 1, 1000);
+	add_expiring(2, "a", 2, 50);
+	add_expiring(3, "b", 0, 50);
+	cr_assert_eq(next(0), 0);
+	cr_assert_eq(next(0), 3);
+	cr_assert_eq(next(2), 1);
+	plan_back(plan, units[1]);
+	plan_back(plan, units[3]);
+	(void)plan_dest_failed(plan, units[0], 100);
+	cr_assert(plan_next_expired(plan, units[0], 100, &pu));
+	cr_expect_eq(pu, units[2]);
+	cr_expect_eq(plan_unit_state(pu), PLAN_LEASED);
+	cr_expect_not(plan_next_expired(plan, units[0], 100, &pu));
+	cr_expect_not(plan_next_expired(plan, units[0], 999, &pu));
+	cr_expect(plan_next_expired(plan, units[0], 1000, &pu));
+	cr_expect_eq(pu, units[1]);
+}
+
+/* ---- operators ---- */
+
+Test(plan, hurry_makes_due_and_lifts)
+{
+	int64_t until;
+
+	add(0, "a", 0);
+	add(1, "a", MTIME_DAY);
+	add(2, "b", MTIME_DAY);
+	cr_assert_eq(next(0), 0);
+	until = plan_dest_failed(plan, units[0], 0);
+	plan_later(plan, units[0], until);
+	cr_assert_eq(next(1), -1);
+	plan_hurry(plan, units[1], 1);
+	cr_expect_eq(plan_unit_blocked_until(units[1]), 0);
+	cr_expect_eq(plan_unit_due(units[1]), 1);
+	cr_expect_eq(next(1), 1);
+	cr_expect_eq(next(1), -1);
+	plan_hurry(plan, units[2], 1);
+	cr_expect_eq(next(1), 2);
+}
+
+Test(plan, lift_all)
+{
+	for (int i = 0; i < 20; i++) {
+		char key[2] = { (char)('a' + i), '\0' };
+
+		add(i, key, 0);
+	}
+	cr_assert_eq(lease_all(0), 20);
+	for (int i = 0; i < 20; i++) {
+		(void)plan_dest_failed(plan, units[i], 0);
+		if (i % 2 == 0)
+			done(i);	/* only its memory is left */
+		else
+			plan_later(plan, units[i], 0);
+	}
+	cr_assert_eq(lease_all(0), 0);
+	plan_lift_all(plan);
+	cr_expect_eq(plan_destinations(plan), 10);
+	cr_expect_eq(lease_all(0), 10);
+}
+
+Test(plan, held_units_wait_for_their_release)
+{
+	cr_assert_eq(plan_add(plan, &numbers[0], SPAN_LIT("a"), 0, PLAN_NEVER,
+	    true, &units[0]), OK);
+	add(1, "a", 0);
+	add(2, "a", MTIME_DAY);
+	plan_hold(plan, units[1], true);
+	plan_hold(plan, units[2], true);
+	plan_hold(plan, units[2], true);
+	cr_expect_eq(plan_count(plan, PLAN_HELD), 3);
+	cr_expect_eq(next(PLAN_NEVER), -1);
+	cr_expect_eq(plan_wake_at(plan), PLAN_NEVER);
+	plan_hurry(plan, units[2], 5);
+	plan_later(plan, units[0], 7);
+	cr_expect_eq(plan_count(plan, PLAN_HELD), 3);
+	for (int i = 0; i < 3; i++)
+		plan_hold(plan, units[i], false);
+	plan_hold(plan, units[0], false);
+	cr_expect_eq(next(4), 1);
+	cr_expect_eq(next(5), 2);
+	cr_expect_eq(next(6), -1);
+	cr_expect_eq(next(7), 0);
+}
+
+Test(plan, a_hold_of_a_leased_unit_comes_at_its_end)
+{
+	for (int i = 0; i < 3; i++)
+		add(i, "a", i);
+	cr_assert_eq(lease_all(5), 3);
+	for (int i = 0; i < 3; i++)
+		plan_hold(plan, units[i], true);
+	plan_hold(plan, units[2], false);
+	cr_expect_eq(plan_count(plan, PLAN_LEASED), 3);
+	plan_back(plan, units[0]);
+	plan_later(plan, units[1], 7);
+	plan_later(plan, units[2], 7);
+	cr_expect_eq(plan_unit_state(units[0]), PLAN_HELD);
+	cr_expect_eq(plan_unit_state(units[1]), PLAN_HELD);
+	cr_expect_eq(plan_unit_state(units[2]), PLAN_WAITING);
+	plan_take(plan, units[0]);		/* and its hold is kept */
+	plan_back(plan, units[0]);
+	cr_expect_eq(plan_unit_state(units[0]), PLAN_HELD);
+}
+
+/* ---- what memory could spare ---- */
+
+static int
+victim(int64_t horizon, uint32_t depth)
+{
+	struct plan_unit *pu;
+
+	if (!plan_victim(plan, horizon, depth, &pu))
+		return -1;
+	return *(int *)plan_unit_owner(pu);
+}
+
+Test(plan, victims_are_far_or_held)
+{
+	add(0, "a", 100);
+	add(1, "a", 101);
+	add(2, "a", 50);
+	plan_hold(plan, units[2], true);
+	add(3, "a", 10);
+	for (int i = 0; i < 6; i++) {
+		int v = victim(100, 10);
+
+		cr_expect(v == 1 || v == 2, "%d", v);
+	}
+	done(1);
+	done(2);
+	cr_expect_eq(victim(100, 10), -1);
+	cr_expect_eq(victim(99, 10), 0);
+}
+
+Test(plan, victims_take_turns)
+{
+	bool was_named[10] = { false };
+
+	for (int i = 0; i < 10; i++)
+		add(i, "a", 500);
+	for (int i = 0; i < 10; i++)
+		was_named[victim(100, 10)] = true;
+	for (int i = 0; i < 10; i++)
+		cr_expect(was_named[i], "%d", i);
+}
+
+Test(plan, victims_of_a_long_line_are_its_last)
+{
+	for (int i = 0; i < 30; i++)
+		add(i, "deep", i);
+	add(30, "other", 0);
+	(void)lease_all(100);
+	cr_assert_eq(plan_unit_depth(units[29]), 30 - WINDOW_FIRST);
+	cr_expect_eq(victim(100, 30), -1);
+	for (int i = 29; i >= 20; i--) {
+		cr_expect_eq(victim(100, 30 - WINDOW_FIRST - 10), i);
+		done(i);
+	}
+	cr_expect_eq(victim(100, 30 - WINDOW_FIRST - 10), -1);
+}
+
+Test(plan, victims_behind_a_long_back_off)
+{
+	int64_t until;
+
+	add(0, "a", 0);
+	add(1, "a", 0);
+	(void)lease_all(0);
+	until = plan_dest_failed(plan, units[0], 0);
+	plan_back(plan, units[0]);
+	cr_expect_eq(victim(until, 10), -1);
+	cr_expect_eq(victim(until - 1, 10), 0);
+}
+
+/* ---- the retry curve ---- */
+
+Test(plan_retry, curve)
+{
+	static const struct {
+		int64_t first, max;
+		uint32_t tries;
+		int64_t delay;
+	} rows[] = {
+		{ 60, 3600, 0, 60 }, { 60, 3600, 1, 60 }, { 60, 3600, 2, 120 },
+		{ 60, 3600, 6, 1920 }, { 60, 3600, 7, 3600 },
+		{ 60, 3600, 100, 3600 }, { 60, 3600, UINT32_MAX, 3600 },
+		{ 60, 10, 5, 60 }, { 0, 0, 3, 1 }, { -5, -9, 3, 1 },
+		{ 1, INT64_MAX / 2048, UINT32_MAX, INT64_MAX / 2048 },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		int64_t least = plan_retry_delay(rows[i].first, rows[i].max,
+		    rows[i].tries, 1023);
+
+		cr_expect_eq(plan_retry_delay(rows[i].first, rows[i].max,
+		    rows[i].tries, 0), rows[i].delay, "row %zu", i);
+		cr_expect(least >= rows[i].delay - rows[i].delay / 5);
+		cr_expect(least <= rows[i].delay);
+	}
+}
