@@ -4,8 +4,10 @@
  * Descriptor 3 is the channel to the parent.  In this order: identity,
  * config, whatever on_msg takes before the start (names, client_table), then
  * `start`: privileges are dropped, on_start() is called, `ready` is sent.
- * Listeners and peers come after that, at any time.  Signals of a terminal are
- * ignored: a child ends by the parent's `drain`, or when the parent is gone.
+ * Listeners and peers come after that, at any time.  The working directory is
+ * the one that identity names (the spool for queued), and the root as well
+ * when we are confined.  Signals of a terminal are ignored: a child ends by
+ * the parent's `drain`, or when the parent is gone.
  *
  * Everything a proc gives (loop, log, conf) is borrowed; conf until on_reload
  * returns.
@@ -21,22 +23,23 @@ struct conf;
 struct proc;
 
 #define PROC_PARENT_FD		3
+#define PROC_LOCK_FD		4	/* the instance's lock: held till we end */
 #define PROC_ORPHAN_GRACE_MS	5000	/* to drain after the parent's death */
 
 #define PROC_LISTENER_CONTROL	0xffff	/* mtactl's; else row of listeners */
 
 struct proc_listener {
 	uint16_t index;
+	uint32_t group;			/* of mtactl's users, or ~0 */
 	struct span address;		/* as text, borrowed for the call */
 };
 
-/* P's owner pointer is CTX.  What is NULL is not wanted; a descriptor that
- * came with it is closed. */
+/* What is NULL is not wanted; a descriptor that came with it is closed. */
 struct proc_ops {
 	enum ipc_role role;
 
-	/* Privileges are dropped, conf is there.  A failure ends the process
-	 * with WHY in the log. */
+	/* Privileges are dropped, conf is there.  A failure, after which
+	 * nothing may be left, ends the process with WHY in the log. */
 	enum err (*on_start)(void *ctx, struct proc *p, struct why *why);
 
 	/* proc_conf() is the new one, OLD ends with this call. */
