@@ -496,6 +496,39 @@ Test(conf_load, files_are_read_and_missing_ones_explained)
 	cr_assert_eq(rmdir(dir), 0);
 }
 
+/* The file that is installed: as it is, and with every line of it in effect
+ * (what stands behind `#` without one blank is not a sentence). */
+Test(conf_load, the_installed_file_is_right)
+{
+	static char as_is[16384], in_effect[16384];
+	const char *source = getenv("MTAD_SOURCE");
+	char path[4096], line[256];
+	FILE *file;
+
+	if (source == NULL)
+		cr_skip_test("MTAD_SOURCE is not set");
+	snprintf(path, sizeof(path), "%s/etc/mtad.yaml", source);
+	cr_assert_not_null(file = fopen(path, "r"), "%s", path);
+	while (fgets(line, sizeof(line), file) != NULL) {
+		bool is_sentence = line[0] != '#' ||
+		    (line[1] == ' ' && line[2] != ' ') || line[1] == '\n';
+
+		cr_assert_lt(strlen(as_is) + sizeof(line), sizeof(as_is));
+		strcat(as_is, line);
+		strcat(in_effect, line + (is_sentence ? 0 : 1));
+	}
+	fclose(file);
+	load_help(&l, as_is);
+	cr_assert_eq(l.e, OK, "%s", l.text);
+	cr_assert_eq(l.conf->listeners.n, 2);
+	load_help_free(&l);
+	load_help(&l, in_effect);
+	cr_assert_eq(l.e, OK, "%s", l.text);
+	cr_assert_str_eq(l.conf->hostname, "mail.example.org");
+	cr_assert_eq(l.conf->routes.n, 3);
+	load_help_free(&l);
+}
+
 /* However it is cut, a file is an error or a configuration, never a crash. */
 Test(conf_load, cut_and_flipped_files_are_survived)
 {
