@@ -6,7 +6,8 @@
 #include "queued/store/store_write.h"
 
 enum {
-	SWEEP_MAX = 5000,	/* units moved out in one sweep */
+	SWEEP_MAX = 5000,	/* units moved out in one sweep … */
+	SWEEP_LOOKS = 50000,	/* … and looked at: some milliseconds */
 	REFILL_ROWS = 2000,	/* index rows looked at in one slice */
 };
 
@@ -104,25 +105,40 @@ units_in_memory(const struct queued *q)
 	    plan_count(q->plan, PLAN_READY) + plan_count(q->plan, PLAN_HELD);
 }
 
+/* One that can't leave yet does not hide those behind it. */
+static void
+sweep_waiting(struct queued *q, int64_t horizon)
+{
+	uint32_t looks = SWEEP_LOOKS;
+	struct plan_unit *pu;
+
+	for (int i = 0; i < SWEEP_MAX &&
+	    plan_spare_waiting(q->plan, horizon, &looks, &pu); i++)
+		(void)move_out(q, pu);
+}
+
+static void
+sweep_ready(struct queued *q, int64_t horizon)
+{
+	uint32_t depth = units_in_memory(q) > RESIDENCE_HIGH ?
+	    RESIDENCE_DEPTH : UINT32_MAX;
+	uint32_t looks = SWEEP_LOOKS;
+	struct plan_unit *pu;
+	enum err e = OK;
+
+	for (int i = 0; i < SWEEP_MAX && e == OK &&
+	    plan_spare_ready(q->plan, horizon, depth, &looks, &pu); i++)
+		e = plan_unit_blocked_until(pu) > horizon ? park(q, pu) :
+		    move_out(q, pu);
+}
+
 static void
 sweep(struct queued *q)
 {
 	int64_t horizon = mtime_add(queued_now(q), RESIDENCE_HORIZON_MS);
-	uint32_t depth = units_in_memory(q) > RESIDENCE_HIGH ?
-	    RESIDENCE_DEPTH : UINT32_MAX;
-	struct plan_unit *pu;
 
-	for (int i = 0; i < SWEEP_MAX; i++) {
-		if (!plan_victim(q->plan, horizon, depth, &pu))
-			return;
-		if (plan_unit_state(pu) == PLAN_READY &&
-		    plan_unit_blocked_until(pu) > horizon) {
-			if (park(q, pu) != OK)
-				return;
-		} else if (move_out(q, pu) != OK) {
-			return;
-		}
-	}
+	sweep_waiting(q, horizon);
+	sweep_ready(q, horizon);
 }
 
 /* ---- in ---- */

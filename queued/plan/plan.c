@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-/* How many candidates one call of plan_victim() looks at. */
-enum { VICTIM_LOOKS = 16, EXPIRED_LOOKS = 64 };
+/* How many units one call of plan_next_expired() looks at. */
+enum { EXPIRED_LOOKS = 64 };
 
 struct plan_unit {
 	void *owner;
@@ -291,19 +291,18 @@ plan_lift_all(struct plan *plan)
 
 /* ---- what memory could spare ---- */
 
-/* Waiting units take turns at being named, so that one that can't leave yet
- * doesn't hide the others. */
-static bool
-victim_waiting(struct plan *plan, int64_t horizon, struct plan_unit **out)
+bool
+plan_spare_waiting(struct plan *plan, int64_t horizon, uint32_t *looks,
+    struct plan_unit **out)
 {
-	for (int i = 0; i < VICTIM_LOOKS; i++) {
-		struct list *node = list_take_first(&plan->waiting);
-		struct plan_unit *pu;
+	struct list *node;
 
-		if (node == NULL)
-			return false;
+	while (*looks > 0 && (node = list_take_first(&plan->waiting)) != NULL) {
+		struct plan_unit *pu =
+		    CONTAINER_OF(node, struct plan_unit, link);
+
+		(*looks)--;
 		list_add_last(&plan->waiting, node);
-		pu = CONTAINER_OF(node, struct plan_unit, link);
 		if (pu->state == PLAN_HELD || pu->due > horizon) {
 			*out = pu;
 			return true;
@@ -312,34 +311,28 @@ victim_waiting(struct plan *plan, int64_t horizon, struct plan_unit **out)
 	return false;
 }
 
-static bool
-victim_ready(struct plan *plan, int64_t horizon, uint32_t depth,
-    struct plan_unit **out)
+/* A destination with more to spare stays in front, so that the others are
+ * looked at once only. */
+bool
+plan_spare_ready(struct plan *plan, int64_t horizon, uint32_t depth,
+    uint32_t *looks, struct plan_unit **out)
 {
-	for (int i = 0; i < VICTIM_LOOKS; i++) {
-		struct list *node = list_take_first(&plan->dests.all);
-		struct plan_dest *d;
+	struct list *node;
 
-		if (node == NULL)
-			return false;
-		list_add_last(&plan->dests.all, node);
-		d = CONTAINER_OF(node, struct plan_dest, all);
+	while (*looks > 0 && (node = list_first(&plan->dests.all)) != NULL) {
+		struct plan_dest *d = CONTAINER_OF(node, struct plan_dest, all);
+
+		(*looks)--;
 		if (d->ready_count > depth || (d->ready_count > 0 &&
 		    d->blocked_until > horizon)) {
 			*out = CONTAINER_OF(list_last(&d->ready),
 			    struct plan_unit, link);
 			return true;
 		}
+		list_remove(node);
+		list_add_last(&plan->dests.all, node);
 	}
 	return false;
-}
-
-bool
-plan_victim(struct plan *plan, int64_t horizon, uint32_t depth,
-    struct plan_unit **out)
-{
-	return victim_waiting(plan, horizon, out) ||
-	    victim_ready(plan, horizon, depth, out);
 }
 
 /* ---- inspection ---- */

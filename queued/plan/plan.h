@@ -4,7 +4,7 @@
  * It knows units (opaque pointers of the caller, one plan entry each) and
  * destinations (keys that common/route gives).  Time is an argument: int64
  * milliseconds of the monotonic clock.  It holds only what is in memory; the
- * caller moves far-off units to the spool's index and back (plan_victim()).
+ * caller moves far-off units to the spool's index and back (plan_spare_…).
  *
  * A destination that fails as a whole backs off as a whole: nothing of it is
  * given out until its time, then one unit as a probe.  Destinations with due
@@ -75,11 +75,16 @@ void plan_lift_all(struct plan *plan);
 /* When plan_next() should be asked again; PLAN_NEVER. */
 int64_t plan_wake_at(const struct plan *plan);
 
-/* A unit that memory could best spare: it is held, or waits beyond HORIZON, or
- * is ready for a destination that backs off beyond HORIZON or has more than
- * DEPTH of them.  Each is named in its turn. */
-bool plan_victim(struct plan *plan, int64_t horizon, uint32_t depth,
+/*
+ * A unit that memory could best spare: held, or waiting beyond HORIZON; or the
+ * last in the line of a destination that backs off beyond HORIZON or has more
+ * than DEPTH of them.  LOOKS counts the candidates down that may be looked at;
+ * called again and again, each of them is looked at once before any is twice.
+ */
+bool plan_spare_waiting(struct plan *plan, int64_t horizon, uint32_t *looks,
     struct plan_unit **out);
+bool plan_spare_ready(struct plan *plan, int64_t horizon, uint32_t depth,
+    uint32_t *looks, struct plan_unit **out);
 
 /* inspection */
 void *plan_unit_owner(const struct plan_unit *pu);

@@ -91,11 +91,14 @@ lease_all(int64_t now)
 Test(plan, empty)
 {
 	struct plan_unit *none = NULL;
+	uint32_t looks = 9;
 
 	cr_expect_eq(next(PLAN_NEVER), -1);
 	cr_expect_eq(plan_wake_at(plan), PLAN_NEVER);
 	cr_expect_eq(plan_destinations(plan), 0);
-	cr_expect_not(plan_victim(plan, 0, 0, &none));
+	cr_expect_not(plan_spare_waiting(plan, 0, &looks, &none));
+	cr_expect_not(plan_spare_ready(plan, 0, 0, &looks, &none));
+	cr_expect_eq(looks, 9);
 	cr_expect_eq(plan_blocked_until(plan, SPAN_LIT("a")), 0);
 	plan_remove(plan, &none);
 }
@@ -473,16 +476,20 @@ Test(plan, a_hold_of_a_leased_unit_comes_at_its_end)
 /* ---- what memory could spare ---- */
 
 static int
-victim(int64_t horizon, uint32_t depth)
+spare(int64_t horizon, uint32_t depth)
 {
+	uint32_t looks = UNITS_MAX;
 	struct plan_unit *pu;
 
-	if (!plan_victim(plan, horizon, depth, &pu))
-		return -1;
+	if (!plan_spare_waiting(plan, horizon, &looks, &pu)) {
+		looks = UNITS_MAX;
+		if (!plan_spare_ready(plan, horizon, depth, &looks, &pu))
+			return -1;
+	}
 	return *(int *)plan_unit_owner(pu);
 }
 
-Test(plan, victims_are_far_or_held)
+Test(plan, spares_are_far_or_held)
 {
 	add(0, "a", 100);
 	add(1, "a", 101);
@@ -490,44 +497,78 @@ Test(plan, victims_are_far_or_held)
 	plan_hold(plan, units[2], true);
 	add(3, "a", 10);
 	for (int i = 0; i < 6; i++) {
-		int v = victim(100, 10);
+		int v = spare(100, 10);
 
 		cr_expect(v == 1 || v == 2, "%d", v);
 	}
 	done(1);
 	done(2);
-	cr_expect_eq(victim(100, 10), -1);
-	cr_expect_eq(victim(99, 10), 0);
+	cr_expect_eq(spare(100, 10), -1);
+	cr_expect_eq(spare(99, 10), 0);
 }
 
-Test(plan, victims_take_turns)
+Test(plan, spares_behind_a_crowd_are_found)
 {
-	bool was_named[10] = { false };
+	struct plan_unit *pu;
+	uint32_t looks = 10;
 
-	for (int i = 0; i < 10; i++)
-		add(i, "a", 500);
-	for (int i = 0; i < 10; i++)
-		was_named[victim(100, 10)] = true;
-	for (int i = 0; i < 10; i++)
-		cr_expect(was_named[i], "%d", i);
+	for (int i = 0; i < 100; i++)
+		add(i, "a", i < 95 ? 50 : 500);
+	for (int call = 0; call < 9; call++) {
+		looks = 10;
+		cr_assert_not(plan_spare_waiting(plan, 100, &looks, &pu));
+		cr_assert_eq(looks, 0);
+	}
+	looks = 10;
+	for (int i = 95; i < 100; i++) {
+		cr_assert(plan_spare_waiting(plan, 100, &looks, &pu));
+		cr_expect_eq(pu, units[i]);
+	}
+	cr_expect_eq(looks, 0);
 }
 
-Test(plan, victims_of_a_long_line_are_its_last)
+Test(plan, spares_of_many_destinations_cost_one_look_each)
+{
+	struct plan_unit *pu;
+	uint32_t looks = 26;
+	int found = 0;
+
+	for (int i = 0; i < 26; i++) {
+		char key[2] = { (char)('a' + i), '\0' };
+
+		add(i, key, 0);
+	}
+	for (int i = 26; i < 46; i++)
+		add(i, "m", 0);
+	while (next(0) >= 0)
+		;
+	while (plan_spare_ready(plan, 100, 10, &looks, &pu)) {
+		struct plan_unit *gone = pu;
+
+		found++;
+		units[*(int *)plan_unit_owner(pu)] = NULL;
+		plan_remove(plan, &gone);
+	}
+	cr_expect_eq(found, 21 - (int)WINDOW_FIRST - 10);
+	cr_expect_eq(looks, 0);
+}
+
+Test(plan, spares_of_a_long_line_are_its_last)
 {
 	for (int i = 0; i < 30; i++)
 		add(i, "deep", i);
 	add(30, "other", 0);
 	(void)lease_all(100);
 	cr_assert_eq(plan_unit_depth(units[29]), 30 - WINDOW_FIRST);
-	cr_expect_eq(victim(100, 30), -1);
+	cr_expect_eq(spare(100, 30), -1);
 	for (int i = 29; i >= 20; i--) {
-		cr_expect_eq(victim(100, 30 - WINDOW_FIRST - 10), i);
+		cr_expect_eq(spare(100, 30 - WINDOW_FIRST - 10), i);
 		done(i);
 	}
-	cr_expect_eq(victim(100, 30 - WINDOW_FIRST - 10), -1);
+	cr_expect_eq(spare(100, 30 - WINDOW_FIRST - 10), -1);
 }
 
-Test(plan, victims_behind_a_long_back_off)
+Test(plan, spares_behind_a_long_back_off)
 {
 	int64_t until;
 
@@ -536,8 +577,8 @@ Test(plan, victims_behind_a_long_back_off)
 	(void)lease_all(0);
 	until = plan_dest_failed(plan, units[0], 0);
 	plan_back(plan, units[0]);
-	cr_expect_eq(victim(until, 10), -1);
-	cr_expect_eq(victim(until - 1, 10), 0);
+	cr_expect_eq(spare(until, 10), -1);
+	cr_expect_eq(spare(until - 1, 10), 0);
 }
 
 /* ---- the retry curve ---- */

@@ -288,13 +288,15 @@ step_operator(struct model_unit *u)
 }
 
 static void
-step_victim(void)
+step_spare(void)
 {
 	int64_t horizon = sim.now + 1000;
+	uint32_t looks = 16;
 	struct plan_unit *pu;
 	struct model_unit *u;
 
-	if (!plan_victim(sim.plan, horizon, 5, &pu))
+	if (!plan_spare_waiting(sim.plan, horizon, &looks, &pu) &&
+	    !plan_spare_ready(sim.plan, horizon, 5, &looks, &pu))
 		return;
 	u = plan_unit_owner(pu);
 	cr_assert_eq(u->pu, pu);
@@ -365,7 +367,7 @@ step(void)
 	else if (dice >= 50 && dice < 58 && u != NULL)
 		step_operator(u);
 	else if (dice < 60)
-		step_victim();
+		step_spare();
 	else if (dice < 75)
 		step_add();
 	else
