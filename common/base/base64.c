@@ -1,3 +1,7 @@
+/*
+ * Only the canonical spelling is read.  A second spelling of the same bytes is
+ * how credentials and signatures are made to look different from what they are.
+ */
 #include "common/base/base64.h"
 
 static const char alphabet[] =
@@ -41,6 +45,7 @@ base64_encode(struct buf *b, struct span s)
 	buf_commit(b, groups * 4);
 }
 
+/* The six bits of a character; -1 for all others, also for the padding. */
 static int
 value(uint8_t c)
 {

@@ -44,6 +44,8 @@ level_at(const struct bucket *b, int64_t now_ms)
 	return b->level + (int64_t)passed * b->count;
 }
 
+/* A time that went back changes nothing, and is not remembered: else the way
+ * forward would fill the bucket twice. */
 bool
 bucket_take(struct bucket *b, uint32_t n, int64_t now_ms)
 {

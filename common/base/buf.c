@@ -1,3 +1,7 @@
+/*
+ * One block of memory that doubles.  All ways of adding go through
+ * buf_reserve(), the only place that decides about room and failure.
+ */
 #include "common/base/buf.h"
 
 #include "common/base/check.h"
@@ -42,6 +46,8 @@ next_size(const struct buf *b, size_t wanted)
 	return size;
 }
 
+/* The old block is untouched when there is no memory: what was gathered stays
+ * readable, as the contract says. */
 static void
 grow(struct buf *b, size_t wanted)
 {

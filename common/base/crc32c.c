@@ -1,3 +1,8 @@
+/*
+ * Three ways to one sum: byte by byte, eight bytes by tables, and by the
+ * processor.  The tables are made at start: written out they would be three
+ * thousand numbers that nobody can review.
+ */
 #include "common/base/crc32c.h"
 
 #include <string.h>

@@ -1,3 +1,7 @@
+/*
+ * A colon may belong to an IPv6 address or begin a port.  Brackets decide;
+ * without them two colons make an address: "::1:25" is one without a port.
+ */
 #include "common/base/endpoint.h"
 
 #include "common/base/text.h"

@@ -1,3 +1,7 @@
+/*
+ * The texts stand in a table by the negated number, so that a failure without
+ * a text is seen by the test that names them all.
+ */
 #include "common/base/err.h"
 
 #include "common/base/check.h"

@@ -1,3 +1,8 @@
+/*
+ * Each move writes the place into the node, so that removal from anywhere needs
+ * no search.  Nodes are shifted into the gap rather than swapped: one store a
+ * level.
+ */
 #include "common/base/heap.h"
 
 #include "common/base/check.h"
@@ -49,6 +54,7 @@ put(struct heap *h, size_t place, struct heap_node *node)
 	node->place = place;
 }
 
+/* Finds NODE its place between PLACE and the top, moving larger ones down. */
 static void
 rise(struct heap *h, size_t place, struct heap_node *node)
 {
@@ -59,6 +65,7 @@ rise(struct heap *h, size_t place, struct heap_node *node)
 	put(h, place, node);
 }
 
+/* The same between PLACE and the bottom, moving smaller ones up. */
 static void
 sink(struct heap *h, size_t place, struct heap_node *node)
 {
@@ -78,6 +85,7 @@ sink(struct heap *h, size_t place, struct heap_node *node)
 	put(h, place, node);
 }
 
+/* Whoever filled a gap from another branch may have to go either way. */
 static void
 settle(struct heap *h, size_t place, struct heap_node *node)
 {

@@ -32,6 +32,8 @@ hex_encode(struct buf *b, struct span s)
 	buf_commit(b, 2 * s.n);
 }
 
+/* The size is checked first, so that a wrong digit is never reached with a
+ * full buffer. */
 enum err
 hex_decode(struct span s, uint8_t *out, size_t size, size_t *n)
 {

@@ -1,3 +1,8 @@
+/*
+ * One parser, written for strictness: inet_pton() differs between systems, and
+ * inet_aton() reads 010.1 as an address.  All forms are first read as written;
+ * mapped addresses turn into IPv4 at the way out.
+ */
 #include "common/base/ipaddr.h"
 
 #include "common/base/check.h"
@@ -17,6 +22,7 @@ ipaddr_v4(const uint8_t bytes[4])
 	return a;
 }
 
+/* Without the turn into IPv4 that all addresses from outside take. */
 static struct ipaddr
 raw_v6(const uint8_t bytes[16])
 {
@@ -131,6 +137,7 @@ take_groups(struct span *s, uint8_t *out, size_t max, size_t *count,
 	return OK;
 }
 
+/* What is before and behind the "::" is read apart, then set at either end. */
 static enum err
 parse_v6(struct span s, uint8_t out[16])
 {
@@ -269,6 +276,7 @@ find_gap(const uint8_t *bytes, int *from, int *to)
 	}
 }
 
+/* No leading zeros (RFC 5952 section 4.1), lower case (4.3). */
 static size_t
 put_hex(unsigned v, char *out)
 {

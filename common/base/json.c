@@ -1,3 +1,7 @@
+/*
+ * A bit a nesting level instead of a stack: the writer needs no memory of its
+ * own and its depth is bounded by construction.
+ */
 #include "common/base/json.h"
 
 #include "common/base/utf8.h"
@@ -8,6 +12,7 @@ json_init(struct json *j, struct buf *b)
 	*j = (struct json){ .b = b };
 }
 
+/* Of the innermost level; DEPTH is not 0. */
 static uint32_t
 level_bit(const struct json *j)
 {
@@ -48,6 +53,7 @@ begin_value(struct json *j)
 	return true;
 }
 
+/* The level's bits may be left from a sibling that was as deep. */
 static void
 open_level(struct json *j, bool is_object)
 {
@@ -137,6 +143,7 @@ is_control(uint32_t code)
 	return code < 0x20 || (code >= 0x7f && code < 0xa0);
 }
 
+/* One character that cannot be part of a plain run. */
 static void
 quote_one(struct buf *b, struct span from, bool is_valid, uint32_t code)
 {
@@ -157,6 +164,7 @@ is_plain(uint8_t c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+/* Runs of plain ASCII are copied whole, which is nearly everything. */
 void
 json_quote(struct buf *b, struct span s)
 {

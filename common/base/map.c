@@ -38,6 +38,8 @@ is_live(const struct map_slot *slot)
 	return slot->object != NULL && slot->object != grave();
 }
 
+/* The tag first: objects lie elsewhere in memory, and are asked for their key
+ * only when they are almost certainly the right ones. */
 static bool
 is_wanted(const struct map_slot *slot, const struct wanted *w)
 {
@@ -47,6 +49,8 @@ is_wanted(const struct map_slot *slot, const struct wanted *w)
 	    span_equal(w->key_of(slot->object), w->key);
 }
 
+/* Ends at a slot never used; there always is one, because additions keep a
+ * quarter of the table so. */
 static struct map_slot *
 find(const struct map_table *t, const struct wanted *w)
 {
@@ -71,6 +75,8 @@ find_room(struct map_slot *slots, size_t size, uint64_t hash)
 	return &slots[i];
 }
 
+/* Numbers are stored as they are and hashed again; hashes of bytes are kept,
+ * since they are dear. */
 static uint64_t
 hash_of(const struct map_table *t, bool is_number, uint64_t tag)
 {
@@ -88,6 +94,8 @@ size_for(size_t n)
 	return size;
 }
 
+/* Into a table for what is live, larger or smaller or of the same size without
+ * graves.  Nothing is changed when there is no memory. */
 static enum err
 build_anew(struct map_table *t, bool is_number)
 {

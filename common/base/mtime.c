@@ -1,3 +1,7 @@
+/*
+ * Own calendar arithmetic: gmtime() takes the time zone's lock in some
+ * libraries, and a pure room must not depend on the process at all.
+ */
 #include "common/base/mtime.h"
 
 #include <string.h>

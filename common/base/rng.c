@@ -1,3 +1,7 @@
+/*
+ * xoshiro256** by Blackman and Vigna, seeded by SplitMix64, both in the public
+ * domain.  Written anew from their description.
+ */
 #include "common/base/rng.h"
 
 #include "common/base/check.h"
@@ -42,6 +46,8 @@ rng_u64(struct rng *r)
 	return result;
 }
 
+/* The lowest 2^64 mod N values are thrown away, so that the rest divides
+ * evenly; for small N that hardly ever happens. */
 uint64_t
 rng_below(struct rng *r, uint64_t n)
 {

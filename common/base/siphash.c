@@ -1,3 +1,7 @@
+/*
+ * After Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012): two
+ * rounds a word, four at the end.
+ */
 #include "common/base/siphash.h"
 
 #include <endian.h>

@@ -1,3 +1,7 @@
+/*
+ * Free slots form a list inside the table.  The slot freed last is used next,
+ * while it is still in the cache; generations make that safe.
+ */
 #include "common/base/slots.h"
 
 #include "common/base/check.h"
@@ -63,6 +67,8 @@ slots_add(struct slots *s, void *object, uint64_t *id)
 	return OK;
 }
 
+/* A free slot has the generation of its next use, which nobody can know yet;
+ * its object is NULL in any case. */
 void *
 slots_get(const struct slots *s, uint64_t id)
 {

@@ -1,3 +1,7 @@
+/*
+ * What is too long to be inlined from the header.  An empty span may have a
+ * NULL pointer, which the mem functions must never see (C17 7.24.1).
+ */
 #include "common/base/span.h"
 
 #include "common/base/text.h"

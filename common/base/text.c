@@ -1,3 +1,7 @@
+/*
+ * Most bytes are plain, so runs of them are found first and copied whole; this
+ * is on the way of every log line.
+ */
 #include "common/base/text.h"
 
 /* A set of bytes, one bit each. */

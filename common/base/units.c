@@ -1,3 +1,7 @@
+/*
+ * Everything is integers: a size or a duration that went through a double would
+ * not come back as it was written.
+ */
 #include "common/base/units.h"
 
 #include "common/base/check.h"
@@ -62,6 +66,7 @@ take_number(struct span *text, uint64_t *out)
 	return OK;
 }
 
+/* Case is ignored: nobody means mega-seconds or milli-bytes. */
 static const struct unit *
 find_unit(const struct unit *units, size_t count, struct span name)
 {
@@ -127,6 +132,7 @@ units_parse_bytes(struct span text, uint64_t *bytes)
 	return OK;
 }
 
+/* In the largest unit that divides V without rest. */
 static size_t
 print_exact(const struct unit *units, size_t count, uint64_t v, char *out)
 {

@@ -1,3 +1,7 @@
+/*
+ * The table of RFC 3629 section 4 bounds the second byte; with that, overlong
+ * forms, surrogates and what is above U+10FFFF never begin to be decoded.
+ */
 #include "common/base/utf8.h"
 
 /* What may follow a first byte (RFC 3629 section 4). */
@@ -69,6 +73,7 @@ utf8_is_valid(struct span s)
 	return true;
 }
 
+/* Without a branch in the loop, so that it is vectorised. */
 bool
 utf8_is_ascii(struct span s)
 {

@@ -1,3 +1,7 @@
+/*
+ * Numbers are copied, never accessed in place: nothing in a record is aligned,
+ * and the compiler makes one instruction of copy and swap.
+ */
 #include "common/base/wire.h"
 
 #include "common/base/check.h"
@@ -42,6 +46,7 @@ wire_put_span(struct buf *b, struct span s)
 	buf_add_span(b, s);
 }
 
+/* For lengths that are known only when what they count was written. */
 void
 wire_patch_u32(struct buf *b, size_t at, uint32_t v)
 {

@@ -43,6 +43,7 @@ struct client_table {
 	struct region *own;		/* NULL in the parent */
 };
 
+/* Half of the places stay free, see above. */
 static uint32_t
 sets_for(uint32_t capacity)
 {
@@ -164,6 +165,8 @@ set_of(const struct client_table *t, struct region *r, uint64_t key, int which)
 	return &r->sets[hash & (t->sets - 1)];
 }
 
+/* Safe on the region of a worker that writes at the same time, or nonsense: the
+ * places looked at depend on the key alone. */
 static struct place *
 find(const struct client_table *t, struct region *r, uint64_t key)
 {
@@ -196,6 +199,7 @@ find_free(struct set *set, uint32_t *load)
 	return found;
 }
 
+/* The emptier of two sets: that keeps the fullest one near the average. */
 static struct place *
 choose(const struct client_table *t, struct region *r, uint64_t key)
 {

@@ -1,3 +1,7 @@
+/*
+ * Capabilities by raw system calls: a library for forty lines is one more thing
+ * to trust in a process that is still root.
+ */
 #include "common/os/creds.h"
 
 #include "common/base/span.h"
@@ -68,6 +72,7 @@ look_up_group(const char *name, char *scratch, size_t size, void *out)
 	return 0;
 }
 
+/* A group can have thousands of members: the scratch space grows for them. */
 static enum err
 look_up(lookup *try, const char *name, void *out)
 {
@@ -188,6 +193,7 @@ drop_bounding_set(void)
 	}
 }
 
+/* Groups before the user: afterwards there is no right left to change them. */
 static enum err
 set_ids(const struct creds_user *user, struct why *why)
 {

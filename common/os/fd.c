@@ -1,3 +1,7 @@
+/*
+ * close_range() does in one call what a loop over all numbers takes seconds for
+ * when the limit is a million; the loop remains for old kernels and filters.
+ */
 #include "common/os/fd.h"
 
 #include <errno.h>
@@ -20,6 +24,7 @@ fd_close(int *fd)
 	errno = saved;
 }
 
+/* GET and SET are fcntl commands; nothing is set that is so already. */
 static enum err
 set_flag(int fd, int get, int set, int flag, bool is_on)
 {
@@ -45,6 +50,7 @@ fd_set_cloexec(int fd, bool is_on)
 	return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, is_on);
 }
 
+/* Never 0, 1 or 2: those are for the standard streams, even when closed. */
 enum err
 fd_dup(int fd, int *copy)
 {

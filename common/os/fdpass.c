@@ -1,3 +1,7 @@
+/*
+ * The control buffer is just large enough for what the caller wants, so that
+ * the kernel itself drops nearly all of a surplus before it gets a number here.
+ */
 #include "common/os/fdpass.h"
 
 #include "common/base/check.h"
@@ -16,6 +20,7 @@ union control {
 	char space[CMSG_SPACE(FDPASS_MAX * sizeof(int))];
 };
 
+/* An interrupted call had no effect: the caller comes again as for EAGAIN. */
 static enum err
 error_of(int error)
 {

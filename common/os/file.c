@@ -1,3 +1,7 @@
+/*
+ * Two ways of opening: an administrator may point to a file by links as he
+ * likes; below the spool any link is somebody else's doing and is refused.
+ */
 #include "common/os/file.h"
 
 #include "common/os/fd.h"
@@ -13,6 +17,7 @@
 
 #define READ_PIECE ((size_t)64 * 1024)
 
+/* By what a caller does next; errno keeps the exact word for people. */
 static enum err
 error_of(int error)
 {
@@ -153,6 +158,7 @@ file_read(int dir, const char *path, size_t max, struct buf *out,
 	return e;
 }
 
+/* A short write is followed by another, which then says why. */
 enum err
 file_write_all(int fd, const void *p, size_t n)
 {
@@ -217,6 +223,7 @@ file_sync_dir(int dir_fd)
 	return fsync(dir_fd) < 0 ? error_of(errno) : OK;
 }
 
+/* O_EXCL: nobody may have laid a file, or a link, in the way. */
 static enum err
 write_new(int dir_fd, const char *name, mode_t mode, struct span content)
 {
@@ -233,6 +240,8 @@ write_new(int dir_fd, const char *name, mode_t mode, struct span content)
 	return e;
 }
 
+/* The file is synced before it gets its name, and the directory after: no crash
+ * shows a name with nothing behind it. */
 enum err
 file_replace(int dir_fd, const char *name, mode_t mode, struct span content)
 {

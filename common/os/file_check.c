@@ -1,3 +1,7 @@
+/*
+ * All checks are made on an open descriptor, never on a path: what was checked
+ * is what is used, whoever renames things meanwhile.
+ */
 #include "common/os/file_check.h"
 
 #include "common/os/fd.h"
@@ -63,6 +67,8 @@ check_owner(const struct stat *st, const char *path, uid_t uid, gid_t gid,
 	return OK;
 }
 
+/* Made closed first; only then, by descriptor, given to its owner and opened as
+ * far as wanted. */
 enum err
 file_check_dir(int dir, const char *path, uid_t uid, gid_t gid, mode_t mode,
     struct why *why)
@@ -87,6 +93,7 @@ file_check_dir(int dir, const char *path, uid_t uid, gid_t gid, mode_t mode,
 	return e;
 }
 
+/* Root could do anything to us anyhow, and so could our own user. */
 static bool
 is_trusted_owner(const struct stat *st)
 {

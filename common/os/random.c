@@ -1,3 +1,7 @@
+/*
+ * getrandom() without flags waits until the pool was filled once after boot,
+ * and never again; it needs no descriptor, so it works in an empty root.
+ */
 #include "common/os/random.h"
 
 #include <errno.h>

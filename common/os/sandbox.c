@@ -1,3 +1,8 @@
+/*
+ * The order matters: chroot() needs root, dropping needs the capabilities that
+ * are dropped with it, and whatever hides our memory must come last, because a
+ * change of user resets it.
+ */
 #include "common/os/sandbox.h"
 
 #include "common/os/file_check.h"
@@ -39,6 +44,8 @@ failed(struct why *why, const char *step, const char *what)
 	return why_set(why, ERR_IO, "%s %s: %s", step, what, strerror(errno));
 }
 
+/* By the way of chdir(), so that what was checked is what becomes the root, and
+ * no descriptor of the outside stays the working directory. */
 static enum err
 close_into(const char *root, struct why *why)
 {

@@ -1,3 +1,7 @@
+/*
+ * Without seals a peer could shorten the file, and our next access would be a
+ * SIGBUS.  The sealing is what makes sharing with it safe.
+ */
 #include "common/os/shm.h"
 
 #include "common/os/fd.h"
@@ -64,6 +68,7 @@ shm_make(const char *name, size_t n, struct shm *out)
 	return OK;
 }
 
+/* A descriptor of another kind has no seals, as the first call tells. */
 enum err
 shm_attach(int fd, size_t n, struct shm *out)
 {

@@ -1,3 +1,7 @@
+/*
+ * signalfd instead of handlers: a signal is an event among others of the loop
+ * and interrupts nothing.
+ */
 #include "common/os/signals.h"
 
 #include <errno.h>

@@ -1,3 +1,7 @@
+/*
+ * Errors of accept() and connect() are sorted by what the caller can do about
+ * them: wait for readiness, make room, or give the socket up.
+ */
 #include "common/os/sock.h"
 
 #include "common/os/fd.h"
@@ -35,6 +39,7 @@ sock_address(const struct endpoint *e, struct sockaddr_storage *out,
 	return OK;
 }
 
+/* By copies, since a struct sockaddr need not be aligned for its family. */
 enum err
 sock_endpoint(const struct sockaddr *sa, socklen_t size, struct endpoint *out)
 {
@@ -64,6 +69,7 @@ set_option(int sock, int level, int option, int value)
 	    ERR_IO : OK;
 }
 
+/* Of the address's family, with the flags that every socket of ours has. */
 static enum err
 open_tcp(const struct sockaddr_storage *s, int *sock)
 {
@@ -76,6 +82,8 @@ open_tcp(const struct sockaddr_storage *s, int *sock)
 	return OK;
 }
 
+/* SO_REUSEADDR lets a restart bind while old connections are in TIME_WAIT; on
+ * Linux it does not let two listeners share an address. */
 static enum err
 bind_tcp(int sock, const struct sockaddr_storage *s, socklen_t size)
 {
@@ -180,6 +188,7 @@ sock_connect(const struct endpoint *e, const struct ipaddr *source, int *sock)
 	return err;
 }
 
+/* Asking clears the error: it is told once. */
 enum err
 sock_result(int sock)
 {

@@ -1,3 +1,7 @@
+/*
+ * Binding to a path that exists fails, even when its process is long gone: only
+ * a connection that is refused proves that nobody serves it.
+ */
 #include "common/os/sock_unix.h"
 
 #include "common/os/fd.h"

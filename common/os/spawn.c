@@ -1,3 +1,7 @@
+/*
+ * fork() and execveat(), not posix_spawn(), which cannot run a descriptor: the
+ * program that was opened is the one that runs, whatever its path leads to now.
+ */
 #include "common/os/spawn.h"
 
 #include "common/os/fd.h"
@@ -119,6 +123,7 @@ place_fds(const struct spawn *s, int *program, int *status)
 	return fill_standard(s);
 }
 
+/* Never returns; the parent learns the errno through the pipe STATUS. */
 static void
 run_child(const struct spawn *s, int status)
 {

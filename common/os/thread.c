@@ -1,3 +1,6 @@
+/*
+ * A name for ps, and no signals: they are read by the loop of the main thread.
+ */
 #include "common/os/thread.h"
 
 #include "common/base/span.h"
