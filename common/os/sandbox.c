@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -46,11 +47,16 @@ failed(struct why *why, const char *step, const char *what)
 
 /* By the way of chdir(), so that what was checked is what becomes the root, and
  * no descriptor of the outside stays the working directory. */
+/* Root's, or the user's own: the spool belongs to the one who is closed into
+ * it.  Nobody else may put anything there. */
 static enum err
-close_into(const char *root, struct why *why)
+close_into(const char *root, const struct creds_user *user, struct why *why)
 {
-	enum err e = file_check_closed(root, why);
+	enum err e = file_check_closed(root, NULL);
 
+	if (e != OK)
+		e = file_check_dir(AT_FDCWD, root, user->uid, (gid_t)-1, 0755,
+		    why);
 	if (e != OK)
 		return e;
 	if (chdir(root) < 0)
@@ -82,7 +88,7 @@ sandbox_enter(const struct sandbox *sandbox, struct why *why)
 	if (rlimit_no_core() != OK)
 		return failed(why, "setrlimit", "core");
 	if (sandbox->is_root) {
-		e = close_into(sandbox->root, why);
+		e = close_into(sandbox->root, &sandbox->user, why);
 		if (e == OK)
 			e = creds_drop(&sandbox->user, why);
 	} else {
