@@ -172,6 +172,12 @@ tx_is_idle(const struct tx *t)
 	return t->state == TX_IDLE;
 }
 
+const struct tx_mail *
+tx_sending(const struct tx *t)
+{
+	return t->state == TX_SENDING ? t->mail : NULL;
+}
+
 uint32_t
 tx_mail_count(const struct tx *t)
 {

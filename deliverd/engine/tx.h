@@ -93,6 +93,9 @@ bool tx_is_up(const struct tx *t);
 /* No mail in it, none awaited by the host. */
 bool tx_is_idle(const struct tx *t);
 
+/* The mail whose content is wanted, or NULL. */
+const struct tx_mail *tx_sending(const struct tx *t);
+
 /* Mails that this connection was given. */
 uint32_t tx_mail_count(const struct tx *t);
 

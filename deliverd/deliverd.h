@@ -1,0 +1,41 @@
+/*
+ * The process that delivers: what its parts share.
+ *
+ *   queued's leases -> jobs -> pool (by destination) -> session (connection)
+ *   -> tx (the dialogue) -> verdict -> queued
+ *
+ * One thread; nothing here is read or written by another process.
+ */
+#ifndef MTAD_DELIVERD_DELIVERD_H
+#define MTAD_DELIVERD_DELIVERD_H
+
+#include "common/base/rng.h"
+#include "common/base/siphash.h"
+#include "common/proc/proc.h"
+
+struct ask;
+struct jobs;
+struct pool;
+struct settings;
+
+struct deliverd {
+	struct proc *proc;
+	struct loop *loop;
+	struct log *log;
+	struct channel *queued;		/* NULL while it is away */
+	struct channel *dnsd;
+	struct settings *settings;	/* of the present configuration */
+	struct settings *previous;	/* leases of it may be on their way */
+	struct ask *ask;
+	struct jobs *jobs;
+	struct pool *pool;
+	struct siphash_key seed;
+	struct rng dice;
+	bool is_draining;
+	bool is_drained;
+};
+
+/* After anything that may have been the last thing to wait for. */
+void deliverd_check_drained(struct deliverd *d);
+
+#endif

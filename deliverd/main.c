@@ -1,0 +1,217 @@
+/*
+ * deliverd: delivers what queued leases to it, by SMTP.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/conf/conf.h"
+#include "common/ipc/channel.h"
+#include "common/log/log.h"
+#include "common/os/random.h"
+#include "deliverd/ask.h"
+#include "deliverd/deliverd.h"
+#include "deliverd/jobs.h"
+#include "deliverd/pool.h"
+#include "deliverd/session.h"
+#include "deliverd/settings.h"
+
+/* ---- start ---- */
+
+static enum err
+make_dice(struct deliverd *d)
+{
+	uint64_t seed;
+	enum err e = random_u64(&seed);
+
+	if (e != OK)
+		return e;
+	rng_init(&d->dice, seed);
+	return random_key(&d->seed);
+}
+
+static enum err
+make_parts(struct deliverd *d)
+{
+	enum err e = settings_new(proc_conf(d->proc),
+	    proc_generation(d->proc), proc_workers(d->proc), &d->settings);
+
+	if (e == OK)
+		e = ask_new(d->loop, &d->seed, &d->ask);
+	if (e == OK)
+		e = jobs_new(d, &d->jobs);
+	if (e == OK)
+		e = pool_new(d, &d->pool);
+	return e;
+}
+
+static enum err
+on_start(void *ctx, struct proc *p, struct why *why)
+{
+	struct deliverd *d = ctx;
+	enum err e;
+
+	d->proc = p;
+	d->loop = proc_loop(p);
+	d->log = proc_log(p);
+	e = make_dice(d);
+	if (e == OK)
+		e = make_parts(d);
+	if (e != OK)
+		return why_set(why, e, "can't begin: %s", err_text(e));
+	return OK;
+}
+
+static void
+on_stop(void *ctx, struct proc *p)
+{
+	struct deliverd *d = ctx;
+
+	(void)p;
+	d->is_draining = true;
+	d->is_drained = true;
+	d->queued = NULL;
+	pool_free(&d->pool);
+	jobs_free(&d->jobs);
+	ask_free(&d->ask);
+	settings_drop(&d->settings);
+	settings_drop(&d->previous);
+}
+
+/* A configuration that can't be taken over for lack of memory leaves the old
+ * one; leases of the new one go back untried until the next reload. */
+static void
+on_reload(void *ctx, struct proc *p, const struct conf *old)
+{
+	struct deliverd *d = ctx;
+	struct settings *settings;
+
+	(void)old;
+	if (settings_new(proc_conf(p), proc_generation(p), proc_workers(p),
+	    &settings) != OK) {
+		if (log_begin(d->log, LOG_NO_MEMORY, NULL)) {
+			log_str(d->log, "step",
+			    "taking over the configuration");
+			log_end(d->log);
+		}
+		return;
+	}
+	settings_drop(&d->previous);
+	d->previous = d->settings;
+	d->settings = settings;
+	pool_reload(d->pool);
+}
+
+/* ---- siblings ---- */
+
+static void
+on_peer(void *ctx, struct proc *p, struct channel *c)
+{
+	struct deliverd *d = ctx;
+
+	(void)p;
+	if (channel_peer(c)->role == ROLE_QUEUED) {
+		d->queued = c;
+		jobs_present(d->jobs);
+	} else if (channel_peer(c)->role == ROLE_DNSD) {
+		d->dnsd = c;
+		ask_set_channel(d->ask, c);
+	}
+}
+
+static void
+on_queued(struct deliverd *d, const struct msg *m)
+{
+	struct job *j;
+
+	switch (m->type) {
+	case MSG_lease:
+		jobs_lease(d->jobs, &m->lease);
+		break;
+	case MSG_content:
+		j = jobs_active(d->jobs, m->content.lease);
+		if (j != NULL && j->session != NULL)
+			session_content(j->session, j, &m->content);
+		break;
+	case MSG_confirm:
+		jobs_confirm(d->jobs, m->confirm.lease);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
+    int fd)
+{
+	struct deliverd *d = ctx;
+
+	(void)p;
+	if (fd >= 0)
+		(void)close(fd);
+	if (c == d->queued)
+		on_queued(d, m);
+	else if (c == d->dnsd && m->type == MSG_dns_answer)
+		ask_answer(d->ask, &m->dns_answer);
+}
+
+static void
+on_peer_gone(void *ctx, struct proc *p, struct channel *c)
+{
+	struct deliverd *d = ctx;
+
+	(void)p;
+	if (c == d->queued) {
+		d->queued = NULL;
+		deliverd_check_drained(d);
+	} else if (c == d->dnsd) {
+		d->dnsd = NULL;
+		ask_set_channel(d->ask, NULL);
+	}
+}
+
+/* ---- end ---- */
+
+/* Verdicts that queued hasn't confirmed are waited for as long as it is
+ * there; its successor would find them in doubt. */
+void
+deliverd_check_drained(struct deliverd *d)
+{
+	if (!d->is_draining || d->is_drained ||
+	    pool_sessions(d->pool) > 0)
+		return;
+	if (jobs_count(d->jobs) > 0 && d->queued != NULL)
+		return;
+	d->is_drained = true;
+	proc_drained(d->proc);
+}
+
+static void
+on_drain(void *ctx, struct proc *p, int64_t grace_ms)
+{
+	struct deliverd *d = ctx;
+
+	(void)p;
+	(void)grace_ms;
+	d->is_draining = true;
+	pool_drain(d->pool);
+	deliverd_check_drained(d);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct proc_ops ops = {
+		.role = ROLE_DELIVERD,
+		.on_start = on_start,
+		.on_reload = on_reload,
+		.on_peer = on_peer,
+		.on_peer_msg = on_peer_msg,
+		.on_peer_gone = on_peer_gone,
+		.on_drain = on_drain,
+		.on_stop = on_stop,
+	};
+	static struct deliverd d;
+
+	return proc_main(argc, argv, &ops, &d);
+}

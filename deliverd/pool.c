@@ -1,0 +1,425 @@
+#include "deliverd/pool.h"
+
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/base/map.h"
+#include "common/loop/deferred.h"
+#include "common/loop/timer.h"
+#include "deliverd/jobs.h"
+#include "deliverd/session.h"
+
+struct pool {
+	struct deliverd *d;
+	struct map_span dests;		/* by key */
+	struct list touched;		/* to be looked at in this turn */
+	struct list starving;		/* that found no room for a session */
+	struct list sessions;
+	struct list idle;		/* the one idle for longest first */
+	size_t n_sessions;
+	struct list paused;		/* that wait and may not connect yet */
+	struct timer pause;
+	struct deferred work;
+};
+
+/* ---- destinations ---- */
+
+static struct span
+key_of(const void *object)
+{
+	const struct dest *dest = object;
+
+	return span_of(dest->key, dest->key_n);
+}
+
+static void
+touch(struct pool *p, struct dest *dest)
+{
+	list_remove(&dest->touched);
+	list_add_last(&p->touched, &dest->touched);
+	deferred_add(&p->work);
+}
+
+static struct dest *
+make_dest(struct pool *p, const struct job *j)
+{
+	struct dest *dest = calloc(1, sizeof(*dest) + j->destination.n);
+
+	if (dest == NULL)
+		return NULL;
+	list_init(&dest->touched);
+	list_init(&dest->waiting);
+	list_init(&dest->sessions);
+	list_init(&dest->idle);
+	dest->key_n = j->destination.n;
+	if (dest->key_n > 0)
+		memcpy(dest->key, j->destination.p, dest->key_n);
+	if (map_span_add(&p->dests, dest) != OK) {
+		free(dest);
+		return NULL;
+	}
+	return dest;
+}
+
+/* The destination of a job, made when new; the job's configuration becomes
+ * that of its new connections. */
+static struct dest *
+dest_for(struct pool *p, const struct job *j)
+{
+	struct dest *dest = map_span_get(&p->dests, j->destination);
+
+	if (dest == NULL)
+		dest = make_dest(p, j);
+	if (dest != NULL && dest->settings != j->settings) {
+		settings_drop(&dest->settings);
+		dest->settings = settings_use(j->settings);
+	}
+	if (dest != NULL)
+		dest->route = j->route;
+	return dest;
+}
+
+static void
+free_dest(struct pool *p, struct dest *dest)
+{
+	(void)map_span_remove(&p->dests, key_of(dest));
+	list_remove(&dest->touched);
+	settings_drop(&dest->settings);
+	free(dest);
+}
+
+/* ---- work ---- */
+
+static bool
+make_room(struct pool *p, const struct dest *dest)
+{
+	struct list *node = list_first(&p->idle);
+
+	if (p->n_sessions < dest->settings->connections_total)
+		return true;
+	if (node != NULL)
+		session_quit(CONTAINER_OF(node, struct session, least));
+	return false;
+}
+
+static bool
+is_paused(const struct pool *p, const struct dest *dest)
+{
+	return loop_now_ms(p->d->loop) < dest->paused_to_ms;
+}
+
+static bool
+may_open(const struct pool *p, const struct dest *dest)
+{
+	uint32_t limit = POOL_AT_ONCE + dest->n_waiting / POOL_BACKLOG;
+	uint32_t dialing = dest->n_sessions - dest->n_up;
+
+	if (limit > dest->settings->connections)
+		limit = dest->settings->connections;
+	if (dest->n_sessions == 0)
+		return true;
+	return dialing < dest->n_waiting && dest->n_sessions < limit &&
+	    !is_paused(p, dest);
+}
+
+static void
+tell_waiting(struct pool *p, struct dest *dest, const struct tx_finding *why,
+    struct msg_list failed)
+{
+	struct list *node;
+
+	while ((node = list_take_first(&dest->waiting)) != NULL) {
+		struct job *j = CONTAINER_OF(node, struct job, node);
+		struct msg_list list = failed;
+		struct msg_attempt a;
+		uint8_t row = JOB_NO_ATTEMPT;
+
+		dest->n_waiting--;
+		while (msg_next_attempt(&list, &a))
+			row = job_add_attempt(j, &a);
+		if (why != NULL) {
+			tx_mail_settle_open(&j->mail, why);
+			job_mark_settled(j, row);
+			j->scope = why->outcome == TX_DEFERRED ?
+			    SCOPE_DESTINATION : SCOPE_RECIPIENTS;
+		}
+		jobs_tell(p->d->jobs, j);
+	}
+}
+
+static void
+open_session(struct pool *p, struct dest *dest)
+{
+	static const struct tx_finding no_memory = {
+		.outcome = TX_DEFERRED, .status = { 4, 3, 0 },
+		.text = SPAN_LIT("out of memory"),
+	};
+	struct session *s;
+
+	if (session_new(p->d, dest, &s) != OK) {
+		if (dest->n_sessions == 0)
+			tell_waiting(p, dest, &no_memory,
+			    (struct msg_list){ 0 });
+		dest->paused_to_ms = loop_now_ms(p->d->loop) + POOL_PAUSE_MS;
+		return;
+	}
+	list_add_last(&p->sessions, &s->all);
+	p->n_sessions++;
+	list_add_last(&dest->sessions, &s->node);
+	dest->n_sessions++;
+}
+
+static void
+serve(struct pool *p, struct dest *dest)
+{
+	while (dest->n_waiting > 0 && !list_is_empty(&dest->idle)) {
+		struct session *s = CONTAINER_OF(list_last(&dest->idle),
+		    struct session, idle);
+
+		list_remove(&s->idle);
+		list_remove(&s->least);
+		session_offer(s);
+	}
+	while (dest->n_waiting > 0 && may_open(p, dest)) {
+		if (!make_room(p, dest)) {
+			list_add_last(&p->starving, &dest->touched);
+			return;
+		}
+		open_session(p, dest);
+	}
+	if (dest->n_waiting == 0 && dest->n_sessions == 0) {
+		free_dest(p, dest);
+	} else if (dest->n_waiting > 0 && is_paused(p, dest)) {
+		list_add_last(&p->paused, &dest->touched);
+		if (!timer_is_running(&p->pause))
+			timer_start(&p->pause, POOL_PAUSE_MS);
+	}
+}
+
+static void
+on_pause_over(void *ctx)
+{
+	struct pool *p = ctx;
+
+	list_move_all(&p->touched, &p->paused);
+	deferred_add(&p->work);
+}
+
+static void
+on_work(void *ctx)
+{
+	struct pool *p = ctx;
+	struct list now;
+	struct list *node;
+
+	list_init(&now);
+	list_move_all(&now, &p->touched);
+	while ((node = list_take_first(&now)) != NULL)
+		serve(p, CONTAINER_OF(node, struct dest, touched));
+	deliverd_check_drained(p->d);
+}
+
+/* ---- life ---- */
+
+enum err
+pool_new(struct deliverd *d, struct pool **out)
+{
+	struct pool *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return ERR_NOMEM;
+	p->d = d;
+	map_span_init(&p->dests, &d->seed, key_of);
+	list_init(&p->touched);
+	list_init(&p->starving);
+	list_init(&p->sessions);
+	list_init(&p->idle);
+	list_init(&p->paused);
+	if (timer_init(&p->pause, d->loop, on_pause_over, p) != OK) {
+		free(p);
+		return ERR_NOMEM;
+	}
+	deferred_init(&p->work, d->loop, DEFERRED_WORK, on_work, p);
+	*out = p;
+	return OK;
+}
+
+void
+pool_free(struct pool **pool)
+{
+	struct pool *p = *pool;
+	struct list *node;
+	struct dest *dest;
+	size_t cursor = 0;
+
+	if (p == NULL)
+		return;
+	while ((node = list_first(&p->sessions)) != NULL)
+		session_kill(CONTAINER_OF(node, struct session, all),
+		    "deliverd ends");
+	while ((dest = map_span_next(&p->dests, &cursor)) != NULL) {
+		while (list_take_first(&dest->waiting) != NULL)
+			;
+		free_dest(p, dest);
+	}
+	map_span_clear(&p->dests);
+	deferred_clear(&p->work);
+	timer_clear(&p->pause);
+	free(p);
+	*pool = NULL;
+}
+
+/* ---- jobs ---- */
+
+enum err
+pool_add(struct pool *p, struct job *j)
+{
+	struct dest *dest = dest_for(p, j);
+
+	if (dest == NULL)
+		return ERR_NOMEM;
+	j->state = JOB_WAITING;
+	list_add_last(&dest->waiting, &j->node);
+	dest->n_waiting++;
+	touch(p, dest);
+	return OK;
+}
+
+struct job *
+pool_take(struct pool *p, struct dest *dest)
+{
+	struct list *node = list_take_first(&dest->waiting);
+	struct job *j;
+
+	(void)p;
+	if (node == NULL)
+		return NULL;
+	dest->n_waiting--;
+	j = CONTAINER_OF(node, struct job, node);
+	j->state = JOB_ACTIVE;
+	return j;
+}
+
+void
+pool_return(struct pool *p, struct job *j, const struct tx_finding *why)
+{
+	struct dest *dest;
+
+	j->session = NULL;
+	if (++j->returns > JOB_RETURNS_MAX)
+		tx_mail_settle_open(&j->mail, why);
+	dest = p->d->is_draining || j->mail.open == 0 ? NULL :
+	    dest_for(p, j);
+	if (dest == NULL) {
+		jobs_tell(p->d->jobs, j);
+		return;
+	}
+	j->state = JOB_WAITING;
+	list_add_first(&dest->waiting, &j->node);
+	dest->n_waiting++;
+	touch(p, dest);
+}
+
+/* ---- sessions ---- */
+
+void
+pool_up(struct pool *p, struct session *s)
+{
+	if (s->dest == NULL)
+		return;
+	s->is_counted = true;
+	s->dest->n_up++;
+	touch(p, s->dest);
+}
+
+void
+pool_idle(struct pool *p, struct session *s)
+{
+	if (s->dest == NULL || list_is_linked(&s->idle))
+		return;
+	list_add_last(&s->dest->idle, &s->idle);
+	list_add_last(&p->idle, &s->least);
+	if (!list_is_empty(&p->starving))
+		session_quit(s);
+}
+
+void
+pool_leave(struct pool *p, struct session *s)
+{
+	struct dest *dest = s->dest;
+
+	list_remove(&s->idle);
+	list_remove(&s->least);
+	list_remove(&s->node);
+	if (dest == NULL)
+		return;
+	s->dest = NULL;
+	dest->n_sessions--;
+	if (s->is_counted)
+		dest->n_up--;
+	touch(p, dest);
+}
+
+void
+pool_gone(struct pool *p, struct session *s)
+{
+	MUST(s->dest == NULL);
+	list_remove(&s->all);
+	p->n_sessions--;
+	if (!list_is_empty(&p->starving)) {
+		list_move_all(&p->touched, &p->starving);
+		deferred_add(&p->work);
+	}
+	deferred_add(&p->work);
+}
+
+void
+pool_dial_failed(struct pool *p, struct session *s,
+    const struct tx_finding *why, struct msg_list failed)
+{
+	struct dest *dest = s->dest;
+
+	if (dest == NULL)
+		return;
+	dest->paused_to_ms = loop_now_ms(p->d->loop) + POOL_PAUSE_MS;
+	if (dest->n_sessions == 1)
+		tell_waiting(p, dest, why, failed);
+}
+
+/* ---- the whole ---- */
+
+void
+pool_drain(struct pool *p)
+{
+	struct dest *dest;
+	struct list *node, *next;
+	size_t cursor = 0;
+
+	while ((dest = map_span_next(&p->dests, &cursor)) != NULL)
+		tell_waiting(p, dest, NULL, (struct msg_list){ 0 });
+	for (node = list_first(&p->sessions); node != NULL; node = next) {
+		struct session *s = CONTAINER_OF(node, struct session, all);
+
+		next = list_next(&p->sessions, node);
+		if (s->is_up)
+			session_quit(s);
+		else
+			session_kill(s, "deliverd ends");
+	}
+	deferred_add(&p->work);
+}
+
+void
+pool_reload(struct pool *p)
+{
+	struct list *node;
+
+	while ((node = list_first(&p->idle)) != NULL)
+		session_quit(CONTAINER_OF(node, struct session, least));
+}
+
+size_t
+pool_sessions(const struct pool *p)
+{
+	return p->n_sessions;
+}

@@ -1,0 +1,456 @@
+#include "deliverd/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/check.h"
+#include "common/base/mtime.h"
+#include "common/ipc/channel.h"
+#include "common/log/log.h"
+#include "deliverd/ask.h"
+#include "deliverd/body.h"
+#include "deliverd/jobs.h"
+#include "deliverd/verdict.h"
+
+#define FAILED_BYTES	((size_t)16 * 1024)
+#define INPUT_BYTES	((size_t)64 * 1024)
+#define OUTPUT_KEPT	((size_t)16 * 1024)
+#define GOODBYE_MS	2000
+
+static void	pump(struct session *s);
+
+/* ---- the stream's events ---- */
+
+static size_t
+on_bytes(void *ctx, struct span bytes)
+{
+	struct session *s = ctx;
+
+	(void)stream_out(s->stream);
+	tx_input(s->tx, bytes);
+	pump(s);
+	return bytes.n;
+}
+
+static void
+on_end(void *ctx, enum stream_end end, int error)
+{
+	struct session *s = ctx;
+	char text[128] = "the host closed the connection";
+
+	if (end == STREAM_ERROR)
+		(void)span_copy(span_str(strerror(error)), text, sizeof(text));
+	else if (end == STREAM_OVERFLOW)
+		(void)span_copy(SPAN_LIT("the host takes too little"), text,
+		    sizeof(text));
+	tx_lost(s->tx, text, stream_backlog(s->stream));
+	pump(s);
+}
+
+static void
+on_sent(void *ctx)
+{
+	struct session *s = ctx;
+
+	(void)stream_out(s->stream);
+	pump(s);
+}
+
+static void
+on_timer(void *ctx)
+{
+	struct session *s = ctx;
+
+	s->is_timed = false;
+	if (s->tx == NULL)
+		return;
+	if (tx_is_idle(s->tx)) {
+		session_quit(s);
+		return;
+	}
+	(void)stream_out(s->stream);
+	tx_timeout(s->tx);
+	pump(s);
+}
+
+/* Each wait has its whole time; an idle connection has the pool's. */
+static void
+set_timer(struct session *s)
+{
+	int64_t wait_ms = tx_deadline_ms(s->tx);
+
+	if (s->is_timed && s->progress == tx_progress(s->tx))
+		return;
+	s->is_timed = true;
+	s->progress = tx_progress(s->tx);
+	timer_start(&s->timer,
+	    wait_ms == MTIME_NEVER ? s->settings->idle_ms : wait_ms);
+}
+
+/* ---- jobs ---- */
+
+static struct job *
+job_of(struct tx_mail *mail)
+{
+	return CONTAINER_OF(mail, struct job, mail);
+}
+
+static void
+begin(struct session *s, struct job *j)
+{
+	struct msg_list failed = { s->n_failed, buf_span(&s->failed) };
+	struct msg_attempt a;
+
+	/* what it took to get here is told with the first job */
+	if (s->is_first && !buf_failed(&s->failed))
+		while (msg_next_attempt(&failed, &a))
+			(void)job_add_attempt(j, &a);
+	s->is_first = false;
+	j->session = s;
+	j->content_at = 0;
+	j->asked_to = 0;
+	j->begun_at = (uint64_t)loop_wall_ms(s->d->loop);
+	j->begun_at_ms = loop_now_ms(s->d->loop);
+	tx_begin(s->tx, &j->mail);
+}
+
+/* The row of this connection: what was said last decides it. */
+static void
+note_attempt(struct session *s, struct job *j)
+{
+	char address[ENDPOINT_TEXT_SIZE];
+	const struct tx_rcpt *told = NULL;
+	struct msg_attempt a = {
+		.host = span_str(s->host),
+		.begun_at = j->begun_at,
+		.duration_ms = (uint32_t)(loop_now_ms(s->d->loop) -
+		    j->begun_at_ms),
+	};
+
+	for (uint32_t i = 0; i < j->mail.rcpt_count; i++) {
+		const struct tx_rcpt *r = &j->mail.rcpts[i];
+
+		if (r->outcome != TX_OPEN &&
+		    j->attempt_of[i] == JOB_NO_ATTEMPT &&
+		    (told == NULL || r->stage > told->stage))
+			told = r;
+	}
+	if (told == NULL)
+		return;
+	a.address = span_of(address, endpoint_format(&s->at, address));
+	a.stage = (uint8_t)verdict_stage(told->stage);
+	a.code = told->code;
+	a.text = tx_mail_text(&j->mail, told);
+	job_mark_settled(j, job_add_attempt(j, &a));
+}
+
+/* A host that takes a connection and then no mail at all fails as a whole. */
+static bool
+is_useless(const struct session *s, const struct job *j)
+{
+	const struct tx_finding *trouble = tx_trouble(s->tx);
+
+	return trouble->outcome != TX_OPEN && tx_mail_count(s->tx) == 1 &&
+	    trouble->stage == TX_STAGE_MAIL && !j->mail.is_answered;
+}
+
+static void
+take_back(struct session *s, struct tx_mail *mail)
+{
+	struct job *j = job_of(mail);
+	struct tx_finding lost = *tx_trouble(s->tx);
+
+	note_attempt(s, j);
+	if (is_useless(s, j))
+		j->scope = SCOPE_DESTINATION;
+	if (mail->open == 0) {
+		jobs_tell(s->d->jobs, j);
+		return;
+	}
+	if (mail->rest == TX_REST_MORE && tx_is_up(s->tx) &&
+	    !s->d->is_draining) {
+		/* the rest of its recipients, as soon as may be */
+		if (tx_is_idle(s->tx)) {
+			begin(s, j);
+			return;
+		}
+		j->returns = 0;
+	}
+	if (lost.outcome == TX_OPEN)
+		lost = (struct tx_finding){
+			.outcome = TX_DEFERRED, .stage = TX_STAGE_MAIL,
+			.status = STATUS(4, 4, 2),
+			.text = SPAN_LIT("the connection ended too early"),
+		};
+	pool_return(s->d->pool, j, &lost);
+}
+
+/* False when there is nothing to do now. */
+static bool
+take_job(struct session *s)
+{
+	struct job *j = NULL;
+
+	if (tx_mail_count(s->tx) >= s->settings->mails) {
+		if (tx_is_idle(s->tx))
+			session_quit(s);
+		return false;
+	}
+	if (s->dest != NULL)
+		j = pool_take(s->d->pool, s->dest);
+	if (j != NULL) {
+		begin(s, j);
+		return true;
+	}
+	if (tx_is_idle(s->tx))
+		pool_idle(s->d->pool, s);
+	return false;
+}
+
+/* ---- the dialogue ---- */
+
+static void
+come_up(struct session *s)
+{
+	struct log *log = s->d->log;
+
+	s->is_up = true;
+	hops_free(&s->hops);
+	if (log_begin(log, LOG_HOP_CONNECTED, NULL)) {
+		log_text(log, "host", span_str(s->host));
+		log_ip(log, "addr", &s->at.addr);
+		log_u64(log, "port", s->at.port);
+		log_end(log);
+	}
+	pool_up(s->d->pool, s);
+}
+
+static void
+log_violation(const struct session *s)
+{
+	struct log *log = s->d->log;
+
+	if (!tx_is_violated(s->tx) || !log_begin(log, LOG_HOP_VIOLATION, NULL))
+		return;
+	log_text(log, "host", span_str(s->host));
+	log_ip(log, "addr", &s->at.addr);
+	log_u64(log, "port", s->at.port);
+	log_text(log, "reason", tx_trouble(s->tx)->text);
+	log_end(log);
+}
+
+/* QUIT, if it was said, goes out by itself. */
+static void
+hang_up(struct session *s)
+{
+	timer_stop(&s->timer);
+	s->is_timed = false;
+	if (s->tx != NULL)
+		log_violation(s);
+	tx_free(&s->tx);
+	if (s->stream != NULL)
+		stream_finish(&s->stream, GOODBYE_MS, GOODBYE_MS);
+}
+
+/* The dialogue ended before it was up: what about the next host? */
+static void
+try_next(struct session *s)
+{
+	struct tx_finding why = *tx_trouble(s->tx);
+
+	session_dial_note(s, &why);
+	hang_up(s);
+	session_dial_next(s);
+}
+
+/* Whatever the engine wants done; the session may be gone afterwards. */
+static void
+pump(struct session *s)
+{
+	for (;;) {
+		struct tx_mail *mail = NULL;
+		enum tx_action action = tx_next(s->tx, &mail);
+
+		if (!s->is_up && tx_trouble(s->tx)->outcome != TX_OPEN) {
+			try_next(s);
+			return;
+		}
+		if (!s->is_up && tx_is_up(s->tx))
+			come_up(s);
+		switch (action) {
+		case TX_MAIL_OVER:
+			take_back(s, mail);
+			continue;
+		case TX_WANT_CONTENT:
+			if (body_feed(s, job_of(mail)))
+				continue;
+			break;
+		case TX_READY:
+			if (take_job(s))
+				continue;
+			break;
+		case TX_CLOSE:
+			session_end(s);
+			return;
+		case TX_WAIT:
+			break;
+		}
+		/* QUIT may have been said meanwhile: not a job's turn */
+		if (s->tx != NULL)
+			set_timer(s);
+		return;
+	}
+}
+
+void
+session_connected(struct session *s, int fd)
+{
+	static const struct stream_ops ops = { on_bytes, on_end, on_sent };
+	const struct stream_limits limits = {
+		.in_max = INPUT_BYTES, .out_keep = OUTPUT_KEPT,
+	};
+	struct tx_finding why = {
+		.outcome = TX_DEFERRED, .stage = TX_STAGE_CONNECT,
+		.status = STATUS(4, 3, 0), .text = SPAN_LIT("out of memory"),
+	};
+
+	if (stream_new(s->d->loop, fd, &limits, &ops, s, &s->stream) != OK) {
+		(void)close(fd);
+		session_dial_note(s, &why);
+		session_dial_next(s);
+		return;
+	}
+	if (tx_new(&s->settings->tx, stream_out(s->stream), &s->tx) != OK) {
+		stream_close(&s->stream);
+		session_dial_note(s, &why);
+		session_dial_next(s);
+		return;
+	}
+	tx_connected(s->tx);
+	set_timer(s);
+}
+
+/* ---- life ---- */
+
+static enum err
+make_hops(struct session *s, const struct dest *dest)
+{
+	const struct job *first = CONTAINER_OF(list_first(&dest->waiting),
+	    struct job, node);
+	const struct hops_setup setup = {
+		.targets = s->route.targets, .n_targets = s->route.n_targets,
+		.domain = job_domain(first),
+		.has_ipv4 = s->settings->may_ipv4,
+		.has_ipv6 = route_is_mx(&s->route) ? s->settings->has_ipv6 :
+		    s->settings->may_ipv6,
+		.may_loopback = s->settings->may_loopback,
+		.own_name = s->settings->hostname,
+		.own = s->settings->own, .n_own = s->settings->n_own,
+		.seed = rng_u64(&s->d->dice),
+	};
+
+	return hops_new(&setup, &s->hops);
+}
+
+static void
+free_session(struct session *s)
+{
+	timer_clear(&s->timer);
+	hops_free(&s->hops);
+	buf_clear(&s->failed);
+	settings_drop(&s->settings);
+	free(s);
+}
+
+/* The first answers come in a later turn, also when none is needed. */
+static void
+on_begin(void *ctx)
+{
+	struct session *s = ctx;
+
+	s->timer.fn = on_timer;
+	session_dial_next(s);
+}
+
+enum err
+session_new(struct deliverd *d, struct dest *dest, struct session **out)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	enum err e;
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	list_init(&s->all);
+	list_init(&s->node);
+	list_init(&s->idle);
+	list_init(&s->least);
+	buf_init(&s->failed, FAILED_BYTES);
+	s->d = d;
+	s->dest = dest;
+	s->is_first = true;
+	s->settings = settings_use(dest->settings);
+	s->route = dest->route;
+	e = timer_init(&s->timer, d->loop, on_begin, s);
+	if (e == OK)
+		e = make_hops(s, dest);
+	if (e != OK) {
+		free_session(s);
+		return e;
+	}
+	timer_start(&s->timer, 0);
+	*out = s;
+	return OK;
+}
+
+void
+session_end(struct session *s)
+{
+	pool_leave(s->d->pool, s);
+	ask_cancel(s->d->ask, s);
+	dial_cancel(&s->dial);
+	hang_up(s);
+	pool_gone(s->d->pool, s);
+	free_session(s);
+}
+
+void
+session_offer(struct session *s)
+{
+	(void)stream_out(s->stream);
+	pump(s);
+}
+
+void
+session_quit(struct session *s)
+{
+	pool_leave(s->d->pool, s);
+	if (s->tx == NULL) {
+		session_end(s);
+		return;
+	}
+	(void)stream_out(s->stream);
+	tx_quit(s->tx);
+	set_timer(s);
+}
+
+void
+session_kill(struct session *s, const char *why)
+{
+	struct tx_mail *mail;
+
+	if (s->tx != NULL) {
+		tx_lost(s->tx, why, stream_backlog(s->stream));
+		while (tx_next(s->tx, &mail) == TX_MAIL_OVER)
+			take_back(s, mail);
+	}
+	session_end(s);
+}
+
+void
+session_content(struct session *s, struct job *j, const struct msg_content *m)
+{
+	(void)stream_out(s->stream);
+	body_content(s, j, m);
+	pump(s);
+}

@@ -1,0 +1,72 @@
+/*
+ * A connection to a next hop, from the question where it is to its end: hosts
+ * are tried in their order (hops), then the dialogue (tx) is fed from the
+ * stream and from the pool's jobs.
+ */
+#ifndef MTAD_DELIVERD_SESSION_H
+#define MTAD_DELIVERD_SESSION_H
+
+#include "common/loop/dial.h"
+#include "common/loop/stream.h"
+#include "common/loop/timer.h"
+#include "deliverd/deliverd.h"
+#include "deliverd/hops/hops.h"
+#include "deliverd/job.h"
+#include "deliverd/pool.h"
+#include "deliverd/settings.h"
+
+struct session {
+	struct list all;		/* of the pool */
+	struct list node;		/* of dest->sessions */
+	struct list idle;		/* of dest->idle */
+	struct list least;		/* of the pool's idle ones */
+	struct deliverd *d;
+	struct dest *dest;		/* NULL after pool_leave() */
+	struct settings *settings;
+	struct route route;		/* borrowed from settings */
+	struct hops *hops;		/* until the dialogue is up */
+	struct dial *dial;
+	struct stream *stream;
+	struct tx *tx;
+	struct timer timer;
+	uint32_t progress;		/* of tx, when the timer was set */
+	bool is_timed;			/* and whether it was */
+	bool is_up;
+	bool is_counted;		/* in dest->n_up */
+	bool is_first;			/* no job had it yet */
+	char host[DNS_NAME_SIZE];	/* now tried, or connected to */
+	struct endpoint at;
+	uint64_t begun_at;		/* wall */
+	int64_t begun_at_ms;
+	struct buf failed;		/* attempts that led nowhere */
+	uint32_t n_failed;
+	struct tx_finding trouble;	/* the last of them */
+	char trouble_text[1024];
+};
+
+/* Begins to look for a host; the result comes later.  ERR_NOMEM. */
+enum err session_new(struct deliverd *d, struct dest *dest,
+    struct session **out);
+
+/* There may be a job for this idle session. */
+void session_offer(struct session *s);
+
+/* Takes no more jobs; ends when those in hand are done. */
+void session_quit(struct session *s);
+
+/* At once: what is in hand is given back as lost, WHY. */
+void session_kill(struct session *s, const char *why);
+
+/* A piece of content of one of its jobs. */
+void session_content(struct session *s, struct job *j,
+    const struct msg_content *m);
+
+/* session_dial: the way to a connection */
+void session_dial_next(struct session *s);	/* may end the session */
+void session_dial_note(struct session *s, const struct tx_finding *why);
+
+/* session: for session_dial */
+void session_connected(struct session *s, int fd);
+void session_end(struct session *s);
+
+#endif

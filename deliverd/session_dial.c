@@ -1,0 +1,173 @@
+/*
+ * The way to a connection: names are asked for, addresses tried one after the
+ * other, until one dialogue is up or the round is over.
+ */
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/log/log.h"
+#include "deliverd/ask.h"
+#include "deliverd/session.h"
+#include "deliverd/verdict.h"
+
+static uint32_t
+duration_ms(const struct session *s)
+{
+	int64_t ms = loop_now_ms(s->d->loop) - s->begun_at_ms;
+
+	return ms < 0 ? 0 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}
+
+static void
+log_failed(const struct session *s, const struct tx_finding *why)
+{
+	struct log *log = s->d->log;
+
+	if (!log_begin(log, LOG_HOP_FAILED, NULL))
+		return;
+	log_text(log, "host", span_str(s->host));
+	log_ip(log, "addr", &s->at.addr);
+	log_u64(log, "port", s->at.port);
+	log_str(log, "stage", tx_stage_name(why->stage));
+	if (why->code != 0)
+		log_u64(log, "code", why->code);
+	log_text(log, "reason", why->text);
+	log_end(log);
+}
+
+/* Keeps the words for the verdict, should this have been the last host. */
+void
+session_dial_note(struct session *s, const struct tx_finding *why)
+{
+	char address[ENDPOINT_TEXT_SIZE];
+	struct msg_attempt a = {
+		.host = span_str(s->host),
+		.address = span_of(address, endpoint_format(&s->at, address)),
+		.stage = (uint8_t)verdict_stage(why->stage),
+		.code = why->code,
+		.text = span_sub(why->text, 0, sizeof(s->trouble_text)),
+		.begun_at = s->begun_at,
+		.duration_ms = duration_ms(s),
+	};
+
+	if (a.text.n > 0)
+		memmove(s->trouble_text, a.text.p, a.text.n);
+	s->trouble = *why;
+	s->trouble.outcome = TX_DEFERRED;
+	s->trouble.text = span_of(s->trouble_text, a.text.n);
+	a.text = s->trouble.text;
+	msg_put_attempt(&s->failed, &a);
+	s->n_failed++;
+	log_failed(s, why);
+}
+
+static void
+note_connect(struct session *s, const char *text)
+{
+	struct tx_finding why = {
+		.outcome = TX_DEFERRED, .stage = TX_STAGE_CONNECT,
+		.status = STATUS(4, 4, 1), .text = span_str(text),
+	};
+
+	session_dial_note(s, &why);
+}
+
+static void
+on_dialed(void *ctx, int fd, int error)
+{
+	struct session *s = ctx;
+
+	s->dial = NULL;
+	if (fd >= 0) {
+		session_connected(s, fd);
+		return;
+	}
+	note_connect(s, strerror(error));
+	session_dial_next(s);
+}
+
+static bool
+dial_hop(struct session *s, const struct hop *hop)
+{
+	(void)span_copy(span_str(hop->host), s->host, sizeof(s->host));
+	s->at = hop->at;
+	s->begun_at = (uint64_t)loop_wall_ms(s->d->loop);
+	s->begun_at_ms = loop_now_ms(s->d->loop);
+	if (dial_start(s->d->loop, &s->at, NULL, s->settings->connect_ms,
+	    on_dialed, s, &s->dial) == OK)
+		return true;
+	note_connect(s, "no socket for a connection");
+	return false;
+}
+
+static void
+on_answer(void *ctx, uint32_t tag, const struct hops_answer *a)
+{
+	struct session *s = ctx;
+
+	hops_answer(s->hops, tag, a);
+	session_dial_next(s);
+}
+
+static void
+put_question(struct session *s, const struct hops_question *q)
+{
+	static const struct hops_answer none = {
+		.found = HOPS_TEMPORARY, .text = SPAN_LIT("out of memory"),
+	};
+
+	if (ask_question(s->d->ask, q->name, q->type, s->settings->dns_ms,
+	    on_answer, s, q->id) != OK)
+		hops_answer(s->hops, q->id, &none);
+}
+
+/* The round is over.  What the last host said counts more than that there is
+ * no other. */
+static void
+give_up(struct session *s)
+{
+	struct msg_list failed = { s->n_failed, buf_span(&s->failed) };
+	struct hops_verdict verdict;
+	struct tx_finding why;
+
+	if (s->n_failed > 0) {
+		why = s->trouble;
+	} else {
+		hops_verdict(s->hops, &verdict);
+		why = (struct tx_finding){
+			.outcome = verdict.is_permanent ? TX_FAILED :
+			    TX_DEFERRED,
+			.stage = TX_STAGE_CONNECT,
+			.status = verdict.status,
+			.text = span_str(verdict.text),
+		};
+	}
+	if (buf_failed(&s->failed))
+		failed = (struct msg_list){ 0 };
+	pool_dial_failed(s->d->pool, s, &why, failed);
+	session_end(s);
+}
+
+void
+session_dial_next(struct session *s)
+{
+	struct hops_question question;
+	struct hop hop;
+
+	for (;;) {
+		switch (hops_next(s->hops, &question, &hop)) {
+		case HOPS_ASK:
+			put_question(s, &question);
+			break;
+		case HOPS_AWAIT:
+			return;
+		case HOPS_TRY:
+			if (dial_hop(s, &hop))
+				return;
+			break;
+		case HOPS_OVER:
+			give_up(s);
+			return;
+		}
+	}
+}
