@@ -89,6 +89,7 @@ entry_new(struct span key, const struct dns_wire_answer *a)
 	return e;
 }
 
+/* What is left of a TTL. */
 static uint32_t
 aged(uint32_t ttl_s, uint32_t age_s)
 {
@@ -136,6 +137,7 @@ dns_cache_free(struct dns_cache **cache)
 	*cache = NULL;
 }
 
+/* Out of map and list, and gone. */
 static void
 drop(struct dns_cache *c, struct entry *e)
 {
@@ -179,6 +181,7 @@ dns_cache_put(struct dns_cache *c, struct span name, uint16_t type,
 	if (key_bytes == 0)
 		return ERR_RANGE;
 	e = map_span_get(&c->by_key, span_of(key, key_bytes));
+	/* even an answer that isn't kept ends the life of an older one */
 	if (e != NULL)
 		drop(c, e);
 	if (ttl_s == 0)
@@ -194,6 +197,7 @@ dns_cache_put(struct dns_cache *c, struct span name, uint16_t type,
 	e->dies_ms = now_ms + (int64_t)ttl_s * 1000;
 	list_add_first(&c->by_use, &e->by_use);
 	c->bytes += e->bytes + MAP_SHARE;
+	/* the new one is the last to go, but go it must if it is too big */
 	while (c->bytes > c->bytes_max)
 		drop(c, CONTAINER_OF(list_last(&c->by_use), struct entry,
 		    by_use));
@@ -212,6 +216,7 @@ dns_cache_get(struct dns_cache *c, struct span name, uint16_t type,
 		e = map_span_get(&c->by_key, span_of(key, key_bytes));
 	if (e == NULL)
 		return ERR_NOT_FOUND;
+	/* nobody sweeps: what is dead goes when asked for, or as the oldest */
 	if (now_ms >= e->dies_ms) {
 		drop(c, e);
 		return ERR_NOT_FOUND;

@@ -15,7 +15,12 @@ struct walk {
 	unsigned jumps;
 };
 
-/* The next label, empty at the root; ERR_SYNTAX. */
+/*
+ * The next label, empty at the root; ERR_SYNTAX.
+ *
+ * Three bounds keep a hostile packet from making work: pointers go backwards
+ * only, there is a most of them, and the name is no longer than names are.
+ */
 static enum err
 next_label(struct walk *w, struct span *out)
 {
@@ -32,7 +37,7 @@ next_label(struct walk *w, struct span *out)
 			if (rest.n < 2 || w->jumps++ == JUMPS_MAX)
 				return ERR_SYNTAX;
 			target = (size_t)(n & 0x3f) << 8 | rest.p[1];
-			/* only backwards: no loop can come of it */
+			/* not even to itself */
 			if (target >= w->at)
 				return ERR_SYNTAX;
 			if (w->behind == 0)
@@ -101,6 +106,7 @@ dns_names_decode(struct span packet, size_t *at, char out[DNS_NAME_SIZE])
 		is_text = is_text && add_label(label, text, &n);
 	}
 	*at = w.behind;
+	/* the walk went on, so that the caller can go on behind it */
 	if (!is_text)
 		return ERR_RANGE;
 	memcpy(out, text, n);
@@ -108,6 +114,7 @@ dns_names_decode(struct span packet, size_t *at, char out[DNS_NAME_SIZE])
 	return OK;
 }
 
+/* `a.b.` and `a.b` are one name. */
 static struct span
 without_root(struct span text)
 {
@@ -128,6 +135,7 @@ dns_names_encode(struct span text, uint8_t out[DNS_NAME_WIRE_MAX])
 	while (rest.n > 0) {
 		struct span label = span_sub(rest, 0, span_find(rest, '.'));
 
+		/* an empty label, or one dot too many at the end */
 		if (label.n == 0 || label.n + 1 == rest.n)
 			return ERR_SYNTAX;
 		if (label.n > LABEL_MAX)

@@ -1,3 +1,8 @@
+/*
+ * Two passes: the first looks at the form of question and answers and may
+ * fail; the second takes out what was asked for and can't, so that the
+ * caller's answer is written whole or not at all.
+ */
 #include "common/dns/dns_wire.h"
 
 #include "common/base/check.h"
@@ -18,6 +23,7 @@ struct rr {
 	uint16_t n;
 };
 
+/* The packet on its way through the first pass. */
 struct reading {
 	struct span packet;
 	size_t at;
@@ -53,6 +59,7 @@ take_u32(struct reading *r, uint32_t *out)
 	return true;
 }
 
+/* A record of any type, stepped over as a whole. */
 static bool
 take_rr(struct reading *r, struct rr *out)
 {
@@ -75,6 +82,7 @@ name_at(struct span packet, size_t at, char out[DNS_NAME_SIZE])
 	return dns_names_decode(packet, &at, out) == OK;
 }
 
+/* A resolver that answers something else is confused, or somebody else. */
 static bool
 is_question(struct reading *r, struct span name, uint16_t type)
 {
@@ -90,6 +98,7 @@ is_question(struct reading *r, struct span name, uint16_t type)
 
 /* ---- the data of records ---- */
 
+/* Appends the data to the answer's bytes; false when they are full. */
 static bool
 add_data(struct dns_wire_answer *a, struct span data,
     struct dns_wire_record *record)
@@ -127,6 +136,7 @@ add_mx(struct dns_wire_answer *a, struct span packet, const struct rr *rr,
 {
 	const uint8_t *p = packet.p + rr->at;
 
+	/* preference and the shortest name, the root */
 	if (rr->n < 3)
 		return false;
 	record->preference = (uint16_t)(p[0] << 8 | p[1]);
@@ -156,6 +166,7 @@ add_txt(struct dns_wire_answer *a, struct span data,
 	return true;
 }
 
+/* Empty certificate data can match nothing, RFC 6698 2.1.4. */
 static bool
 add_tlsa(struct dns_wire_answer *a, struct span data,
     struct dns_wire_record *record)
@@ -204,6 +215,7 @@ add_record(struct dns_wire_answer *a, struct span packet, const struct rr *rr)
 
 /* ---- from the sections to an answer ---- */
 
+/* Does NAME, in lower case, own the record? */
 static bool
 is_owned(const struct reading *r, const struct rr *rr, const char *name)
 {
@@ -319,6 +331,7 @@ resolve(struct reading *r, unsigned authorities, struct dns_wire_answer *a)
 {
 	enum step step = STEP_ON;
 
+	/* lowered by whatever the answer rests on */
 	a->ttl_s = INT32_MAX;
 	for (unsigned i = 0; step == STEP_ON && i <= DNS_WIRE_CHAIN; i++) {
 		collect(r, a);

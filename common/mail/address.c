@@ -15,12 +15,14 @@ is_atext(uint8_t c)
 	return c < 0x80 && (atext[c >> 5] >> (c & 31) & 1) != 0;
 }
 
+/* RFC 6531 3.3: any octet of UTF-8, whose form is checked as a whole. */
 static bool
 may_8bit(uint8_t c, unsigned flags)
 {
 	return c >= 0x80 && (flags & ADDRESS_UTF8) != 0;
 }
 
+/* Which error a character that does not belong there is. */
 static enum err
 fault_of(uint8_t c)
 {
@@ -73,6 +75,7 @@ take_quoted(struct span s, unsigned flags, size_t *n)
 	return ERR_SYNTAX;
 }
 
+/* What stands behind the `@`: a name or a literal. */
 static enum err
 check_domain(struct span domain, unsigned flags, bool *is_literal)
 {
@@ -102,6 +105,7 @@ address_parse(struct span s, unsigned flags, struct address *out)
 	if (e != OK)
 		return e;
 	a.local = span_sub(s, 0, n);
+	/* what follows the local part decides: the end, `@`, or a mistake */
 	if (n == s.n) {
 		if ((flags & ADDRESS_BARE) == 0)
 			return ERR_SYNTAX;
@@ -113,6 +117,7 @@ address_parse(struct span s, unsigned flags, struct address *out)
 		if (e != OK)
 			return e;
 	}
+	/* only now: what is malformed isn't called too long */
 	if (a.local.n > ADDRESS_LOCAL_MAX)
 		return ERR_RANGE;
 	a.has_8bit = (flags & ADDRESS_UTF8) != 0 && !utf8_is_ascii(s);
@@ -163,6 +168,7 @@ unquote(const struct address *a, uint8_t *out, size_t size)
 	return n;
 }
 
+/* Can it stand without quotes? */
 static bool
 is_dot_string(struct span s)
 {
@@ -171,6 +177,7 @@ is_dot_string(struct span s)
 	return take_dot_string(s, ADDRESS_UTF8, &n) == OK && n == s.n;
 }
 
+/* The shortest quoted form: a backslash only where it must be. */
 static void
 add_quoted(struct span s, struct buf *out)
 {

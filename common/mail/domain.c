@@ -3,6 +3,7 @@
 #include "common/base/text.h"
 #include "common/base/utf8.h"
 
+/* LDH of RFC 1034 3.5, and what the flags add to it. */
 static bool
 is_label_byte(uint8_t c, unsigned flags)
 {
@@ -13,6 +14,10 @@ is_label_byte(uint8_t c, unsigned flags)
 	return c >= 0x80 && (flags & DOMAIN_UTF8) != 0;
 }
 
+/*
+ * Wrong characters are told of before a wrong length: the length of a name
+ * that is none says nothing.
+ */
 static enum err
 check_label(struct span label, unsigned flags)
 {
@@ -43,6 +48,7 @@ domain_check(struct span s, unsigned flags)
 	}
 	if (s.n > DOMAIN_MAX)
 		return ERR_RANGE;
+	/* single octets were looked at above, not how they hang together */
 	if ((flags & DOMAIN_UTF8) != 0 && !utf8_is_valid(s))
 		return ERR_SYNTAX;
 	return OK;
@@ -59,6 +65,7 @@ domain_is_below(struct span s, struct span parent)
 {
 	if (parent.n == 0 || s.n < parent.n + 2)
 		return false;
+	/* whole labels only: badexample.org is not below example.org */
 	if (s.p[s.n - parent.n - 1] != '.')
 		return false;
 	return span_equal_nocase(span_from(s, s.n - parent.n), parent);

@@ -1,3 +1,7 @@
+/*
+ * Both sides share the tables of limits below: what a writer here can make, a
+ * reader takes; whatever else a peer or a disk may hold is refused whole.
+ */
 #include "common/mail/envelope.h"
 
 #include "common/base/check.h"
@@ -63,6 +67,7 @@ put_span(struct buf *out, unsigned tag, struct span s)
 	wire_put_span(out, s);
 }
 
+/* Little-endian, as wire.h has it, in as many bytes as the tag wants. */
 static void
 put_number(struct buf *out, unsigned tag, uint64_t v, uint32_t bytes)
 {
@@ -99,6 +104,7 @@ envelope_put_rcpt(const struct envelope_rcpt *r, struct buf *out)
 {
 	size_t at;
 
+	/* the length is known when the inner attributes are written */
 	wire_put_u8(out, TAG_RCPT);
 	at = out->n;
 	wire_put_u32(out, 0);
@@ -163,6 +169,11 @@ check_attribute(unsigned tag, size_t n, const struct limits *limits,
 	return n < limits[tag].min || n > limits[tag].max ? ERR_RANGE : OK;
 }
 
+/*
+ * The last gate in front of `MAIL FROM:<…>` to another server, so the address
+ * is parsed whole: no bracket, blank or line break can hide in it.  Without a
+ * domain it may be, as <postmaster> is.
+ */
 static enum err
 check_address(struct span s, uint32_t flags)
 {
@@ -201,6 +212,7 @@ is_notify(uint64_t set)
 	    set == ENVELOPE_NOTIFY_NEVER;
 }
 
+/* An attribute of the message whose length is right already. */
 static enum err
 take_head(struct envelope *e, unsigned tag, struct span v)
 {
@@ -241,6 +253,7 @@ take_head(struct envelope *e, unsigned tag, struct span v)
 	return OK;
 }
 
+/* The same of a recipient. */
 static enum err
 take_rcpt(struct envelope_rcpt *r, unsigned tag, struct span v, uint32_t flags)
 {
@@ -294,6 +307,7 @@ take_attribute(struct envelope *e, unsigned tag, struct span v, uint32_t *seen)
 	struct envelope_rcpt r;
 	enum err err;
 
+	/* counted before it is read: the limit bounds the work, too */
 	if (tag == TAG_RCPT) {
 		if (e->rcpt_count++ == ENVELOPE_RCPT_COUNT_MAX)
 			return ERR_RANGE;
@@ -333,7 +347,7 @@ envelope_check(struct span bytes, struct envelope *out)
 void
 envelope_iter_init(const struct envelope *e, struct envelope_iter *it)
 {
-	it->rest = span_from(e->bytes, 1);
+	it->rest = span_from(e->bytes, 1);	/* behind the version */
 	it->index = UINT32_MAX;
 }
 

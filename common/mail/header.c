@@ -23,6 +23,7 @@ header_scan_init(struct header_scan *h)
 	*h = (struct header_scan){ .state = AT_START };
 }
 
+/* The first octet of a line: the end of the header, or a name. */
 static enum scan_state
 start_line(struct header_scan *h, uint8_t c)
 {
@@ -36,6 +37,10 @@ start_line(struct header_scan *h, uint8_t c)
 	return text_lower_byte(c) == 'r' ? IN_NAME : IN_LINE;
 }
 
+/*
+ * One octet.  The name is followed by its colon at once, or by blanks first
+ * (RFC 5322 4.5); a line that begins with a blank is a fold, not a field.
+ */
 static enum scan_state
 step(struct header_scan *h, uint8_t c)
 {
@@ -74,6 +79,7 @@ find_end(struct header_scan *h, struct span chunk)
 	size_t i = 0;
 
 	while (i < chunk.n && !h->is_done) {
+		/* the rest of a line is of no interest here */
 		if (h->state == IN_LINE) {
 			i += span_find(span_from(chunk, i), '\n');
 			if (i == chunk.n)
@@ -93,6 +99,7 @@ header_scan_feed(struct header_scan *h, struct span chunk)
 	if (h->is_done)
 		return 0;
 	n = find_end(h, chunk);
+	/* a loop without a way out, so that the compiler makes it wide */
 	for (size_t i = 0; i < n; i++)
 		high |= chunk.p[i];
 	h->has_8bit |= high >= 0x80;
@@ -130,6 +137,7 @@ field_length(struct span s)
 	return n;
 }
 
+/* Also for LF alone: what is given should not depend on it. */
 static struct span
 without_line_end(struct span s)
 {
@@ -149,10 +157,12 @@ split(struct span whole, struct header_field *out)
 
 	if (colon == whole.n)
 		return false;
+	/* RFC 5322 4.5 lets blanks stand in front of the colon */
 	while (n > 0 && (whole.p[n - 1] == ' ' || whole.p[n - 1] == '\t'))
 		n--;
 	if (n == 0)
 		return false;
+	/* ftext of RFC 5322 3.6.8 */
 	for (size_t i = 0; i < n; i++) {
 		if (whole.p[i] <= ' ' || whole.p[i] >= 0x7f)
 			return false;

@@ -14,6 +14,7 @@ struct civil {
 	int day;		/* 1..31 */
 };
 
+/* Times come from clocks and from the spool: any number is possible. */
 static int64_t
 clip(int64_t v, int64_t low, int64_t high)
 {
@@ -45,6 +46,7 @@ civil_of_day(int64_t day)
 	return c;
 }
 
+/* Decimal with leading zeros; returns where the next character goes. */
 static char *
 put_number(char *to, int v, int digits)
 {
@@ -68,6 +70,7 @@ mail_date_format(int64_t at_ms, int zone_min, char out[MAIL_DATE_SIZE])
 	static const char days[] = "ThuFriSatSunMonTueWed";
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	int zone = (int)clip(zone_min, -ZONE_LIMIT_MIN, ZONE_LIMIT_MIN);
+	/* seconds rounded down, also before 1970 */
 	int64_t s = at_ms / 1000 - (at_ms % 1000 < 0) + (int64_t)zone * 60;
 	int64_t day;
 	struct civil date;
@@ -93,6 +96,7 @@ mail_date_format(int64_t at_ms, int zone_min, char out[MAIL_DATE_SIZE])
 	*to++ = ':';
 	to = put_number(to, of_day % 60, 2);
 	*to++ = ' ';
+	/* RFC 5322 3.3: hours and minutes side by side, +0000 for UTC */
 	*to++ = zone < 0 ? '-' : '+';
 	if (zone < 0)
 		zone = -zone;

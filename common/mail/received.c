@@ -16,6 +16,7 @@ is_harmless(uint8_t c)
 	    c == '_' || c == ':' || c == '[' || c == ']';
 }
 
+/* Cut, not folded: no true name is longer, and the line stays short. */
 static void
 add_helo(struct span helo, struct buf *out)
 {
@@ -29,6 +30,7 @@ add_helo(struct span helo, struct buf *out)
 	buf_add(out, name, n);
 }
 
+/* From-domain of RFC 5321 4.4 with the address literal as its TCP-info. */
 void
 received_head(const struct received *r, struct buf *out)
 {
@@ -49,7 +51,9 @@ received_head(const struct received *r, struct buf *out)
 	buf_add_str(out, " id ");
 }
 
-/* A checked envelope address is printable; others are not told of. */
+/* A checked envelope address is printable; others are not told of.  With
+ * several recipients the caller names none, so that no blind copy is given
+ * away (RFC 5321 7.2). */
 static bool
 is_tellable(struct span rcpt)
 {

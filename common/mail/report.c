@@ -1,3 +1,7 @@
+/*
+ * The order matters little but for one thing: the boundary is chosen when it
+ * is known which bytes are returned.
+ */
 #include "common/mail/report.h"
 
 #include "common/base/check.h"
@@ -9,6 +13,10 @@
 
 #define BOUNDARY_SIZE 48
 
+/*
+ * `=_` can't stand in quoted-printable text, so no honest message has it; a
+ * hostile one would have to guess 128 bits.
+ */
 static void
 make_boundary(const uint64_t random[2], uint64_t turn, char out[BOUNDARY_SIZE])
 {
@@ -52,6 +60,8 @@ choose_boundary(const struct report *r, struct span copy,
 	}
 }
 
+/* The random part is new for each report, so that a queue id that reports
+ * several times makes several (RFC 5322 3.6.4). */
 static void
 add_message_id(const struct report *r, struct buf *out)
 {
@@ -65,6 +75,7 @@ add_message_id(const struct report *r, struct buf *out)
 	buf_add_str(out, ">\r\n");
 }
 
+/* Auto-Submitted keeps vacation programs and our like quiet (RFC 3834 5). */
 static void
 add_header(const struct report *r, const char *boundary, bool is_8bit,
     struct buf *out)
@@ -110,6 +121,7 @@ report_build(const struct report *r, struct buf *out)
 	    is_cut ? REPORT_TEXT_HEAD : REPORT_TEXT_WHOLE;
 	char boundary[BOUNDARY_SIZE];
 
+	/* RFC 3464 2.1 wants one group of recipient fields at least */
 	MUST(r->rcpt_count > 0);
 	choose_boundary(r, copy, boundary);
 	add_header(r, boundary, is_8bit, out);

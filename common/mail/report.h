@@ -37,8 +37,8 @@ struct report_rcpt {
 struct report {
 	struct span host;		/* our name */
 	struct span queue_id;		/* of the message reported */
-	struct span sender;		/* reverse-path, where the report goes */
-	struct span postmaster;		/* whom to ask; empty: postmaster@host */
+	struct span sender;		/* reverse-path: who gets it */
+	struct span postmaster;		/* to ask; empty: postmaster@host */
 	struct span envid;		/* xtext as given, or empty */
 	int64_t arrived_at;		/* wall ms */
 	int64_t now_at;
@@ -46,7 +46,7 @@ struct report {
 	int zone_min;
 	const struct report_rcpt *rcpts;
 	size_t rcpt_count;		/* > 0 */
-	struct span message;		/* header and first octets of the body */
+	struct span message;		/* header and first part of the body */
 	uint64_t message_bytes;		/* of the whole message */
 	bool is_header_only;		/* return the header alone (RET=HDRS) */
 	uint64_t random[2];		/* for Message-ID and boundary */

@@ -13,6 +13,7 @@ whole_lines(struct span s)
 	return s;
 }
 
+/* text/rfc822-headers holds header fields only, RFC 6522 4. */
 static struct span
 without_empty_line(struct span header)
 {
@@ -58,6 +59,7 @@ report_copy_add(struct span s, struct buf *out)
 	size_t column = 0;
 	size_t i = 0;
 
+	/* run by run: what stands between two line ends or NULs */
 	while (i < s.n) {
 		size_t from = i;
 
@@ -74,6 +76,7 @@ report_copy_add(struct span s, struct buf *out)
 			i++;
 			continue;
 		}
+		/* CRLF is one line end, a CR or LF alone becomes one */
 		i += s.p[i] == '\r' && i + 1 < s.n && s.p[i + 1] == '\n' ?
 		    2 : 1;
 		buf_add_str(out, "\r\n");

@@ -8,6 +8,7 @@
 #define TEXT_COLUMNS	72
 #define WORD_MAX	900	/* a longer one is broken: lines end by 998 */
 
+/* Line ends are blanks here: what comes out is one line. */
 static bool
 is_blank(uint8_t c)
 {
@@ -17,8 +18,8 @@ is_blank(uint8_t c)
 void
 report_format_words(struct span s, size_t max, struct buf *out)
 {
-	size_t n = 0;
-	bool is_gap = false;
+	size_t n = 0;		/* octets of words so far */
+	bool is_gap = false;	/* a blank is owed, if a word follows */
 
 	for (size_t i = 0; i < s.n && n < max; i++) {
 		uint8_t c = s.p[i];
@@ -42,8 +43,8 @@ report_format_words(struct span s, size_t max, struct buf *out)
  * BREAK is what goes between two lines; COLUMN is where the first one stands.
  */
 static void
-add_wrapped(struct span s, size_t column, size_t columns, struct span line_break,
-    struct buf *out)
+add_wrapped(struct span s, size_t column, size_t columns,
+    struct span line_break, struct buf *out)
 {
 	size_t indent = line_break.n - 2;
 	bool is_first = true;
@@ -51,6 +52,7 @@ add_wrapped(struct span s, size_t column, size_t columns, struct span line_break
 	while (s.n > 0) {
 		size_t n = span_find(s, ' ');
 
+		/* blanks are made anew, so no line can be nothing else */
 		if (n == 0) {
 			s = span_from(s, 1);
 			continue;
@@ -85,6 +87,7 @@ report_format_field(const char *name, struct span value, struct buf *out)
 		    SPAN_LIT("\r\n\t"), out);
 		buf_add_str(out, "\r\n");
 	}
+	/* half a field would be a lie: the whole report fails instead */
 	if (buf_failed(&words))
 		out->is_failed = true;
 	buf_clear(&words);

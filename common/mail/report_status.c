@@ -38,6 +38,7 @@ add_typed(const char *name, const char *type, struct span words,
 	buf_clear(&value);
 }
 
+/* RFC 3464 2.2.1: the decoded form; only when the sender gave one. */
 static void
 add_envid(struct span envid, struct buf *out)
 {
@@ -86,6 +87,7 @@ add_remote(const struct report_rcpt *rcpt, struct buf *out)
 	buf_clear(&words);
 }
 
+/* The group of one recipient, in the order of RFC 3464 2.3. */
 static void
 add_rcpt(const struct report *r, const struct report_rcpt *rcpt,
     struct buf *out)
@@ -102,6 +104,7 @@ add_rcpt(const struct report *r, const struct report_rcpt *rcpt,
 	if (rcpt->last_attempt_at != 0)
 		report_format_date("Last-Attempt-Date", rcpt->last_attempt_at,
 		    r->zone_min, out);
+	/* 2.3.9: of no sense where nothing will be tried again */
 	if (rcpt->action == REPORT_DELAYED && r->retry_until_at != 0)
 		report_format_date("Will-Retry-Until", r->retry_until_at,
 		    r->zone_min, out);
@@ -115,7 +118,7 @@ report_status_build(const struct report *r, struct buf *out)
 	report_format_field("X-Mtad-Queue-Id", r->queue_id, out);
 	report_format_date("Arrival-Date", r->arrived_at, r->zone_min, out);
 	for (size_t i = 0; i < r->rcpt_count; i++) {
-		buf_add_str(out, "\r\n");
+		buf_add_str(out, "\r\n");	/* parts the groups */
 		add_rcpt(r, &r->rcpts[i], out);
 	}
 }

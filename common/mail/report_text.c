@@ -39,6 +39,7 @@ static const struct {
 	    "let it in." },
 };
 
+/* Rows of one detail stand before the row for the whole subject. */
 static const char *
 find_hint(struct status s)
 {
@@ -51,6 +52,7 @@ find_hint(struct status s)
 	    "help as described below.";
 }
 
+/* One failure outweighs any delay in what the report is called. */
 static bool
 has_failed(const struct report *r)
 {
@@ -74,6 +76,7 @@ add_sentence(const char *text, unsigned indent, struct buf *out)
 	report_format_wrapped(span_str(text), indent, out);
 }
 
+/* Who speaks, of which message, and how it stands. */
 static void
 add_opening(const struct report *r, struct buf *out)
 {
@@ -112,7 +115,8 @@ add_reason(const struct report_rcpt *rcpt, struct buf *out)
 		return;
 	}
 	buf_init(&s, SENTENCE_MAX);
-	buf_add_str(&s, "The mail server ");
+	buf_add_str(&s, rcpt->remote_host.n > 0 ? "The mail server " :
+	    "The other mail server");
 	report_format_words(rcpt->remote_host, 255, &s);
 	buf_add_str(&s, " answered:");
 	report_format_wrapped(buf_span(&s), 4, out);
@@ -126,6 +130,7 @@ add_reason(const struct report_rcpt *rcpt, struct buf *out)
 	buf_clear(&s);
 }
 
+/* Address, reason, meaning, advice. */
 static void
 add_rcpt(const struct report_rcpt *rcpt, struct buf *out)
 {
@@ -154,6 +159,7 @@ add_rcpt(const struct report_rcpt *rcpt, struct buf *out)
 	buf_clear(&s);
 }
 
+/* People read a hundred at most; programs find all in the next part. */
 static void
 add_rcpts(const struct report *r, struct buf *out)
 {
@@ -168,6 +174,7 @@ add_rcpts(const struct report *r, struct buf *out)
 		    "second part of this report.\r\n", r->rcpt_count - told);
 }
 
+/* What happens next, when it is not over yet. */
 static void
 add_retry(const struct report *r, struct buf *out)
 {
@@ -185,6 +192,7 @@ add_retry(const struct report *r, struct buf *out)
 	buf_clear(&s);
 }
 
+/* Whom to ask, what to tell them, and what is attached. */
 static void
 add_closing(const struct report *r, enum report_text_part part,
     struct buf *out)

@@ -93,6 +93,7 @@ take(struct span s, struct status *out)
 
 	if (s.n < 5 || s.p[1] != '.')
 		return 0;
+	/* RFC 3463 2: success, for now, for good; there are no others */
 	if (s.p[0] != '2' && s.p[0] != '4' && s.p[0] != '5')
 		return 0;
 	v.class = (uint8_t)(s.p[0] - '0');
@@ -122,6 +123,7 @@ status_take(struct span text, unsigned reply_code, struct status *out)
 
 	if (n == 0 || !status_agrees(v, reply_code))
 		return 0;
+	/* "5.1.1x" or "5.1.10.2" is a word of the text, no code */
 	if (n < text.n && text.p[n++] != ' ')
 		return 0;
 	*out = v;
@@ -144,6 +146,7 @@ status_of_code(unsigned reply_code)
 	return STATUS((uint8_t)class, 0, 0);
 }
 
+/* One to three digits; returns how many. */
 static size_t
 put_number(char *to, unsigned v)
 {
@@ -174,6 +177,7 @@ status_format(struct status s, char out[STATUS_SIZE])
 const char *
 status_text(struct status s)
 {
+	/* the row x.N.0 of a subject stands before its other ones */
 	const char *of_subject = texts[0].text;
 
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {

@@ -18,6 +18,7 @@ next_octet(struct span s, size_t *i)
 	uint8_t c = s.p[*i];
 	int high, low;
 
+	/* xchar: printable, but for blank, `+` and `=` */
 	if (c <= 0x20 || c >= 0x7f || c == '=')
 		return -1;
 	if (c != '+') {
@@ -49,6 +50,7 @@ xtext_is_printable(struct span s)
 enum err
 xtext_decode(struct span s, struct buf *out)
 {
+	/* first look, then write: a failure must leave no half of it */
 	for (size_t i = 0; i < s.n;) {
 		if (next_octet(s, &i) < 0)
 			return ERR_SYNTAX;

@@ -1,9 +1,6 @@
 /*
  * Where the line ends are in 64 octets: what both dot transforms look at
  * before they touch single octets.  Private to this room.
- *
- * Measured on 4 KiB of 72-octet lines: about a tenth of the time of a walk
- * octet by octet.
  */
 #ifndef MTAD_SMTP_SMTP_BLOCK_H
 #define MTAD_SMTP_SMTP_BLOCK_H
@@ -56,17 +53,6 @@ smtp_block_load(const uint8_t *p)
 
 #else
 
-/* Eight octets as one number, the first in its lowest bits. */
-static inline uint64_t
-smtp_block_word(const uint8_t *p)
-{
-	uint64_t v = 0;
-
-	for (int i = 0; i < 8; i++)
-		v |= (uint64_t)p[i] << (8 * i);
-	return v;
-}
-
 /* Bit N: octet N of V is C.  Exact, no carry from octet to octet. */
 static inline uint64_t
 smtp_block_mask(uint64_t v, uint8_t c)
@@ -86,8 +72,10 @@ smtp_block_load(const uint8_t *p)
 	uint64_t any = 0, nul = 0;
 
 	for (int i = 0; i < SMTP_BLOCK_SIZE; i += 8) {
-		uint64_t v = smtp_block_word(p + i);
+		uint64_t v = 0;
 
+		for (int k = 0; k < 8; k++)
+			v |= (uint64_t)p[i + k] << (8 * k);
 		b.cr |= smtp_block_mask(v, '\r') << i;
 		b.lf |= smtp_block_mask(v, '\n') << i;
 		nul |= smtp_block_mask(v, 0);

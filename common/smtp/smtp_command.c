@@ -14,6 +14,7 @@ static const struct {
 #undef VERB
 };
 
+/* The common verbs stand first in the list. */
 static enum smtp_verb
 find_verb(struct span word)
 {
@@ -24,6 +25,7 @@ find_verb(struct span word)
 	return SMTP_VERB_UNKNOWN;
 }
 
+/* For the caller to refuse: no argument may hold one (RFC 5321 4.1.2). */
 static bool
 has_control(struct span s)
 {
@@ -47,6 +49,7 @@ smtp_command_parse(struct span line, struct smtp_command *out)
 	while (n < s.n && s.p[n] == ' ')
 		n++;
 	out->argument = span_from(s, n);
+	/* a NUL or tab makes another word of a verb, so it is unknown */
 	out->verb = find_verb(out->word);
 	out->has_control = has_control(s);
 }

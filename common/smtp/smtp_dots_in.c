@@ -26,6 +26,7 @@ smtp_dots_in_init(struct smtp_dots_in *d, bool is_normalising)
 	};
 }
 
+/* One octet of content, wanted or not. */
 static void
 put(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
 {
@@ -66,6 +67,7 @@ take_bare_cr(struct smtp_dots_in *d, struct sink *sink)
 	}
 }
 
+/* The next dot is at the start of no line of the wire. */
 static void
 take_bare_lf(struct smtp_dots_in *d, struct sink *sink)
 {
@@ -80,6 +82,7 @@ take_bare_lf(struct smtp_dots_in *d, struct sink *sink)
 	}
 }
 
+/* An octet that is neither held back nor part of a CRLF. */
 static void
 take_octet(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
 {
@@ -133,6 +136,7 @@ step(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
 	take_octet(d, sink, c);
 }
 
+/* LF: the line ends of a clean block, each of them behind a CR. */
 static void
 count_lines(struct smtp_dots_in *d, uint64_t lf)
 {
@@ -156,6 +160,7 @@ take_block(struct smtp_dots_in *d, struct sink *sink, const uint8_t *p)
 	struct smtp_block b;
 	uint8_t last = p[SMTP_BLOCK_SIZE - 1];
 
+	/* held-back octets are the business of step() */
 	if (d->state > AT_CR)
 		return false;
 	b = smtp_block_load(p);
@@ -174,6 +179,7 @@ take_block(struct smtp_dots_in *d, struct sink *sink, const uint8_t *p)
 	return true;
 }
 
+/* Blocks where it goes, octets where it must; returns how many it took. */
 static size_t
 feed_piece(struct smtp_dots_in *d, struct span in, struct sink *sink)
 {

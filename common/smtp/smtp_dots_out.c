@@ -20,6 +20,7 @@ smtp_dots_out_init(struct smtp_dots_out *d)
 static uint8_t *
 step(struct smtp_dots_out *d, uint8_t c, uint8_t *to)
 {
+	/* the LF that belongs to the last CR, whether it is there or not */
 	if (d->state == AT_CR) {
 		*to++ = '\n';
 		d->state = AT_START;
@@ -41,6 +42,7 @@ step(struct smtp_dots_out *d, uint8_t c, uint8_t *to)
 	return to;
 }
 
+/* Copies 64 octets at once if nothing in them needs a second look. */
 static bool
 take_block(struct smtp_dots_out *d, const uint8_t *p, uint8_t *to)
 {
@@ -55,6 +57,7 @@ take_block(struct smtp_dots_out *d, const uint8_t *p, uint8_t *to)
 	return true;
 }
 
+/* Returns where the next octet goes. */
 static uint8_t *
 feed_piece(struct smtp_dots_out *d, struct span in, uint8_t *to)
 {

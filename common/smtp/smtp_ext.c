@@ -25,6 +25,7 @@ parse_size(struct span s)
 	return v;
 }
 
+/* What is unknown is none of our business, RFC 5321 4.1.1.1. */
 static void
 parse_line(struct span line, struct smtp_ext *e)
 {
@@ -46,6 +47,7 @@ parse_line(struct span line, struct smtp_ext *e)
 void
 smtp_ext_parse(struct span text, struct smtp_ext *out)
 {
+	/* the first line greets; a host may be called `dsn` */
 	size_t n = span_find(text, '\n');
 
 	*out = (struct smtp_ext){ .set = 0 };

@@ -29,6 +29,7 @@ skip(struct smtp_lines *l, struct span in)
 	return n;
 }
 
+/* The line is lost; HAS_CR: a CR was the last octet taken of it. */
 static enum smtp_lines_event
 give_up(struct smtp_lines *l, enum smtp_lines_event event, bool has_cr)
 {
@@ -39,7 +40,13 @@ give_up(struct smtp_lines *l, enum smtp_lines_event event, bool has_cr)
 	return event;
 }
 
-/* The event at the start of IN; *N: octets to drop for it. */
+/*
+ * The event at the start of IN; *N: octets to drop for it.
+ *
+ * Whichever of CR and LF comes first decides, and no octet before `scanned`
+ * is looked at again: a client that sends octet by octet costs no more than
+ * one that does not.
+ */
 static enum smtp_lines_event
 find(struct smtp_lines *l, struct span in, size_t *n, struct span *line)
 {
@@ -53,6 +60,7 @@ find(struct smtp_lines *l, struct span in, size_t *n, struct span *line)
 		*n = lf + 1;
 		return give_up(l, SMTP_LINES_BARE, false);
 	}
+	/* a CR that is the last octet so far has to wait for the next one */
 	if (cr + 1 < window.n) {
 		if (in.p[cr + 1] != '\n') {
 			*n = cr + 1;

@@ -21,6 +21,7 @@ find_id(struct span keyword)
 	return SMTP_PARAM_UNKNOWN;
 }
 
+/* esmtp-keyword and esmtp-value of RFC 5321 4.1.2 */
 static bool
 is_keyword(struct span s)
 {
@@ -75,6 +76,8 @@ smtp_params_next(struct smtp_params *p, struct smtp_param *out)
 	struct span word;
 	enum err e;
 
+	/* more than one blank between two is against the grammar, harmless
+	 * and seen in the wild */
 	while (p->rest.n > 0 && p->rest.p[0] == ' ')
 		p->rest = span_from(p->rest, 1);
 	if (p->rest.n == 0)
@@ -82,6 +85,7 @@ smtp_params_next(struct smtp_params *p, struct smtp_param *out)
 	word = span_sub(p->rest, 0, span_find(p->rest, ' '));
 	p->rest = span_from(p->rest, word.n);
 	e = parse(word, &param);
+	/* unknown ones are refused anyhow, so only known ones are counted */
 	if (e == OK && param.id != SMTP_PARAM_UNKNOWN) {
 		if ((p->seen >> param.id & 1) != 0)
 			e = ERR_EXISTS;

@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/base/ipaddr.h"
 
+/* The same permissions, as the room of addresses calls them. */
 static unsigned
 address_flags(unsigned flags)
 {
@@ -36,7 +37,9 @@ find_bracket(struct span s)
 	return s.n;
 }
 
-/* Takes `@a,@b:` off the path. */
+/* Takes `@a,@b:` off the path.  It is ignored (RFC 5321 4.1.1.3, appendix C),
+ * but must be well formed: a literal or a second `@` in it could mean one
+ * thing to us and another to the next hop. */
 static enum smtp_path_fault
 skip_route(struct span *path, unsigned flags)
 {
@@ -92,7 +95,8 @@ is_too_long(size_t path_bytes, const struct address *a)
 	    a->domain.n <= SMTP_PATH_MAX - sizeof("<x@>") + 1;
 }
 
-/* The path at the start of S, which begins with `<`. */
+/* The path at the start of S, which begins with `<`.  What follows it must be
+ * parted from it by a blank: `<a@b>x` is no path with a parameter. */
 static enum smtp_path_fault
 parse_path(struct span s, unsigned flags, bool is_to, struct smtp_path *out)
 {
@@ -107,6 +111,7 @@ parse_path(struct span s, unsigned flags, bool is_to, struct smtp_path *out)
 	path.params = span_from(s, end + 1);
 	while (path.params.n > 0 && path.params.p[0] == ' ')
 		path.params = span_from(path.params, 1);
+	/* nobody can be the recipient of <> */
 	path.is_null = inner.n == 0;
 	if (path.is_null) {
 		if (is_to)
@@ -123,6 +128,7 @@ parse_path(struct span s, unsigned flags, bool is_to, struct smtp_path *out)
 		return fault;
 	if (is_too_long(end + 1, &path.address))
 		return SMTP_PATH_LONG;
+	/* RFC 5321 4.5.1 knows one name without a domain, for RCPT only */
 	if (path.address.domain.n == 0) {
 		path.is_postmaster = is_to &&
 		    address_is_postmaster(&path.address);

@@ -12,6 +12,7 @@ put_printable(uint8_t *to, const uint8_t *end, struct span s)
 	return to;
 }
 
+/* Written straight into the buffer: replies are on the hot path. */
 static void
 add_line(struct buf *out, unsigned code, char separator, struct span status,
     struct span text)

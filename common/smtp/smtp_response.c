@@ -55,7 +55,7 @@ keep(struct smtp_response *r, struct span s)
 	for (size_t i = 0; i < s.n; i++)
 		to[i] = text_is_print(s.p[i]) ? s.p[i] : '?';
 	buf_commit(&r->text, s.n);
-	r->line_kept += s.n;
+	r->line_kept += s.n;	/* take_status() finds the line by it */
 	return OK;
 }
 
@@ -118,6 +118,7 @@ is_code_digit(size_t index, uint8_t c)
 	return index == 0 ? c >= '2' && c <= '5' : text_is_digit(c);
 }
 
+/* 250- and then 550 is no reply: whoever trusted either could be fooled. */
 static enum err
 begin_text(struct smtp_response *r)
 {
@@ -130,6 +131,7 @@ begin_text(struct smtp_response *r)
 	return begin_line(r);
 }
 
+/* Digit by digit: a code may come in pieces like all else. */
 static enum err
 feed_head(struct smtp_response *r, uint8_t c)
 {
@@ -174,6 +176,7 @@ feed_text(struct smtp_response *r, struct span in, size_t *n)
 	return ERR_AGAIN;
 }
 
+/* What comes next in IN, *N octets of it. */
 static enum err
 feed(struct smtp_response *r, struct span in, size_t *n)
 {
@@ -225,7 +228,7 @@ smtp_response_feed(struct smtp_response *r, struct span in, size_t *consumed)
 void
 smtp_response_line(const struct smtp_response *r, struct buf *out)
 {
-	size_t from = out->n;
+	size_t from = out->n;	/* OUT may hold something already */
 	struct span text = buf_span(&r->text);
 
 	buf_add_u64(out, r->code);

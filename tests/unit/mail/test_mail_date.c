@@ -44,7 +44,7 @@ Test(mail_date, agrees_with_the_library)
 {
 	for (int64_t day = -25567; day < 84006; day++) {
 		time_t t = (time_t)(day * 86400 + (day * 7919) % 86400);
-		char out[MAIL_DATE_SIZE], want[MAIL_DATE_SIZE];
+		char out[MAIL_DATE_SIZE], want[64];
 		struct tm tm;
 
 		if (t < -2208988800)
