@@ -35,6 +35,7 @@ compare_domains(const void *a, const void *b)
 	return span_compare(*(const struct span *)a, *(const struct span *)b);
 }
 
+/* From the prefix itself, whose other bits are 0, to all of them set. */
 static struct range
 range_of(const struct ipaddr_prefix *prefix)
 {
@@ -46,6 +47,8 @@ range_of(const struct ipaddr_prefix *prefix)
 	return range;
 }
 
+/* Sorted and merged, so that one binary search answers: without merging, a
+ * small network inside a large one would hide the rest of the large one. */
 static enum err
 set_networks(struct conf_match *match, const struct conf_networks *networks)
 {
@@ -76,6 +79,8 @@ set_networks(struct conf_match *match, const struct conf_networks *networks)
 	return OK;
 }
 
+/* The loader lets nothing but domains through; another kind of pattern here
+ * would only never match. */
 static enum err
 add_domain(struct conf_match *match, struct span text)
 {
@@ -145,6 +150,7 @@ conf_match_free(struct conf_match **match)
 	*match = NULL;
 }
 
+/* For bsearch(): the ranges are disjoint, at most one holds the client. */
 static int
 compare_client(const void *key, const void *element)
 {

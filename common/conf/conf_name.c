@@ -12,6 +12,7 @@ is_label_byte(uint8_t c, bool may_underscore)
 	    (may_underscore && c == '_');
 }
 
+/* RFC 1123 section 2.1 lets a label begin with a digit, RFC 952 did not. */
 static bool
 is_label(struct span label, bool may_underscore)
 {
@@ -24,6 +25,7 @@ is_label(struct span label, bool may_underscore)
 	return true;
 }
 
+/* Nothing but digits. */
 static bool
 is_number(struct span label)
 {
@@ -79,6 +81,8 @@ conf_name_is_domain(struct span name)
 	return is_labels(name, true) || is_literal(name);
 }
 
+/* Wider than RFC 5321 section 4.1.2, as it only names whom to look for; angle
+ * brackets are what people paste by mistake. */
 static bool
 is_local(struct span local)
 {

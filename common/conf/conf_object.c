@@ -39,6 +39,7 @@ next_word(struct span *text)
 	return word;
 }
 
+/* The default of a list: its elements, each as one text. */
 static enum err
 init_list(const struct conf_row *row, const struct conf_scope *scope,
     void *base)

@@ -2,6 +2,11 @@
 
 #include "common/base/check.h"
 
+/*
+ * One table for each struct, made from the same rows that made the struct
+ * itself: a key, its member and its type can't disagree.
+ */
+
 /* the offset of a member whose name carries its unit */
 #define AT_HOST(of, key)		offsetof(of, key)
 #define AT_TEXT(of, key)		offsetof(of, key)
@@ -84,6 +89,7 @@ const struct conf_schema conf_schema_route = {
 
 _Static_assert(COUNT_OF(main_rows) <= CONF_CHANGES_MAX, "see conf.h");
 
+/* By type; 0 for the lists, which all are a struct conf_list. */
 static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_HOST] = sizeof(const char *),
 	[CONF_TYPE_TEXT] = sizeof(const char *),
@@ -114,6 +120,7 @@ static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_ROUTE] = sizeof(struct conf_route),
 };
 
+/* By list type. */
 static const enum conf_type elements[CONF_TYPES] = {
 	[CONF_TYPE_NETWORKS] = CONF_TYPE_NETWORK,
 	[CONF_TYPE_DOMAINS] = CONF_TYPE_DOMAIN,
@@ -164,6 +171,8 @@ conf_type_schema(enum conf_type type)
 	return type == CONF_TYPE_ROUTE ? &conf_schema_route : NULL;
 }
 
+/* By copy, as struct conf_texts and its like are types of their own, and only
+ * their layout is the same. */
 struct conf_list
 conf_list_get(const struct conf_row *row, const void *base)
 {

@@ -26,6 +26,8 @@ copy(struct span text, const struct conf_scope *scope, const char **out)
 
 /* ---- paths ---- */
 
+/* Any bytes but control characters: names are not ours to judge, but a newline
+ * in one could forge a line of the log. */
 static bool
 is_path(struct span text)
 {
@@ -35,6 +37,7 @@ is_path(struct span text)
 	return text.n > 0;
 }
 
+/* TEXT below DIR, as one path. */
 static enum err
 join(const char *dir, struct span text, const struct conf_scope *scope,
     const char **out)
@@ -80,6 +83,7 @@ conf_target_parse_path(struct span text, size_t max,
 
 /* ---- listeners' addresses ---- */
 
+/* Behind `*:` there is a port and nothing else. */
 static enum err
 parse_any(struct span port, struct conf_address *out, struct why *why)
 {
@@ -94,6 +98,7 @@ parse_any(struct span port, struct conf_address *out, struct why *why)
 	return OK;
 }
 
+/* Says what is wrong with an address that is none. */
 static enum err
 address_error(struct span text, struct why *why)
 {
@@ -171,6 +176,11 @@ take_scheme(struct span *text)
 	return CONF_SCHEME_MX;
 }
 
+/*
+ * Takes `user@` off TEXT.  User names at providers are mail addresses, so it
+ * is the last @ that ends them.  A password has no place in a file that many
+ * may read, and `user:password@` is what people try first.
+ */
 static enum err
 take_user(struct span *text, const struct conf_scope *scope,
     struct conf_target *out, struct why *why)
@@ -218,6 +228,7 @@ set_host(struct span host, const struct conf_scope *scope,
 	return copy(name, scope, &out->host);
 }
 
+/* Splits host and port; the ports of schemes are route_table's to know. */
 static enum err
 take_host(struct span text, const struct conf_scope *scope,
     struct conf_target *out, struct why *why)

@@ -46,6 +46,7 @@ conf_value_choices(enum conf_type type, size_t *n)
 	return choices[type].names;
 }
 
+/* The error names all choices: there are few of them everywhere. */
 static enum err
 parse_choice(enum conf_type type, struct span text, void *out, struct why *why)
 {
@@ -74,6 +75,7 @@ parse_choice(enum conf_type type, struct span text, void *out, struct why *why)
 
 /* ---- numbers ---- */
 
+/* The limits in the unit in which the value was written. */
 static enum err
 out_of_range(const struct conf_row *row, enum conf_type type, struct why *why)
 {
@@ -126,6 +128,7 @@ parse_size(const struct conf_row *row, struct span text, void *out,
 	return OK;
 }
 
+/* A number; 0 stands for `auto` and can't be written. */
 static enum err
 parse_count(const struct conf_row *row, enum conf_type type, struct span text,
     void *out, struct why *why)
@@ -152,6 +155,7 @@ parse_count(const struct conf_row *row, enum conf_type type, struct span text,
 
 /* ---- texts ---- */
 
+/* A value that goes into a line of the log or of a reply. */
 static bool
 is_line(struct span text)
 {
@@ -175,6 +179,7 @@ check_pattern(enum conf_type type, struct span text, struct why *why)
 	return OK;
 }
 
+/* For relay.domains: what opens the relay to the world has to be refused. */
 static enum err
 check_domain(struct span text, struct why *why)
 {
@@ -212,6 +217,8 @@ check_text(enum conf_type type, struct span text, struct why *why)
 	}
 }
 
+/* The limits of a list's row count its elements, so they don't apply to the
+ * length of one. */
 static enum err
 parse_text(const struct conf_row *row, enum conf_type type, struct span text,
     const struct conf_scope *scope, void *out, struct why *why)
@@ -248,6 +255,8 @@ parse_path(const struct conf_row *row, struct span text,
 
 /* ---- addresses ---- */
 
+/* 10.0.0.1/8 is refused: whether the address or the length was meant, one of
+ * the readings gives a larger part of the net the right to relay. */
 static enum err
 parse_network(struct span text, void *out, struct why *why)
 {
@@ -264,6 +273,7 @@ parse_network(struct span text, void *out, struct why *why)
 	}
 }
 
+/* A resolver has a usual port, the metrics have none. */
 static enum err
 parse_server(enum conf_type type, struct span text, void *out,
     struct why *why)

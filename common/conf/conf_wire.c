@@ -65,6 +65,7 @@ conf_wire_put(const struct conf_row *row, const void *base, struct buf *out)
 	}
 }
 
+/* WHO filters the members of the whole; an element of a list goes as one. */
 static void
 put_object(const struct conf_schema *schema, const void *base, unsigned who,
     struct buf *out)
@@ -134,6 +135,7 @@ get_text(struct reader *r, const struct conf_row *row, enum conf_type type,
 static void get_object(struct reader *r, const struct conf_schema *schema,
     void *base);
 
+/* An element is made in place, but becomes visible only when all are right. */
 static void
 get_list(struct reader *r, const struct conf_row *row, void *base)
 {

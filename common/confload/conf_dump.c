@@ -14,6 +14,7 @@ struct dump {
 	bool is_element;	/* the next line begins a list's element */
 };
 
+/* The first line of an element has its dash before it. */
 static void
 begin_line(struct dump *d)
 {
@@ -130,6 +131,7 @@ put_elements(struct dump *d, const struct conf_row *row,
 	d->indent -= 4;
 }
 
+/* Short ones in one line, objects and long ones an element a line. */
 static void
 put_list(struct dump *d, const struct conf_row *row, const void *base)
 {

@@ -52,6 +52,7 @@ distance(struct span a, struct span b)
 	return rows[a.n % 3][b.n];
 }
 
+/* Of two candidates as near the first one stays. */
 void
 conf_guess_try(struct conf_guess *guess, struct span candidate)
 {

@@ -37,6 +37,7 @@ path_of(const struct conf_schema *schema, const struct conf_row *row)
 	return path;
 }
 
+/* Whether there is a point in reading on. */
 static bool
 is_over(const struct loader *l)
 {
@@ -61,6 +62,7 @@ static const struct later {
 #undef CONF_LATER
 };
 
+/* After the value was found right: a mistake is a mistake in any version. */
 static void
 check_later(struct loader *l, const struct path *path,
     const struct yaml_node *node)
@@ -79,6 +81,7 @@ check_later(struct loader *l, const struct path *path,
 	}
 }
 
+/* With a guess where the type has names. */
 static void
 complain_value(struct loader *l, const struct path *path,
     enum conf_type type, const struct yaml_node *node, const struct why *why)
@@ -145,6 +148,7 @@ check_complete(struct loader *l, const struct conf_schema *schema,
 		    needed);
 }
 
+/* One element of a list: a text, or an object with its keys. */
 static void
 load_element(struct loader *l, const struct conf_schema *schema,
     const struct conf_row *row, const struct yaml_node *node, void *element)
@@ -222,6 +226,7 @@ load_list(struct loader *l, const struct conf_schema *schema,
 	conf_list_set(row, base, list);
 }
 
+/* One member of BASE, and where it was set. */
 static void
 load_value(struct loader *l, const struct conf_schema *schema,
     const struct conf_row *row, const struct yaml_node *node, void *base)
@@ -270,6 +275,7 @@ find_elsewhere(struct span key)
 	return NULL;
 }
 
+/* A guess among the keys of this section, else the place where it belongs. */
 static void
 complain_unknown(struct loader *l, const struct conf_schema *schema,
     const char *section, const struct yaml_node *node)
@@ -324,6 +330,7 @@ load_section(struct loader *l, const struct conf_schema *schema,
 		    schema->prefix, name);
 }
 
+/* NODE is a value of a row, or a section whose keys are further down. */
 static void
 load_key(struct loader *l, const struct conf_schema *schema,
     const struct yaml_node *map, const struct yaml_node *node,
@@ -364,6 +371,7 @@ load_map(struct loader *l, const struct conf_schema *schema,
 
 /* ---- files ---- */
 
+/* Rules between values are looked at only when each of them is right. */
 static enum err
 load_tree(struct conf *conf, const char *dir, const struct yaml_node *root,
     struct conf_report *report)

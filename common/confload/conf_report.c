@@ -42,6 +42,7 @@ line_of(struct span bytes, uint32_t line)
 	return bytes;
 }
 
+/* libyaml counts columns in characters, and has made sure of the UTF-8. */
 static size_t
 character_size(uint8_t first)
 {
@@ -100,6 +101,7 @@ quote_line(struct conf_remark *remark, struct span line)
 	make_plain(remark->source);
 }
 
+/* All at once, with the one that says that there are more. */
 static bool
 reserve(struct conf_report *report)
 {
@@ -159,6 +161,7 @@ sort_by_place(const struct conf_report *report,
 	}
 }
 
+/* The line and a caret below it, both moved in by two blanks. */
 static void
 print_source(const struct conf_remark *remark, struct buf *out)
 {

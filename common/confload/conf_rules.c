@@ -27,6 +27,8 @@ is_set(const struct conf_places *places, const char *key)
 
 /* ---- what the host fills in ---- */
 
+/* Without asking DNS, which may hang at start and lie later: a host that does
+ * not know its full name gets a warning instead. */
 static enum err
 fill_hostname(struct conf *conf, const struct conf_places *places,
     struct conf_report *report)
@@ -132,6 +134,8 @@ next_place(const struct yaml_node *list, const struct yaml_node **element)
 	return *element != NULL ? (*element)->place : list->place;
 }
 
+/* Only what was written is judged: a short `expire` for a test or a fax gateway
+ * must not need three other keys. */
 static void
 check_times(const struct conf *conf, const struct conf_places *places,
     struct conf_report *report)
@@ -148,6 +152,7 @@ check_times(const struct conf *conf, const struct conf_places *places,
 		    "told of a delay");
 }
 
+/* `*:25` beside 192.0.2.1:25 is another matter: the system decides on it. */
 static bool
 is_same_address(const struct conf_address *a, const struct conf_address *b)
 {
@@ -182,6 +187,7 @@ check_listeners(const struct conf *conf, const struct yaml_node *root,
 	}
 }
 
+/* Not an error: closed networks exist.  But nobody does it unawares. */
 static void
 check_networks(const struct conf *conf, const struct conf_places *places,
     struct conf_report *report)
@@ -218,6 +224,7 @@ check_route(const struct conf_route *route, struct conf_place place,
 		    "auth.user and auth.password_file go together");
 }
 
+/* Also that the pairs which route_table makes of the patterns stay few. */
 static void
 check_routes(const struct conf *conf, const struct yaml_node *root,
     struct conf_report *report)
@@ -248,6 +255,7 @@ check_routes(const struct conf *conf, const struct yaml_node *root,
 	}
 }
 
+/* Half a pair would leave a listener without the TLS that was asked for. */
 static void
 check_tls(const struct conf *conf, const struct conf_places *places,
     struct conf_report *report)
@@ -260,6 +268,7 @@ check_tls(const struct conf *conf, const struct conf_places *places,
 		    "tls.key"), "tls.certificate and tls.key go together");
 }
 
+/* Better here, with the file at hand, than when the processes are told. */
 static void
 check_size(const struct conf *conf, struct conf_report *report)
 {

@@ -24,6 +24,7 @@ struct reader {
 	bool is_done;
 };
 
+/* libyaml counts from 0, people from 1. */
 static struct conf_place
 place_of(const yaml_mark_t *mark)
 {
@@ -47,6 +48,7 @@ refuse_alias(struct reader *r, struct conf_place place)
 	    "(\"*\"), and YAML's anchors and aliases are not used here");
 }
 
+/* What YAML calls null; in quotes it is a text like any other. */
 static bool
 is_empty_text(const yaml_event_t *event)
 {
@@ -81,6 +83,7 @@ attach(struct reader *r, struct yaml_node *node)
 	return OK;
 }
 
+/* The arena is bounded, too, but a count can be explained. */
 static enum err
 add_node(struct reader *r, enum yaml_kind kind, struct conf_place place,
     struct yaml_node **out)
@@ -98,6 +101,7 @@ add_node(struct reader *r, enum yaml_kind kind, struct conf_place place,
 	return attach(r, node);
 }
 
+/* Whether what comes now is a key of the innermost map. */
 static bool
 awaits_key(const struct reader *r)
 {
@@ -109,6 +113,7 @@ awaits_key(const struct reader *r)
 	return level->node->kind == YAML_MAP && !level->has_key;
 }
 
+/* A key is kept with the level until its value comes. */
 static enum err
 take_text(struct reader *r, const yaml_event_t *event)
 {
@@ -173,6 +178,7 @@ open_document(struct reader *r, const yaml_event_t *event)
 	return OK;
 }
 
+/* Aliases make bombs of a few lines; without anchors there are none. */
 static bool
 has_anchor(const yaml_event_t *event)
 {

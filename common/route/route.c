@@ -31,6 +31,7 @@ put_lower(struct span s, struct buf *out)
 	}
 }
 
+/* As written in the file, but in one spelling and with its port. */
 static void
 put_target(const struct route_target *target, struct buf *out)
 {

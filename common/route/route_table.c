@@ -95,6 +95,7 @@ put_address(struct span local, struct span domain, uint8_t *out)
 
 /* ---- building ---- */
 
+/* The normal form of a pattern; see struct pattern. */
 static enum err
 put_form(struct arena *arena, const struct conf_pattern *pattern,
     struct span text, struct span *out)
@@ -127,6 +128,7 @@ put_form(struct arena *arena, const struct conf_pattern *pattern,
 	return OK;
 }
 
+/* The id of a pattern, which many rules may share. */
 static enum err
 intern(struct route_table *table, struct patterns *patterns, const char *text,
     uint32_t *id)
@@ -178,6 +180,7 @@ add_pair(struct route_table *table, uint32_t index, const char *to,
 	return map_u64_add(&table->pairs, pair_key(to_id, from_id), pair);
 }
 
+/* Each `to` of a rule with each `from`; conf_load bounds how many there are. */
 static enum err
 add_patterns(struct route_table *table, uint32_t index,
     const struct conf_route *rule)
@@ -206,6 +209,7 @@ add_patterns(struct route_table *table, uint32_t index,
 	return OK;
 }
 
+/* RFC 8314 section 7.3 gave 465 to submission over TLS. */
 static uint16_t
 port_of(const struct conf_target *target, const struct conf *conf)
 {
@@ -374,6 +378,8 @@ try_form(const struct patterns *patterns, struct span form,
 		hits->ids[hits->n++] = pattern->id;
 }
 
+/* All forms that a pattern for this address can have: the address, its domain,
+ * and what is above the domain, label by label. */
 static void
 try_address(const struct patterns *patterns, struct span address, size_t at,
     struct hits *hits)
