@@ -1,190 +1,21 @@
 #include "smtpd/server.h"
 
-#include "common/base/check.h"
 #include "common/base/mtime.h"
 #include "common/conf/conf_match.h"
 #include "common/os/fd.h"
 #include "common/os/rlimit.h"
-#include "common/os/sock.h"
-#include "smtpd/admission.h"
-#include "smtpd/engine/rx_rules.h"
-#include "smtpd/session_log.h"
+#include "smtpd/doors.h"
 
-#include <stdlib.h>
 #include <time.h>
 
 #define SPARE_FILES	64	/* channels, listeners, log */
 #define GONE_AFTER_MS	5000	/* queued away so long: refuse MAIL */
 #define GIVE_UP_MS	60000	/* … so long: refuse what waits for it */
-#define EVICT_LOOKS	64	/* sessions looked at for an idle one */
 #define ZONE_SLOT_MS	(15 * MTIME_MINUTE)
 #define ENVELOPE_MAX	((size_t)64 * 1024 * 1024)
 #define TRACE_HEAD_MAX	((size_t)4096)	/* as in `submit` */
 #define TRACE_TAIL_MAX	((size_t)8192)
 #define SCRATCH_KEEP	((size_t)256 * 1024)
-
-struct door {			/* a listener */
-	struct server *server;
-	struct list node;
-	struct listener *listener;
-	uint16_t index;
-	char address[256];
-};
-
-/* ---- clients come ---- */
-
-/* Closes the stranger that has been idle longest; false: there is none. */
-static bool
-evict(struct server *sv)
-{
-	struct list *node = list_first(&sv->strangers);
-	int64_t now = loop_now_ms(sv->loop);
-
-	for (int i = 0; node != NULL && i < EVICT_LOOKS; i++) {
-		struct session *s = CONTAINER_OF(node, struct session,
-		    idle_node);
-
-		if (session_is_idle(s, now)) {
-			session_log_refused(sv->log, &s->client,
-			    "idle, and its place was needed");
-			session_close(s, RX_CLOSE_CROWDED);
-			return true;
-		}
-		node = list_next(&sv->strangers, node);
-	}
-	return false;
-}
-
-/* Who speaks before the greeting is no mail server; our own clients may be
- * as hasty as they like. */
-static bool
-is_early(int fd)
-{
-	char byte;
-
-	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
-}
-
-static enum rx_greeting
-judge(struct server *sv, int fd, const struct ipaddr *client)
-{
-	bool is_trusted = rx_rules_is_trusted(&sv->site, client);
-	enum admission answer;
-
-	if (sv->is_draining)
-		return RX_GREET_STOPPING;
-	if (!is_trusted && is_early(fd))
-		return RX_GREET_EARLY;
-	answer = admission_enter(sv->clients, sv->conf, client, is_trusted);
-	if (answer == ADMISSION_FULL && evict(sv))
-		answer = admission_enter(sv->clients, sv->conf, client,
-		    is_trusted);
-	switch (answer) {
-	case ADMISSION_GRANTED:
-		return RX_GREET_WELCOME;
-	case ADMISSION_CROWD:
-		return RX_GREET_CROWD;
-	case ADMISSION_FULL:
-		break;
-	}
-	return RX_GREET_BUSY;
-}
-
-static void
-on_accept(void *ctx, int fd, const struct endpoint *client)
-{
-	static const char *const words[] = {
-		[RX_GREET_UNWANTED] = "unwanted",
-		[RX_GREET_EARLY] = "spoke before the greeting",
-		[RX_GREET_BUSY] = "limits.connections",
-		[RX_GREET_CROWD] = "limits.connections_per_client",
-		[RX_GREET_STOPPING] = "shutting down",
-	};
-	struct door *door = ctx;
-	struct server *sv = door->server;
-	enum rx_greeting how = judge(sv, fd, &client->addr);
-	bool is_counted = how == RX_GREET_WELCOME;
-
-	if (!is_counted)
-		session_log_refused(sv->log, client, words[how]);
-	(void)sock_set_nodelay(fd);
-	if (session_new(sv, fd, client, door->index, how, is_counted) == OK)
-		return;
-	if (is_counted)
-		admission_leave(sv->clients, &client->addr);
-	session_log_refused(sv->log, client, "out of memory");
-	fd_close(&fd);
-}
-
-/* No descriptor left: one client after the other hears why. */
-static void
-on_exhausted(void *ctx, int fd, int error)
-{
-	static const char busy[] =
-	    "421 4.3.2 Too many connections; try again later\r\n";
-	struct door *door = ctx;
-	struct log *log = door->server->log;
-
-	if (log_begin(log, LOG_ACCEPT_PAUSED, NULL)) {
-		log_str(log, "address", door->address);
-		log_str(log, "why", strerror(error));
-		log_end(log);
-	}
-	if (fd < 0)
-		return;
-	(void)send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-	fd_close(&fd);
-}
-
-static const struct listener_ops door_ops = { on_accept, on_exhausted };
-
-static void
-door_close(struct door *door)
-{
-	listener_close(&door->listener);
-	list_remove(&door->node);
-	free(door);
-}
-
-static void
-on_listener(void *ctx, struct proc *p, const struct proc_listener *l, int fd)
-{
-	struct server *sv = ctx;
-	struct door *door = calloc(1, sizeof(*door));
-
-	(void)p;
-	if (door == NULL ||
-	    listener_new(sv->loop, fd, &door_ops, door, &door->listener) !=
-	    OK) {
-		fd_close(&fd);
-		free(door);
-		proc_fail(sv->proc, "a listener could not be taken over");
-		return;
-	}
-	door->server = sv;
-	door->index = l->index;
-	span_copy(l->address, door->address, sizeof(door->address));
-	list_add_last(&sv->listeners, &door->node);
-	if (sv->is_draining)
-		door_close(door);
-}
-
-static void
-on_listener_gone(void *ctx, struct proc *p, const struct proc_listener *l)
-{
-	struct server *sv = ctx;
-	struct list *node = list_first(&sv->listeners);
-
-	(void)p;
-	while (node != NULL) {
-		struct door *door = CONTAINER_OF(node, struct door, node);
-
-		node = list_next(&sv->listeners, node);
-		if (door->index == l->index &&
-		    span_equal(span_str(door->address), l->address))
-			door_close(door);
-	}
-}
 
 /* ---- sessions ---- */
 
@@ -347,6 +178,20 @@ on_reload(void *ctx, struct proc *p, const struct conf *old)
 /* ---- life ---- */
 
 static void
+on_listener(void *ctx, struct proc *p, const struct proc_listener *l, int fd)
+{
+	if (doors_open(ctx, l->index, l->address, fd) != OK)
+		proc_fail(p, "a listener could not be taken over");
+}
+
+static void
+on_listener_gone(void *ctx, struct proc *p, const struct proc_listener *l)
+{
+	(void)p;
+	doors_shut(ctx, l->index, l->address);
+}
+
+static void
 on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 {
 	struct server *sv = ctx;
@@ -398,14 +243,12 @@ static void
 on_drain(void *ctx, struct proc *p, int64_t grace_ms)
 {
 	struct server *sv = ctx;
-	struct list *node;
 
 	(void)grace_ms;
 	if (sv->is_draining)
 		return;
 	sv->is_draining = true;
-	while ((node = list_first(&sv->listeners)) != NULL)
-		door_close(CONTAINER_OF(node, struct door, node));
+	doors_close(sv);
 	sv->session_count++;	/* not drained before all were asked */
 	each_session(sv, session_drain);
 	server_session_over(sv);
@@ -416,12 +259,10 @@ static void
 on_stop(void *ctx, struct proc *p)
 {
 	struct server *sv = ctx;
-	struct list *node;
 
 	(void)p;
 	sv->is_draining = false;
-	while ((node = list_first(&sv->listeners)) != NULL)
-		door_close(CONTAINER_OF(node, struct door, node));
+	doors_close(sv);
 	sv->spool.channel = NULL;
 	each_session(sv, session_free);
 	timer_clear(&sv->spool_timer);

@@ -13,7 +13,7 @@
 #include "common/base/list.h"
 #include "common/loop/stream.h"
 #include "common/loop/timer.h"
-#include "smtpd/engine/rx.h"
+#include "smtpd/engine/rx_view.h"
 #include "smtpd/engine/rx_patience.h"
 #include "smtpd/spool_client.h"
 
@@ -62,10 +62,13 @@ void session_free(struct session *s);
 /* May it be closed for somebody else's sake? */
 bool session_is_idle(const struct session *s, int64_t now_ms);
 
-/* Something that it waited for has changed: go on. */
+/* After what may have closed the dialogue: hangs up, or reads on. */
+void session_settle(struct session *s);
+
+/* Queued is there again: content that waited for it may go on. */
 void session_wake(struct session *s);
 
-/* No queued for long: content that must be streamed is refused. */
+/* Queued has been away for long: content that must go over is refused. */
 void session_give_up(struct session *s);
 
 /* For struct spool_ops: JOB is a session's. */

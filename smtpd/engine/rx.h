@@ -8,6 +8,7 @@
  *	while ((act = rx_step(rx, in, &taken, body, out)) != RX_READ)
  *		do what it says; drop TAKEN octets of the input;
  *
+ * rx_view.h tells what a dialogue is at, and what its message is.
  * A struct rx owns its memory and borrows the struct rx_site, which outlives
  * it and whose content may change between two steps (a reload).
  */
@@ -16,7 +17,6 @@
 
 #include "common/base/buf.h"
 #include "common/base/ipaddr.h"
-#include "common/mail/envelope.h"
 
 struct conf;
 struct conf_match;
@@ -41,8 +41,8 @@ enum rx_act {
 	RX_WAIT,	/* nothing goes on before rx_submitted() */
 	RX_CONTENT,	/* 354 was said: BODY begins to fill */
 	RX_DROP,	/* the content so far isn't wanted any more */
-	RX_SUBMIT,	/* a message is whole: rx_message(), rx_submitted() */
-	RX_REFUSED,	/* a refusal to be logged: rx_refusal() */
+	RX_SUBMIT,	/* a message is whole: rx_submitted() is due */
+	RX_REFUSED,	/* something for the log: rx_refusal() */
 	RX_CLOSE,	/* write OUT, then hang up */
 };
 
@@ -59,37 +59,6 @@ enum rx_closing {
 	RX_CLOSE_TIMEOUT,	/* 421 4.4.2 */
 	RX_CLOSE_STOPPING,	/* 421 4.3.2 */
 	RX_CLOSE_CROWDED,	/* 421 4.3.2: somebody else needs the place */
-};
-
-/* What the client is at, for time limits. */
-enum rx_phase {
-	RX_PHASE_COMMAND,	/* its turn, at a line's start */
-	RX_PHASE_LINE,		/* in the middle of a line */
-	RX_PHASE_CONTENT,
-	RX_PHASE_OURS,		/* waits for us */
-	RX_PHASE_CLOSED,
-};
-
-/* A whole message; borrowed until rx_submitted(). */
-struct rx_message {
-	struct envelope head;	/* all but arrived_at */
-	struct span rcpts;	/* byte form, to follow the head's */
-	uint32_t rcpt_count;
-	struct span first_rcpt;
-	uint64_t body_bytes;
-	bool has_8bit;
-	bool has_dots;		/* some line begins with a dot */
-	bool is_esmtp;
-};
-
-/* What was refused; borrowed until the next step. */
-struct rx_refusal {
-	const char *stage;	/* "MAIL", "content", … */
-	bool is_policy;		/* about an address or a message, no typo */
-	unsigned code;
-	struct span reply;	/* with code, without CRLF */
-	struct span from;
-	struct span argument;	/* of the command, raw */
 };
 
 /* life: CLIENT is copied.  ERR_NOMEM. */
@@ -122,14 +91,5 @@ void rx_close(struct rx *rx, enum rx_closing why, struct buf *out);
 
 /* From now on: close after the message in hand, or now when there is none. */
 void rx_drain(struct rx *rx, struct buf *out);
-
-/* inspection */
-void rx_message(const struct rx *rx, struct rx_message *out);
-void rx_refusal(const struct rx *rx, struct rx_refusal *out);
-enum rx_phase rx_phase(const struct rx *rx, bool has_input);
-uint64_t rx_turns(const struct rx *rx);		/* replies so far */
-bool rx_is_trusted(const struct rx *rx);	/* in relay.networks */
-bool rx_has_transaction(const struct rx *rx);
-struct span rx_helo(const struct rx *rx);
 
 #endif

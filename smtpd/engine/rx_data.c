@@ -1,5 +1,6 @@
 /* DATA, RFC 5321 4.1.1.4; what follows 354 is rx_body's */
 #include "smtpd/engine/rx_impl.h"
+#include "smtpd/engine/rx_verbs.h"
 
 enum rx_reply_id
 rx_do_data(struct rx *rx, const struct smtp_command *c)

@@ -1,5 +1,6 @@
 /* HELO and EHLO, RFC 5321 4.1.1.1 */
 #include "smtpd/engine/rx_impl.h"
+#include "smtpd/engine/rx_verbs.h"
 
 #include "common/base/check.h"
 #include "common/base/text.h"

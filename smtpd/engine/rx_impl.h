@@ -2,8 +2,7 @@
  * The inside of struct rx and what the files of the engine share; nobody else
  * includes this.
  *
- * A verb's function returns the reply and sets what the reply needs.  State
- * changes go through rx_enter(), every end of a transaction through
+ * State changes go through rx_enter(), every end of a transaction through
  * rx_forget().
  */
 #ifndef MTAD_SMTPD_ENGINE_RX_IMPL_H
@@ -14,8 +13,8 @@
 #include "common/mail/header.h"
 #include "common/smtp/smtp_dots_in.h"
 #include "common/smtp/smtp_lines.h"
-#include "smtpd/engine/rx.h"
 #include "smtpd/engine/rx_table.h"
+#include "smtpd/engine/rx_view.h"
 
 #define RX_HELO_MAX	ENVELOPE_HELO_MAX
 #define RX_FILL_MAX	96
@@ -110,20 +109,5 @@ void rx_body_begin(struct rx *rx);
 void rx_body_refuse(struct rx *rx, enum rx_reply_id why);
 enum rx_act rx_body_step(struct rx *rx, struct span in, size_t *taken,
     struct buf *body, struct buf *out);
-
-/* Verbs. */
-enum rx_reply_id rx_do_helo(struct rx *rx, const struct smtp_command *c);
-enum rx_reply_id rx_do_ehlo(struct rx *rx, const struct smtp_command *c);
-enum rx_reply_id rx_do_mail(struct rx *rx, const struct smtp_command *c);
-enum rx_reply_id rx_do_rcpt(struct rx *rx, const struct smtp_command *c);
-enum rx_reply_id rx_do_data(struct rx *rx, const struct smtp_command *c);
-enum rx_reply_id rx_do_rset(struct rx *rx, const struct smtp_command *c);
-enum rx_reply_id rx_do_noop(struct rx *rx, const struct smtp_command *c);
-enum rx_reply_id rx_do_vrfy(struct rx *rx, const struct smtp_command *c);
-enum rx_reply_id rx_do_help(struct rx *rx, const struct smtp_command *c);
-enum rx_reply_id rx_do_quit(struct rx *rx, const struct smtp_command *c);
-enum rx_reply_id rx_do_absent(struct rx *rx, const struct smtp_command *c);
-enum rx_reply_id rx_do_unknown(struct rx *rx, const struct smtp_command *c);
-enum rx_reply_id rx_do_foreign(struct rx *rx, const struct smtp_command *c);
 
 #endif

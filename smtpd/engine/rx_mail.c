@@ -1,5 +1,6 @@
 /* MAIL, RFC 5321 4.1.1.2 */
 #include "smtpd/engine/rx_impl.h"
+#include "smtpd/engine/rx_verbs.h"
 
 #include "smtpd/engine/rx_rules.h"
 

@@ -1,5 +1,6 @@
 /* The verbs that bring no mail, RFC 5321 4.1.1.5 to 4.1.1.10 */
 #include "smtpd/engine/rx_impl.h"
+#include "smtpd/engine/rx_verbs.h"
 
 enum rx_reply_id
 rx_do_rset(struct rx *rx, const struct smtp_command *c)

@@ -10,7 +10,7 @@
 #define MTAD_SMTPD_ENGINE_RX_PATIENCE_H
 
 #include "common/base/mtime.h"
-#include "smtpd/engine/rx.h"
+#include "smtpd/engine/rx_view.h"
 
 #define RX_PATIENCE_RATE	500	/* octets a second */
 #define RX_PATIENCE_START_MS	(10 * MTIME_MINUTE)

@@ -1,5 +1,6 @@
 /* RCPT, RFC 5321 4.1.1.3: each recipient is decided on its own */
 #include "smtpd/engine/rx_impl.h"
+#include "smtpd/engine/rx_verbs.h"
 
 #include "smtpd/engine/rx_rules.h"
 

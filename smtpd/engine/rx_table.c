@@ -1,6 +1,7 @@
 #include "smtpd/engine/rx_table.h"
 
 #include "smtpd/engine/rx_impl.h"
+#include "smtpd/engine/rx_verbs.h"
 
 #define OPEN	(RX_IN(MAIL) | RX_IN(RCPT))
 #define GREETED	(RX_IN(READY) | OPEN)

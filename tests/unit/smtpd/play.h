@@ -8,7 +8,7 @@
 #include "common/base/buf.h"
 #include "common/conf/conf.h"
 #include "common/conf/conf_match.h"
-#include "smtpd/engine/rx.h"
+#include "smtpd/engine/rx_view.h"
 #include "smtpd/engine/rx_table.h"
 
 #define PLAY_ID "0000000000001"

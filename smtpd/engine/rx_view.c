@@ -1,0 +1,103 @@
+#include "smtpd/engine/rx_view.h"
+
+#include "smtpd/engine/rx_impl.h"
+
+static size_t
+client_bytes(const struct rx *rx)
+{
+	switch (rx->client.family) {
+	case IPADDR_4:
+		return 4;
+	case IPADDR_6:
+		return 16;
+	default:
+		return 0;
+	}
+}
+
+void
+rx_message(const struct rx *rx, struct rx_message *out)
+{
+	const struct rx_transaction *mail = &rx->mail;
+	const struct smtp_dots_in *dots = &rx->content.dots;
+
+	*out = (struct rx_message){
+		.head.sender = span_of(mail->sender.text, mail->sender.n),
+		.head.client = span_of(rx->client.bytes, client_bytes(rx)),
+		.head.helo = rx_helo(rx),
+		.head.listener = rx->listener,
+		.rcpts = buf_span(&rx->rcpts),
+		.rcpt_count = mail->rcpt_count,
+		.first_rcpt = span_of(mail->first_rcpt.text,
+		    mail->first_rcpt.n),
+		.body_bytes = dots->bytes,
+		.has_8bit = dots->has_8bit,
+		.has_dots = dots->has_dots,
+		.is_esmtp = rx->is_esmtp,
+	};
+	out->head.flags = (mail->said_8bit ? ENVELOPE_SAID_8BIT : 0U) |
+	    (dots->has_8bit ? ENVELOPE_HAS_8BIT : 0U);
+	out->head.longest_line = dots->longest_line > UINT32_MAX ? UINT32_MAX
+	    : (uint32_t)dots->longest_line;
+}
+
+void
+rx_refusal(const struct rx *rx, struct rx_refusal *out)
+{
+	static const char *const stages[SMTP_VERB_COUNT] = {
+		[SMTP_VERB_MAIL] = "MAIL",
+		[SMTP_VERB_RCPT] = "RCPT",
+		[SMTP_VERB_DATA] = "DATA",
+	};
+	const char *stage = stages[rx->last.verb];
+
+	*out = (struct rx_refusal){
+		.stage = stage != NULL ? stage : "command",
+		.is_policy = stage != NULL,
+		.code = rx->last.code,
+		.reply = rx->last.reply,
+		.from = span_of(rx->mail.sender.text, rx->last.sender_n),
+		.argument = rx->last.argument,
+	};
+}
+
+enum rx_phase
+rx_phase(const struct rx *rx, bool has_input)
+{
+	switch (rx->state) {
+	case RX_IN_CONTENT:
+		return RX_PHASE_CONTENT;
+	case RX_SUBMITTING:
+		return RX_PHASE_OURS;
+	case RX_CLOSED:
+		return RX_PHASE_CLOSED;
+	default:
+		return has_input || rx->lines.is_skipping ? RX_PHASE_LINE
+		    : RX_PHASE_COMMAND;
+	}
+}
+
+uint64_t
+rx_turns(const struct rx *rx)
+{
+	return rx->turns;
+}
+
+bool
+rx_is_trusted(const struct rx *rx)
+{
+	return rx->is_trusted;
+}
+
+bool
+rx_has_transaction(const struct rx *rx)
+{
+	return rx->state == RX_MAIL || rx->state == RX_RCPT ||
+	    rx->state == RX_IN_CONTENT || rx->state == RX_SUBMITTING;
+}
+
+struct span
+rx_helo(const struct rx *rx)
+{
+	return span_of(rx->helo, rx->helo_n);
+}

@@ -1,0 +1,50 @@
+/*
+ * What can be seen of a dialogue from outside: its message, its last refusal,
+ * whose turn it is.
+ */
+#ifndef MTAD_SMTPD_ENGINE_RX_VIEW_H
+#define MTAD_SMTPD_ENGINE_RX_VIEW_H
+
+#include "common/mail/envelope.h"
+#include "smtpd/engine/rx.h"
+
+/* What the client is at, for time limits. */
+enum rx_phase {
+	RX_PHASE_COMMAND,	/* its turn, at a line's start */
+	RX_PHASE_LINE,		/* in the middle of a line */
+	RX_PHASE_CONTENT,
+	RX_PHASE_OURS,		/* waits for us */
+	RX_PHASE_CLOSED,
+};
+
+/* A whole message; borrowed until rx_submitted(). */
+struct rx_message {
+	struct envelope head;	/* all but arrived_at */
+	struct span rcpts;	/* byte form, to follow the head's */
+	uint32_t rcpt_count;
+	struct span first_rcpt;
+	uint64_t body_bytes;
+	bool has_8bit;
+	bool has_dots;		/* some line begins with a dot */
+	bool is_esmtp;
+};
+
+/* What was refused; borrowed until the next step. */
+struct rx_refusal {
+	const char *stage;	/* "MAIL", "content", … */
+	bool is_policy;		/* about an address or a message, no typo */
+	unsigned code;
+	struct span reply;	/* with code, without CRLF */
+	struct span from;
+	struct span argument;	/* of the command, raw */
+};
+
+void rx_message(const struct rx *rx, struct rx_message *out);
+void rx_refusal(const struct rx *rx, struct rx_refusal *out);
+enum rx_phase rx_phase(const struct rx *rx, bool has_input);
+uint64_t rx_turns(const struct rx *rx);		/* replies so far */
+bool rx_is_trusted(const struct rx *rx);	/* in relay.networks */
+bool rx_has_transaction(const struct rx *rx);
+struct span rx_helo(const struct rx *rx);
+
+#endif

@@ -1,0 +1,248 @@
+#include "smtpd/session_mail.h"
+
+#include "common/conf/conf.h"
+#include "common/mail/queue_id.h"
+#include "common/mail/received.h"
+#include "smtpd/server.h"
+#include "smtpd/session_log.h"
+
+#define EARLY_BYTES	((size_t)32 * 1024)	/* in pieces when memory is short */
+
+void
+session_mail_return(struct session *s)
+{
+	if (!s->has_body)
+		return;
+	bodies_return(&s->server->bodies, &s->body);
+	s->has_body = false;
+	s->is_streaming = false;
+	s->is_whole = false;
+}
+
+void
+session_mail_drop(struct session *s)
+{
+	/* what was sent may have to be sent again */
+	if (spool_job_drop(&s->server->spool, &s->job))
+		session_mail_return(s);
+}
+
+void
+session_mail_begin(struct session *s)
+{
+	bodies_take(&s->server->bodies, &s->body);
+	s->has_body = true;
+}
+
+/* A body becomes one in pieces when it is large, or memory short. */
+static bool
+wants_streaming(const struct session *s)
+{
+	if (s->is_streaming)
+		return false;
+	return s->body.n > SPOOL_INLINE_MAX || (s->body.n > EARLY_BYTES &&
+	    bodies_is_pressed(&s->server->bodies));
+}
+
+/* A body that can't be kept is refused at its end; when that was there
+ * already, now. */
+static void
+refuse_body(struct session *s, enum submit_result result)
+{
+	if (s->is_whole) {
+		session_on_result(&s->job, result, 0);
+		return;
+	}
+	session_mail_return(s);
+	rx_body_failed(s->rx, result == SUBMIT_NO_ROOM ? RX_NO_ROOM
+	    : RX_FAILED);
+}
+
+static void
+submit(struct session *s)
+{
+	/* on_result may come from inside, and then all is done */
+	if (spool_job_submit(&s->server->spool, &s->job) != OK)
+		session_on_result(&s->job, SUBMIT_NO_ROOM, 0);
+}
+
+/* Sends on what there is; the submission when all has gone. */
+static void
+push_body(struct session *s)
+{
+	size_t n = spool_job_push(&s->server->spool, &s->job,
+	    buf_span(&s->body));
+
+	buf_drop(&s->body, n);
+	if (s->is_whole && s->body.n == 0) {
+		s->is_whole = false;
+		submit(s);
+	}
+}
+
+static void
+open_body(struct session *s)
+{
+	switch (spool_job_open(&s->server->spool, &s->job)) {
+	case OK:
+		s->is_streaming = true;
+		break;
+	case ERR_AGAIN:
+		break;		/* session_wake() when queued is back */
+	default:
+		refuse_body(s, SUBMIT_NO_ROOM);
+		break;
+	}
+}
+
+void
+session_mail_look(struct session *s)
+{
+	if (!s->has_body)
+		return;
+	if (wants_streaming(s))
+		open_body(s);
+	if (s->has_body && s->is_streaming &&
+	    s->job.state == SPOOL_JOB_OPEN)
+		push_body(s);
+}
+
+bool
+session_mail_is_full(const struct session *s)
+{
+	return s->has_body && s->body.n > SPOOL_INLINE_MAX;
+}
+
+void
+session_mail_finish(struct session *s)
+{
+	if (s->is_streaming || session_mail_is_full(s)) {
+		s->is_whole = true;
+		session_mail_look(s);
+	} else
+		submit(s);
+}
+
+void
+session_wake(struct session *s)
+{
+	if (s->stream == NULL || !s->has_body)
+		return;
+	if (wants_streaming(s))
+		open_body(s);
+	stream_resume(s->stream);
+}
+
+void
+session_give_up(struct session *s)
+{
+	if (s->stream == NULL || !s->has_body || !wants_streaming(s))
+		return;
+	refuse_body(s, SUBMIT_IO);
+	if (s->stream != NULL)
+		stream_resume(s->stream);
+}
+
+/* ---- queued's answers ---- */
+
+static struct session *
+session_of(struct spool_job *job)
+{
+	return CONTAINER_OF(job, struct session, job);
+}
+
+static void
+fill_trace(struct session *s, const struct rx_message *m, int64_t wall_ms)
+{
+	struct server *sv = s->server;
+	struct received r = {
+		.helo = m->head.helo,
+		.client = s->client.addr.family != IPADDR_NONE
+		    ? &s->client.addr : NULL,
+		.host = span_str(sv->conf->hostname),
+		.with = m->is_esmtp ? SPAN_LIT("ESMTP") : SPAN_LIT("SMTP"),
+		.only_rcpt = m->rcpt_count == 1 ? m->first_rcpt : SPAN_NONE,
+		.at_ms = wall_ms,
+		.zone_min = server_zone_min(sv, wall_ms),
+	};
+
+	buf_reset(&sv->trace_head);
+	buf_reset(&sv->trace_tail);
+	received_head(&r, &sv->trace_head);
+	received_tail(&r, &sv->trace_tail);
+}
+
+bool
+session_on_fill(struct spool_job *job, struct msg_submit *m)
+{
+	struct session *s = session_of(job);
+	struct server *sv = s->server;
+	struct rx_message message;
+
+	rx_message(s->rx, &message);
+	message.head.arrived_at = (uint64_t)loop_wall_ms(sv->loop);
+	buf_reset(&sv->envelope);
+	envelope_put_head(&message.head, &sv->envelope);
+	buf_add_span(&sv->envelope, message.rcpts);
+	fill_trace(s, &message, loop_wall_ms(sv->loop));
+	m->envelope = buf_span(&sv->envelope);
+	m->trace_head = buf_span(&sv->trace_head);
+	m->trace_tail = buf_span(&sv->trace_tail);
+	m->flags = (uint8_t)((message.has_8bit ? CONTENT_8BIT : 0) |
+	    (message.has_dots ? CONTENT_DOTS : 0));
+	m->body_bytes = message.body_bytes;
+	m->body = job->is_streamed ? SPAN_NONE : buf_span(&s->body);
+	return !buf_failed(&sv->envelope) && !buf_failed(&sv->trace_head) &&
+	    !buf_failed(&sv->trace_tail);
+}
+
+void
+session_on_result(struct spool_job *job, enum submit_result result,
+    uint64_t id)
+{
+	static const enum rx_result meanings[SUBMIT_RESULT_COUNT] = {
+		[SUBMIT_ACCEPTED] = RX_ACCEPTED,
+		[SUBMIT_UNKNOWN] = RX_FAILED,
+		[SUBMIT_NO_ROOM] = RX_NO_ROOM,
+		[SUBMIT_IO] = RX_FAILED,
+		[SUBMIT_MALFORMED] = RX_FAILED,
+	};
+	struct session *s = session_of(job);
+	char text[QUEUE_ID_SIZE] = "";
+
+	session_mail_return(s);
+	if (result == SUBMIT_ACCEPTED) {
+		s->accepted++;
+		session_log_accepted(s, id);
+		queue_id_format(id, text);
+	} else
+		session_log_not_stored(s, result);
+	if (s->stream == NULL) {
+		if (!s->is_busy)
+			session_free(s);
+		return;
+	}
+	rx_submitted(s->rx, meanings[result], span_str(text),
+	    stream_out(s->stream));
+	session_settle(s);
+}
+
+void
+session_on_failed(struct spool_job *job, enum submit_result result)
+{
+	struct session *s = session_of(job);
+
+	refuse_body(s, result);
+	if (rx_phase(s->rx, false) == RX_PHASE_CONTENT)
+		session_settle(s);
+}
+
+void
+session_on_credit(struct spool_job *job)
+{
+	struct session *s = session_of(job);
+
+	push_body(s);
+	if (s->stream != NULL)
+		stream_resume(s->stream);
+}
