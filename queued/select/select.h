@@ -8,7 +8,8 @@
  * Words are combined by blanks (and), `or`, `not` and `( )`; `not` binds
  * strongest, then `and` (which may be written), then `or`.  Addresses and
  * domains are compared without regard to case and may hold * and ?; from:<> is
- * the null sender.  to: and domain: mean recipients that are not yet settled.
+ * the null sender, from:@NAME and to:@NAME any address of that domain.  to: and
+ * domain: mean recipients that are not yet settled.
  * A value with blanks or parentheses stands in double quotes.
  *
  * Compiled once; matching allocates nothing and costs time linear in the

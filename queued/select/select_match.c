@@ -21,14 +21,6 @@ number_matches(const struct step *step, uint64_t v)
 	}
 }
 
-static bool
-sender_matches(const struct step *step, struct span sender)
-{
-	if (span_equal(step->text, SPAN_LIT("<>")))
-		return sender.n == 0;
-	return glob_match(step->text, sender);
-}
-
 static struct span
 domain_of(struct span address)
 {
@@ -39,17 +31,33 @@ domain_of(struct span address)
 	return at > 0 ? span_from(address, at) : SPAN_NONE;
 }
 
+/* "@example.org" means every address of that domain. */
+static bool
+address_matches(struct span pattern, struct span address)
+{
+	if (pattern.n > 1 && pattern.p[0] == '@')
+		return glob_match(span_from(pattern, 1), domain_of(address));
+	return glob_match(pattern, address);
+}
+
+static bool
+sender_matches(const struct step *step, struct span sender)
+{
+	if (span_equal(step->text, SPAN_LIT("<>")))
+		return sender.n == 0;
+	return address_matches(step->text, sender);
+}
+
 static bool
 recipient_matches(const struct step *step, const struct select_facts *f)
 {
 	struct span address;
 
-	for (uint32_t i = 0; f->recipient(f->ctx, i, &address); i++) {
-		if (step->kind == STEP_DOMAIN)
-			address = domain_of(address);
-		if (glob_match(step->text, address))
+	for (uint32_t i = 0; f->recipient(f->ctx, i, &address); i++)
+		if (step->kind == STEP_DOMAIN ?
+		    glob_match(step->text, domain_of(address)) :
+		    address_matches(step->text, address))
 			return true;
-	}
 	return false;
 }
 
@@ -115,17 +123,18 @@ select_is_all(const struct select *s)
 bool
 select_is_one(const struct select *s, uint64_t *id)
 {
-	bool is_found = false;
+	const struct step *found = NULL;
 
 	for (size_t i = 0; i < s->count; i++) {
 		const struct step *step = &s->steps[i];
 
 		if (step->kind == STEP_OR || step->kind == STEP_NOT)
 			return false;
-		if (step->kind == STEP_ID && !is_found) {
-			*id = step->number;
-			is_found = true;
-		}
+		if (step->kind == STEP_ID && found == NULL)
+			found = step;
 	}
-	return is_found;
+	if (found == NULL)
+		return false;
+	*id = found->number;
+	return true;
 }
