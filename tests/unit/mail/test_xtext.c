@@ -52,6 +52,18 @@ Test(xtext, nul)
 	cr_expect_not(xtext_is_printable(span_of("a\0", 2)));
 }
 
+Test(xtext, cut_in_the_middle)
+{
+	struct buf out;
+
+	buf_init(&out, 100);
+	for (size_t n = 1; n < 3; n++)
+		cr_expect_eq(xtext_decode(span_sub(SPAN_LIT("+41"), 0, n),
+		    &out), ERR_SYNTAX);
+	cr_expect_eq(out.n, 0);
+	buf_clear(&out);
+}
+
 Test(xtext, every_octet_returns)
 {
 	uint8_t all[256];

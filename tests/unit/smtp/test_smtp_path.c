@@ -4,6 +4,7 @@
 #include "common/smtp/smtp_path.h"
 
 #define L63 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk"
+#define L61 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghi"
 #define L64 "x" L63
 #define D190 L63 "." L63 "." "abcdefghijklmnopqrstuvwxyz" \
     "abcdefghijklmnopqrstuvwxyzabcdefghij"
@@ -67,6 +68,9 @@ static const struct {
 	    "a@" L63 "." L63 "." L63 "." L63, "" },
 	{ "TO:<a@" L63 "." L63 "." L63 "." L63 ".a>", 0, SMTP_PATH_LONG,
 	    NULL, NULL },
+	/* the longest domain that leaves room for a local part: 252 octets */
+	{ "TO:<a@" D190 "." L61 ">", 0, SMTP_PATH_OK, "a@" D190 "." L61, "" },
+	{ "TO:<aa@" D190 "." L61 ">", 0, SMTP_PATH_LONG, NULL, NULL },
 	{ "TO:<" L63 "@" D190 ">", 0, SMTP_PATH_OK, L63 "@" D190, "" },
 	{ "TO:<" L64 "@" D190 ">", 0, SMTP_PATH_LONG, NULL, NULL },
 };
