@@ -40,8 +40,8 @@ rx_rules_recipient(const struct rx_site *site, bool is_trusted,
 		return RX_REPLY_RCPT_ROUTED;
 	if (path->address.domain.n == 0)
 		return RX_REPLY_RCPT_BARE;
-	if (path->address.is_literal ||
-	    !conf_match_domain(site->match, path->address.domain))
+	/* an address literal is nobody's domain */
+	if (!conf_match_domain(site->match, path->address.domain))
 		return RX_REPLY_RCPT_RELAY;
 	return RX_REPLY_NONE;
 }

@@ -147,6 +147,17 @@ say_cut(struct play *p, struct rng *rng, const char *text)
 	return code_now(p);
 }
 
+/* Who gets the messages that were submitted: as many as the model has. */
+static unsigned
+recipients_of(const struct play *p)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < p->messages.n; i++)
+		n += p->messages.p[i] == '<';
+	return n > 0 ? n - 1 : 0;	/* from=<…> */
+}
+
 static enum step
 next_of(const struct model *m, enum step otherwise)
 {
@@ -183,6 +194,10 @@ one_sequence(struct play *p, struct rng *rng, uint64_t number)
 		got = say_cut(p, rng, contents[step - DATA_OK].text);
 		cr_assert_eq(got, contents[step - DATA_OK].code,
 		    "sequence %lu: content", (unsigned long)number);
+		if (p->messages.n > 0)
+			cr_assert_eq(recipients_of(p), m.rcpts,
+			    "sequence %lu: recipients",
+			    (unsigned long)number);
 		model_forget(&m);
 		buf_reset(&p->messages);
 	}
