@@ -1,0 +1,97 @@
+#include "dnsd/answer.h"
+
+static const uint32_t hosts_ttl_s = 60;
+
+static enum dns_status
+status_of(enum dns_wire_result result)
+{
+	switch (result) {
+	case DNS_WIRE_DATA: return DNS_OK;
+	case DNS_WIRE_NO_DATA: return DNS_NO_DATA;
+	case DNS_WIRE_NO_NAME: return DNS_NO_NAME;
+	case DNS_WIRE_FAILED:
+	case DNS_WIRE_UNUSABLE: break;
+	}
+	return DNS_TEMPORARY;
+}
+
+static const char *
+failure_text(const struct dns_wire_answer *a)
+{
+	switch (a->rcode) {
+	case 0: return "the records are malformed";
+	case 1: return "the name server could not read the question";
+	case 2: return "the name server failed (SERVFAIL)";
+	case 4: return "the name server does not know such questions";
+	case 5: return "the name server refused the question (REFUSED)";
+	default: return "the name server answered with an error";
+	}
+}
+
+static void
+put_records(const struct dns_wire_answer *a, struct buf *buf,
+    struct msg_list *out)
+{
+	for (unsigned i = 0; i < a->count; i++) {
+		struct msg_dns_record r = {
+			.type = a->type,
+			.preference = a->records[i].preference,
+			.ttl = a->records[i].ttl_s,
+			.data = dns_wire_data(a, i),
+		};
+
+		if (r.data.n <= 4096) {
+			msg_put_dns_record(buf, &r);
+			out->n++;
+		}
+	}
+	out->bytes = buf_span(buf);
+}
+
+void
+answer_wire(const struct dns_wire_answer *a, bool is_trusted,
+    struct buf *buf, struct msg_dns_answer *out)
+{
+	*out = (struct msg_dns_answer){ .status = status_of(a->result) };
+	out->is_secure = a->is_secure && is_trusted;
+	out->canonical = span_str(a->canonical);
+	buf_reset(buf);
+	if (out->status == DNS_OK)
+		put_records(a, buf, &out->records);
+	if (buf_failed(buf))
+		answer_failure(DNS_TEMPORARY, "out of memory", out);
+	else if (out->status == DNS_TEMPORARY)
+		out->text = span_str(failure_text(a));
+}
+
+void
+answer_addresses(struct span name, const struct ipaddr *list, size_t n,
+    struct buf *buf, struct msg_dns_answer *out)
+{
+	*out = (struct msg_dns_answer){
+		.status = n > 0 ? DNS_OK : DNS_NO_DATA, .canonical = name,
+	};
+	buf_reset(buf);
+	for (size_t i = 0; i < n; i++) {
+		bool is_4 = list[i].family == IPADDR_4;
+		struct msg_dns_record r = {
+			.type = is_4 ? DNS_TYPE_A : DNS_TYPE_AAAA,
+			.ttl = hosts_ttl_s,
+			.data = span_of(list[i].bytes, is_4 ? 4 : 16),
+		};
+
+		msg_put_dns_record(buf, &r);
+		out->records.n++;
+	}
+	out->records.bytes = buf_span(buf);
+	if (buf_failed(buf))
+		answer_failure(DNS_TEMPORARY, "out of memory", out);
+}
+
+void
+answer_failure(enum dns_status status, const char *text,
+    struct msg_dns_answer *out)
+{
+	*out = (struct msg_dns_answer){ .status = (uint8_t)status };
+	out->text = span_str(text);
+}
