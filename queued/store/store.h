@@ -64,7 +64,8 @@ enum err store_open(const struct store_params *params,
 /* Flushes, syncs, check-points, ends the threads, frees; sets *S to NULL. */
 void store_close(struct store **s);
 
-/* Readable when store_turn() has something to tell. */
+/* Readable when store_turn() has something to do or to tell.  It must be
+ * followed by store_flush() in the same turn of the loop. */
 int store_fd(const struct store *s);
 void store_turn(struct store *s);
 

@@ -10,6 +10,7 @@
 
 #include "common/base/err.h"
 
+#include <stdint.h>
 #include <sys/types.h>
 
 struct store_io {

@@ -1,0 +1,489 @@
+#include "queued/store/store.h"
+
+#include "common/base/check.h"
+#include "common/base/mtime.h"
+#include "common/os/clock.h"
+#include "common/os/random.h"
+#include "queued/store/store_body_private.h"
+#include "queued/store/store_group.h"
+#include "queued/store/store_identity.h"
+#include "queued/store/store_memory.h"
+#include "queued/store/store_private.h"
+#include "queued/store/store_recover.h"
+#include "queued/store/store_spare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum { DIR_MODE = 0700, NOTICE_MAX = 512, PATH_BYTES = 4096 };
+
+static const char index_dir[] = "index";
+static const char aside_dir[] = "index.aside";
+
+void
+store_notice(struct store *s, const char *event, const char *format, ...)
+{
+	char text[NOTICE_MAX];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	s->ops.on_notice(s->ctx, event, text);
+}
+
+/* ---- wake-ups ---- */
+
+void
+store_set_timer(struct store *s)
+{
+	const struct itimerspec second = { .it_value = { .tv_sec = 1 } };
+
+	if (s->is_timer_set)
+		return;
+	s->is_timer_set = timerfd_settime(s->timer_fd, 0, &second, NULL) == 0;
+}
+
+static enum err
+watch(struct store *s, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? OK :
+	    ERR_IO;
+}
+
+static enum err
+open_wake_ups(struct store *s)
+{
+	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->timer_fd = timerfd_create(CLOCK_MONOTONIC,
+	    TFD_CLOEXEC | TFD_NONBLOCK);
+	s->poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (s->wake_fd < 0 || s->timer_fd < 0 || s->poll_fd < 0)
+		return ERR_IO;
+	if (watch(s, s->wake_fd) != OK || watch(s, s->timer_fd) != OK)
+		return ERR_IO;
+	return OK;
+}
+
+int
+store_fd(const struct store *s)
+{
+	return s->poll_fd;
+}
+
+/* ---- directories ---- */
+
+static enum err
+open_dir(struct store *s, int at, const char *name, bool may_make, int *fd,
+    struct why *why)
+{
+	if (may_make && mkdirat(at, name, DIR_MODE) == 0) {
+		if (s->io->sync_dir(s->io->ctx, at) != 0)
+			return why_set(why, ERR_IO, "spool: can't be synced");
+	} else if (may_make && errno != EEXIST) {
+		return why_set(why, store_io_error(),
+		    "directory %s: %s", name, strerror(errno));
+	}
+	*fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC |
+	    (may_make ? O_NOFOLLOW : 0));
+	if (*fd < 0)
+		return why_set(why, store_io_error(), "directory %s: %s", name,
+		    strerror(errno));
+	return OK;
+}
+
+static enum err
+open_files(struct store *s, const char *path, struct why *why)
+{
+	enum err e = open_dir(s, AT_FDCWD, path, false, &s->dir_fd, why);
+
+	if (e == OK)
+		e = store_identity_lock(s->io, s->dir_fd, &s->lock_fd, why);
+	if (e == OK)
+		e = store_identity(s->io, s->dir_fd, s->uuid, why);
+	if (e == OK)
+		e = open_dir(s, s->dir_fd, "log", true, &s->log_fd, why);
+	if (e == OK)
+		e = open_dir(s, s->dir_fd, "body", true, &s->body_fd, why);
+	return e;
+}
+
+/* ---- the index ---- */
+
+static enum err
+open_index(struct store *s, const char *path, struct why *why)
+{
+	char name[PATH_BYTES];
+	enum err e;
+	int fd;
+
+	if (snprintf(name, sizeof(name), "%s/%s", path, index_dir) >=
+	    (int)sizeof(name))
+		return why_set(why, ERR_RANGE, "spool: path is too long");
+	if ((e = open_dir(s, s->dir_fd, index_dir, true, &fd, why)) != OK)
+		return e;
+	(void)close(fd);
+	return store_index_open(name, s->space.index_room, &s->index, why);
+}
+
+/* Out of the way, in the place of one that was set aside before. */
+static enum err
+set_index_aside(struct store *s)
+{
+	int fd = openat(s->dir_fd, aside_dir, O_RDONLY | O_DIRECTORY |
+	    O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd >= 0) {
+		(void)unlinkat(fd, "data.mdb", 0);
+		(void)unlinkat(fd, "lock.mdb", 0);
+		(void)close(fd);
+		(void)unlinkat(s->dir_fd, aside_dir, AT_REMOVEDIR);
+	}
+	if (s->io->rename(s->io->ctx, s->dir_fd, index_dir, aside_dir) != 0 ||
+	    s->io->sync_dir(s->io->ctx, s->dir_fd) != 0)
+		return ERR_IO;
+	return OK;
+}
+
+/* ---- opening ---- */
+
+static void
+on_spares(void *owner)
+{
+	struct store *s = owner;
+
+	if (s->spares.failure != OK)
+		store_set_timer(s);
+}
+
+static void
+on_segment_gone(void *owner, uint64_t segment, enum err e)
+{
+	struct store *s = owner;
+	struct store_segment *seg =
+	    store_segments_find(&s->segments, segment);
+
+	if (e == OK || e == ERR_NOT_FOUND)
+		store_segments_remove(&s->segments, segment);
+	else if (seg != NULL)
+		seg->is_going = false;		/* with the next check-point */
+}
+
+/* What a recovery fills, empty. */
+static void
+begin_memory(struct store *s)
+{
+	map_u64_init(&s->messages, &s->seed);
+	list_init(&s->fresh);
+	store_overlay_init(&s->overlay);
+	s->overlay.begun_at_ms = clock_mono_ms();
+	store_segments_init(&s->segments, s->io, s->log_fd);
+	s->count = (struct store_counters){ .messages = 0 };
+	s->start = 0;
+	s->due_first = 0;
+}
+
+static void
+end_memory(struct store *s)
+{
+	store_memory_clear(s);
+	store_overlay_clear(&s->overlay);
+	store_segments_clear(&s->segments);
+}
+
+static enum err
+start_threads(struct store *s)
+{
+	enum err e;
+
+	e = store_worker_start("log", s->wake_fd, s, &s->commit);
+	if (e == OK)
+		e = store_worker_start("index", s->wake_fd, s, &s->checkpoint);
+	if (e == OK)
+		e = store_worker_start("segment", s->wake_fd, s, &s->prepare);
+	if (e == OK)
+		e = store_worker_start("body", s->wake_fd, s, &s->bodies);
+	return e;
+}
+
+static enum err
+open_once(struct store *s, const char *path, struct why *why)
+{
+	enum err e = open_index(s, path, why);
+
+	if (e != OK)
+		return e;
+	begin_memory(s);
+	if ((e = store_recover_prepare(s)) != OK)
+		return why_set(why, e, "index: %s", err_text(e));
+	return store_recover(s, why);
+}
+
+/* The log is the truth: an index that can't be used is made again. */
+static enum err
+open_log(struct store *s, const char *path, struct why *why)
+{
+	struct why first = { .text = "" };
+	enum err e = open_once(s, path, &first);
+
+	if (e == ERR_CORRUPT || (e == ERR_VERSION && s->index == NULL)) {
+		store_notice(s, "index-rebuilt", "%s", first.text);
+		store_log_clear(s);
+		if (s->index != NULL)
+			end_memory(s);
+		store_index_close(&s->index);
+		if ((e = set_index_aside(s)) != OK)
+			return why_set(why, e, "index can't be set aside");
+		return open_once(s, path, why);
+	}
+	return e == OK ? OK : why_set(why, e, "%s", first.text);
+}
+
+static enum err
+open_all(struct store *s, const struct store_params *params, struct why *why)
+{
+	uint64_t segment_bytes;
+	enum err e;
+
+	if ((e = open_files(s, params->path, why)) != OK)
+		return e;
+	if ((e = open_wake_ups(s)) != OK || (e = start_threads(s)) != OK ||
+	    (e = random_key(&s->seed)) != OK ||
+	    (e = store_bodies_init(s)) != OK)
+		return why_set(why, e, "spool: %s", err_text(e));
+	e = store_room_init(s, params->segment_bytes, &segment_bytes);
+	if (e == OK)
+		e = store_spares_init(&s->spares, s->io, s->log_fd,
+		    segment_bytes);
+	if (e != OK)
+		return why_set(why, e, "spool: %s", err_text(e));
+	s->spares.on_change = on_spares;
+	s->spares.on_gone = on_segment_gone;
+	return open_log(s, params->path, why);
+}
+
+static void
+close_fd(int fd)
+{
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+static void
+free_all(struct store *s)
+{
+	store_worker_stop(&s->commit);
+	store_worker_stop(&s->checkpoint);
+	store_worker_stop(&s->bodies);
+	store_worker_stop(&s->prepare);
+	store_log_clear(s);
+	if (s->index != NULL)
+		end_memory(s);
+	store_bodies_clear(s);
+	store_index_close(&s->index);
+	store_spares_clear(&s->spares);
+	store_cache_clear(&s->cache);
+	store_units_clear(&s->units);
+	buf_clear(&s->scratch);
+	close_fd(s->poll_fd);
+	close_fd(s->timer_fd);
+	close_fd(s->wake_fd);
+	close_fd(s->body_fd);
+	close_fd(s->log_fd);
+	close_fd(s->lock_fd);
+	close_fd(s->dir_fd);
+	free(s);
+}
+
+enum err
+store_open(const struct store_params *params, const struct store_ops *ops,
+    void *ctx, struct store **out, struct why *why)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	enum err e;
+
+	if (s == NULL)
+		return why_set(why, ERR_NOMEM, "no memory for the spool");
+	s->io = params->io != NULL ? params->io : &store_io_system;
+	s->ops = *ops;
+	s->ctx = ctx;
+	s->dir_fd = s->log_fd = s->body_fd = s->lock_fd = -1;
+	s->wake_fd = s->timer_fd = s->poll_fd = -1;
+	store_cache_init(&s->cache, params->memory_bytes);
+	store_units_init(&s->units);
+	buf_init(&s->scratch, STORE_GROUP_MAX);
+	list_init(&s->spares.ready);
+	if ((e = open_all(s, params, why)) != OK) {
+		free_all(s);
+		return e;
+	}
+	s->space.told.is_accepting = true;
+	store_flush(s, clock_mono_ms());
+	*out = s;
+	return OK;
+}
+
+/* ---- its life ---- */
+
+static void
+drain_counter(int fd)
+{
+	uint64_t count;
+
+	(void)!read(fd, &count, sizeof(count));
+}
+
+static void
+take_turns(struct store *s)
+{
+	(void)store_worker_turn(s->commit);
+	(void)store_worker_turn(s->checkpoint);
+	(void)store_worker_turn(s->prepare);
+	(void)store_worker_turn(s->bodies);
+}
+
+void
+store_turn(struct store *s)
+{
+	int64_t now = clock_mono_ms();
+	uint64_t expired;
+
+	drain_counter(s->wake_fd);
+	if (read(s->timer_fd, &expired, sizeof(expired)) > 0) {
+		s->is_timer_set = false;
+		/* a disk that was full may have room by now */
+		s->spares.failure = OK;
+	}
+	take_turns(s);
+	store_bodies_synced(s, s->log.synced.sequence);
+	store_overlay_send(s, now);
+	store_room_turn(s, now);
+}
+
+/* Whether something will have to be done without an event that tells. */
+static bool
+needs_timer(const struct store *s)
+{
+	return s->overlay.dirty > 0 || store_overlay_lag(&s->overlay) > 0 ||
+	    store_synced(s) + 1 < store_group(s) || s->log.is_waiting ||
+	    s->spares.failure != OK || !s->space.told.is_accepting ||
+	    s->space.told.is_pausing;
+}
+
+void
+store_flush(struct store *s, int64_t now_ms)
+{
+	if (s->is_dead)
+		return;
+	store_cache_trim(&s->cache);
+	store_log_hand_over(s, now_ms, false);
+	store_log_sync_late(s, now_ms, false);
+	if (!s->log.is_rescuing && store_log_is_open_empty(s) &&
+	    store_overlay_is_due(&s->overlay, now_ms))
+		store_overlay_freeze(s, &s->log.end, now_ms);
+	store_overlay_send(s, now_ms);
+	if (s->spares.failure == OK)
+		store_spares_want(&s->spares, s->prepare, s->space.available);
+	if (needs_timer(s))
+		store_set_timer(s);
+}
+
+void
+store_answered(struct store *s, uint64_t group)
+{
+	if (group <= s->overlay.answered)
+		return;
+	s->overlay.answered = group;
+	store_overlay_send(s, clock_mono_ms());
+}
+
+uint64_t
+store_group(const struct store *s)
+{
+	return s->log.end.sequence + 1;
+}
+
+uint64_t
+store_synced(const struct store *s)
+{
+	return s->log.synced.sequence;
+}
+
+void
+store_figures(const struct store *s, struct store_figures *out)
+{
+	uint64_t disk = s->spares.bytes + store_bodies_bytes(s);
+
+	for (size_t i = 0; i < s->segments.n; i++)
+		disk += s->segments.rows[i]->bytes;
+	*out = (struct store_figures){
+		.messages = s->count.messages,
+		.units = s->count.units,
+		.recipients = s->count.recipients,
+		.bytes = s->count.bytes,
+		.disk_bytes = disk,
+		.groups = s->groups,
+		.syncs = s->syncs,
+		.checkpoint_lag_bytes = store_overlay_lag(&s->overlay),
+		.memory_messages = map_u64_count(&s->messages),
+	};
+}
+
+/* ---- the end ---- */
+
+/* Everything appended is synced, or can't be. */
+static void
+finish_log(struct store *s)
+{
+	int64_t now = clock_mono_ms();
+
+	/* at most: what is under way, a rescue, what is open, a late sync */
+	for (int i = 0; i < 8 && !s->is_dead; i++) {
+		store_worker_drain(s->commit);
+		store_worker_drain(s->prepare);
+		if (store_log_is_open_empty(s) &&
+		    store_synced(s) + 1 == store_group(s))
+			return;
+		if (s->spares.count == 0)
+			store_spares_want(&s->spares, s->prepare,
+			    s->space.available);
+		store_log_hand_over(s, now, false);
+		store_log_sync_late(s, now, true);
+	}
+}
+
+static void
+finish_index(struct store *s)
+{
+	/* one that is under way, and one for what came after it */
+	for (int i = 0; i < 2 && !s->is_dead; i++) {
+		if (store_log_is_open_empty(s) && !s->overlay.is_frozen &&
+		    (s->overlay.dirty > 0 ||
+		    store_overlay_lag(&s->overlay) > 0))
+			store_overlay_freeze(s, &s->log.end, clock_mono_ms());
+		store_overlay_send(s, INT64_MAX);
+		store_worker_drain(s->checkpoint);
+	}
+}
+
+void
+store_close(struct store **s)
+{
+	if (*s == NULL)
+		return;
+	finish_log(*s);
+	store_bodies_synced(*s, store_synced(*s));
+	finish_index(*s);
+	free_all(*s);
+	*s = NULL;
+}

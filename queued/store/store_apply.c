@@ -1,0 +1,199 @@
+#include "queued/store/store_apply.h"
+
+#include "queued/store/store_memory.h"
+#include "queued/store/store_record.h"
+
+#include <stdlib.h>
+
+bool
+store_apply_fits(const struct unit *u, const struct store_verdict *v)
+{
+	for (size_t i = 0; i < v->count; i++) {
+		const struct store_result *r = &v->results[i];
+
+		if (r->first > r->last || r->last >= u->pub.count)
+			return false;
+	}
+	return true;
+}
+
+/* ---- last words ---- */
+
+/* Copies of what spans point at: first counted, then made. */
+struct words {
+	uint8_t *p;		/* NULL while counting */
+	size_t n;
+};
+
+static struct span
+keep(struct words *w, struct span s, size_t max)
+{
+	struct span cut = span_sub(s, 0, max);
+
+	if (w->p != NULL && cut.n > 0) {
+		memcpy(w->p + w->n, cut.p, cut.n);
+		cut.p = w->p + w->n;
+	}
+	w->n += cut.n;
+	return cut;
+}
+
+/* Those of a result are kept once, however many recipients share them. */
+static void
+say(struct words *w, struct unit *u, const struct store_result *r)
+{
+	struct span status = keep(w, r->status, STORE_STATUS_MAX);
+	struct span text = keep(w, r->text, STORE_TEXT_MAX);
+	struct span host = keep(w, r->host, STORE_HOST_MAX);
+
+	if (w->p == NULL)
+		return;
+	for (uint32_t i = r->first; i <= r->last; i++) {
+		u->pub.recipients[i].status = status;
+		u->pub.recipients[i].text = text;
+		u->pub.recipients[i].host = host;
+	}
+}
+
+/* Words that stay: of recipients that this verdict does not mention.  Runs of
+ * the same words are kept once. */
+static void
+keep_old(struct words *w, struct unit *u, const bool *is_new)
+{
+	const struct store_recipient *last = NULL;
+	struct store_recipient was, now;
+
+	memset(&was, 0, sizeof(was));
+	memset(&now, 0, sizeof(now));
+	for (uint32_t i = 0; i < u->pub.count; i++) {
+		struct store_recipient *r = &u->pub.recipients[i];
+
+		if (is_new[i] || r->status.n + r->text.n + r->host.n == 0)
+			continue;
+		if (last == NULL || was.text.p != r->text.p ||
+		    was.status.p != r->status.p || was.host.p != r->host.p) {
+			was = *r;
+			now.status = keep(w, r->status, STORE_STATUS_MAX);
+			now.text = keep(w, r->text, STORE_TEXT_MAX);
+			now.host = keep(w, r->host, STORE_HOST_MAX);
+			last = r;
+		}
+		if (w->p == NULL)
+			continue;
+		r->status = now.status;
+		r->text = now.text;
+		r->host = now.host;
+	}
+}
+
+static void
+forget_words(struct unit *u)
+{
+	for (uint32_t i = 0; i < u->pub.count; i++) {
+		struct store_recipient *r = &u->pub.recipients[i];
+
+		r->status = r->text = r->host = SPAN_NONE;
+	}
+}
+
+static void
+take_words(struct unit *u, const struct store_verdict *v)
+{
+	bool is_new[STORE_UNIT_RECIPIENTS] = { false };
+	struct words w = { .p = NULL };
+
+	for (size_t i = 0; i < v->count; i++) {
+		for (uint32_t k = v->results[i].first;
+		    k <= v->results[i].last; k++)
+			is_new[k] = true;
+		say(&w, u, &v->results[i]);
+	}
+	keep_old(&w, u, is_new);
+	w.p = malloc(w.n > 0 ? w.n : 1);
+	w.n = 0;
+	if (w.p == NULL) {
+		forget_words(u);
+	} else {
+		keep_old(&w, u, is_new);
+		for (size_t i = 0; i < v->count; i++)
+			say(&w, u, &v->results[i]);
+	}
+	free(u->words);
+	u->words = w.p;
+}
+
+/* ---- verdict ---- */
+
+static void
+take_result(struct store *s, struct unit *u, const struct store_result *r)
+{
+	struct message *m = store_memory_message(u->pub.message);
+
+	for (uint32_t i = r->first; i <= r->last; i++) {
+		struct store_recipient *row = &u->pub.recipients[i];
+
+		row->outcome = r->outcome;
+		row->code = r->code;
+		if (row->is_settled || !r->is_settled)
+			continue;
+		row->is_settled = true;
+		u->pub.left--;
+		m->pub.left--;
+		s->count.recipients--;
+	}
+}
+
+void
+store_apply_verdict(struct store *s, struct unit *u,
+    const struct store_verdict *v, bool *is_over)
+{
+	struct message *m = store_memory_message(u->pub.message);
+
+	for (size_t i = 0; i < v->count; i++)
+		take_result(s, u, &v->results[i]);
+	u->pub.due_at = v->due_at & ~STORE_DUE_HELD;
+	u->pub.last_at = v->begun_at;
+	u->pub.tries = v->tries;
+	u->pub.noted_lease = 0;
+	if (v->is_warned && !m->pub.is_warned) {
+		m->pub.is_warned = true;
+		store_overlay_message(&s->overlay, m);
+	}
+	*is_over = u->pub.left == 0;
+	if (*is_over) {
+		store_memory_unit_over(s, u);
+		return;
+	}
+	take_words(u, v);
+	store_overlay_unit(&s->overlay, u);
+	store_overlay_message(&s->overlay, m);
+}
+
+/* ---- the small ones ---- */
+
+void
+store_apply_lease(struct store *s, struct unit *u, uint64_t lease)
+{
+	u->pub.noted_lease = lease;
+	store_overlay_unit(&s->overlay, u);
+}
+
+void
+store_apply_due(struct store *s, struct unit *u, uint64_t due_at)
+{
+	u->pub.due_at = due_at & ~STORE_DUE_HELD;
+	store_overlay_unit(&s->overlay, u);
+}
+
+void
+store_apply_hold(struct store *s, struct message *m, bool is_held)
+{
+	if (m->pub.is_held == is_held)
+		return;
+	m->pub.is_held = is_held;
+	store_overlay_message(&s->overlay, m);
+	for (uint32_t i = 0; i < m->pub.unit_count; i++) {
+		if (m->units[i] != NULL && !m->units[i]->is_gone)
+			store_overlay_unit(&s->overlay, m->units[i]);
+	}
+}

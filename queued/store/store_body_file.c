@@ -1,0 +1,237 @@
+#include "queued/store/store_body_file.h"
+
+#include "common/base/crc32c.h"
+#include "common/base/wire.h"
+#include "queued/store/store_body_private.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { TAIL_BYTES = 32, TABLE_MAX = 64 << 20 };
+
+static const uint8_t magic[8] = { 'M', 'T', 'A', 'D', 'B', 'O', 'D', '\n' };
+
+static void
+name_of(uint64_t id, char out[STORE_SEGMENT_NAME])
+{
+	(void)snprintf(out, STORE_SEGMENT_NAME, "body.%016" PRIx64, id);
+}
+
+void
+store_body_file_init(struct store_body_file *f)
+{
+	*f = (struct store_body_file){ .fd = -1 };
+	buf_init(&f->table, TABLE_MAX);
+}
+
+void
+store_body_file_clear(struct store_body_file *f)
+{
+	if (f->fd >= 0)
+		(void)close(f->fd);
+	f->fd = -1;
+	buf_clear(&f->table);
+}
+
+enum err
+store_body_file_create(struct store_body_file *f, const struct store_io *io,
+    int dir_fd, uint64_t id)
+{
+	char name[STORE_SEGMENT_NAME];
+
+	f->io = io;
+	f->dir_fd = dir_fd;
+	f->id = id;
+	name_of(id, name);
+	return store_io_open(io, dir_fd, name, O_RDWR | O_CREAT | O_EXCL,
+	    &f->fd);
+}
+
+/* Sums of the blocks that BYTES, at the present end, go through. */
+static void
+sum_up(struct store_body_file *f, struct span bytes)
+{
+	uint64_t at = f->bytes;
+
+	while (bytes.n > 0) {
+		size_t left = STORE_BODY_BLOCK - (size_t)(at %
+		    STORE_BODY_BLOCK);
+		size_t n = bytes.n < left ? bytes.n : left;
+
+		f->block_crc = crc32c(f->block_crc, bytes.p, n);
+		if (n == left) {
+			wire_put_u32(&f->table, f->block_crc);
+			f->block_crc = 0;
+		}
+		bytes = span_from(bytes, n);
+		at += n;
+	}
+}
+
+enum err
+store_body_file_add(struct store_body_file *f, struct span bytes)
+{
+	enum err e;
+
+	if (f->fd < 0)
+		return ERR_IO;
+	e = store_io_write(f->io, f->fd, bytes.p, bytes.n, f->bytes);
+	if (e != OK)
+		return e;
+	sum_up(f, bytes);
+	f->bytes += bytes.n;
+	return buf_failed(&f->table) ? ERR_NOMEM : OK;
+}
+
+static void
+put_tail(struct buf *table, uint64_t id, uint64_t bytes)
+{
+	buf_add(table, magic, sizeof(magic));
+	wire_put_u64(table, id);
+	wire_put_u64(table, bytes);
+	wire_put_u32(table, STORE_BODY_BLOCK);
+	if (!buf_failed(table))
+		wire_put_u32(table, crc32c(0, table->p, table->n));
+}
+
+enum err
+store_body_file_finish(struct store_body_file *f)
+{
+	const struct store_io *io = f->io;
+	enum err e;
+	struct wire w;
+
+	if (f->fd < 0)
+		return ERR_IO;
+	if (f->bytes % STORE_BODY_BLOCK != 0)
+		wire_put_u32(&f->table, f->block_crc);
+	put_tail(&f->table, f->id, f->bytes);
+	if (buf_failed(&f->table))
+		return ERR_NOMEM;
+	wire_init(&w, span_from(buf_span(&f->table), f->table.n - 4));
+	f->sum = wire_u32(&w);
+	e = store_io_write(io, f->fd, f->table.p, f->table.n, f->bytes);
+	if (e == OK && (io->fdatasync(io->ctx, f->fd) != 0 ||
+	    io->sync_dir(io->ctx, f->dir_fd) != 0))
+		e = store_io_error();
+	store_body_file_clear(f);
+	return e;
+}
+
+enum err
+store_body_file_remove(const struct store_io *io, int dir_fd, uint64_t id)
+{
+	char name[STORE_SEGMENT_NAME];
+
+	name_of(id, name);
+	return io->unlink(io->ctx, dir_fd, name) == 0 ? OK :
+	    store_io_error();
+}
+
+/* ---- reading ---- */
+
+static size_t
+blocks_of(uint64_t bytes)
+{
+	return (size_t)((bytes + STORE_BODY_BLOCK - 1) / STORE_BODY_BLOCK);
+}
+
+/* The table and its tail, verified. */
+static enum err
+read_table(int fd, uint64_t bytes, uint32_t sum, uint8_t **out)
+{
+	size_t n = blocks_of(bytes) * sizeof(uint32_t) + TAIL_BYTES;
+	enum err e = OK;
+	struct wire w;
+	uint8_t *p;
+
+	if (n > TABLE_MAX)
+		return ERR_CORRUPT;
+	if ((p = malloc(n)) == NULL)
+		return ERR_NOMEM;
+	e = store_io_read(fd, p, n, bytes);
+	wire_init(&w, span_of(p + n - sizeof(uint32_t), sizeof(uint32_t)));
+	if (e == OK && (wire_u32(&w) != sum ||
+	    crc32c(0, p, n - sizeof(uint32_t)) != sum))
+		e = ERR_CORRUPT;
+	if (e != OK) {
+		free(p);
+		return e;
+	}
+	*out = p;
+	return OK;
+}
+
+/* Blocks FIRST to before END into P, each verified. */
+static enum err
+read_blocks(int fd, uint64_t bytes, const uint8_t *table, uint64_t first,
+    uint64_t end, uint8_t *p)
+{
+	uint64_t at = first * STORE_BODY_BLOCK;
+	uint64_t stop = end * STORE_BODY_BLOCK < bytes ?
+	    end * STORE_BODY_BLOCK : bytes;
+	enum err e = store_io_read(fd, p, (size_t)(stop - at), at);
+
+	for (uint64_t block = first; block < end && e == OK; block++) {
+		size_t n = stop - at < STORE_BODY_BLOCK ?
+		    (size_t)(stop - at) : STORE_BODY_BLOCK;
+		struct wire w;
+
+		wire_init(&w, span_of(table + block * sizeof(uint32_t),
+		    sizeof(uint32_t)));
+		if (crc32c(0, p, n) != wire_u32(&w))
+			e = ERR_CORRUPT;
+		p += n;
+		at += n;
+	}
+	return e;
+}
+
+static enum err
+read_part(int fd, uint64_t bytes, uint32_t sum, uint64_t offset, size_t n,
+    struct buf *out)
+{
+	uint64_t first = offset / STORE_BODY_BLOCK;
+	uint64_t end = blocks_of(offset + n);
+	size_t skip = (size_t)(offset % STORE_BODY_BLOCK);
+	uint8_t *table, *p;
+	enum err e = read_table(fd, bytes, sum, &table);
+
+	if (e != OK)
+		return e;
+	/* whole blocks, so more than OUT may have room for */
+	p = malloc((size_t)(end - first) * STORE_BODY_BLOCK);
+	e = p == NULL ? ERR_NOMEM :
+	    read_blocks(fd, bytes, table, first, end, p);
+	if (e == OK) {
+		buf_add(out, p + skip, n);
+		e = buf_failed(out) ? ERR_NOMEM : OK;
+	}
+	free(table);
+	free(p);
+	return e;
+}
+
+enum err
+store_body_file_read(const struct store_io *io, int dir_fd, uint64_t id,
+    uint64_t bytes, uint32_t sum, uint64_t offset, size_t n, struct buf *out)
+{
+	char name[STORE_SEGMENT_NAME];
+	enum err e;
+	int fd;
+
+	if (offset >= bytes)
+		return OK;
+	if (n > bytes - offset)
+		n = (size_t)(bytes - offset);
+	name_of(id, name);
+	e = store_io_open(io, dir_fd, name, O_RDONLY, &fd);
+	if (e != OK)
+		return e == ERR_NOT_FOUND ? ERR_CORRUPT : ERR_IO;
+	e = read_part(fd, bytes, sum, offset, n, out);
+	(void)close(fd);
+	return e;
+}

@@ -1,0 +1,20 @@
+/*
+ * The spool's own file: which format, which spool; and its lock.
+ */
+#ifndef MTAD_QUEUED_STORE_STORE_IDENTITY_H
+#define MTAD_QUEUED_STORE_STORE_IDENTITY_H
+
+#include "queued/store/store_io.h"
+
+enum { STORE_UUID_BYTES = 16 };
+
+/* Reads it, or makes it for a new spool.  ERR_VERSION for another format,
+ * ERR_CORRUPT, ERR_FULL, ERR_IO. */
+enum err store_identity(const struct store_io *io, int dir_fd,
+    uint8_t uuid[STORE_UUID_BYTES], struct why *why);
+
+/* Only one process has a spool open.  ERR_EXISTS when another has. */
+enum err store_identity_lock(const struct store_io *io, int dir_fd,
+    int *lock_fd, struct why *why);
+
+#endif

@@ -1,0 +1,298 @@
+#include "queued/store/store_index.h"
+
+#include "common/base/check.h"
+#include "common/base/wire.h"
+#include "queued/store/store_row.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* Address space costs nothing, and growing would need a moment without any
+ * transaction. */
+#define MAP_BYTES ((size_t)256 << 30)
+
+enum { OP_PUT = 1, OP_DELETE = 2, FILE_MODE = 0600 };
+
+struct store_index {
+	MDB_env *env;
+	MDB_txn *reader;
+	MDB_dbi tables[STORE_TABLE_COUNT];
+	unsigned depth;			/* of begin */
+	uint64_t room_bytes;
+};
+
+static const char *const table_names[STORE_TABLE_COUNT] = {
+	[STORE_TABLE_META] = "meta",
+	[STORE_TABLE_MESSAGE] = "message",
+	[STORE_TABLE_UNIT] = "unit",
+	[STORE_TABLE_DUE] = "due",
+	[STORE_TABLE_SEGMENT] = "segment",
+};
+
+/* Its number is that of the rows' format. */
+static const char meta_key[] = "format-1";
+
+struct span
+store_index_meta_key(void)
+{
+	return span_str(meta_key);
+}
+
+static enum err
+error_of(int rc)
+{
+	switch (rc) {
+	case 0:
+		return OK;
+	case MDB_NOTFOUND:
+		return ERR_NOT_FOUND;
+	case ENOMEM:
+		return ERR_NOMEM;
+	case MDB_VERSION_MISMATCH:
+	case MDB_INVALID:
+		return ERR_VERSION;
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_PANIC:
+		return ERR_CORRUPT;
+	case ENOSPC:
+	case EDQUOT:
+	case MDB_MAP_FULL:
+		return ERR_FULL;
+	default:
+		return ERR_IO;
+	}
+}
+
+static MDB_val
+val_of(struct span s)
+{
+	/* LMDB does not write through what it is given */
+	return (MDB_val){ .mv_size = s.n,
+	    .mv_data = (void *)(uintptr_t)s.p };
+}
+
+static struct span
+span_of_val(const MDB_val *v)
+{
+	return span_of(v->mv_data, v->mv_size);
+}
+
+/* ---- life ---- */
+
+static int
+open_tables(struct store_index *x)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(x->env, NULL, 0, &txn);
+
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; i < STORE_TABLE_COUNT && rc == 0; i++)
+		rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE,
+		    &x->tables[i]);
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	return mdb_txn_commit(txn);
+}
+
+static int
+open_env(struct store_index *x, const char *path)
+{
+	int dead, rc = mdb_env_create(&x->env);
+
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(x->env, MAP_BYTES);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(x->env, STORE_TABLE_COUNT);
+	if (rc == 0)
+		rc = mdb_env_open(x->env, path, 0, FILE_MODE);
+	if (rc == 0)
+		rc = mdb_reader_check(x->env, &dead);
+	if (rc == 0)
+		rc = open_tables(x);
+	if (rc == 0)
+		rc = mdb_txn_begin(x->env, NULL, MDB_RDONLY, &x->reader);
+	if (rc == 0)
+		mdb_txn_reset(x->reader);
+	return rc;
+}
+
+enum err
+store_index_open(const char *path, uint64_t room_bytes,
+    struct store_index **out, struct why *why)
+{
+	struct store_index *x = calloc(1, sizeof(*x));
+	int rc;
+
+	if (x == NULL)
+		return why_set(why, ERR_NOMEM, "no memory for the index");
+	x->room_bytes = room_bytes;
+	if ((rc = open_env(x, path)) != 0) {
+		store_index_close(&x);
+		return why_set(why, error_of(rc), "index %s: %s", path,
+		    mdb_strerror(rc));
+	}
+	*out = x;
+	return OK;
+}
+
+void
+store_index_close(struct store_index **x)
+{
+	if (*x == NULL)
+		return;
+	if ((*x)->reader != NULL)
+		mdb_txn_abort((*x)->reader);
+	if ((*x)->env != NULL)
+		mdb_env_close((*x)->env);
+	free(*x);
+	*x = NULL;
+}
+
+/* ---- gathering ---- */
+
+static void
+put_op(struct buf *ops, uint8_t op, enum store_table table,
+    const struct store_row_key *key)
+{
+	wire_put_u8(ops, op);
+	wire_put_u8(ops, (uint8_t)table);
+	wire_put_span(ops, span_of(key->p, key->n));
+}
+
+size_t
+store_index_put(struct buf *ops, enum store_table table,
+    const struct store_row_key *key)
+{
+	put_op(ops, OP_PUT, table, key);
+	wire_put_u32(ops, 0);
+	return ops->n;
+}
+
+void
+store_index_put_end(struct buf *ops, size_t at)
+{
+	if (!buf_failed(ops))
+		wire_patch_u32(ops, at - sizeof(uint32_t),
+		    (uint32_t)(ops->n - at));
+}
+
+void
+store_index_delete(struct buf *ops, enum store_table table,
+    const struct store_row_key *key)
+{
+	put_op(ops, OP_DELETE, table, key);
+}
+
+/* ---- applying ---- */
+
+static int
+apply_op(struct store_index *x, MDB_txn *txn, struct wire *w)
+{
+	uint8_t op = wire_u8(w);
+	uint8_t table = wire_u8(w);
+	MDB_val key = val_of(wire_span(w, w->n));
+	MDB_val value;
+	int rc;
+
+	MUST(!w->is_failed && table < STORE_TABLE_COUNT);
+	if (op == OP_PUT) {
+		value = val_of(wire_span(w, w->n));
+		return mdb_put(txn, x->tables[table], &key, &value, 0);
+	}
+	rc = mdb_del(txn, x->tables[table], &key, NULL);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* Blocks beyond the end, so that a full disk stops mail before the index. */
+static void
+keep_room(struct store_index *x)
+{
+	struct stat st;
+	int fd;
+
+	if (x->room_bytes > 0 && mdb_env_get_fd(x->env, &fd) == 0 &&
+	    fstat(fd, &st) == 0)
+		(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size,
+		    (off_t)x->room_bytes);
+}
+
+enum err
+store_index_apply(struct store_index *x, struct span ops)
+{
+	MDB_txn *txn;
+	struct wire w;
+	int rc = mdb_txn_begin(x->env, NULL, 0, &txn);
+
+	if (rc != 0)
+		return error_of(rc);
+	wire_init(&w, ops);
+	while (rc == 0 && wire_more(&w))
+		rc = apply_op(x, txn, &w);
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return error_of(rc);
+	}
+	rc = mdb_txn_commit(txn);
+	keep_room(x);
+	return error_of(rc);
+}
+
+/* ---- reading ---- */
+
+enum err
+store_index_begin(struct store_index *x)
+{
+	int rc = x->depth == 0 ? mdb_txn_renew(x->reader) : 0;
+
+	if (rc != 0)
+		return error_of(rc);
+	x->depth++;
+	return OK;
+}
+
+void
+store_index_end(struct store_index *x)
+{
+	MUST(x->depth > 0);
+	if (--x->depth == 0)
+		mdb_txn_reset(x->reader);
+}
+
+enum err
+store_index_get(struct store_index *x, enum store_table table,
+    struct span key, struct span *value)
+{
+	MDB_val k = val_of(key), v;
+	int rc = mdb_get(x->reader, x->tables[table], &k, &v);
+
+	if (rc != 0)
+		return error_of(rc);
+	*value = span_of_val(&v);
+	return OK;
+}
+
+enum err
+store_index_scan(struct store_index *x, enum store_table table,
+    struct span from,
+    bool (*visit)(void *ctx, struct span key, struct span value), void *ctx)
+{
+	MDB_val k = val_of(from), v;
+	MDB_cursor *cursor;
+	int rc = mdb_cursor_open(x->reader, x->tables[table], &cursor);
+
+	if (rc != 0)
+		return error_of(rc);
+	rc = mdb_cursor_get(cursor, &k, &v,
+	    from.n > 0 ? MDB_SET_RANGE : MDB_FIRST);
+	while (rc == 0 && visit(ctx, span_of_val(&k), span_of_val(&v)))
+		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+	mdb_cursor_close(cursor);
+	return rc == MDB_NOTFOUND ? OK : error_of(rc);
+}

@@ -1,0 +1,54 @@
+/*
+ * The index: LMDB behind one door.
+ *
+ * Changes are gathered as bytes (store_index_put(), store_index_delete()) and
+ * applied in one transaction by whichever thread holds those bytes; reading
+ * is for the owner's thread only.  It is derived from the log and may be set
+ * aside and made again at any time.
+ */
+#ifndef MTAD_QUEUED_STORE_STORE_INDEX_H
+#define MTAD_QUEUED_STORE_STORE_INDEX_H
+
+#include "common/base/buf.h"
+
+struct store_index;
+struct store_row_key;
+
+enum store_table {
+	STORE_TABLE_META, STORE_TABLE_MESSAGE, STORE_TABLE_UNIT,
+	STORE_TABLE_DUE, STORE_TABLE_SEGMENT, STORE_TABLE_COUNT
+};
+
+/* ROOM_BYTES beyond its end are kept allocated.  ERR_CORRUPT, ERR_VERSION:
+ * set it aside; ERR_FULL, ERR_IO, ERR_NOMEM. */
+enum err store_index_open(const char *path, uint64_t room_bytes,
+    struct store_index **out, struct why *why);
+void store_index_close(struct store_index **x);
+
+/* gathering: begin, append the value to OPS, end */
+size_t store_index_put(struct buf *ops, enum store_table table,
+    const struct store_row_key *key);
+void store_index_put_end(struct buf *ops, size_t at);
+void store_index_delete(struct buf *ops, enum store_table table,
+    const struct store_row_key *key);
+
+/* All or nothing, durable on return.  Any thread, one at a time. */
+enum err store_index_apply(struct store_index *x, struct span ops);
+
+/* reading: between begin and end, which may be nested; what is given is
+ * borrowed until the outermost end */
+enum err store_index_begin(struct store_index *x);
+void store_index_end(struct store_index *x);
+enum err store_index_get(struct store_index *x, enum store_table table,
+    struct span key, struct span *value);
+
+/* Rows of TABLE from the first whose key is not below FROM on, until VISIT
+ * returns false. */
+enum err store_index_scan(struct store_index *x, enum store_table table,
+    struct span from,
+    bool (*visit)(void *ctx, struct span key, struct span value), void *ctx);
+
+/* Key and value of what the index says of itself. */
+struct span store_index_meta_key(void);
+
+#endif

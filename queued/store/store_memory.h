@@ -1,0 +1,61 @@
+/*
+ * Messages and units in memory: how they come and when they go.
+ *
+ * A message stays while any of its units is here, while it or a unit of it
+ * waits for a check-point, and while somebody holds it.  A settled unit that
+ * the index still knows stays as a tombstone until the index has forgotten it.
+ */
+#ifndef MTAD_QUEUED_STORE_STORE_MEMORY_H
+#define MTAD_QUEUED_STORE_STORE_MEMORY_H
+
+#include "queued/store/store_private.h"
+#include "queued/store/store_record.h"
+
+static inline struct message *
+store_memory_message(struct store_message *m)
+{
+	return CONTAINER_OF(m, struct message, pub);
+}
+
+static inline struct unit *
+store_memory_unit(struct store_unit *u)
+{
+	return CONTAINER_OF(u, struct unit, pub);
+}
+
+/*
+ * A new message with all its units, as its record says; it counts, and is
+ * dirty.  ERR_CORRUPT when the record contradicts itself, ERR_EXISTS,
+ * ERR_NOMEM.
+ */
+enum err store_memory_birth(struct store *s, uint64_t id,
+    const struct store_record_message *r, struct message **out);
+
+/* In memory and not gone, else NULL. */
+struct message *store_memory_find(const struct store *s, uint64_t id);
+
+/* From the index if need be; ERR_NOT_FOUND, ERR_CORRUPT, ERR_NOMEM.  A
+ * message without units must be given back with store_memory_release(). */
+enum err store_memory_load(struct store *s, uint64_t id,
+    struct message **out);
+enum err store_memory_load_unit(struct store *s, struct message *m,
+    uint32_t number, struct unit **out);
+
+/* All units of M that the index has; damaged ones are passed over. */
+enum err store_memory_load_all(struct store *s, struct message *m);
+
+/* Takes a unit out of memory; its message goes with the last one. */
+void store_memory_drop_unit(struct store *s, struct unit *u);
+
+/* Frees the message if nothing keeps it. */
+void store_memory_release(struct store *s, struct message *m);
+
+/* A message that never was: its group failed. */
+void store_memory_unborn(struct store *s, struct message *m);
+
+/* A unit was settled: frees it or leaves a tombstone; likewise the message. */
+void store_memory_unit_over(struct store *s, struct unit *u);
+
+void store_memory_clear(struct store *s);
+
+#endif

@@ -1,0 +1,362 @@
+#include "queued/store/store_overlay.h"
+
+#include "common/base/check.h"
+#include "common/base/mtime.h"
+#include "common/os/clock.h"
+#include "queued/store/store_memory.h"
+#include "queued/store/store_private.h"
+#include "queued/store/store_row.h"
+
+#define PERIOD_MS	MTIME_SECOND
+#define BYTES_MAX	((uint64_t)32 << 20)	/* of log: freeze earlier */
+#define DIRTY_MAX	((size_t)16384)		/* bounds a freeze's time */
+#define LAG_BYTES	((uint64_t)64 << 20)	/* accepting slows down */
+#define LAG_OLD_BYTES	((uint64_t)16 << 20)	/* ... when this old: */
+#define LAG_MS		(2 * MTIME_SECOND)
+#define OPS_MAX		((size_t)1 << 30)
+
+void
+store_overlay_init(struct store_overlay *o)
+{
+	*o = (struct store_overlay){ .dirty = 0 };
+	list_init(&o->messages);
+	list_init(&o->units);
+	list_init(&o->frozen_messages);
+	list_init(&o->frozen_units);
+	buf_init(&o->ops, OPS_MAX);
+}
+
+void
+store_overlay_clear(struct store_overlay *o)
+{
+	buf_clear(&o->ops);
+}
+
+void
+store_overlay_message(struct store_overlay *o, struct message *m)
+{
+	if (list_is_linked(&m->dirty))
+		return;
+	list_add_last(&o->messages, &m->dirty);
+	o->dirty++;
+}
+
+void
+store_overlay_unit(struct store_overlay *o, struct unit *u)
+{
+	if (list_is_linked(&u->dirty))
+		return;
+	list_add_last(&o->units, &u->dirty);
+	o->dirty++;
+}
+
+static void
+unlink_dirty(struct store_overlay *o, struct list *node)
+{
+	if (!list_is_linked(node))
+		return;
+	list_remove(node);
+	o->dirty--;
+}
+
+void
+store_overlay_forget_message(struct store_overlay *o, struct message *m)
+{
+	unlink_dirty(o, &m->dirty);
+	list_remove(&m->frozen);
+}
+
+void
+store_overlay_forget_unit(struct store_overlay *o, struct unit *u)
+{
+	unlink_dirty(o, &u->dirty);
+	list_remove(&u->frozen);
+}
+
+bool
+store_overlay_is_due(const struct store_overlay *o, int64_t now_ms)
+{
+	uint64_t lag = store_overlay_lag(o);
+
+	if (o->is_frozen || (lag == 0 && o->dirty == 0))
+		return false;
+	return now_ms - o->begun_at_ms >= PERIOD_MS || lag >= BYTES_MAX ||
+	    o->dirty >= DIRTY_MAX;
+}
+
+bool
+store_overlay_is_lagging(const struct store_overlay *o)
+{
+	uint64_t lag = store_overlay_lag(o);
+
+	return lag > LAG_BYTES || (lag > LAG_OLD_BYTES &&
+	    clock_mono_ms() - o->begun_at_ms > LAG_MS);
+}
+
+/* ---- freezing ---- */
+
+static void
+freeze_unit(struct buf *ops, struct unit *u)
+{
+	uint64_t id = u->pub.message->id;
+	struct store_row_key key = store_row_key_unit(id, u->pub.number);
+	uint64_t due = u->pub.due_at |
+	    (u->pub.message->is_held ? STORE_DUE_HELD : 0);
+	struct store_row_key due_key;
+	size_t at;
+
+	if (u->now.has && (u->is_gone || u->now.due != due)) {
+		due_key = store_row_key_due(u->now.due, id, u->pub.number);
+		store_index_delete(ops, STORE_TABLE_DUE, &due_key);
+	}
+	u->next = (struct store_rows){ .has = !u->is_gone, .due = due };
+	if (u->is_gone) {
+		if (u->now.has)
+			store_index_delete(ops, STORE_TABLE_UNIT, &key);
+		return;
+	}
+	at = store_index_put(ops, STORE_TABLE_UNIT, &key);
+	store_row_put_unit(ops, span_of(key.p, key.n), u);
+	store_index_put_end(ops, at);
+	if (u->now.has && u->now.due == due)
+		return;
+	due_key = store_row_key_due(due, id, u->pub.number);
+	at = store_index_put(ops, STORE_TABLE_DUE, &due_key);
+	store_row_put_due(ops, span_of(due_key.p, due_key.n), u);
+	store_index_put_end(ops, at);
+}
+
+static void
+freeze_message(struct buf *ops, struct message *m)
+{
+	struct store_row_key key = store_row_key_message(m->pub.id);
+	size_t at;
+
+	m->next_has_row = !m->is_gone;
+	if (m->is_gone) {
+		if (m->has_row)
+			store_index_delete(ops, STORE_TABLE_MESSAGE, &key);
+		return;
+	}
+	at = store_index_put(ops, STORE_TABLE_MESSAGE, &key);
+	store_row_put_message(ops, span_of(key.p, key.n), m);
+	store_index_put_end(ops, at);
+}
+
+/* Nothing in it lives, and no verdict in it keeps a message dead. */
+static bool
+is_over(const struct store_segment *seg, const struct store_position *at)
+{
+	return seg->number < at->segment && seg->messages == 0 &&
+	    seg->settles.n == 0 && !seg->is_going;
+}
+
+static void
+freeze_segments(struct store *s, const struct store_position *at)
+{
+	struct buf *ops = &s->overlay.ops;
+
+	for (size_t i = 0; i < s->segments.n; i++) {
+		struct store_segment *seg = s->segments.rows[i];
+		struct store_row_key key =
+		    store_row_key_message(seg->number);
+		size_t place;
+
+		if (is_over(seg, at)) {
+			seg->is_doomed = true;
+			store_index_delete(ops, STORE_TABLE_SEGMENT, &key);
+		} else if (seg->is_dirty) {
+			place = store_index_put(ops, STORE_TABLE_SEGMENT,
+			    &key);
+			store_row_put_segment(ops, span_of(key.p, key.n), seg);
+			store_index_put_end(ops, place);
+		}
+		seg->is_dirty = false;
+	}
+}
+
+static void
+freeze_meta(struct store *s, const struct store_position *at)
+{
+	struct buf *ops = &s->overlay.ops;
+	struct span name = store_index_meta_key();
+	struct store_meta meta = { .at = *at, .count = s->count,
+	    .start = s->start, .last_segment = at->segment };
+	struct store_row_key key = { .n = (uint8_t)name.n };
+	size_t place;
+
+	memcpy(key.p, name.p, name.n);
+	memcpy(meta.uuid, s->uuid, sizeof(meta.uuid));
+	place = store_index_put(ops, STORE_TABLE_META, &key);
+	store_row_put_meta(ops, name, &meta);
+	store_index_put_end(ops, place);
+}
+
+void
+store_overlay_freeze(struct store *s, const struct store_position *at,
+    int64_t now_ms)
+{
+	struct store_overlay *o = &s->overlay;
+	struct list *node;
+
+	buf_reset(&o->ops);
+	o->is_frozen = true;
+	while ((node = list_take_first(&o->messages)) != NULL) {
+		struct message *m = CONTAINER_OF(node, struct message, dirty);
+
+		freeze_message(&o->ops, m);
+		list_add_last(&o->frozen_messages, &m->frozen);
+	}
+	while ((node = list_take_first(&o->units)) != NULL) {
+		struct unit *u = CONTAINER_OF(node, struct unit, dirty);
+
+		freeze_unit(&o->ops, u);
+		list_add_last(&o->frozen_units, &u->frozen);
+	}
+	o->dirty = 0;
+	freeze_segments(s, at);
+	freeze_meta(s, at);
+	o->at = *at;
+	o->appended_frozen = o->appended;
+	o->begun_at_ms = now_ms;
+	o->retry_at_ms = 0;
+	if (buf_failed(&o->ops))
+		store_overlay_thaw(s);
+}
+
+void
+store_overlay_thaw(struct store *s)
+{
+	struct store_overlay *o = &s->overlay;
+	struct list *node;
+
+	if (!o->is_frozen || o->is_sent)
+		return;
+	while ((node = list_take_first(&o->frozen_messages)) != NULL)
+		store_overlay_message(o,
+		    CONTAINER_OF(node, struct message, frozen));
+	while ((node = list_take_first(&o->frozen_units)) != NULL)
+		store_overlay_unit(o, CONTAINER_OF(node, struct unit, frozen));
+	for (size_t i = 0; i < s->segments.n; i++) {
+		s->segments.rows[i]->is_dirty = true;
+		s->segments.rows[i]->is_doomed = false;
+	}
+	o->is_frozen = false;
+}
+
+/* ---- once the index has it ---- */
+
+static void
+settle_unit(struct store *s, struct unit *u)
+{
+	u->now = u->next;
+	if (list_is_linked(&u->dirty))
+		return;
+	if (u->is_gone || u->is_ours)
+		store_memory_drop_unit(s, u);
+}
+
+static void
+settle_message(struct store *s, struct message *m)
+{
+	m->has_row = m->next_has_row;
+	if (m->has_row)
+		list_remove(&m->fresh);
+	store_memory_release(s, m);
+}
+
+static void
+bury_segments(struct store *s)
+{
+	for (size_t i = 0; i < s->segments.n; i++) {
+		struct store_segment *seg = s->segments.rows[i];
+
+		if (!seg->is_doomed || seg->is_going || seg->pins > 0)
+			continue;
+		seg->is_going = store_spares_bury(&s->spares, s->prepare,
+		    seg->number, seg->bytes) == OK;
+	}
+}
+
+static void
+settle(struct store *s)
+{
+	struct store_overlay *o = &s->overlay;
+	struct list *node;
+
+	o->is_frozen = false;
+	o->indexed = o->at;
+	o->appended_indexed = o->appended_frozen;
+	while ((node = list_take_first(&o->frozen_units)) != NULL)
+		settle_unit(s, CONTAINER_OF(node, struct unit, frozen));
+	while ((node = list_take_first(&o->frozen_messages)) != NULL)
+		settle_message(s, CONTAINER_OF(node, struct message, frozen));
+	/* a large check-point's memory is not kept for the next ones */
+	if (o->ops.size > BYTES_MAX)
+		buf_clear(&o->ops);
+}
+
+static void
+done(struct store_job *job, void *owner)
+{
+	struct store *s = owner;
+	struct store_overlay *o = &s->overlay;
+
+	(void)job;
+	o->is_sent = false;
+	if (o->result == OK) {
+		o->has_failed = false;
+		settle(s);
+		bury_segments(s);
+		return;
+	}
+	/* the log is the truth; the index follows when it can */
+	o->retry_at_ms = mtime_add(clock_mono_ms(), PERIOD_MS);
+	if (!o->has_failed)
+		store_notice(s, "checkpoint-failed", "%s",
+		    err_text(o->result));
+	o->has_failed = true;
+	store_set_timer(s);
+}
+
+static void
+run(struct store_job *job)
+{
+	struct store_overlay *o = CONTAINER_OF(job, struct store_overlay, job);
+
+	o->result = store_index_apply(o->index, buf_span(&o->ops));
+}
+
+void
+store_overlay_send(struct store *s, int64_t now_ms)
+{
+	struct store_overlay *o = &s->overlay;
+
+	if (!o->is_frozen || o->is_sent || now_ms < o->retry_at_ms ||
+	    s->log.synced.sequence < o->at.sequence ||
+	    o->answered < o->at.sequence)
+		return;
+	o->is_sent = true;
+	o->index = s->index;
+	o->job.run = run;
+	o->job.done = done;
+	store_worker_put(s->checkpoint, &o->job);
+}
+
+enum err
+store_overlay_apply_now(struct store *s, const struct store_position *at)
+{
+	struct store_overlay *o = &s->overlay;
+	enum err e;
+
+	store_overlay_freeze(s, at, clock_mono_ms());
+	if (!o->is_frozen)
+		return ERR_NOMEM;
+	e = store_index_apply(s->index, buf_span(&o->ops));
+	if (e != OK) {
+		store_overlay_thaw(s);
+		return e;
+	}
+	settle(s);
+	return OK;
+}

@@ -1,0 +1,118 @@
+/*
+ * The inside of a store: what its files share.  Nobody else includes it.
+ *
+ * Everything here belongs to the owner's thread.  Jobs (store_worker.h) are
+ * the only things that threads share with it, and a frozen overlay is bytes
+ * that nobody changes any more.
+ */
+#ifndef MTAD_QUEUED_STORE_STORE_PRIVATE_H
+#define MTAD_QUEUED_STORE_STORE_PRIVATE_H
+
+#include "common/base/map.h"
+#include "queued/store/store.h"
+#include "queued/store/store_cache.h"
+#include "queued/store/store_index.h"
+#include "queued/store/store_io.h"
+#include "queued/store/store_log.h"
+#include "queued/store/store_overlay.h"
+#include "queued/store/store_room.h"
+#include "queued/store/store_segment.h"
+#include "queued/store/store_spare.h"
+#include "queued/store/store_units.h"
+#include "queued/store/store_worker.h"
+
+#define STORE_DUE_HELD (UINT64_C(1) << 63)	/* in due keys: sorted last */
+
+/* What the index has of a unit: its row, and its row by time. */
+struct store_rows {
+	bool has;
+	uint64_t due;
+};
+
+struct unit {
+	struct store_unit pub;
+	struct list dirty;		/* changed since the last freeze */
+	struct list frozen;		/* stands in the frozen overlay */
+	struct store_rows now;		/* in the index */
+	struct store_rows next;		/* … once the frozen overlay is */
+	uint8_t *words;			/* owned: last words of recipients */
+	bool is_gone;			/* settled; a tombstone */
+	bool is_ours;			/* loaded by the store, for itself */
+	bool is_separate;		/* its own allocation */
+};
+
+struct message {
+	struct store_message pub;
+	struct list dirty;
+	struct list frozen;
+	struct list born;		/* of the open group */
+	struct list fresh;		/* no row in the index; by id */
+	uint64_t token;
+	uint64_t group;			/* that holds its content; 0: unknown */
+	uint32_t group_offset;		/* there */
+	uint32_t content_crc;
+	uint32_t file_crc;
+	uint32_t record_bytes;
+	uint32_t units_left;
+	uint32_t units_here;		/* pointers in units */
+	uint32_t refs;			/* other reasons to keep it */
+	struct unit **units;		/* by number; NULL: not in memory */
+	bool has_row;			/* in the index */
+	bool next_has_row;		/* ... once the frozen overlay is */
+	bool is_placed;			/* its segment is known, it counts there */
+	bool is_gone;
+};
+
+struct store_counters {
+	uint64_t messages;
+	uint64_t units;
+	uint64_t recipients;
+	uint64_t bytes;
+};
+
+struct store {
+	const struct store_io *io;
+	struct store_ops ops;
+	void *ctx;
+	uint64_t memory_bytes;
+	int dir_fd, log_fd, body_fd, lock_fd;
+	int wake_fd, timer_fd, poll_fd;
+	bool is_timer_set;
+	bool is_dead;
+	bool is_recovering;
+
+	struct store_worker *commit, *checkpoint, *prepare, *bodies;
+
+	struct map_u64 messages;	/* struct message by id */
+	struct list fresh;		/* messages without a row, by id */
+	uint64_t due_first;		/* rows before it are of units here */
+	struct store_counters count;
+	uint64_t next_id;
+	uint64_t next_segment;
+	uint64_t start;			/* number of this life of the spool */
+	uint8_t uuid[16];
+	struct siphash_key seed;
+
+	struct store_log log;
+	struct store_cache cache;
+	struct store_segments segments;
+	struct store_spares spares;
+	struct store_overlay overlay;
+	struct store_index *index;
+	struct store_bodies *large;
+
+	struct store_space space;
+	uint64_t groups, syncs;
+
+	struct buf scratch;		/* an envelope's head, a row */
+	struct store_units units;	/* of the submission being made */
+};
+
+/* store.c: tells the operator; EVENT is static. */
+void store_notice(struct store *s, const char *event, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* store.c: makes store_fd() readable within a second. */
+void store_set_timer(struct store *s);
+
+#endif

@@ -1,0 +1,249 @@
+#include "queued/store/store_record.h"
+
+#include "common/base/check.h"
+#include "common/base/crc32c.h"
+
+/* Offsets in the head; the CRC covers all behind itself. */
+enum {
+	AT_CRC = 0, AT_TYPE = 4, AT_FLAGS = 6, AT_ID = 8, AT_HEAD = 16,
+	AT_CONTENT = 20, AT_CONTENT_CRC = 24, AT_GENERATION = 28,
+};
+
+enum { RECORD_VERSION = 1 };
+
+enum { BIT_REPORT = 1, BIT_FILE = 2 };	/* of a message */
+enum { BIT_WARNED = 1 };		/* of a verdict */
+
+size_t
+store_record_begin(struct buf *out)
+{
+	static const uint8_t zeros[STORE_RECORD_HEAD];
+	size_t at = out->n;
+
+	buf_add(out, zeros, sizeof(zeros));
+	return at;
+}
+
+void
+store_record_end(struct buf *out, size_t at, enum store_record_type type,
+    uint64_t id, size_t content_bytes)
+{
+	size_t head = out->n - at - content_bytes;
+
+	if (buf_failed(out))
+		return;
+	out->p[at + AT_TYPE] = (uint8_t)type;
+	out->p[at + AT_TYPE + 1] = RECORD_VERSION;
+	wire_patch_u32(out, at + AT_ID, (uint32_t)id);
+	wire_patch_u32(out, at + AT_ID + 4, (uint32_t)(id >> 32));
+	wire_patch_u32(out, at + AT_HEAD, (uint32_t)head);
+	wire_patch_u32(out, at + AT_CONTENT, (uint32_t)content_bytes);
+	wire_patch_u32(out, at + AT_CONTENT_CRC,
+	    crc32c(0, out->p + at + head, content_bytes));
+	wire_patch_u32(out, at + AT_CRC,
+	    crc32c(0, out->p + at + AT_TYPE, head - AT_TYPE));
+}
+
+enum err
+store_record_next(struct span *rest, struct store_record *out)
+{
+	struct store_record r = { .type = 0 };
+	uint32_t head, content;
+	uint8_t version;
+	struct wire w;
+
+	wire_init(&w, *rest);
+	r.head_crc = wire_u32(&w);
+	r.type = wire_u8(&w);
+	version = wire_u8(&w);
+	r.flags = wire_u16(&w);
+	r.id = wire_u64(&w);
+	head = wire_u32(&w);
+	content = wire_u32(&w);
+	r.content_crc = wire_u32(&w);
+	r.generation = wire_u32(&w);
+	if (w.is_failed || head < STORE_RECORD_HEAD)
+		return ERR_CORRUPT;
+	r.fields = wire_raw(&w, head - STORE_RECORD_HEAD);
+	r.content = wire_raw(&w, content);
+	if (w.is_failed || version != RECORD_VERSION ||
+	    crc32c(0, rest->p + AT_TYPE, head - AT_TYPE) != r.head_crc)
+		return ERR_CORRUPT;
+	r.size = (size_t)head + content;
+	*rest = span_from(*rest, r.size);
+	*out = r;
+	return OK;
+}
+
+bool
+store_record_content_ok(const struct store_record *r)
+{
+	return crc32c(0, r->content.p, r->content.n) == r->content_crc;
+}
+
+/* ---- a message ---- */
+
+void
+store_record_put_message(struct buf *out, const struct store_record_message *m)
+{
+	unsigned bits = (m->is_report ? BIT_REPORT : 0U) |
+	    (m->is_file ? BIT_FILE : 0U);
+
+	wire_put_u64(out, m->token);
+	wire_put_u64(out, m->arrived_at);
+	wire_put_u8(out, m->content_flags);
+	wire_put_u8(out, (uint8_t)bits);
+	wire_put_u32(out, m->trace_bytes);
+	wire_put_u64(out, m->body_bytes);
+	wire_put_u32(out, m->file_crc);
+	wire_put_span(out, m->envelope);
+	wire_put_u32(out, m->unit_count);
+	wire_put_span(out, m->keys);
+	wire_put_span(out, m->unit_of);
+}
+
+enum err
+store_record_get_message(struct span fields, struct store_record_message *out)
+{
+	struct store_record_message m = { .token = 0 };
+	uint8_t bits;
+	struct wire w;
+
+	wire_init(&w, fields);
+	m.token = wire_u64(&w);
+	m.arrived_at = wire_u64(&w);
+	m.content_flags = wire_u8(&w);
+	bits = wire_u8(&w);
+	m.trace_bytes = wire_u32(&w);
+	m.body_bytes = wire_u64(&w);
+	m.file_crc = wire_u32(&w);
+	m.envelope = wire_span(&w, fields.n);
+	m.unit_count = wire_u32(&w);
+	m.keys = wire_span(&w, fields.n);
+	m.unit_of = wire_span(&w, fields.n);
+	m.is_report = (bits & BIT_REPORT) != 0;
+	m.is_file = (bits & BIT_FILE) != 0;
+	if (wire_done(&w) != OK || m.unit_count == 0)
+		return ERR_CORRUPT;
+	*out = m;
+	return OK;
+}
+
+/* ---- a verdict ---- */
+
+static void
+put_result(struct buf *out, const struct store_result *r)
+{
+	wire_put_u32(out, r->first);
+	wire_put_u32(out, r->last);
+	wire_put_u8(out, r->outcome);
+	wire_put_u8(out, r->is_settled);
+	wire_put_u16(out, r->code);
+	wire_put_span(out, span_sub(r->status, 0, STORE_STATUS_MAX));
+	wire_put_span(out, span_sub(r->text, 0, STORE_TEXT_MAX));
+	wire_put_span(out, span_sub(r->host, 0, STORE_HOST_MAX));
+}
+
+static void
+get_result(struct wire *w, struct store_result *r)
+{
+	r->first = wire_u32(w);
+	r->last = wire_u32(w);
+	r->outcome = wire_u8(w);
+	r->is_settled = wire_u8(w) != 0;
+	r->code = wire_u16(w);
+	r->status = wire_span(w, STORE_STATUS_MAX);
+	r->text = wire_span(w, STORE_TEXT_MAX);
+	r->host = wire_span(w, STORE_HOST_MAX);
+	if (r->first > r->last || r->last >= STORE_UNIT_RECIPIENTS)
+		wire_fail(w);
+}
+
+void
+store_record_put_verdict(struct buf *out, uint32_t unit,
+    const struct store_verdict *v)
+{
+	MUST(v->count <= STORE_UNIT_RECIPIENTS);
+	wire_put_u32(out, unit);
+	wire_put_u64(out, v->begun_at);
+	wire_put_u64(out, v->due_at);
+	wire_put_u32(out, v->tries);
+	wire_put_u8(out, v->is_warned ? BIT_WARNED : 0);
+	wire_put_u32(out, (uint32_t)v->count);
+	for (size_t i = 0; i < v->count; i++)
+		put_result(out, &v->results[i]);
+	wire_put_span(out, span_sub(v->history, 0, STORE_HISTORY_MAX));
+}
+
+enum err
+store_record_get_verdict(struct span fields, uint32_t *unit,
+    struct store_result *results, struct store_verdict *out)
+{
+	struct store_verdict v = { .results = results };
+	uint32_t number;
+	struct wire w;
+
+	wire_init(&w, fields);
+	number = wire_u32(&w);
+	v.begun_at = wire_u64(&w);
+	v.due_at = wire_u64(&w);
+	v.tries = wire_u32(&w);
+	v.is_warned = (wire_u8(&w) & BIT_WARNED) != 0;
+	v.count = wire_u32(&w);
+	if (v.count > STORE_UNIT_RECIPIENTS)
+		return ERR_CORRUPT;
+	for (size_t i = 0; i < v.count && !w.is_failed; i++)
+		get_result(&w, &results[i]);
+	v.history = wire_span(&w, STORE_HISTORY_MAX);
+	if (wire_done(&w) != OK)
+		return ERR_CORRUPT;
+	*unit = number;
+	*out = v;
+	return OK;
+}
+
+/* ---- the small ones ---- */
+
+void
+store_record_put_unit(struct buf *out, uint32_t unit, uint64_t value)
+{
+	wire_put_u32(out, unit);
+	wire_put_u64(out, value);
+}
+
+enum err
+store_record_get_unit(struct span fields, uint32_t *unit, uint64_t *value)
+{
+	uint32_t number;
+	uint64_t v;
+	struct wire w;
+
+	wire_init(&w, fields);
+	number = wire_u32(&w);
+	v = wire_u64(&w);
+	if (wire_done(&w) != OK)
+		return ERR_CORRUPT;
+	*unit = number;
+	*value = v;
+	return OK;
+}
+
+void
+store_record_put_hold(struct buf *out, bool is_held)
+{
+	wire_put_u8(out, is_held);
+}
+
+enum err
+store_record_get_hold(struct span fields, bool *is_held)
+{
+	uint8_t v;
+	struct wire w;
+
+	wire_init(&w, fields);
+	v = wire_u8(&w);
+	if (wire_done(&w) != OK || v > 1)
+		return ERR_CORRUPT;
+	*is_held = v == 1;
+	return OK;
+}

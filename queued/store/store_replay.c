@@ -1,0 +1,182 @@
+#include "queued/store/store_replay.h"
+
+#include "queued/store/store_apply.h"
+#include "queued/store/store_memory.h"
+
+#include <stdlib.h>
+
+struct replay {
+	struct store *s;
+	struct store_segment *seg;
+	uint64_t offset;		/* of the record's content */
+	struct store_result *results;
+};
+
+/* Only what is not there is passed over; the rest ends the recovery. */
+static enum err
+pass_over(enum err e)
+{
+	return e == ERR_NOT_FOUND ? OK : e;
+}
+
+static enum err
+damaged(struct replay *p, const struct store_record *r)
+{
+	store_notice(p->s, "log-damage", "record of message %016jx in segment "
+	    "%ju contradicts itself", (uintmax_t)r->id,
+	    (uintmax_t)p->seg->number);
+	return OK;
+}
+
+static enum err
+replay_message(struct replay *p, const struct store_record *r)
+{
+	struct store_record_message fields;
+	struct message *m;
+	enum err e;
+
+	if (store_record_get_message(r->fields, &fields) != OK)
+		return damaged(p, r);
+	e = store_memory_birth(p->s, r->id, &fields, &m);
+	if (e == ERR_CORRUPT || e == ERR_EXISTS)
+		return damaged(p, r);
+	if (e != OK)
+		return e;
+	m->record_bytes = (uint32_t)r->size;
+	m->content_crc = r->content_crc;
+	m->pub.place.segment = p->seg->number;
+	m->pub.place.offset = p->offset;
+	m->is_placed = true;
+	for (uint32_t i = 0; i < m->pub.unit_count; i++)
+		m->units[i]->is_ours = true;
+	p->seg->messages++;
+	p->seg->live_bytes += m->record_bytes;
+	p->seg->is_dirty = true;
+	if (m->token != 0)
+		p->s->ops.on_token(p->s->ctx, m->token, r->id);
+	return OK;
+}
+
+static enum err
+load_unit(struct replay *p, uint64_t id, uint32_t number, struct unit **out)
+{
+	struct message *m;
+	enum err e = store_memory_load(p->s, id, &m);
+
+	if (e != OK)
+		return e;
+	e = store_memory_load_unit(p->s, m, number, out);
+	if (e != OK)
+		store_memory_release(p->s, m);
+	return e;
+}
+
+static enum err
+replay_verdict(struct replay *p, const struct store_record *r)
+{
+	struct store_verdict v;
+	struct unit *u;
+	uint64_t segment;
+	uint32_t number;
+	bool is_over;
+	enum err e;
+
+	if (store_record_get_verdict(r->fields, &number, p->results, &v) != OK)
+		return damaged(p, r);
+	if ((e = load_unit(p, r->id, number, &u)) != OK)
+		return pass_over(e);
+	if (!store_apply_fits(u, &v))
+		return damaged(p, r);
+	segment = u->pub.message->place.segment;
+	if (segment != p->seg->number) {
+		e = store_numbers_add(&p->seg->settles, segment);
+		p->seg->is_dirty = true;
+	}
+	if (e == OK)
+		store_apply_verdict(p->s, u, &v, &is_over);
+	return e;
+}
+
+static enum err
+replay_unit(struct replay *p, const struct store_record *r)
+{
+	struct unit *u;
+	uint32_t number;
+	uint64_t value;
+	enum err e;
+
+	if (store_record_get_unit(r->fields, &number, &value) != OK)
+		return damaged(p, r);
+	if ((e = load_unit(p, r->id, number, &u)) != OK)
+		return pass_over(e);
+	if (r->type == STORE_RECORD_LEASE)
+		store_apply_lease(p->s, u, value);
+	else
+		store_apply_due(p->s, u, value);
+	return OK;
+}
+
+static enum err
+replay_hold(struct replay *p, const struct store_record *r)
+{
+	struct message *m;
+	bool is_held;
+	enum err e;
+
+	if (store_record_get_hold(r->fields, &is_held) != OK)
+		return damaged(p, r);
+	if ((e = store_memory_load(p->s, r->id, &m)) != OK)
+		return pass_over(e);
+	if ((e = store_memory_load_all(p->s, m)) != OK)
+		return e;
+	store_apply_hold(p->s, m, is_held);
+	store_memory_release(p->s, m);
+	return OK;
+}
+
+static enum err
+replay_record(struct replay *p, const struct store_record *r)
+{
+	switch ((enum store_record_type)r->type) {
+	case STORE_RECORD_MESSAGE:
+		return replay_message(p, r);
+	case STORE_RECORD_VERDICT:
+		return replay_verdict(p, r);
+	case STORE_RECORD_LEASE:
+	case STORE_RECORD_RESCHEDULE:
+		return replay_unit(p, r);
+	case STORE_RECORD_HOLD:
+		return replay_hold(p, r);
+	case STORE_RECORD_MOVED:
+	case STORE_RECORD_DESTINATION:
+		break;
+	}
+	/* made by a later version of this program */
+	return (r->flags & STORE_RECORD_SKIPPABLE) != 0 ? OK : ERR_VERSION;
+}
+
+enum err
+store_replay_group(struct store *s, struct store_segment *seg,
+    struct span group, const struct store_group_head *head)
+{
+	struct span records = store_group_records(group, head);
+	struct replay p = { .s = s, .seg = seg };
+	struct store_record r;
+	enum err e = OK;
+
+	p.results = calloc(STORE_UNIT_RECIPIENTS, sizeof(*p.results));
+	if (p.results == NULL)
+		return ERR_NOMEM;
+	if (head->offset == 0 && (head->flags & STORE_GROUP_CUTS) != 0 &&
+	    store_segments_find(&s->segments, head->previous_segment) != NULL)
+		e = store_numbers_add(&seg->settles, head->previous_segment);
+	while (records.n > 0 && e == OK) {
+		if ((e = store_record_next(&records, &r)) != OK)
+			break;
+		p.offset = head->offset +
+		    (uint64_t)(records.p - group.p) - r.content.n;
+		e = replay_record(&p, &r);
+	}
+	free(p.results);
+	return e;
+}

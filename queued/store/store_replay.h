@@ -1,0 +1,15 @@
+/*
+ * Replays records into memory, one group at a time.
+ */
+#ifndef MTAD_QUEUED_STORE_STORE_REPLAY_H
+#define MTAD_QUEUED_STORE_STORE_REPLAY_H
+
+#include "queued/store/store_group.h"
+#include "queued/store/store_private.h"
+
+/* GROUP is whole and checked, and lies in SEG.  ERR_NOMEM, ERR_IO (the
+ * index), ERR_VERSION (a record that must not be passed over). */
+enum err store_replay_group(struct store *s, struct store_segment *seg,
+    struct span group, const struct store_group_head *head);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * Room: what the disk can take, and what is kept back.
+ *
+ * Two segments are kept for verdicts and reports, and a little for the index;
+ * mail is accepted only beyond that (SPOOL.md rule 10).
+ */
+#ifndef MTAD_QUEUED_STORE_STORE_ROOM_H
+#define MTAD_QUEUED_STORE_STORE_ROOM_H
+
+#include "queued/store/store.h"
+
+#define STORE_SEGMENT_MAX	((uint64_t)64 << 20)
+#define STORE_SEGMENT_MIN	((uint64_t)1 << 20)
+
+struct store_space {
+	uint64_t available;		/* to new files */
+	uint64_t index_room;		/* of that, kept for the index */
+	int64_t looked_at_ms;
+	struct store_room told;
+};
+
+/* The size of segments on this file system, and its room; ERR_IO. */
+enum err store_room_init(struct store *s, uint64_t wanted_segment_bytes,
+    uint64_t *segment_bytes);
+
+/* Looks again, at most five times a second; tells by on_room. */
+void store_room_turn(struct store *s, int64_t now_ms);
+
+#endif

@@ -1,0 +1,348 @@
+#include "queued/store/store_spare.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { STEP_BYTES = 1 << 20 };
+
+/* Makes a spare from nothing or from a segment, or removes a segment. */
+struct spare_job {
+	struct store_job job;
+	struct store_spares *spares;
+	struct store_spare *spare;	/* NULL: remove */
+	uint64_t segment;		/* 0: make a new file */
+	bool is_making;			/* counted in spares->making */
+	enum err e;
+};
+
+static void
+name_of(const char *prefix, uint64_t number, char out[STORE_SEGMENT_NAME])
+{
+	(void)snprintf(out, STORE_SEGMENT_NAME, "%s.%016" PRIx64, prefix,
+	    number);
+}
+
+/* ---- in the thread ---- */
+
+static enum err
+fill(const struct store_io *io, int fd, uint64_t bytes)
+{
+	uint8_t *zeros = calloc(1, STEP_BYTES);
+	enum err e = OK;
+
+	if (zeros == NULL)
+		return ERR_NOMEM;
+	for (uint64_t at = 0; at < bytes && e == OK; at += STEP_BYTES) {
+		uint64_t n = bytes - at < STEP_BYTES ? bytes - at : STEP_BYTES;
+
+		e = store_io_write(io, fd, zeros, (size_t)n, at);
+	}
+	free(zeros);
+	if (e == OK && io->fdatasync(io->ctx, fd) != 0)
+		e = store_io_error();
+	return e;
+}
+
+/* Under another name until it is whole. */
+static enum err
+make_file(const struct store_spares *s, struct store_spare *spare)
+{
+	const struct store_io *io = s->io;
+	const char *name = "new.segment";
+	enum err e;
+	int fd;
+
+	(void)io->unlink(io->ctx, s->dir_fd, name);
+	e = store_io_open(io, s->dir_fd, name, O_RDWR | O_CREAT | O_EXCL, &fd);
+	if (e != OK)
+		return e;
+	e = fill(io, fd, spare->bytes);
+	if (e == OK && (io->rename(io->ctx, s->dir_fd, name,
+	    spare->name) != 0 || io->sync_dir(io->ctx, s->dir_fd) != 0))
+		e = store_io_error();
+	if (e != OK) {
+		(void)io->unlink(io->ctx, s->dir_fd, name);
+		(void)close(fd);
+		return e;
+	}
+	spare->fd = fd;
+	return OK;
+}
+
+static enum err
+remove_segment(const struct store_spares *s, uint64_t segment)
+{
+	const struct store_io *io = s->io;
+	char name[STORE_SEGMENT_NAME];
+
+	store_segment_name(segment, name);
+	if (io->unlink(io->ctx, s->dir_fd, name) != 0 ||
+	    io->sync_dir(io->ctx, s->dir_fd) != 0)
+		return store_io_error();
+	return OK;
+}
+
+/* Not while a backup links to it. */
+static enum err
+recycle(const struct store_spares *s, uint64_t segment,
+    struct store_spare *spare)
+{
+	const struct store_io *io = s->io;
+	char name[STORE_SEGMENT_NAME];
+	struct stat st;
+	enum err e;
+	int fd;
+
+	store_segment_name(segment, name);
+	e = store_io_open(io, s->dir_fd, name, O_RDWR, &fd);
+	if (e != OK)
+		return e;
+	if (fstat(fd, &st) != 0 || st.st_nlink != 1)
+		e = ERR_DENIED;
+	else if (io->rename(io->ctx, s->dir_fd, name, spare->name) != 0 ||
+	    io->sync_dir(io->ctx, s->dir_fd) != 0)
+		e = store_io_error();
+	if (e != OK) {
+		(void)close(fd);
+		return e;
+	}
+	spare->fd = fd;
+	return OK;
+}
+
+static void
+run(struct store_job *job)
+{
+	struct spare_job *j = CONTAINER_OF(job, struct spare_job, job);
+
+	if (j->segment == 0) {
+		j->e = make_file(j->spares, j->spare);
+		return;
+	}
+	j->e = j->spare != NULL ?
+	    recycle(j->spares, j->segment, j->spare) : ERR_DENIED;
+	if (j->e != OK) {
+		free(j->spare);
+		j->spare = NULL;
+		j->e = remove_segment(j->spares, j->segment);
+	}
+}
+
+/* ---- in the owner's thread ---- */
+
+static void
+add_ready(struct store_spares *s, struct store_spare *spare)
+{
+	list_add_last(&s->ready, &spare->link);
+	s->count++;
+	s->bytes += spare->bytes;
+}
+
+static void
+done(struct store_job *job, void *owner)
+{
+	struct spare_job *j = CONTAINER_OF(job, struct spare_job, job);
+	struct store_spares *s = j->spares;
+
+	if (j->is_making)
+		s->making--;
+	if (j->spare != NULL && j->e == OK)
+		add_ready(s, j->spare);
+	else
+		free(j->spare);
+	if (j->segment == 0)
+		s->failure = j->e;
+	else
+		s->on_gone(owner, j->segment, j->e);
+	free(j);
+	s->on_change(owner);
+}
+
+static struct store_spare *
+spare_new(struct store_spares *s, uint64_t bytes)
+{
+	struct store_spare *spare = calloc(1, sizeof(*spare));
+
+	if (spare == NULL)
+		return NULL;
+	list_init(&spare->link);
+	spare->bytes = bytes;
+	spare->fd = -1;
+	name_of("spare", s->next_number++, spare->name);
+	return spare;
+}
+
+static enum err
+put_job(struct store_spares *s, struct store_worker *w, uint64_t segment,
+    struct store_spare *spare)
+{
+	struct spare_job *j = calloc(1, sizeof(*j));
+
+	if (j == NULL)
+		return ERR_NOMEM;
+	j->job.run = run;
+	j->job.done = done;
+	j->spares = s;
+	j->segment = segment;
+	j->spare = spare;
+	j->is_making = spare != NULL;
+	if (j->is_making)
+		s->making++;
+	store_worker_put(w, &j->job);
+	return OK;
+}
+
+/* Small at first, so that a start is quick; then twice the last. */
+static uint64_t
+next_bytes(const struct store_spares *s)
+{
+	uint64_t bytes = s->last_bytes == 0 ? STORE_SPARE_FIRST :
+	    s->last_bytes * 2;
+
+	return bytes < s->segment_bytes ? bytes : s->segment_bytes;
+}
+
+void
+store_spares_want(struct store_spares *s, struct store_worker *w,
+    uint64_t available)
+{
+	while (s->count + s->making < STORE_SPARES) {
+		uint64_t bytes = next_bytes(s);
+		struct store_spare *spare;
+
+		if (available < bytes ||
+		    (spare = spare_new(s, bytes)) == NULL)
+			return;
+		if (put_job(s, w, 0, spare) != OK) {
+			free(spare);
+			return;
+		}
+		available -= bytes;
+		s->last_bytes = bytes;
+	}
+}
+
+enum err
+store_spares_make_now(struct store_spares *s)
+{
+	uint64_t bytes = s->segment_bytes < STORE_SPARE_FIRST ?
+	    s->segment_bytes : STORE_SPARE_FIRST;
+	struct store_spare *spare = spare_new(s, bytes);
+	enum err e;
+
+	if (spare == NULL)
+		return ERR_NOMEM;
+	if ((e = make_file(s, spare)) != OK) {
+		free(spare);
+		return e;
+	}
+	s->last_bytes = bytes;
+	add_ready(s, spare);
+	return OK;
+}
+
+enum err
+store_spares_take(struct store_spares *s, struct store_spare *out)
+{
+	struct list *link = list_take_first(&s->ready);
+	struct store_spare *spare;
+
+	if (link == NULL)
+		return ERR_AGAIN;
+	spare = CONTAINER_OF(link, struct store_spare, link);
+	s->count--;
+	s->bytes -= spare->bytes;
+	*out = *spare;
+	list_init(&out->link);
+	free(spare);
+	return OK;
+}
+
+enum err
+store_spares_bury(struct store_spares *s, struct store_worker *w,
+    uint64_t segment, uint64_t bytes)
+{
+	struct store_spare *spare = NULL;
+	enum err e;
+
+	if (bytes == s->segment_bytes &&
+	    s->count + s->making < STORE_SPARES_MAX)
+		spare = spare_new(s, bytes);
+	if ((e = put_job(s, w, segment, spare)) != OK)
+		free(spare);
+	return e;
+}
+
+/* ---- life ---- */
+
+static enum err
+adopt(struct store_spares *s, const char *name, uint64_t number)
+{
+	struct store_spare *spare;
+	struct stat st;
+	int fd;
+
+	if (number >= s->next_number)
+		s->next_number = number + 1;
+	if (s->count >= STORE_SPARES_MAX ||
+	    store_io_open(s->io, s->dir_fd, name, O_RDWR, &fd) != OK) {
+		(void)s->io->unlink(s->io->ctx, s->dir_fd, name);
+		return OK;
+	}
+	if (fstat(fd, &st) != 0) {
+		(void)close(fd);
+		return ERR_IO;
+	}
+	if ((spare = calloc(1, sizeof(*spare))) == NULL) {
+		(void)close(fd);
+		return ERR_NOMEM;
+	}
+	list_init(&spare->link);
+	name_of("spare", number, spare->name);
+	spare->fd = fd;
+	spare->bytes = (uint64_t)st.st_size;
+	add_ready(s, spare);
+	return OK;
+}
+
+enum err
+store_spares_init(struct store_spares *s, const struct store_io *io,
+    int dir_fd, uint64_t segment_bytes)
+{
+	const struct dirent *entry;
+	enum err e = OK;
+	uint64_t number;
+	DIR *dir;
+	int fd;
+
+	*s = (struct store_spares){ .io = io, .dir_fd = dir_fd,
+	    .segment_bytes = segment_bytes, .next_number = 1 };
+	list_init(&s->ready);
+	fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return ERR_IO;
+	if ((dir = fdopendir(fd)) == NULL) {
+		(void)close(fd);
+		return ERR_IO;
+	}
+	while (e == OK && (entry = readdir(dir)) != NULL) {
+		if (store_name_number(entry->d_name, "spare.", &number))
+			e = adopt(s, entry->d_name, number);
+	}
+	(void)closedir(dir);
+	return e;
+}
+
+void
+store_spares_clear(struct store_spares *s)
+{
+	struct store_spare spare;
+
+	while (store_spares_take(s, &spare) == OK)
+		(void)close(spare.fd);
+}

@@ -1,0 +1,62 @@
+/*
+ * Segments made ready beforehand, and the removal of those that are done.
+ *
+ * A spare is a file written in full (blocks that are only allocated cost more
+ * at each sync), or a segment that is no longer needed, whose stale groups
+ * name another segment and so mean nothing.  It gets its number when it is
+ * taken.  Two spares are the reserve for verdicts and reports on a full disk.
+ */
+#ifndef MTAD_QUEUED_STORE_STORE_SPARE_H
+#define MTAD_QUEUED_STORE_STORE_SPARE_H
+
+#include "queued/store/store_segment.h"
+#include "queued/store/store_worker.h"
+
+enum { STORE_SPARES = 2, STORE_SPARES_MAX = 4 };
+
+#define STORE_SPARE_FIRST ((uint64_t)4 << 20)
+
+struct store_spare {
+	struct list link;
+	char name[STORE_SEGMENT_NAME];
+	uint64_t bytes;
+	int fd;
+};
+
+struct store_spares {
+	const struct store_io *io;
+	int dir_fd;
+	uint64_t segment_bytes;		/* of a full one */
+	uint64_t last_bytes;		/* of the one made last */
+	uint64_t next_number;
+	struct list ready;
+	size_t count;			/* ready */
+	size_t making;			/* jobs under way */
+	uint64_t bytes;			/* of the ready ones */
+	enum err failure;		/* of the last try to make one */
+	/* called in the owner's thread */
+	void (*on_change)(void *owner);
+	void (*on_gone)(void *owner, uint64_t segment, enum err e);
+};
+
+/* Adopts what a former life made ready. */
+enum err store_spares_init(struct store_spares *s, const struct store_io *io,
+    int dir_fd, uint64_t segment_bytes);
+void store_spares_clear(struct store_spares *s);
+
+/* Starts making more when there are too few and AVAILABLE allows. */
+void store_spares_want(struct store_spares *s, struct store_worker *w,
+    uint64_t available);
+
+/* Makes one here and now; only where nobody waits for us. */
+enum err store_spares_make_now(struct store_spares *s);
+
+/* The oldest ready one; its descriptor is the caller's.  ERR_AGAIN. */
+enum err store_spares_take(struct store_spares *s, struct store_spare *out);
+
+/* Ends a segment's file: makes it a spare, or removes it; then on_gone.
+ * ERR_NOMEM: nothing happened. */
+enum err store_spares_bury(struct store_spares *s, struct store_worker *w,
+    uint64_t segment, uint64_t bytes);
+
+#endif

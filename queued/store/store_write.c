@@ -1,0 +1,291 @@
+#include "queued/store/store_write.h"
+
+#include "common/base/check.h"
+#include "common/mail/queue_id.h"
+#include "queued/store/store_apply.h"
+#include "queued/store/store_body_private.h"
+#include "queued/store/store_group.h"
+#include "queued/store/store_memory.h"
+#include "queued/store/store_private.h"
+#include "queued/store/store_record.h"
+
+/* Of the open group: mail stops here, verdicts go on. */
+#define OPEN_MAIL_MAX	((size_t)32 << 20)
+
+/* Bytes of log that the index may be behind, when nobody minds the pause. */
+#define LAG_MAX		((uint64_t)256 << 20)
+
+/* A verdict without the words of others, whatever its count. */
+#define VERDICT_BYTES	((size_t)64 + STORE_UNIT_RECIPIENTS * 24)
+
+/* ---- the open group ---- */
+
+static enum err
+begin_record(struct store *s, size_t bytes, size_t *at)
+{
+	struct buf *b;
+
+	if (s->is_dead)
+		return ERR_IO;
+	b = store_log_records(s);
+	if (buf_reserve(b, bytes + STORE_RECORD_HEAD + STORE_BLOCK +
+	    STORE_GROUP_TAIL) == NULL) {
+		b->is_failed = false;
+		return ERR_NOMEM;
+	}
+	*at = store_record_begin(b);
+	return OK;
+}
+
+enum err
+store_reserve(struct store *s, size_t bytes)
+{
+	struct buf *b;
+
+	if (s->is_dead)
+		return ERR_IO;
+	b = store_log_records(s);
+	if (buf_reserve(b, bytes + 2 * VERDICT_BYTES + STORE_HISTORY_MAX +
+	    2 * STORE_BLOCK) == NULL) {
+		b->is_failed = false;
+		return ERR_NOMEM;
+	}
+	return store_numbers_reserve(&s->log.open->settles);
+}
+
+/* ---- a message ---- */
+
+static enum err
+check_submission(struct store *s, const struct store_submission *sub,
+    struct envelope *e)
+{
+	size_t n = sub->envelope.n + sub->trace_head.n + sub->trace_tail.n +
+	    sub->body.n;
+
+	if (s->is_dead)
+		return ERR_IO;
+	if (n > STORE_RECORD_MAX)
+		return ERR_RANGE;
+	if (envelope_check(sub->envelope, e) != OK || e->rcpt_count == 0)
+		return ERR_SYNTAX;
+	if (sub->is_report)
+		return OK;
+	if (!s->space.told.is_accepting ||
+	    store_log_records(s)->n > OPEN_MAIL_MAX ||
+	    store_overlay_lag(&s->overlay) > LAG_MAX)
+		return ERR_FULL;
+	return OK;
+}
+
+/* The record's bytes; content last. */
+static enum err
+put_message(struct store *s, const struct store_submission *sub, uint64_t id,
+    struct store_record_message *r, size_t *at)
+{
+	size_t bytes = sub->envelope.n + r->keys.n + r->unit_of.n +
+	    sub->trace_head.n + sub->trace_tail.n + sub->body.n + 256;
+	struct buf *b = store_log_records(s);
+	char text[QUEUE_ID_SIZE];
+	enum err e = begin_record(s, bytes, at);
+
+	if (e != OK)
+		return e;
+	queue_id_format(id, text);
+	store_record_put_message(b, r);
+	buf_add_span(b, sub->trace_head);
+	buf_add(b, text, QUEUE_ID_LENGTH);
+	buf_add_span(b, sub->trace_tail);
+	buf_add_span(b, sub->body);
+	MUST(!buf_failed(b));
+	store_record_end(b, *at, STORE_RECORD_MESSAGE, id,
+	    r->trace_bytes + sub->body.n);
+	return OK;
+}
+
+/* The sum that the record's head holds. */
+static uint32_t
+content_sum(const struct buf *b, size_t at)
+{
+	struct span rest = span_from(buf_span(b), at);
+	struct wire w;
+
+	wire_init(&w, span_from(rest, 24));
+	return wire_u32(&w);
+}
+
+static enum err
+submit(struct store *s, const struct store_submission *sub,
+    struct store_record_message *r, uint64_t id, struct message **out)
+{
+	struct buf *b = store_log_records(s);
+	size_t content = r->trace_bytes + sub->body.n, at = 0;
+	struct message *m;
+	enum err e = put_message(s, sub, id, r, &at);
+
+	if (e != OK)
+		return e;
+	if ((e = store_memory_birth(s, id, r, &m)) != OK) {
+		b->n = at;
+		return e == ERR_CORRUPT ? ERR_SYNTAX : e;
+	}
+	m->record_bytes = (uint32_t)(b->n - at);
+	m->content_crc = content_sum(b, at);
+	store_log_born(s, m, b->n - content);
+	s->log.open->needs_sync = true;
+	*out = m;
+	return OK;
+}
+
+enum err
+store_submit(struct store *s, const struct store_submission *sub,
+    struct store_unit **out)
+{
+	struct store_record_message r = {
+		.token = sub->token,
+		.arrived_at = sub->arrived_at & ~STORE_DUE_HELD,
+		.content_flags = sub->content_flags,
+		.is_report = sub->is_report,
+		.envelope = sub->envelope,
+		.body_bytes = sub->body.n,
+	};
+	struct message *m;
+	struct envelope envelope;
+	uint64_t id = s->next_id;
+	enum err e = check_submission(s, sub, &envelope);
+
+	if (e == OK)
+		e = store_units_divide(&s->units, &envelope, sub);
+	if (e == OK && sub->is_streamed)
+		e = store_bodies_closed(s, sub->token, &id, &r);
+	if (e != OK)
+		return e;
+	r.trace_bytes = (uint32_t)(sub->trace_head.n + QUEUE_ID_LENGTH +
+	    sub->trace_tail.n);
+	r.unit_count = s->units.count;
+	r.keys = buf_span(&s->units.keys);
+	if (r.unit_count > 1)
+		r.unit_of = buf_span(&s->units.unit_of);
+	if ((e = submit(s, sub, &r, id, &m)) != OK)
+		return e;
+	if (sub->is_streamed)
+		store_bodies_submitted(s, sub->token);
+	else
+		s->next_id++;
+	*out = &m->units[0]->pub;
+	return OK;
+}
+
+/* ---- verdicts ---- */
+
+static size_t
+verdict_bytes(const struct store_verdict *v)
+{
+	size_t n = VERDICT_BYTES + v->history.n;
+
+	for (size_t i = 0; i < v->count; i++)
+		n += v->results[i].status.n + v->results[i].text.n +
+		    v->results[i].host.n;
+	return n;
+}
+
+/* Says in the log what V says, without the words when there is no memory. */
+static enum err
+put_verdict(struct store *s, const struct unit *u,
+    const struct store_verdict *v)
+{
+	struct buf *b = store_log_records(s);
+	struct store_verdict bare = *v;
+	struct store_result rows[STORE_UNIT_RECIPIENTS];
+	size_t at;
+	enum err e = begin_record(s, verdict_bytes(v), &at);
+
+	if (e == ERR_NOMEM) {
+		for (size_t i = 0; i < v->count; i++) {
+			rows[i] = v->results[i];
+			rows[i].status = rows[i].text = rows[i].host =
+			    SPAN_NONE;
+		}
+		bare.results = rows;
+		bare.history = SPAN_NONE;
+		e = begin_record(s, VERDICT_BYTES, &at);
+	}
+	if (e != OK)
+		return e;
+	store_record_put_verdict(b, u->pub.number, &bare);
+	MUST(!buf_failed(b));
+	store_record_end(b, at, STORE_RECORD_VERDICT, u->pub.message->id, 0);
+	return OK;
+}
+
+enum err
+store_verdict(struct store *s, struct store_unit *unit,
+    const struct store_verdict *verdict, bool *is_over)
+{
+	struct unit *u = store_memory_unit(unit);
+	const struct message *m = store_memory_message(unit->message);
+	enum err e = OK;
+
+	if (s->is_dead)
+		return ERR_IO;
+	MUST(verdict->count <= STORE_UNIT_RECIPIENTS);
+	MUST(store_apply_fits(u, verdict));
+	if (m->is_placed)
+		e = store_log_settles(s, m->pub.place.segment);
+	if (e == OK)
+		e = put_verdict(s, u, verdict);
+	if (e == OK)
+		store_apply_verdict(s, u, verdict, is_over);
+	return e;
+}
+
+enum err
+store_note_lease(struct store *s, struct store_unit *unit, uint64_t lease)
+{
+	size_t at;
+	enum err e = begin_record(s, 64, &at);
+
+	if (e != OK)
+		return e;
+	store_record_put_unit(store_log_records(s), unit->number, lease);
+	store_record_end(store_log_records(s), at, STORE_RECORD_LEASE,
+	    unit->message->id, 0);
+	store_apply_lease(s, store_memory_unit(unit), lease);
+	return OK;
+}
+
+enum err
+store_reschedule(struct store *s, struct store_unit *unit, uint64_t due_at)
+{
+	size_t at;
+	enum err e = begin_record(s, 64, &at);
+
+	if (e != OK)
+		return e;
+	store_record_put_unit(store_log_records(s), unit->number, due_at);
+	store_record_end(store_log_records(s), at, STORE_RECORD_RESCHEDULE,
+	    unit->message->id, 0);
+	s->log.open->needs_sync = true;
+	store_apply_due(s, store_memory_unit(unit), due_at);
+	return OK;
+}
+
+enum err
+store_hold(struct store *s, struct store_message *message, bool is_held)
+{
+	struct message *m = store_memory_message(message);
+	size_t at;
+	enum err e;
+
+	if (message->is_held == is_held)
+		return OK;
+	/* the rows of all units change, so all must be here */
+	if ((e = store_memory_load_all(s, m)) != OK ||
+	    (e = begin_record(s, 64, &at)) != OK)
+		return e;
+	store_record_put_hold(store_log_records(s), is_held);
+	store_record_end(store_log_records(s), at, STORE_RECORD_HOLD,
+	    message->id, 0);
+	s->log.open->needs_sync = true;
+	store_apply_hold(s, m, is_held);
+	return OK;
+}
