@@ -160,7 +160,8 @@ take_conf(struct server *sv, const struct conf *conf)
 	sv->site.match = match;
 	sv->bodies.budget_bytes = conf->limits.body_memory_bytes /
 	    (proc_workers(sv->proc) > 0 ? proc_workers(sv->proc) : 1);
-	(void)rlimit_raise_files((uint64_t)conf->limits.connections +
+	/* as many again for those that were refused and read their 421 */
+	(void)rlimit_raise_files((uint64_t)conf->limits.connections * 2 +
 	    SPARE_FILES, &files);
 	return OK;
 }

@@ -11,6 +11,7 @@
 #define OUT_KEEP	((size_t)1024)
 #define OUT_HIGH	((size_t)64 * 1024)	/* unsent replies: stop reading */
 #define LINGER_MS	2000
+#define REFUSED_LINGER_MS 200	/* a flood of them holds descriptors */
 #define FINISH_MS	10000
 #define BUSY_IDLE_MS	10000	/* idle inside a transaction */
 
@@ -41,7 +42,8 @@ session_free(struct session *s)
 static void
 end(struct session *s, const char *how)
 {
-	stream_finish(&s->stream, LINGER_MS, FINISH_MS);
+	stream_finish(&s->stream, rx_turns(s->rx) > 1 ? LINGER_MS
+	    : REFUSED_LINGER_MS, FINISH_MS);
 	timer_stop(&s->timer);
 	list_remove(&s->idle_node);
 	if (!s->is_over)
@@ -146,6 +148,13 @@ run(struct session *s, struct span in)
 	return taken;
 }
 
+/* What the client said isn't all dealt with, and that is up to us. */
+static bool
+is_waiting(const struct session *s)
+{
+	return rx_phase(s->rx, false) == RX_PHASE_OURS || is_blocked(s);
+}
+
 static size_t
 on_bytes(void *ctx, struct span in)
 {
@@ -154,6 +163,8 @@ on_bytes(void *ctx, struct span in)
 
 	s->is_busy = true;
 	taken = run(s, in);
+	if (s->is_at_eof && !s->is_over && !is_waiting(s))
+		end(s, "closed by the client");
 	s->is_busy = false;
 	if (s->is_over) {
 		if (spool_job_drop(&s->server->spool, &s->job))
@@ -165,7 +176,8 @@ on_bytes(void *ctx, struct span in)
 	return taken;
 }
 
-/* A client that ended its side may still read our answer to its message. */
+/* A client that ended its side may still read the answers to what it said
+ * before. */
 static void
 on_end(void *ctx, enum stream_end how, int error)
 {
@@ -173,7 +185,8 @@ on_end(void *ctx, enum stream_end how, int error)
 
 	(void)error;
 	s->is_at_eof = true;
-	if (how == STREAM_EOF && rx_phase(s->rx, false) == RX_PHASE_OURS)
+	if (how == STREAM_EOF &&
+	    (is_waiting(s) || stream_unread(s->stream) > 0))
 		return;
 	end(s, how == STREAM_EOF ? "closed by the client"
 	    : how == STREAM_OVERFLOW ? "reads no replies" : "connection lost");
@@ -203,7 +216,7 @@ session_settle(struct session *s)
 	if (rx_phase(s->rx, false) == RX_PHASE_CLOSED) {
 		session_mail_drop(s);
 		end(s, "closed by us");
-	} else if (s->is_at_eof) {
+	} else if (s->is_at_eof && stream_unread(s->stream) == 0) {
 		end(s, "closed by the client");
 	} else {
 		stream_resume(s->stream);

@@ -207,7 +207,7 @@ on_offer(void *ctx)
 	enter(s);
 	if (s->has_overflown)
 		tell_end(s, STREAM_OVERFLOW, 0);
-	if (s->is_offer_due && has_owner(s) && !s->is_paused && !s->is_ended)
+	if (s->is_offer_due && has_owner(s) && !s->is_paused)
 		offer_again(s);
 	if (has_owner(s))
 		stream_rewatch(s);
@@ -322,6 +322,12 @@ bool
 stream_is_paused(const struct stream *s)
 {
 	return s->is_paused;
+}
+
+size_t
+stream_unread(const struct stream *s)
+{
+	return s->in.n;
 }
 
 int

@@ -63,12 +63,14 @@ void stream_flush(struct stream *s);
 size_t stream_backlog(const struct stream *s);	/* bytes not yet sent */
 
 /* back-pressure: no on_bytes while paused (an end is seen after resume);
- * resume offers kept bytes again at the end of this turn */
+ * resume offers kept bytes again at the end of this turn, also when the peer
+ * has ended meanwhile */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 bool stream_is_paused(const struct stream *s);
 
 /* inspection */
+size_t stream_unread(const struct stream *s);	/* bytes kept */
 int stream_fd(const struct stream *s);
 uint64_t stream_bytes_in(const struct stream *s);
 uint64_t stream_bytes_out(const struct stream *s);

@@ -38,6 +38,7 @@ static const struct rx_verb verbs[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_BDAT] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_STARTTLS] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_AUTH] = { rx_do_absent, .allowed = ALWAYS },
+	[SMTP_VERB_ETRN] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_UNKNOWN] = { rx_do_unknown, .allowed = ALWAYS },
 	[SMTP_VERB_FOREIGN] = { rx_do_foreign, .allowed = ALWAYS,
 	    .may_enter = TO_END },

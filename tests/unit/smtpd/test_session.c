@@ -221,6 +221,23 @@ Test(smtpd_session, clients_that_go_away)
 	cr_expect_eq(f.server.session_count, 0);
 }
 
+/* Everything in one piece and its side ended: all of it is answered. */
+Test(smtpd_session, a_client_that_only_listens)
+{
+	const char *heard;
+
+	fake_live(&f, CREDIT);
+	begin();
+	cr_assert_gt(send(client, MESSAGE MESSAGE "QUIT\r\n",
+	    sizeof(MESSAGE MESSAGE "QUIT\r\n") - 1, 0), 0);
+	shutdown(client, SHUT_WR);
+	heard = fake_heard(&f, client);
+	expect_line(heard, "250 2.0.0 0000000000001");
+	expect_line(heard, "221 2.0.0");
+	cr_expect_eq(f.submit_count, 2);
+	cr_expect_eq(f.server.session_count, 0);
+}
+
 /* ---- large bodies ---- */
 
 static struct buf
