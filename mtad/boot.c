@@ -1,0 +1,331 @@
+#include "mtad/boot.h"
+
+#include "common/confload/conf_check.h"
+#include "common/confload/conf_load.h"
+#include "common/os/fd.h"
+#include "common/os/random.h"
+#include "common/os/rlimit.h"
+#include "common/os/spawn.h"
+#include "mtad/dirs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define REPORT_MAX	((size_t)256 * 1024)
+#define CONTROL_GROUP	"mtad"
+
+/* ---- the configuration ---- */
+
+enum err
+boot_load(const char *path, struct conf_report *report, struct conf **out)
+{
+	struct conf *conf;
+	enum err e = conf_load_file(path, report, &conf);
+
+	if (e != OK)
+		return e;
+	e = conf_check_files(conf, report);
+	if (e != OK) {
+		conf_free(&conf);
+		return e;
+	}
+	*out = conf;
+	return OK;
+}
+
+static void
+print_report(const struct conf_report *report)
+{
+	struct buf text;
+
+	buf_init(&text, REPORT_MAX);
+	conf_report_print(report, isatty(STDERR_FILENO) == 1, &text);
+	(void)fwrite(text.p, 1, text.n, stderr);
+	buf_clear(&text);
+}
+
+static enum err
+load_and_print(const char *path, struct conf **out)
+{
+	struct conf_report report;
+	enum err e;
+
+	conf_report_init(&report, path);
+	e = boot_load(path, &report, out);
+	print_report(&report);
+	if (e != OK && report.n_errors == 0)
+		(void)fprintf(stderr, "%s: %s\n", path, err_text(e));
+	conf_report_clear(&report);
+	return e;
+}
+
+/* ---- users ---- */
+
+/* All that are missing, at once, with the commands that make them. */
+static bool
+find_users(struct mtad *m)
+{
+	bool is_ok = true;
+
+	for (size_t i = 0; i < PROC_COUNT; i++) {
+		if (creds_user(procs[i].user, &m->users[i]) == OK)
+			continue;
+		(void)fprintf(stderr, "user %s is missing; make it with: "
+		    "useradd --system --user-group --no-create-home "
+		    "--home-dir / --shell /usr/sbin/nologin %s\n",
+		    procs[i].user, procs[i].user);
+		is_ok = false;
+	}
+	if (creds_group(CONTROL_GROUP, &m->control_group) != OK) {
+		(void)fprintf(stderr, "group " CONTROL_GROUP " is missing; "
+		    "make it with: groupadd --system " CONTROL_GROUP "\n");
+		is_ok = false;
+	}
+	return is_ok;
+}
+
+/* ---- mtad -t ---- */
+
+/* A port that our own running instance serves is as it should be; and only
+ * root can tell of the low ones. */
+static bool
+check_ports(const struct conf *conf)
+{
+	struct ports none = { .n = 0 }, ports;
+	struct ports_result r;
+	bool is_ok = true;
+
+	ports_result_init(&r);
+	if (ports_open(conf, &none, &ports, &r) == OK)
+		ports_close(&ports, NULL);
+	else if (geteuid() == 0 && !(r.is_in_use && dirs_running(conf) != 0))
+		is_ok = false;
+	(void)fwrite(r.warnings.p, 1, r.warnings.n, stderr);
+	if (!is_ok)
+		(void)fwrite(r.errors.p, 1, r.errors.n, stderr);
+	ports_result_clear(&r);
+	return is_ok;
+}
+
+int
+boot_check(const char *config_path)
+{
+	struct mtad *m = calloc(1, sizeof(*m));
+	bool is_ok;
+
+	if (m == NULL || load_and_print(config_path, &m->conf) != OK) {
+		free(m);
+		return MTAD_EXIT_FAILED;
+	}
+	is_ok = geteuid() != 0 || find_users(m);
+	is_ok = check_ports(m->conf) && is_ok;
+	if (is_ok)
+		(void)puts("configuration is valid");
+	conf_free(&m->conf);
+	free(m);
+	return is_ok ? MTAD_EXIT_OK : MTAD_EXIT_FAILED;
+}
+
+/* ---- programs ---- */
+
+/* The folder of our own program: the children lie beside it. */
+static enum err
+own_folder(char out[PATH_MAX], struct why *why)
+{
+	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
+	char *slash;
+
+	if (n < 0)
+		return why_set(why, ERR_IO, "/proc/self/exe: %s",
+		    strerror(errno));
+	out[n] = '\0';
+	slash = strrchr(out, '/');
+	if (slash == NULL)
+		return why_set(why, ERR_IO, "/proc/self/exe: no folder");
+	*slash = '\0';
+	return OK;
+}
+
+/* Opened once: an upgrade of the files never mixes versions in one run. */
+static enum err
+open_programs(struct mtad *m, struct why *why)
+{
+	char folder[PATH_MAX], path[PATH_MAX + 32];
+	enum err e = own_folder(folder, why);
+
+	for (size_t i = 0; i < PROC_COUNT && e == OK; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", folder,
+		    procs[i].name);
+		e = spawn_open(path, &m->programs[i], why);
+	}
+	return e;
+}
+
+/* ---- the log ---- */
+
+/*
+ * A pipe or terminal is opened once more, so that it can be made non-blocking
+ * without doing that to whoever else has it.  Never a file: a second opening
+ * would write over its beginning.
+ */
+static enum err
+copy_standard_error(int *fd)
+{
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) == 0 &&
+	    (S_ISFIFO(st.st_mode) || isatty(STDERR_FILENO) == 1)) {
+		*fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK |
+		    O_NOCTTY | O_CLOEXEC);
+		if (*fd >= 0)
+			return OK;
+	}
+	return fd_dup(STDERR_FILENO, fd);
+}
+
+enum err
+boot_open_log(const struct conf *conf, int *fd, struct why *why)
+{
+	const char *path = conf->log.file;
+
+	if (*path == '\0') {
+		if (copy_standard_error(fd) != OK)
+			return why_set(why, ERR_IO, "standard error: %s",
+			    strerror(errno));
+		return OK;
+	}
+	*fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC,
+	    0640);
+	if (*fd < 0)
+		return why_set(why, ERR_IO, "log.file %s: %s", path,
+		    strerror(errno));
+	return OK;
+}
+
+static enum err
+open_log(struct mtad *m, struct why *why)
+{
+	enum err e = boot_open_log(m->conf, &m->log_fd, why);
+
+	if (e == OK && log_new("mtad", m->log_fd, &m->log) != OK)
+		e = why_set(why, ERR_NOMEM, "no memory");
+	if (e != OK)
+		return e;
+	log_set_level(m->log, (enum log_level)m->conf->log.level);
+	log_set_format(m->log, (enum log_format)m->conf->log.format);
+	log_set_host(m->log, span_str(m->conf->hostname));
+	return OK;
+}
+
+/* ---- limits and shared memory ---- */
+
+/* Each worker may be asked to serve all connections. */
+static void
+raise_limits(const struct mtad *m)
+{
+	uint64_t wanted = (uint64_t)m->conf->limits.connections +
+	    m->conf->deliver.connections_total + 512;
+	uint64_t got;
+
+	(void)rlimit_raise_files(wanted, &got);
+	(void)rlimit_no_core();
+}
+
+static enum err
+open_clients(struct mtad *m, struct why *why)
+{
+	uint64_t capacity = (uint64_t)m->conf->limits.connections * 2;
+	const uint32_t workers = procs_workers(PROC_SMTPD, m->conf);
+
+	if (capacity < 4096)
+		capacity = 4096;
+	if (capacity > CLIENT_TABLE_CAPACITY_MAX)
+		capacity = CLIENT_TABLE_CAPACITY_MAX;
+	m->client_capacity = (uint32_t)capacity;
+	if (random_key(&m->client_key) != OK || client_table_new(workers,
+	    m->client_capacity, &m->client_key, &m->clients) != OK)
+		return why_set(why, ERR_NOMEM, "no memory for the table of "
+		    "clients");
+	return OK;
+}
+
+static enum err
+open_ports(struct mtad *m, struct why *why)
+{
+	struct ports none = { .n = 0 };
+	struct ports_result r;
+	enum err e;
+
+	ports_result_init(&r);
+	e = ports_open(m->conf, &none, &m->ports, &r);
+	(void)fwrite(r.warnings.p, 1, r.warnings.n, stderr);
+	(void)fwrite(r.errors.p, 1, r.errors.n, stderr);
+	ports_result_clear(&r);
+	return e == OK ? OK : why_set(why, e, "not started");
+}
+
+/* ---- all of it ---- */
+
+static enum err
+open_all(struct mtad *m, struct why *why)
+{
+	enum err e = open_programs(m, why);
+
+	if (e == OK)
+		e = dirs_make(m, why);
+	if (e == OK)
+		e = dirs_lock(m, why);
+	if (e == OK)
+		e = open_ports(m, why);
+	if (e == OK)
+		e = dirs_open_control(m, why);
+	if (e == OK)
+		e = open_clients(m, why);
+	if (e == OK)
+		e = open_log(m, why);
+	return e;
+}
+
+enum err
+boot_open(struct mtad *m)
+{
+	struct why why = { "" };
+	enum err e;
+
+	m->log_fd = m->lock_fd = m->control_fd = m->signal_fd = -1;
+	for (size_t i = 0; i < PROC_COUNT; i++)
+		m->programs[i] = -1;
+	m->control_group = (gid_t)-1;
+	m->is_root = geteuid() == 0;
+	e = load_and_print(m->config_path, &m->conf);
+	if (e != OK)
+		return e;
+	if (m->is_root && !find_users(m))
+		return ERR_NOT_FOUND;
+	raise_limits(m);
+	e = open_all(m, &why);
+	if (e != OK)
+		(void)fprintf(stderr, "mtad: %s\n", why.text);
+	return e;
+}
+
+void
+boot_close(struct mtad *m)
+{
+	ports_close(&m->ports, NULL);
+	client_table_free(&m->clients);
+	fd_close(&m->control_fd);
+	for (size_t i = 0; i < PROC_COUNT; i++)
+		fd_close(&m->programs[i]);
+	log_free(&m->log);
+	fd_close(&m->log_fd);
+	if (m->conf != NULL)
+		dirs_tidy(m);
+	fd_close(&m->lock_fd);
+	conf_free(&m->conf);
+}

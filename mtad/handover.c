@@ -1,0 +1,195 @@
+#include "mtad/handover.h"
+
+#include "common/conf/conf_wire.h"
+#include "common/proc/proc.h"
+#include "mtad/child.h"
+#include "mtad/names.h"
+
+#include <unistd.h>
+
+#define RESOLV_CONF	"/etc/resolv.conf"
+#define HOSTS		"/etc/hosts"
+#define NO_GROUP	UINT32_MAX
+
+static void
+send_identity(struct child *c)
+{
+	struct mtad *m = c->mtad;
+	const struct creds_user *user = &m->users[c->row->id];
+	const bool has_spool = (c->row->needs & PROC_NEEDS_SPOOL) != 0;
+	struct msg msg = { .type = MSG_identity };
+
+	msg.identity.uid = user->uid;
+	msg.identity.gid = user->gid;
+	msg.identity.is_root = m->is_root;
+	msg.identity.root = span_str(has_spool ? m->conf->queue.path :
+	    m->empty_dir);
+	msg.identity.instance = c->instance;
+	msg.identity.index = c->index;
+	msg.identity.workers = procs_workers(c->row->id, m->conf);
+	child_send(c, &msg, -1);
+}
+
+static void
+send_names(struct child *c)
+{
+	struct msg msg = { .type = MSG_names };
+	struct buf hosts, resolv_conf, servers;
+
+	buf_init(&hosts, NAMES_HOSTS_MAX + 4096);
+	buf_init(&resolv_conf, NAMES_HOSTS_MAX + 4096);
+	buf_init(&servers, 4096);
+	names_read(HOSTS, &hosts);
+	if (c->mtad->conf->dns.servers.n == 0) {
+		names_read(RESOLV_CONF, &resolv_conf);
+		names_servers(buf_span(&resolv_conf), &servers);
+	}
+	msg.names.hosts = buf_span(&hosts);
+	msg.names.servers = buf_span(&servers);
+	child_send(c, &msg, -1);
+	buf_clear(&hosts);
+	buf_clear(&resolv_conf);
+	buf_clear(&servers);
+}
+
+void
+handover_config(struct child *c)
+{
+	struct msg msg = { .type = MSG_config };
+	struct buf bytes;
+
+	if ((c->row->needs & PROC_NEEDS_NAMES) != 0)
+		send_names(c);
+	buf_init(&bytes, CONF_WIRE_MAX);
+	conf_wire_encode(c->mtad->conf, c->row->reader, &bytes);
+	msg.config.generation = c->mtad->generation;
+	msg.config.conf = buf_span(&bytes);
+	/* without memory for it the child fails, and is started again */
+	if (buf_failed(&bytes))
+		msg.config.conf = SPAN_LIT("\xff");
+	child_send(c, &msg, -1);
+	buf_clear(&bytes);
+}
+
+static void
+send_clients(struct child *c)
+{
+	struct mtad *m = c->mtad;
+	struct msg msg = { .type = MSG_client_table };
+
+	msg.client_table.worker = c->index;
+	msg.client_table.workers = procs_workers(c->row->id, m->conf);
+	msg.client_table.capacity = m->client_capacity;
+	msg.client_table.key0 = m->client_key.k0;
+	msg.client_table.key1 = m->client_key.k1;
+	child_send(c, &msg, client_table_fd(m->clients));
+}
+
+void
+handover_port(struct child *c, const struct port *p)
+{
+	struct msg msg = { .type = MSG_listener };
+	char text[ENDPOINT_TEXT_SIZE];
+
+	msg.listener.index = p->index;
+	msg.listener.group = NO_GROUP;
+	msg.listener.address = span_of(text,
+	    endpoint_format(&p->endpoint, text));
+	child_send(c, &msg, p->fd);
+}
+
+void
+handover_port_gone(struct child *c, const struct port *p)
+{
+	struct msg msg = { .type = MSG_listener_gone };
+	char text[ENDPOINT_TEXT_SIZE];
+
+	msg.listener_gone.index = p->index;
+	msg.listener_gone.address = span_of(text,
+	    endpoint_format(&p->endpoint, text));
+	child_send(c, &msg, -1);
+}
+
+static void
+send_control(struct child *c)
+{
+	struct mtad *m = c->mtad;
+	struct msg msg = { .type = MSG_listener };
+
+	msg.listener.index = PROC_LISTENER_CONTROL;
+	msg.listener.group = m->is_root ? m->control_group : NO_GROUP;
+	msg.listener.address = SPAN_LIT("control.sock");
+	child_send(c, &msg, m->control_fd);
+}
+
+void
+handover_all(struct child *c)
+{
+	const struct msg start = { .type = MSG_start };
+	struct mtad *m = c->mtad;
+
+	send_identity(c);
+	handover_config(c);
+	if ((c->row->needs & PROC_NEEDS_CLIENTS) != 0)
+		send_clients(c);
+	child_send(c, &start, -1);
+	if ((c->row->needs & PROC_NEEDS_CONTROL) != 0)
+		send_control(c);
+	if ((c->row->needs & PROC_NEEDS_LISTENERS) == 0)
+		return;
+	for (size_t i = 0; i < m->ports.n; i++)
+		handover_port(c, &m->ports.v[i]);
+}
+
+void
+handover_log(struct mtad *m)
+{
+	const struct msg msg = { .type = MSG_log_file };
+
+	for (size_t i = 0; i < m->child_count; i++)
+		child_send(&m->children[i], &msg, m->log_fd);
+}
+
+/* One row for a process, the parent's first. */
+static void
+put_processes(struct mtad *m, struct buf *rows, uint32_t *count)
+{
+	struct msg_process row = { .role = ROLE_PARENT };
+
+	row.pid = (uint32_t)getpid();
+	row.started_at = (uint64_t)m->started_wall_ms;
+	msg_put_process(rows, &row);
+	*count = 1;
+	for (size_t i = 0; i < m->child_count; i++) {
+		const struct child *c = &m->children[i];
+
+		if (c->pid == 0)
+			continue;
+		row = (struct msg_process){
+			.role = (uint8_t)c->row->role,
+			.index = c->index,
+			.pid = (uint32_t)c->pid,
+			.restarts = c->restarts,
+			.started_at = (uint64_t)c->started_wall_ms,
+		};
+		msg_put_process(rows, &row);
+		++*count;
+	}
+}
+
+void
+handover_processes(struct mtad *m)
+{
+	struct child *queued = child_find(m, ROLE_QUEUED, 0);
+	struct msg msg = { .type = MSG_processes };
+	struct buf rows;
+
+	if (queued == NULL)
+		return;
+	buf_init(&rows, (size_t)64 * 1024);
+	put_processes(m, &rows, &msg.processes.rows.n);
+	msg.processes.rows.bytes = buf_span(&rows);
+	if (!buf_failed(&rows))
+		child_send(queued, &msg, -1);
+	buf_clear(&rows);
+}
