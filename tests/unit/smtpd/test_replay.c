@@ -45,6 +45,10 @@ struct script {
 static void
 complain(struct script *s, const char *what, struct span a, struct span b)
 {
+	if (a.n == 0)
+		a = SPAN_LIT("nothing");
+	if (b.n == 0)
+		b = SPAN_LIT("nothing");
 	s->failures++;
 	cr_log_error("%s:%u (mode %d): %s\n  wanted: %.*s\n  got:    %.*s",
 	    s->name, s->line, (int)s->mode, what, (int)a.n,
