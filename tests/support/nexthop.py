@@ -1,0 +1,211 @@
+"""A next hop that records everything and misbehaves as told."""
+import re
+import socket
+import struct
+import threading
+import time
+
+# What a stage may do instead of sending a reply.
+HANG, CLOSE, RESET = "hang", "close", "reset"
+
+EHLO = b"250-hop.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE\r\n"
+REPLIES = {
+    "greeting": b"220 hop.example ESMTP\r\n", "EHLO": EHLO,
+    "HELO": b"250 hop.example\r\n", "MAIL": b"250 2.1.0 ok\r\n",
+    "RCPT": b"250 2.1.5 ok\r\n", "DATA": b"354 go on\r\n",
+    "dot": b"250 2.0.0 taken\r\n", "RSET": b"250 2.0.0 ok\r\n",
+    "NOOP": b"250 2.0.0 ok\r\n", "QUIT": b"221 2.0.0 bye\r\n",
+}
+
+
+class Message:
+    """One transaction that came to its final dot."""
+
+    def __init__(self, sender, recipients, wire, session):
+        self.sender, self.recipients = sender, recipients
+        self.wire, self.session = wire, session
+        self.at = time.monotonic()
+        self.content = re.sub(rb"(\A|\r\n)\.", rb"\1", wire)
+        self.reply = None
+
+    @property
+    def trace(self):
+        """The one header field that the relay put on top."""
+        found = re.match(rb"Received: .*\r\n([ \t].*\r\n)*", self.content)
+        assert found, f"no trace header: {self.content[:200]!r}"
+        return found.group(0)
+
+    @property
+    def below(self):
+        return self.content[len(self.trace):]
+
+
+class Session(threading.Thread):
+    """One connection: `commands` are (time, line), `stages` their names."""
+
+    def __init__(self, hop, peer):
+        super().__init__(daemon=True)
+        self.hop, self.peer = hop, peer
+        self.at = time.monotonic()
+        self.commands, self.raw = [], b""
+        self.pending = b""
+        self.sender, self.parameters, self.recipients = None, "", []
+        self.is_over = False
+
+    @property
+    def lines(self):
+        return [line.decode("latin-1") for _, line in self.commands]
+
+    @property
+    def stages(self):
+        return [line.split(":")[0].split(" ")[0].upper()
+                for line in self.lines]
+
+    def run(self):
+        try:
+            with self.peer:
+                self.peer.settimeout(60)
+                self.peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY,
+                                     1)
+                self.serve()
+        except (OSError, EOFError):
+            pass
+        finally:
+            self.is_over = True
+
+    def serve(self):
+        self.answer("greeting", "")
+        while True:
+            line = self.until(b"\n")[:-1].rstrip(b"\r")
+            self.commands.append((time.monotonic(), line))
+            text = line.decode("latin-1")
+            stage = text.split(" ")[0].upper()
+            stage = {"MAIL": "MAIL", "RCPT": "RCPT"}.get(
+                text[:4].upper(), stage)
+            if stage == "MAIL":
+                self.sender, self.recipients = path(text), []
+            reply = self.answer(stage, text)
+            if stage == "RCPT" and reply[:1] == b"2":
+                self.recipients.append(path(text))
+            elif stage == "DATA" and reply[:1] == b"3":
+                self.take()
+            elif stage == "RSET":
+                self.recipients = []
+            elif stage == "QUIT":
+                return
+
+    def take(self):
+        if self.peek(3) == b".\r\n":
+            wire = self.until(b".\r\n")[:-3]
+        else:
+            wire = self.until(b"\r\n.\r\n")[:-3]
+        message = Message(self.sender, list(self.recipients), wire, self)
+        with self.hop.lock:
+            self.hop.dotted.append(message)
+        message.reply = self.answer("dot", message)
+
+    def answer(self, stage, subject):
+        action = self.hop.action(stage, subject, self)
+        if action == HANG:
+            self.hop.stopped.wait(60)
+            raise EOFError
+        if action == CLOSE:
+            raise EOFError
+        if action == RESET:
+            self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                 struct.pack("ii", 1, 0))
+            raise EOFError
+        if stage == "dot" and action[:1] == b"2":
+            with self.hop.lock:
+                self.hop.messages.append(subject)
+        self.peer.sendall(action)
+        return action
+
+    def fill(self):
+        part = self.peer.recv(1 << 16)
+        if not part:
+            raise EOFError
+        self.pending += part
+        self.raw += part
+
+    def peek(self, count):
+        while len(self.pending) < count:
+            self.fill()
+        return self.pending[:count]
+
+    def until(self, end):
+        at = 0
+        while True:
+            found = self.pending.find(end, at)
+            if found >= 0:
+                found += len(end)
+                part, self.pending = (self.pending[:found],
+                                      self.pending[found:])
+                return part
+            at = max(0, len(self.pending) - len(end))
+            self.fill()
+
+
+class NextHop:
+    """`script` names a stage (greeting EHLO HELO MAIL RCPT DATA dot RSET QUIT)
+    and what it does: a reply, HANG, CLOSE, RESET, a function of the command
+    (or the Message) and the session that gives one of these (None: as usual),
+    or a list, used up one by one, whose last entry stays."""
+
+    def __init__(self, port=0, host="127.0.0.1", receive_buffer=None,
+                 **script):
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
+                                   receive_buffer)
+        self.socket.bind((host, port))
+        self.socket.listen(1024)
+        self.port = self.socket.getsockname()[1]
+        self.script, self.lock = script, threading.Lock()
+        self.sessions, self.messages, self.dotted = [], [], []
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.accept, daemon=True)
+        self.thread.start()
+
+    def accept(self):
+        while True:
+            try:
+                peer, _ = self.socket.accept()
+            except OSError:
+                return
+            session = Session(self, peer)
+            self.sessions.append(session)
+            session.start()
+
+    def action(self, stage, subject, session):
+        with self.lock:
+            action = self.script.get(stage)
+            if isinstance(action, list):
+                action = action.pop(0) if len(action) > 1 else action[0]
+        if callable(action):
+            action = action(subject, session)
+        if action is None:
+            action = REPLIES.get(stage, b"500 5.5.2 what?\r\n")
+        return action
+
+    def close(self):
+        """Refuses connections from now on, and lets hanging ones go."""
+        self.stopped.set()
+        try:
+            self.socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def path(command):
+    """The address in a MAIL or RCPT command."""
+    found = re.search(r"<((?:\"(?:[^\"\\]|\\.)*\"|[^>])*)>", command)
+    return found.group(1) if found else None
