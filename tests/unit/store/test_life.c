@@ -1,0 +1,293 @@
+/* What is appended is there, after a sync, a close, a kill. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/os/clock.h"
+#include "tests/unit/store/store_rig.h"
+
+Test(life, an_empty_spool_opens_twice)
+{
+	struct rig r;
+	struct store_figures f;
+
+	rig_init(&r);
+	rig_open(&r);
+	store_figures(r.s, &f);
+	cr_assert_eq(f.messages, 0);
+	cr_assert(store_room(r.s).is_accepting);
+	rig_close(&r);
+	rig_open(&r);
+	cr_assert_eq(r.notice_count, 0, "%s", r.notices);
+	rig_clear(&r);
+}
+
+Test(life, only_one_opens_a_spool)
+{
+	struct rig r, other;
+
+	rig_init(&r);
+	rig_open(&r);
+	other = r;
+	other.s = NULL;
+	cr_assert_eq(rig_try_open(&other), ERR_EXISTS);
+	rig_clear(&r);
+}
+
+Test(life, a_message_survives_a_kill_after_its_sync)
+{
+	struct rig r;
+	struct store_unit *u;
+	char *before, *after;
+
+	rig_init(&r);
+	rig_open(&r);
+	u = rig_submit(&r, "a@one.example b@two.example c@one.example",
+	    "Subject: x\r\n\r\nbody\r\n");
+	cr_assert_eq(u->message->unit_count, 2);
+	cr_assert_eq(u->count, 2);
+	cr_assert(span_equal(u->recipients[1].address,
+	    SPAN_LIT("c@one.example")));
+	cr_assert(span_equal(u->message->sender,
+	    SPAN_LIT("sender@example.org")));
+	rig_sync(&r);
+	cr_assert_eq(r.synced, store_synced(r.s));
+	before = rig_dump(&r);
+	rig_kill(&r, NULL);
+	rig_open(&r);
+	after = rig_dump(&r);
+	cr_assert_str_eq(after, before);
+	cr_assert_eq(r.unit_count, 2);
+	cr_assert_eq(r.token_count, 1);
+	cr_assert_eq(r.tokens[0], 1000);
+	free(before);
+	free(after);
+	rig_clear(&r);
+}
+
+Test(life, content_is_served_from_memory_and_from_disk)
+{
+	struct rig r;
+	struct store_unit *u;
+	struct span cached;
+	struct buf b;
+	uint64_t id;
+
+	buf_init(&b, 1 << 20);
+	rig_init(&r);
+	rig_open(&r);
+	u = rig_submit(&r, "a@one.example", "the body\r\n");
+	rig_sync(&r);
+	cached = store_content_cached(r.s, u->message);
+	cr_assert_eq(cached.n, store_message_size(u->message));
+	cr_assert(span_equal(span_sub(cached, 0, 13),
+	    SPAN_LIT("Received: id ")));
+	cr_assert_eq(store_content(r.s, u->message, 0, 1, &b), OK);
+	cr_assert(span_equal(cached, buf_span(&b)));
+	id = u->message->id;
+	rig_kill(&r, NULL);
+	rig_open(&r);
+	u = store_find_unit(r.s, id, 0);
+	cr_assert_not_null(u);
+	cr_assert_eq(store_content_cached(r.s, u->message).n, 0);
+	buf_reset(&b);
+	cr_assert_eq(store_content(r.s, u->message, 0, 1, &b), OK);
+	cr_assert(span_equal(span_from(buf_span(&b), b.n - 10),
+	    SPAN_LIT("the body\r\n")));
+	buf_clear(&b);
+	rig_clear(&r);
+}
+
+Test(life, a_verdict_is_written_at_once_and_synced_within_a_second)
+{
+	struct rig r;
+	struct store_unit *u;
+	uint64_t group;
+	int64_t begin;
+
+	rig_init(&r);
+	rig_open(&r);
+	u = rig_submit(&r, "a@one.example", "x\r\n");
+	rig_sync(&r);
+	group = store_group(r.s);
+	cr_assert_not(rig_verdict(&r, u, 0, 0, false, 2000, "later"));
+	begin = clock_mono_ms();
+	store_flush(r.s, begin);
+	while (r.written < group)
+		rig_turn(&r, 100);
+	cr_assert_lt(r.synced, group);
+	while (r.synced < group)
+		rig_turn(&r, 2000);
+	cr_assert_geq(clock_mono_ms() - begin, 900);
+	cr_assert_lt(clock_mono_ms() - begin, 2500);
+	rig_clear(&r);
+}
+
+Test(life, a_settled_message_is_gone_and_leaves_nothing)
+{
+	struct rig r;
+	struct store_unit *u;
+	struct store_figures f;
+	uint64_t id;
+
+	rig_init(&r);
+	rig_open(&r);
+	u = rig_submit(&r, "a@one.example b@one.example", "x\r\n");
+	id = u->message->id;
+	rig_checkpoint(&r);
+	cr_assert_not(rig_verdict(&r, u, 0, 0, true, 9, "ok"));
+	cr_assert_eq(u->left, 1);
+	cr_assert(rig_verdict(&r, u, 1, 1, true, 9, "ok"));
+	cr_assert_null(store_find_unit(r.s, id, 0));
+	cr_assert_eq(store_load_unit(r.s, id, 0, &u), ERR_NOT_FOUND);
+	rig_checkpoint(&r);
+	store_figures(r.s, &f);
+	cr_assert_eq(f.messages + f.units + f.recipients + f.bytes, 0);
+	cr_assert_eq(f.memory_messages, 0);
+	cr_assert_eq(store_due_first(r.s), UINT64_MAX);
+	rig_close(&r);
+	rig_open(&r);
+	store_figures(r.s, &f);
+	cr_assert_eq(f.messages + f.units + f.recipients + f.bytes, 0);
+	cr_assert_eq(store_load_unit(r.s, id, 0, &u), ERR_NOT_FOUND);
+	rig_clear(&r);
+}
+
+Test(life, last_words_stay_with_those_they_were_said_to)
+{
+	struct rig r;
+	struct store_unit *u;
+	uint64_t id;
+
+	rig_init(&r);
+	rig_open(&r);
+	u = rig_submit(&r, "a@d.example b@d.example c@d.example", "x\r\n");
+	id = u->message->id;
+	rig_verdict(&r, u, 0, 1, false, 2000, "first");
+	rig_verdict(&r, u, 1, 2, false, 2500, "second");
+	for (int round = 0; round < 3; round++) {
+		cr_assert(span_equal(u->recipients[0].text,
+		    SPAN_LIT("first")));
+		cr_assert(span_equal(u->recipients[1].text,
+		    SPAN_LIT("second")));
+		cr_assert(span_equal(u->recipients[2].host,
+		    SPAN_LIT("mx.example.net")));
+		cr_assert_eq(u->tries, 2);
+		cr_assert_eq(u->due_at, 2500);
+		/* from the log, then from the index */
+		if (round == 0) {
+			rig_sync(&r);
+			rig_kill(&r, NULL);
+			rig_open(&r);
+		} else {
+			rig_checkpoint(&r);
+			rig_close(&r);
+			rig_open(&r);
+			cr_assert_eq(r.unit_count, 0);
+			cr_assert_eq(store_load_unit(r.s, id, 0, &u), OK);
+		}
+		u = store_find_unit(r.s, id, 0);
+		cr_assert_not_null(u);
+	}
+	rig_clear(&r);
+}
+
+Test(life, ids_are_never_used_again)
+{
+	struct rig r;
+	uint64_t last = 0, id;
+
+	rig_init(&r);
+	for (int start = 0; start < 5; start++) {
+		rig_open(&r);
+		for (int i = 0; i < 3; i++) {
+			id = rig_submit(&r, "a@b.example", "x")->message->id;
+			cr_assert_gt(id, last);
+			last = id;
+		}
+		/* two of five never become durable */
+		if (start % 2 == 0) {
+			rig_sync(&r);
+			rig_close(&r);
+		} else {
+			rig_kill(&r, NULL);
+		}
+	}
+	rig_clear(&r);
+}
+
+Test(life, the_index_does_not_pass_an_open_token)
+{
+	struct rig r;
+
+	rig_init(&r);
+	rig_open(&r);
+	(void)rig_submit(&r, "a@b.example", "x");
+	rig_sync(&r);
+	store_answered(r.s, store_synced(r.s));
+	(void)rig_submit(&r, "a@b.example", "x");
+	/* its reply never left */
+	rig_close(&r);
+	rig_open(&r);
+	cr_assert_geq(r.token_count, 1);
+	cr_assert_eq(r.tokens[r.token_count - 1], 1001);
+	rig_close(&r);
+	rig_open(&r);
+	cr_assert_geq(r.token_count, 1);
+	cr_assert_eq(r.tokens[r.token_count - 1], 1001);
+	rig_checkpoint(&r);
+	rig_close(&r);
+	rig_open(&r);
+	cr_assert_eq(r.token_count, 0);
+	rig_clear(&r);
+}
+
+Test(life, a_thousand_and_one_recipients_are_two_units)
+{
+	struct rig r;
+	struct store_unit *u, *second;
+	char *rcpts = malloc(64 * 2002), *p = rcpts;
+	char *before, *after;
+
+	for (int i = 0; i < 2002; i++)
+		p += sprintf(p, "%su%d@%s.example", i > 0 ? " " : "", i,
+		    i % 2 ? "odd" : "even");
+	rig_init(&r);
+	rig_open(&r);
+	u = rig_submit(&r, rcpts, "x\r\n");
+	cr_assert_eq(u->message->unit_count, 4);
+	cr_assert_eq(u->count, 1000);
+	second = store_find_unit(r.s, u->message->id, 2);
+	cr_assert_eq(second->count, 1);
+	cr_assert(span_equal(second->key, SPAN_LIT("even.example")));
+	rig_checkpoint(&r);
+	before = rig_dump(&r);
+	rig_close(&r);
+	rig_open(&r);
+	after = rig_dump(&r);
+	cr_assert_str_eq(before, after);
+	free(before);
+	free(after);
+	free(rcpts);
+	rig_clear(&r);
+}
+
+Test(life, bad_submissions_change_nothing)
+{
+	struct rig r;
+	struct store_figures f;
+	struct store_unit *u = NULL;
+	struct store_submission sub = { .token = 1,
+	    .envelope = SPAN_LIT("nonsense") };
+
+	rig_init(&r);
+	rig_open(&r);
+	cr_assert_eq(store_submit(r.s, &sub, &u), ERR_SYNTAX);
+	cr_assert_eq(rig_try_submit(&r, "", "x", &u), ERR_SYNTAX);
+	cr_assert_eq(rig_try_submit(&r, "a@b.example", NULL, &u),
+	    ERR_NOT_FOUND);
+	store_figures(r.s, &f);
+	cr_assert_eq(f.messages, 0);
+	rig_clear(&r);
+}
