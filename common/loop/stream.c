@@ -60,7 +60,9 @@ stream_rewatch(struct stream *s)
 
 	if (may_read(s) || (s->ops == NULL && !s->is_ended))
 		events |= WATCH_READ;
-	if (outq_backlog(&s->out) > 0 && s->error == 0)
+	/* what leaves at the end of this turn need not be waited for */
+	if (outq_backlog(&s->out) > 0 && s->error == 0 &&
+	    !list_is_linked(&s->write.node))
 		events |= WATCH_WRITE;
 	watch_set(s->watch, events);
 }
