@@ -132,6 +132,7 @@ on_store_written(void *ctx, uint64_t group)
 		if (peer->channel != NULL)
 			(void)channel_send(peer->channel, &m);
 	}
+	queued_touch(q);	/* the next group has gathered meanwhile */
 }
 
 static void
