@@ -39,13 +39,20 @@ boot_load(const char *path, struct conf_report *report, struct conf **out)
 }
 
 static void
+print_text(const struct buf *text)
+{
+	if (text->n > 0)
+		(void)fwrite(text->p, 1, text->n, stderr);
+}
+
+static void
 print_report(const struct conf_report *report)
 {
 	struct buf text;
 
 	buf_init(&text, REPORT_MAX);
 	conf_report_print(report, isatty(STDERR_FILENO) == 1, &text);
-	(void)fwrite(text.p, 1, text.n, stderr);
+	print_text(&text);
 	buf_clear(&text);
 }
 
@@ -105,9 +112,9 @@ check_ports(const struct conf *conf)
 		ports_close(&ports, NULL);
 	else if (geteuid() == 0 && !(r.is_in_use && dirs_running(conf) != 0))
 		is_ok = false;
-	(void)fwrite(r.warnings.p, 1, r.warnings.n, stderr);
+	print_text(&r.warnings);
 	if (!is_ok)
-		(void)fwrite(r.errors.p, 1, r.errors.n, stderr);
+		print_text(&r.errors);
 	ports_result_clear(&r);
 	return is_ok;
 }
@@ -263,8 +270,8 @@ open_ports(struct mtad *m, struct why *why)
 
 	ports_result_init(&r);
 	e = ports_open(m->conf, &none, &m->ports, &r);
-	(void)fwrite(r.warnings.p, 1, r.warnings.n, stderr);
-	(void)fwrite(r.errors.p, 1, r.errors.n, stderr);
+	print_text(&r.warnings);
+	print_text(&r.errors);
 	ports_result_clear(&r);
 	return e == OK ? OK : why_set(why, e, "not started");
 }

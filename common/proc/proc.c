@@ -217,6 +217,12 @@ proc_parent(const struct proc *p)
 	return p->parent;
 }
 
+enum ipc_role
+proc_role(const struct proc *p)
+{
+	return p->self.role;
+}
+
 uint16_t
 proc_index(const struct proc *p)
 {

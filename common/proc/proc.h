@@ -88,6 +88,7 @@ struct log *proc_log(const struct proc *p);
 const struct conf *proc_conf(const struct proc *p);
 uint32_t proc_generation(const struct proc *p);	/* of that conf */
 struct channel *proc_parent(const struct proc *p);
+enum ipc_role proc_role(const struct proc *p);
 uint16_t proc_index(const struct proc *p);	/* worker number, from 0 */
 uint16_t proc_workers(const struct proc *p);	/* of this role */
 uint64_t proc_instance(const struct proc *p);	/* of this process, unique */
