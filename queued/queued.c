@@ -379,15 +379,16 @@ queued_close(struct queued *q)
 	watch_free(&q->store_ready);
 	timer_clear(&q->wake);
 	timer_clear(&q->housekeeping);
-	deferred_clear(&q->turn_end);
-	deferred_clear(&q->answered);
 	lease_clear(q);
 	intake_clear(q);
-	store_close(&q->store);
-	plan_free(&q->plan);
-	route_table_free(&q->routes);
+	/* the last groups still call back: nobody is left to be told */
 	effects_clear(&q->on_written);
 	effects_clear(&q->on_synced);
+	store_close(&q->store);
+	deferred_clear(&q->turn_end);
+	deferred_clear(&q->answered);
+	plan_free(&q->plan);
+	route_table_free(&q->routes);
 	buf_clear(&q->scratch);
 	buf_clear(&q->rows);
 	buf_clear(&q->content);

@@ -33,6 +33,7 @@ class Relay:
         self.config_path = os.path.join(self.folder, "mtad.yaml")
         self.log_path = os.path.join(self.folder, "log")
         self.process = None
+        self.kills = 0                  # of children, by the test
         self.config = self._defaults(next_hop)
         self.configure(**keys)
         if is_root():
@@ -181,6 +182,7 @@ class Relay:
     def kill(self, name, number=signal.SIGKILL):
         """Kills the first process of that name; its pid."""
         pid = self.process.pid if name == "mtad" else self.pids(name)[0]
+        self.kills += 1
         os.kill(pid, number)
         return pid
 
@@ -228,8 +230,11 @@ class Relay:
 
     def check_log(self):
         """No sanitizer's report, no failed MUST(), no protocol defect between
-        our own processes."""
-        for line in self.log().splitlines():
+        our own processes, no death but those the test caused."""
+        lines = self.log().splitlines()
+        died = [line for line in lines if " child_died " in line]
+        assert len(died) <= self.kills, died
+        for line in lines:
             for word in (*REPORTS, "peer_violation", "lease_broken"):
                 assert word not in line, f"in the log: {line}"
 
