@@ -1,0 +1,193 @@
+#include "mtactl/args.h"
+
+#include "common/base/check.h"
+#include "common/confload/conf_guess.h"
+
+struct reader {
+	struct args *args;
+	int argc;
+	char **argv;
+	int at;				/* the next one to look at */
+	int kept;			/* words so far, at the front of argv */
+	struct why *why;
+};
+
+static void
+set_flag(struct args *args, enum option_id id)
+{
+	switch (id) {
+	case OPTION_JSON:
+		args->is_json = true;
+		break;
+	case OPTION_NO_COLOR:
+		args->has_no_colour = true;
+		break;
+	case OPTION_DRY_RUN:
+		args->is_dry_run = true;
+		break;
+	case OPTION_YES:
+		args->has_yes = true;
+		break;
+	case OPTION_HELP:
+		args->wants_help = true;
+		break;
+	case OPTION_VERSION:
+		args->wants_version = true;
+		break;
+	default:
+		MUST(false);
+	}
+}
+
+/* VALUE is what stood behind `=` or the letter; NULL: the next word is it. */
+static enum err
+take_option(struct reader *r, enum option_id id, const char *value)
+{
+	const struct verb_option *o = &verbs_options[id];
+
+	if (o->operand == NULL) {
+		if (value != NULL)
+			return why_set(r->why, ERR_SYNTAX,
+			    "%s takes no value", o->name);
+		set_flag(r->args, id);
+		return OK;
+	}
+	if (value == NULL && r->at < r->argc)
+		value = r->argv[r->at++];
+	if (value == NULL || value[0] == '\0')
+		return why_set(r->why, ERR_SYNTAX, "%s needs a %s", o->name,
+		    o->operand);
+	if (id == OPTION_CONFIG)
+		r->args->config = value;
+	else
+		r->args->socket = value;
+	return OK;
+}
+
+static enum err
+refuse_option(struct reader *r, const char *word)
+{
+	struct conf_guess guess;
+
+	conf_guess_init(&guess, span_str(word));
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		conf_guess_try(&guess, span_str(verbs_options[i].name));
+	if (guess.best.n > 0)
+		return why_set(r->why, ERR_SYNTAX,
+		    "unknown option '%.40s'; did you mean '%.*s'?", word,
+		    (int)guess.best.n, (const char *)guess.best.p);
+	return why_set(r->why, ERR_SYNTAX, "unknown option '%.40s'", word);
+}
+
+/* --name, --name=value */
+static enum err
+take_long(struct reader *r, const char *word)
+{
+	struct span name = span_str(word);
+	size_t equals = span_find(name, '=');
+	const char *value = equals < name.n ? word + equals + 1 : NULL;
+
+	name = span_sub(name, 0, equals);
+	for (unsigned i = 0; i < OPTION_COUNT; i++)
+		if (span_equal(name, span_str(verbs_options[i].name)))
+			return take_option(r, (enum option_id)i, value);
+	return refuse_option(r, word);
+}
+
+/* -x, -xy, -cFILE */
+static enum err
+take_letters(struct reader *r, const char *word)
+{
+	enum err e = OK;
+
+	for (const char *c = word + 1; e == OK && *c != '\0'; c++) {
+		unsigned i = 0;
+
+		while (i < OPTION_COUNT && verbs_options[i].letter != *c)
+			i++;
+		if (i == OPTION_COUNT)
+			return refuse_option(r, word);
+		if (verbs_options[i].operand != NULL && c[1] != '\0')
+			return take_option(r, (enum option_id)i, c + 1);
+		e = take_option(r, (enum option_id)i, NULL);
+	}
+	return e;
+}
+
+static enum err
+take_words(struct reader *r)
+{
+	bool has_ended = false;
+	enum err e = OK;
+
+	while (e == OK && r->at < r->argc) {
+		char *word = r->argv[r->at++];
+
+		if (has_ended || word[0] != '-' || word[1] == '\0')
+			r->argv[r->kept++] = word;
+		else if (strcmp(word, "--") == 0)
+			has_ended = true;
+		else if (word[1] == '-')
+			e = take_long(r, word);
+		else
+			e = take_letters(r, word);
+	}
+	return e;
+}
+
+static enum err
+check_verb(const struct reader *r)
+{
+	const struct args *args = r->args;
+	const struct verb *v = args->verb;
+
+	if (args->is_dry_run && !(v->options & VERB_DRY_RUN))
+		return why_set(r->why, ERR_SYNTAX,
+		    "--dry-run means nothing to `%s`", v->name);
+	if (args->has_yes && !(v->options & VERB_YES))
+		return why_set(r->why, ERR_SYNTAX,
+		    "--yes means nothing to `%s`", v->name);
+	if (args->operand_count < v->least)
+		return why_set(r->why, ERR_SYNTAX, "`%s` needs %s", v->name,
+		    v->operands);
+	if (args->operand_count > v->most)
+		return why_set(r->why, ERR_SYNTAX,
+		    "`%s` does not take '%.40s'", v->name,
+		    args->operands[v->most]);
+	return OK;
+}
+
+enum err
+args_parse(int argc, char **argv, struct args *out, struct why *why)
+{
+	struct args args = { .config = ARGS_CONFIG };
+	struct reader r = { .args = &args, .argc = argc, .argv = argv,
+		.at = 1, .kept = 1, .why = why };
+	enum err e = take_words(&r);
+	int used = 0;
+
+	if (e != OK)
+		return e;
+	if (r.kept > 1 || !(args.wants_help || args.wants_version)) {
+		e = verbs_find(argv + 1, r.kept - 1, &args.verb, &used, why);
+		if (e != OK)
+			return e;
+	}
+	args.operands = argv + 1 + used;
+	args.operand_count = r.kept - 1 - used;
+	if (args.verb != NULL && !args.wants_help && !args.wants_version)
+		e = check_verb(&r);
+	if (e == OK)
+		*out = args;
+	return e;
+}
+
+void
+args_join(const struct args *args, int first, struct buf *out)
+{
+	for (int i = first; i < args->operand_count; i++) {
+		if (i > first)
+			buf_add_byte(out, ' ');
+		buf_add_str(out, args->operands[i]);
+	}
+}

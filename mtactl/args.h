@@ -1,0 +1,32 @@
+/*
+ * mtactl's command line: options anywhere, then a verb and its operands.
+ */
+#ifndef MTAD_MTACTL_ARGS_H
+#define MTAD_MTACTL_ARGS_H
+
+#include "mtactl/verbs.h"
+
+#define ARGS_CONFIG "/etc/mtad/mtad.yaml"
+
+struct args {
+	const char *config;		/* ARGS_CONFIG unless named */
+	const char *socket;		/* NULL: the configuration knows */
+	bool is_json;
+	bool has_no_colour;
+	bool is_dry_run;
+	bool has_yes;
+	bool wants_help;
+	bool wants_version;
+	const struct verb *verb;	/* NULL only with help or version */
+	char **operands;		/* borrowed from argv */
+	int operand_count;
+};
+
+/* Puts the operands of ARGV to its front.  ERR_SYNTAX with words in WHY. */
+enum err args_parse(int argc, char **argv, struct args *out,
+    struct why *why);
+
+/* The operands from FIRST on with a blank between, appended. */
+void args_join(const struct args *args, int first, struct buf *out);
+
+#endif

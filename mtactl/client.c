@@ -1,0 +1,145 @@
+#include "mtactl/client.h"
+
+#include "common/base/mtime.h"
+#include "common/conf/conf.h"
+#include "common/confload/conf_load.h"
+#include "common/ipc/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 4096 };
+
+/* Between two messages of an answer: a walk over a very long queue that finds
+ * nothing says nothing until its end. */
+#define PATIENCE_MS	(10 * MTIME_MINUTE)
+
+struct client {
+	struct call *call;
+	struct buf text;		/* of the answer's end */
+};
+
+/* ---- where the socket is ---- */
+
+static void
+print_report(const struct conf_report *report)
+{
+	struct buf text;
+
+	buf_init(&text, (size_t)1024 * 1024);
+	conf_report_print(report, isatty(STDERR_FILENO), &text);
+	(void)fwrite(text.p, 1, text.n, stderr);
+	buf_clear(&text);
+}
+
+static int
+path_from_config(const char *config, char path[PATH_SIZE])
+{
+	struct conf_report report;
+	struct conf *conf = NULL;
+	int code = MTACTL_DONE;
+	int n;
+
+	conf_report_init(&report, config);
+	if (conf_load_file(config, &report, &conf) != OK) {
+		print_report(&report);
+		code = mtactl_fail(MTACTL_UNREACHED,
+		    "%s does not tell where the control socket is; "
+		    "--socket PATH goes without it", config);
+	} else {
+		n = snprintf(path, PATH_SIZE, "%s/control.sock",
+		    conf->runtime);
+		if (n < 0 || n >= PATH_SIZE)
+			code = mtactl_fail(MTACTL_UNREACHED,
+			    "%s: the path in `runtime` is too long", config);
+	}
+	conf_free(&conf);
+	conf_report_clear(&report);
+	return code;
+}
+
+/* ---- life ---- */
+
+int
+client_open(const struct mtactl *m, struct client **out)
+{
+	char path[PATH_SIZE];
+	const char *socket = m->args.socket;
+	struct why why = { "" };
+	struct client *c;
+	int code;
+
+	if (socket == NULL) {
+		code = path_from_config(m->args.config, path);
+		if (code != MTACTL_DONE)
+			return code;
+		socket = path;
+	}
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return mtactl_fail(MTACTL_FAILED, "no memory");
+	buf_init(&c->text, (size_t)64 * 1024);
+	if (call_open(socket, ROLE_CTL, ROLE_QUEUED, &c->call, &why) != OK) {
+		client_close(&c);
+		return mtactl_fail(MTACTL_UNREACHED, "%s", why.text);
+	}
+	*out = c;
+	return MTACTL_DONE;
+}
+
+void
+client_close(struct client **c)
+{
+	if (*c == NULL)
+		return;
+	call_close(&(*c)->call);
+	buf_clear(&(*c)->text);
+	free(*c);
+	*c = NULL;
+}
+
+/* ---- asking ---- */
+
+int
+client_ask(struct client *c, const struct msg *request,
+    client_on_msg *on_msg, void *ctx, struct msg_ctl_end *end)
+{
+	struct why why = { "" };
+	struct msg m;
+	enum err e = call_send(c->call, request, PATIENCE_MS, &why);
+
+	while (e == OK) {
+		e = call_next(c->call, PATIENCE_MS, &m, &why);
+		if (e != OK)
+			break;
+		if (m.type == MSG_ctl_end) {
+			*end = m.ctl_end;
+			buf_reset(&c->text);
+			buf_add_span(&c->text, m.ctl_end.text);
+			end->text = buf_span(&c->text);
+			return MTACTL_DONE;
+		}
+		if (on_msg != NULL)
+			on_msg(ctx, &m);
+	}
+	return mtactl_fail(MTACTL_UNREACHED, "%s", why.text);
+}
+
+int
+client_result(const struct msg_ctl_end *end)
+{
+	int n = (int)end->text.n;
+	const char *text = (const char *)end->text.p;
+
+	switch (end->result) {
+	case CTL_DONE:
+		return MTACTL_DONE;
+	case CTL_BAD_SELECTION:
+		return mtactl_fail(MTACTL_USAGE, "selection: %.*s", n, text);
+	case CTL_NO_SUCH_MESSAGE:
+		return mtactl_fail(MTACTL_NO_MESSAGE, "%.*s", n, text);
+	default:
+		return mtactl_fail(MTACTL_FAILED, "%.*s", n, text);
+	}
+}

@@ -1,0 +1,40 @@
+#include "common/base/b32.h"
+#include "common/os/clock.h"
+#include "mtactl/client.h"
+#include "mtactl/rows.h"
+
+static void
+on_answer(void *ctx, const struct msg *m)
+{
+	struct rows *rows = ctx;
+
+	if (m->type == MSG_ctl_row)
+		rows_show(rows, &m->ctl_row);
+	else if (m->type == MSG_ctl_recipients)
+		rows_show_more(rows, m->ctl_recipients.recipients);
+	else if (m->type == MSG_ctl_head)
+		rows_show_head(rows, m->ctl_head.bytes);
+}
+
+int
+cmd_message_show(struct mtactl *m)
+{
+	struct msg request = { .type = MSG_ctl_message };
+	const char *id = m->args.operands[0];
+	struct client *client = NULL;
+	struct msg_ctl_end end;
+	struct rows rows;
+	int code;
+
+	if (b32_decode(span_str(id), &request.ctl_message.id) != OK)
+		return mtactl_fail(MTACTL_USAGE, "'%.40s' is no queue id", id);
+	rows_init(&rows, &m->out, (uint64_t)clock_wall_ms());
+	code = client_open(m, &client);
+	if (code == MTACTL_DONE)
+		code = client_ask(client, &request, on_answer, &rows, &end);
+	if (code == MTACTL_DONE)
+		code = client_result(&end);
+	rows_show_end(&rows);
+	client_close(&client);
+	return code;
+}

@@ -1,0 +1,218 @@
+#include "mtactl/rows.h"
+
+#include "common/base/mtime.h"
+#include "mtactl/rows_private.h"
+
+enum { LABEL_WIDTH = 12 };
+
+static void
+label(struct rows *r, const char *text)
+{
+	output_coloured(r->o, OUTPUT_BOLD, text, LABEL_WIDTH);
+}
+
+static void
+end_line(struct rows *r)
+{
+	buf_add_byte(&r->o->b, '\n');
+}
+
+/* "2026-11-22T10:00:00.123Z (2h13m ago)" */
+static void
+put_moment(struct rows *r, const char *name, uint64_t at)
+{
+	char text[MTIME_UTC_SIZE];
+
+	label(r, name);
+	mtime_format_utc((int64_t)at, text);
+	buf_add_str(&r->o->b, text);
+	if (at > r->now) {
+		buf_add_str(&r->o->b, " (in ");
+		output_age(r->o, r->now, at, 0);
+		buf_add_str(&r->o->b, ")");
+	} else {
+		buf_add_str(&r->o->b, " (");
+		output_age(r->o, at, r->now, 0);
+		buf_add_str(&r->o->b, " ago)");
+	}
+	end_line(r);
+}
+
+static void
+put_client(struct rows *r, const struct msg_ctl_row *row)
+{
+	if (row->client.n == 0 && row->helo.n == 0)
+		return;			/* a report of our own */
+	label(r, "client");
+	output_text(r->o, row->client);
+	if (row->helo.n > 0) {
+		buf_add_str(&r->o->b, " (");
+		output_text(r->o, row->helo);
+		buf_add_byte(&r->o->b, ')');
+	}
+	end_line(r);
+}
+
+static void
+show_for_people(struct rows *r, const struct msg_ctl_row *row)
+{
+	char id[B32_LENGTH];
+
+	b32_encode(row->id, id);
+	label(r, "message");
+	output_text(r->o, span_of(id, sizeof(id)));
+	end_line(r);
+	label(r, "state");
+	output_coloured(r->o, rows_state_colour(row->state),
+	    rows_state_name(row->state), 0);
+	end_line(r);
+	label(r, "from");
+	rows_put_sender(r->o, row->sender);
+	end_line(r);
+	put_client(r, row);
+	put_moment(r, "arrived", row->arrived_at);
+	if (row->state == STATE_DEFERRED && row->due_at < (uint64_t)INT64_MAX)
+		put_moment(r, "next try", row->due_at);
+	put_moment(r, "expires", row->expires_at);
+	label(r, "size");
+	output_size(r->o, row->size, 0);
+	end_line(r);
+	label(r, "recipients");
+	buf_addf(&r->o->b, "%u of %u left\n", (unsigned)row->left,
+	    (unsigned)row->total);
+}
+
+/* bob@example.net  deferred, 3 tries, last 2m10s ago, next in 4m05s
+ *     451 4.7.1 come back later (mx.example.net) */
+static void
+put_recipient(struct rows *r, const struct msg_ctl_recipient *rcpt)
+{
+	struct output *o = r->o;
+
+	buf_add_str(&o->b, "  ");
+	output_text(o, rcpt->address);
+	buf_add_str(&o->b, "  ");
+	output_coloured(o, rows_state_colour(rcpt->state),
+	    rows_state_name(rcpt->state), 0);
+	if (rcpt->tries > 0)
+		buf_addf(&o->b, ", %u %s", (unsigned)rcpt->tries,
+		    rcpt->tries == 1 ? "try" : "tries");
+	if (rcpt->last_at != 0) {
+		buf_add_str(&o->b, ", last ");
+		output_age(o, rcpt->last_at, r->now, 0);
+		buf_add_str(&o->b, " ago");
+	}
+	if (rcpt->state == STATE_DEFERRED && rcpt->due_at > r->now) {
+		buf_add_str(&o->b, ", next in ");
+		rows_put_until(r, rcpt->due_at, 0);
+	}
+	end_line(r);
+	if (rows_has_reason(rcpt)) {
+		buf_add_str(&o->b, "      ");
+		rows_put_reason(o, rcpt);
+		end_line(r);
+	}
+}
+
+static void
+json_recipient(struct json *j, const struct msg_ctl_recipient *rcpt)
+{
+	json_object(j);
+	json_key(j, "address");
+	json_string(j, rcpt->address);
+	json_key(j, "state");
+	json_str(j, rows_state_name(rcpt->state));
+	json_key(j, "tries");
+	json_u64(j, rcpt->tries);
+	output_json_time(j, "due", rcpt->due_at);
+	output_json_time(j, "last", rcpt->last_at);
+	json_key(j, "code");
+	json_u64(j, rcpt->code);
+	json_key(j, "host");
+	json_string(j, rcpt->host);
+	json_key(j, "text");
+	json_string(j, rcpt->text);
+	json_object_end(j);
+}
+
+void
+rows_show_more(struct rows *r, struct msg_list recipients)
+{
+	struct msg_ctl_recipient rcpt;
+
+	if (!r->is_open)
+		return;
+	while (msg_next_ctl_recipient(&recipients, &rcpt)) {
+		if (r->o->is_json)
+			json_recipient(&r->json, &rcpt);
+		else
+			put_recipient(r, &rcpt);
+	}
+}
+
+void
+rows_show(struct rows *r, const struct msg_ctl_row *row)
+{
+	r->is_open = true;
+	if (r->o->is_json) {
+		rows_json_message(r, row);
+		json_key(&r->json, "recipients");
+		json_array(&r->json);
+	} else {
+		show_for_people(r, row);
+	}
+	rows_show_more(r, row->recipients);
+}
+
+/* Each line escaped by itself; a tab is harmless. */
+static void
+put_head(struct rows *r, struct span bytes)
+{
+	label(r, "header");
+	end_line(r);
+	while (bytes.n > 0) {
+		size_t n = span_find(bytes, '\n');
+		struct span line = span_sub(bytes, 0, n);
+
+		bytes = span_from(bytes, n < bytes.n ? n + 1 : n);
+		if (line.n > 0 && line.p[line.n - 1] == '\r')
+			line.n--;
+		buf_add_str(&r->o->b, "  ");
+		while (line.n > 0) {
+			size_t tab = span_find(line, '\t');
+
+			output_text(r->o, span_sub(line, 0, tab));
+			if (tab < line.n)
+				buf_add_byte(&r->o->b, '\t');
+			line = span_from(line, tab + 1);
+		}
+		end_line(r);
+	}
+}
+
+void
+rows_show_head(struct rows *r, struct span bytes)
+{
+	if (!r->is_open)
+		return;
+	if (!r->o->is_json) {
+		put_head(r, bytes);
+		return;
+	}
+	json_array_end(&r->json);
+	json_key(&r->json, "header");
+	json_string(&r->json, bytes);
+	rows_json_close(r);
+	r->is_open = false;
+}
+
+void
+rows_show_end(struct rows *r)
+{
+	/* its content can't be read */
+	if (r->is_open && r->o->is_json) {
+		json_array_end(&r->json);
+		rows_json_close(r);
+	}
+	r->is_open = false;
+}

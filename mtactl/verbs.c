@@ -1,0 +1,203 @@
+#include "mtactl/verbs.h"
+
+#include "common/base/check.h"
+#include "common/confload/conf_guess.h"
+#include "mtactl/mtactl.h"
+
+#include <stdio.h>
+
+static const struct verb verbs[] = {
+#define OPTION(id, name, letter, operand, doc)
+#define VERB(name, run, operands, least, most, options, doc) \
+	{ name, run, operands, least, most, options, doc },
+#include "mtactl/verbs.def"
+#undef OPTION
+#undef VERB
+};
+
+const struct verb_option verbs_options[OPTION_COUNT] = {
+#define OPTION(id, name, letter, operand, doc) { name, letter, operand, doc },
+#define VERB(name, run, operands, least, most, options, doc)
+#include "mtactl/verbs.def"
+#undef OPTION
+#undef VERB
+};
+
+static const char selection_help[] =
+    "\n"
+    "SELECTION is `all`, or words that a message must all match:\n"
+    "  id:ID                     from:ADDRESS  from:<>  from:@DOMAIN\n"
+    "  state:active              to:ADDRESS  to:@DOMAIN\n"
+    "  state:deferred            domain:NAME (of a recipient)\n"
+    "  state:held                age>2h  size>=1M  tries<3\n"
+    "Addresses and names may hold * and ?.  Words may be combined by `or`,\n"
+    "`not` and ( ).  Quote it for the shell: mtactl queue list 'age>1d'\n";
+
+/* ---- finding one ---- */
+
+/* How many of the N words are the name of V; 0: it is another one. */
+static int
+words_of(const struct verb *v, char *const *words, int n)
+{
+	struct span name = span_str(v->name);
+	size_t blank = span_find(name, ' ');
+
+	if (n < 1 || !span_equal(span_sub(name, 0, blank),
+	    span_str(words[0])))
+		return 0;
+	if (blank == name.n)
+		return 1;
+	return n > 1 && span_equal(span_from(name, blank + 1),
+	    span_str(words[1])) ? 2 : 0;
+}
+
+static bool
+is_group(struct span word)
+{
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		struct span name = span_str(verbs[i].name);
+		size_t blank = span_find(name, ' ');
+
+		if (blank < name.n && span_equal(word,
+		    span_sub(name, 0, blank)))
+			return true;
+	}
+	return false;
+}
+
+/* "there are queue list, queue count, …" */
+static enum err
+refuse_group(const char *group, struct why *why)
+{
+	struct span start = span_str(group);
+	char list[sizeof(why->text)] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		const char *name = verbs[i].name;
+
+		if (!span_starts_nocase(span_str(name), start) ||
+		    name[start.n] != ' ' ||
+		    n + strlen(name) + 3 > sizeof(list))
+			continue;
+		if (n > 0) {
+			memcpy(list + n, ", ", 2);
+			n += 2;
+		}
+		memcpy(list + n, name, strlen(name) + 1);
+		n += strlen(name);
+	}
+	return why_set(why, ERR_SYNTAX, "which one? there are %s", list);
+}
+
+/* The verb nearest to the first COUNT words; nothing when none is near. */
+static struct span
+guess_verb(char *const *words, int count)
+{
+	struct conf_guess guess;
+	struct buf typed;
+
+	buf_init(&typed, CONF_GUESS_WORD_MAX);
+	for (int i = 0; i < count; i++) {
+		if (i > 0)
+			buf_add_byte(&typed, ' ');
+		buf_add_str(&typed, words[i]);
+	}
+	conf_guess_init(&guess, buf_failed(&typed) ? SPAN_NONE :
+	    buf_span(&typed));
+	for (size_t i = 0; i < COUNT_OF(verbs); i++)
+		conf_guess_try(&guess, span_str(verbs[i].name));
+	buf_clear(&typed);
+	return guess.best;
+}
+
+static enum err
+refuse(char *const *words, int n, struct why *why)
+{
+	bool has_two = n > 1 && is_group(span_str(words[0]));
+	struct span best = SPAN_NONE;
+
+	if (n > 1)
+		best = guess_verb(words, 2);
+	if (best.n == 0 && !has_two)
+		best = guess_verb(words, 1);
+	return why_set(why, ERR_SYNTAX, "unknown verb '%.40s%s%.40s'%s%.*s%s",
+	    words[0], has_two ? " " : "", has_two ? words[1] : "",
+	    best.n > 0 ? "; did you mean '" : "", (int)best.n,
+	    best.n > 0 ? (const char *)best.p : "", best.n > 0 ? "'?" : "");
+}
+
+enum err
+verbs_find(char *const *words, int n, const struct verb **out, int *used,
+    struct why *why)
+{
+	if (n < 1)
+		return why_set(why, ERR_SYNTAX, "a verb is missing");
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		int taken = words_of(&verbs[i], words, n);
+
+		if (taken > 0) {
+			*out = &verbs[i];
+			*used = taken;
+			return OK;
+		}
+	}
+	if (n == 1 && is_group(span_str(words[0])))
+		return refuse_group(words[0], why);
+	return refuse(words, n, why);
+}
+
+/* ---- help ---- */
+
+static bool
+knows(const struct verb *v, enum option_id id)
+{
+	if (id == OPTION_DRY_RUN)
+		return (v->options & VERB_DRY_RUN) != 0;
+	if (id == OPTION_YES)
+		return (v->options & VERB_YES) != 0;
+	return true;
+}
+
+static void
+put_option(const struct verb_option *o, struct buf *out)
+{
+	char name[40];
+
+	snprintf(name, sizeof(name), "%s%s%s", o->name,
+	    o->operand != NULL ? " " : "",
+	    o->operand != NULL ? o->operand : "");
+	if (o->letter != 0)
+		buf_addf(out, "  -%c, %-16s %s\n", o->letter, name, o->doc);
+	else
+		buf_addf(out, "      %-16s %s\n", name, o->doc);
+}
+
+void
+verbs_help(struct buf *out)
+{
+	buf_add_str(out, "usage: mtactl [OPTION …] VERB …\n\n");
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		char words[60];
+
+		snprintf(words, sizeof(words), "%s %s", verbs[i].name,
+		    verbs[i].operands);
+		buf_addf(out, "  %-26s %s\n", words, verbs[i].doc);
+	}
+	buf_add_byte(out, '\n');
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		put_option(&verbs_options[i], out);
+	buf_add_str(out, selection_help);
+}
+
+void
+verbs_help_one(const struct verb *v, struct buf *out)
+{
+	buf_addf(out, "usage: mtactl %s%s%s\n\n%s\n\n", v->name,
+	    v->operands[0] != '\0' ? " " : "", v->operands, v->doc);
+	for (unsigned i = 0; i < OPTION_COUNT; i++)
+		if (knows(v, (enum option_id)i))
+			put_option(&verbs_options[i], out);
+	if (strstr(v->operands, "SELECTION") != NULL)
+		buf_add_str(out, selection_help);
+}
