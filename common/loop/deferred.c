@@ -26,7 +26,7 @@ deferred_clear(struct deferred *d)
 void
 deferred_add(struct deferred *d)
 {
-	if (!list_is_linked(&d->node))
+	if (d->loop != NULL && !list_is_linked(&d->node))
 		list_add_last(&d->loop->deferred[d->stage], &d->node);
 }
 

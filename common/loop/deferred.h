@@ -28,7 +28,8 @@ struct deferred {
 	void *ctx;
 };
 
-/* life: clear cancels */
+/* life: clear cancels, for good: what is asked for later (parts of a daemon
+ * that end after others) is not done */
 void deferred_init(struct deferred *d, struct loop *l,
     enum deferred_stage stage, deferred_fn *fn, void *ctx);
 void deferred_clear(struct deferred *d);

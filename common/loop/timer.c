@@ -37,19 +37,23 @@ timer_clear(struct timer *t)
 void
 timer_start_at(struct timer *t, int64_t at_ms)
 {
-	struct heap *heap = &t->loop->timers;
+	struct loop *l = t->loop;
 
+	if (l == NULL)
+		return;
 	t->due_at_ms = mtime_min(at_ms, MTIME_NEVER - 1);
 	if (!heap_has(&t->node))
-		MUST(heap_add(heap, &t->node, t->due_at_ms) == OK);
+		MUST(heap_add(&l->timers, &t->node, t->due_at_ms) == OK);
 	else if (t->due_at_ms < t->node.key)
-		heap_move(heap, &t->node, t->due_at_ms);
+		heap_move(&l->timers, &t->node, t->due_at_ms);
 }
 
 void
 timer_start(struct timer *t, int64_t after_ms)
 {
-	timer_start_at(t, mtime_add(t->loop->now_ms, mtime_max(after_ms, 0)));
+	if (t->loop != NULL)
+		timer_start_at(t, mtime_add(t->loop->now_ms,
+		    mtime_max(after_ms, 0)));
 }
 
 void

@@ -23,8 +23,8 @@ struct timer {
 
 /*
  * life: init makes room in the loop's heap (ERR_NOMEM), so that starting
- * cannot fail; clear stops it.  A timer that was zeroed and never initialised
- * may be cleared.
+ * cannot fail; clear stops it for good: starting it then does nothing.  A timer
+ * that was zeroed and never initialised counts as cleared.
  */
 enum err timer_init(struct timer *t, struct loop *l, timer_fn *fn, void *ctx);
 void timer_clear(struct timer *t);

@@ -116,6 +116,7 @@ Test(timer, zeroed_may_be_cleared_and_stopped)
 
 	timer_stop(&t);
 	timer_clear(&t);
+	timer_start(&t, 5);
 	cr_assert_not(timer_is_running(&t));
 }
 
@@ -241,6 +242,7 @@ Test(deferred, runs_once_by_stage_and_follows_what_it_defers)
 	cr_assert_str_eq(trace, "eawl");
 	deferred_add(&log.deferred);
 	deferred_clear(&log.deferred);
+	deferred_add(&log.deferred);
 	loop_turn(l, 0);
 	cr_assert_str_eq(trace, "eawl");
 	loop_free(&l);
