@@ -168,7 +168,7 @@ rows_show(struct rows *r, const struct msg_ctl_row *row)
 static void
 put_head(struct rows *r, struct span bytes)
 {
-	label(r, "header");
+	output_coloured(r->o, OUTPUT_BOLD, "header", 0);
 	end_line(r);
 	while (bytes.n > 0) {
 		size_t n = span_find(bytes, '\n');

@@ -183,7 +183,7 @@ status_show(struct output *o, const struct msg_ctl_figures *m, uint64_t now)
 	buf_add_str(&o->b, "\n\n");
 	put_processes(o, m, now);
 	buf_add_byte(&o->b, '\n');
-	output_coloured(o, OUTPUT_BOLD, "QUEUE", NAME_WIDTH);
+	output_coloured(o, OUTPUT_BOLD, "QUEUE", 0);
 	buf_add_byte(&o->b, '\n');
 	while (msg_next_figure(&list, &f))
 		put_figure(o, &f);

@@ -90,41 +90,56 @@ refuse_group(const char *group, struct why *why)
 	return why_set(why, ERR_SYNTAX, "which one? there are %s", list);
 }
 
-/* The verb nearest to the first COUNT words; nothing when none is near. */
+/* The part of a verb's name that is nearest to WORD: of those that begin with
+ * GROUP the word behind it; of all, without a group.  Empty: none is near. */
 static struct span
-guess_verb(char *const *words, int count)
+guess_verb(struct span word, struct span group)
 {
 	struct conf_guess guess;
-	struct buf typed;
 
-	buf_init(&typed, CONF_GUESS_WORD_MAX);
-	for (int i = 0; i < count; i++) {
-		if (i > 0)
-			buf_add_byte(&typed, ' ');
-		buf_add_str(&typed, words[i]);
+	conf_guess_init(&guess, word);
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		struct span name = span_str(verbs[i].name);
+
+		if (group.n == 0)
+			conf_guess_try(&guess, name);
+		else if (span_equal(span_sub(name, 0, group.n), group) &&
+		    name.n > group.n && name.p[group.n] == ' ')
+			conf_guess_try(&guess, span_from(name, group.n + 1));
 	}
-	conf_guess_init(&guess, buf_failed(&typed) ? SPAN_NONE :
-	    buf_span(&typed));
-	for (size_t i = 0; i < COUNT_OF(verbs); i++)
-		conf_guess_try(&guess, span_str(verbs[i].name));
-	buf_clear(&typed);
 	return guess.best;
+}
+
+static enum err
+refuse_of_group(const char *group, const char *word, struct why *why)
+{
+	struct span best = guess_verb(span_str(word), span_str(group));
+
+	if (best.n == 0)
+		return why_set(why, ERR_SYNTAX, "unknown verb '%s %.40s'",
+		    group, word);
+	return why_set(why, ERR_SYNTAX,
+	    "unknown verb '%s %.40s'; did you mean '%s %.*s'?", group, word,
+	    group, (int)best.n, (const char *)best.p);
 }
 
 static enum err
 refuse(char *const *words, int n, struct why *why)
 {
-	bool has_two = n > 1 && is_group(span_str(words[0]));
+	char both[CONF_GUESS_WORD_MAX + 1];
 	struct span best = SPAN_NONE;
 
-	if (n > 1)
-		best = guess_verb(words, 2);
-	if (best.n == 0 && !has_two)
-		best = guess_verb(words, 1);
-	return why_set(why, ERR_SYNTAX, "unknown verb '%.40s%s%.40s'%s%.*s%s",
-	    words[0], has_two ? " " : "", has_two ? words[1] : "",
-	    best.n > 0 ? "; did you mean '" : "", (int)best.n,
-	    best.n > 0 ? (const char *)best.p : "", best.n > 0 ? "'?" : "");
+	if (n > 1 && snprintf(both, sizeof(both), "%s %s", words[0],
+	    words[1]) < (int)sizeof(both))
+		best = guess_verb(span_str(both), SPAN_NONE);
+	if (best.n == 0)
+		best = guess_verb(span_str(words[0]), SPAN_NONE);
+	if (best.n == 0)
+		return why_set(why, ERR_SYNTAX, "unknown verb '%.40s'",
+		    words[0]);
+	return why_set(why, ERR_SYNTAX,
+	    "unknown verb '%.40s'; did you mean '%.*s'?", words[0],
+	    (int)best.n, (const char *)best.p);
 }
 
 enum err
@@ -142,9 +157,10 @@ verbs_find(char *const *words, int n, const struct verb **out, int *used,
 			return OK;
 		}
 	}
-	if (n == 1 && is_group(span_str(words[0])))
-		return refuse_group(words[0], why);
-	return refuse(words, n, why);
+	if (!is_group(span_str(words[0])))
+		return refuse(words, n, why);
+	return n > 1 ? refuse_of_group(words[0], words[1], why) :
+	    refuse_group(words[0], why);
 }
 
 /* ---- help ---- */
