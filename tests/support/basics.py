@@ -48,7 +48,8 @@ def is_root():
 def main():
     """Runs the test classes of the calling script; exit code 77 if all of
     them were skipped."""
-    program = unittest.main(module="__main__", exit=False, verbosity=2)
+    program = unittest.main(module="__main__", exit=False, verbosity=2,
+                            warnings="ignore")
     result = program.result
     if not result.wasSuccessful():
         sys.exit(1)
