@@ -50,6 +50,7 @@ struct job {
 	unsigned returns;
 	uint64_t begun_at;	/* wall, of the present attempt */
 	int64_t begun_at_ms;	/* monotonic */
+	int64_t told_at_ms;	/* when TOLD, the last time */
 	uint8_t *block;
 	size_t block_size;
 };

@@ -6,12 +6,14 @@
 #include "common/base/map.h"
 #include "common/ipc/channel.h"
 #include "common/log/log.h"
+#include "common/loop/timer.h"
 #include "common/mail/envelope.h"
 #include "deliverd/pool.h"
 #include "deliverd/settings.h"
 #include "deliverd/verdict.h"
 
 #define SPARE_MAX 256
+#define JOBS_AGAIN_MS INT64_C(30000)	/* for an unconfirmed verdict */
 
 struct jobs {
 	struct deliverd *d;
@@ -20,7 +22,41 @@ struct jobs {
 	struct list spare;
 	unsigned n_spare;
 	struct verdict *verdict;	/* to write them with */
+	struct timer again;
 };
+
+static void
+tell(struct jobs *jobs, struct job *j)
+{
+	j->told_at_ms = loop_now_ms(jobs->d->loop);
+	verdict_send(jobs->verdict, jobs->d->queued, j);
+	if (!timer_is_running(&jobs->again))
+		timer_start(&jobs->again, JOBS_AGAIN_MS);
+}
+
+/* queued confirms what it has written.  When it had no memory or no room it
+ * does not, and hears of it again. */
+static void
+on_again(void *ctx)
+{
+	struct jobs *jobs = ctx;
+	int64_t now = loop_now_ms(jobs->d->loop);
+	struct list *n;
+	bool is_waiting = false;
+
+	for (n = list_first(&jobs->all); n != NULL;
+	    n = list_next(&jobs->all, n)) {
+		struct job *j = CONTAINER_OF(n, struct job, all);
+
+		if (j->state != JOB_TOLD)
+			continue;
+		is_waiting = true;
+		if (now - j->told_at_ms >= JOBS_AGAIN_MS)
+			tell(jobs, j);
+	}
+	if (is_waiting)
+		timer_start(&jobs->again, JOBS_AGAIN_MS);
+}
 
 enum err
 jobs_new(struct deliverd *d, struct jobs **out)
@@ -33,7 +69,9 @@ jobs_new(struct deliverd *d, struct jobs **out)
 	map_u64_init(&jobs->map, &d->seed);
 	list_init(&jobs->all);
 	list_init(&jobs->spare);
-	if (verdict_new(&jobs->verdict) != OK) {
+	if (timer_init(&jobs->again, d->loop, on_again, jobs) != OK ||
+	    verdict_new(&jobs->verdict) != OK) {
+		timer_clear(&jobs->again);
 		free(jobs);
 		return ERR_NOMEM;
 	}
@@ -59,6 +97,7 @@ jobs_free(struct jobs **jobs)
 {
 	if (*jobs == NULL)
 		return;
+	timer_clear(&(*jobs)->again);
 	free_list(&(*jobs)->all);
 	free_list(&(*jobs)->spare);
 	map_u64_clear(&(*jobs)->map);
@@ -166,7 +205,7 @@ jobs_tell(struct jobs *jobs, struct job *j)
 	MUST(j->state != JOB_TOLD && !list_is_linked(&j->node));
 	j->state = JOB_TOLD;
 	j->session = NULL;
-	verdict_send(jobs->verdict, jobs->d->queued, j);
+	tell(jobs, j);
 }
 
 void
@@ -187,15 +226,13 @@ present(struct jobs *jobs, struct job *j)
 {
 	struct msg m = { .type = MSG_held };
 
-	if (j->state == JOB_TOLD) {
-		verdict_send(jobs->verdict, jobs->d->queued, j);
-		return;
-	}
 	m.held.lease = j->lease;
 	m.held.id = j->id;
 	m.held.unit = j->unit;
 	m.held.rows = j->rows;
 	(void)channel_send(jobs->d->queued, &m);
+	if (j->state == JOB_TOLD)
+		tell(jobs, j);
 }
 
 /* What queued was asked for and didn't send before it died. */
@@ -218,7 +255,7 @@ jobs_present(struct jobs *jobs)
 	struct msg end = { .type = MSG_presented };
 	struct list *n;
 
-	/* a verdict counts for a lease that is known */
+	/* a verdict counts for a lease that is known: it follows its `held` */
 	for (n = list_first(&jobs->all); n != NULL;
 	    n = list_next(&jobs->all, n))
 		present(jobs, CONTAINER_OF(n, struct job, all));
