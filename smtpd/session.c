@@ -1,5 +1,6 @@
 #include "smtpd/session.h"
 
+#include "common/conf/conf.h"
 #include "smtpd/admission.h"
 #include "smtpd/server.h"
 #include "smtpd/session_log.h"
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 
 #define READ_BYTES	((size_t)64 * 1024)	/* at once, and kept unread */
+#define PRESSED_PIECE	((size_t)16 * 1024)	/* when memory is short */
 #define OUT_KEEP	((size_t)1024)
 #define OUT_HIGH	((size_t)64 * 1024)	/* unsent replies: stop reading */
 #define LINGER_MS	2000
@@ -125,6 +127,14 @@ touch(struct session *s)
 	list_add_last(&s->server->strangers, &s->idle_node);
 }
 
+/* Content is taken in pieces that can be kept. */
+static size_t
+piece_of(const struct session *s)
+{
+	return s->has_body && bodies_is_pressed(&s->server->bodies)
+	    ? PRESSED_PIECE : READ_BYTES;
+}
+
 static size_t
 run(struct session *s, struct span in)
 {
@@ -132,18 +142,22 @@ run(struct session *s, struct span in)
 	size_t taken = 0;
 	bool goes_on = true;
 
+	session_mail_look(s);
 	while (goes_on && !is_blocked(s)) {
 		size_t used = 0, before = s->body.size;
 		bool had_body = s->has_body;
-		enum rx_act act = rx_step(s->rx, span_from(in, taken), &used,
-		    &s->body, out);
+		enum rx_act act = rx_step(s->rx,
+		    span_sub(in, taken, piece_of(s)), &used, &s->body, out);
 
 		if (had_body)
 			bodies_note(&s->server->bodies, before, s->body.size);
 		goes_on = act_on(s, act);
 		taken += used;
-		if (act == RX_READ)
+		if (act == RX_READ) {
 			session_mail_look(s);
+			/* it saw a piece only: there may be more */
+			goes_on = used > 0 && taken < in.n;
+		}
 	}
 	return taken;
 }
@@ -186,8 +200,13 @@ on_end(void *ctx, enum stream_end how, int error)
 	(void)error;
 	s->is_at_eof = true;
 	if (how == STREAM_EOF &&
-	    (is_waiting(s) || stream_unread(s->stream) > 0))
+	    (is_waiting(s) || stream_unread(s->stream) > 0)) {
+		/* it may as well be gone: not for ever */
+		if (rx_phase(s->rx, false) != RX_PHASE_OURS)
+			timer_start(&s->timer,
+			    s->server->conf->limits.data_timeout_ms);
 		return;
+	}
 	end(s, how == STREAM_EOF ? "closed by the client"
 	    : how == STREAM_OVERFLOW ? "reads no replies" : "connection lost");
 }

@@ -6,7 +6,7 @@
 #include "smtpd/server.h"
 #include "smtpd/session_log.h"
 
-#define EARLY_BYTES	((size_t)32 * 1024)	/* in pieces when memory is short */
+#define PRESSED_BYTES	((size_t)16 * 1024)	/* kept when memory is short */
 
 void
 session_mail_return(struct session *s)
@@ -34,14 +34,20 @@ session_mail_begin(struct session *s)
 	s->has_body = true;
 }
 
-/* A body becomes one in pieces when it is large, or memory short. */
+/* How much content may gather here: when memory is short, less. */
+static size_t
+limit_of(const struct session *s)
+{
+	return bodies_is_pressed(&s->server->bodies) ? PRESSED_BYTES
+	    : SPOOL_INLINE_MAX;
+}
+
+/* A body becomes one in pieces when it is too large to be kept. */
 static bool
 wants_streaming(const struct session *s)
 {
-	if (s->is_streaming)
-		return false;
-	return s->body.n > SPOOL_INLINE_MAX || (s->body.n > EARLY_BYTES &&
-	    bodies_is_pressed(&s->server->bodies));
+	return s->has_body && s->job.state == SPOOL_JOB_IDLE &&
+	    s->body.n > limit_of(s);
 }
 
 /* A body that can't be kept is refused at its end; when that was there
@@ -74,6 +80,10 @@ push_body(struct session *s)
 	    buf_span(&s->body));
 
 	buf_drop(&s->body, n);
+	if (s->body.n == 0 && bodies_is_pressed(&s->server->bodies)) {
+		bodies_note(&s->server->bodies, s->body.size, 0);
+		buf_clear(&s->body);
+	}
 	if (s->is_whole && s->body.n == 0) {
 		s->is_whole = false;
 		submit(s);
@@ -98,25 +108,22 @@ open_body(struct session *s)
 void
 session_mail_look(struct session *s)
 {
-	if (!s->has_body)
-		return;
 	if (wants_streaming(s))
 		open_body(s);
-	if (s->has_body && s->is_streaming &&
-	    s->job.state == SPOOL_JOB_OPEN)
+	if (s->has_body && s->job.state == SPOOL_JOB_OPEN)
 		push_body(s);
 }
 
 bool
 session_mail_is_full(const struct session *s)
 {
-	return s->has_body && s->body.n > SPOOL_INLINE_MAX;
+	return s->has_body && s->body.n > limit_of(s);
 }
 
 void
 session_mail_finish(struct session *s)
 {
-	if (s->is_streaming || session_mail_is_full(s)) {
+	if (s->is_streaming || s->body.n > SPOOL_INLINE_MAX) {
 		s->is_whole = true;
 		session_mail_look(s);
 	} else
@@ -126,17 +133,16 @@ session_mail_finish(struct session *s)
 void
 session_wake(struct session *s)
 {
-	if (s->stream == NULL || !s->has_body)
+	if (s->stream == NULL || !wants_streaming(s))
 		return;
-	if (wants_streaming(s))
-		open_body(s);
+	open_body(s);
 	stream_resume(s->stream);
 }
 
 void
 session_give_up(struct session *s)
 {
-	if (s->stream == NULL || !s->has_body || !wants_streaming(s))
+	if (s->stream == NULL || !wants_streaming(s))
 		return;
 	refuse_body(s, SUBMIT_IO);
 	if (s->stream != NULL)

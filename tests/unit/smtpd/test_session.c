@@ -399,6 +399,53 @@ Test(smtpd_session, memory_pressure)
 	buf_clear(&body);
 }
 
+/* … but not those that are whole already and wait their turn. */
+Test(smtpd_session, memory_pressure_behind_the_end)
+{
+	struct buf body = large_body(2000);
+
+	fake_live(&f, 0);
+	begin();
+	send_large(&body);
+	f.server.bodies.budget_bytes = 10000;
+	fake_die(&f);
+	fake_live(&f, 0);
+	cr_expect_eq(f.opened, 0);
+	fake_credit(&f, CREDIT);
+	expect_line(fake_heard(&f, client), "250 2.0.0");
+	cr_expect_eq(f.submit_count, 1);
+	cr_expect_eq(f.submits[0].inline_bytes, body.n);
+	buf_clear(&body);
+}
+
+/* Many large bodies and a queued that takes nothing: each keeps little. */
+Test(smtpd_session, many_under_pressure)
+{
+	struct buf body = large_body(2000);
+	int many[40];
+
+	fake_live(&f, CREDIT);
+	f.server.bodies.budget_bytes = 100000;
+	for (size_t i = 0; i < COUNT_OF(many); i++) {
+		begin();
+		many[i] = client;
+		send_large(&body);
+	}
+	cr_expect_leq(f.server.bodies.used_bytes,
+	    100000 + COUNT_OF(many) * 64 * 1024);
+	for (size_t i = 0; i + 1 < COUNT_OF(many); i++)
+		close(many[i]);
+	/* queued wakes up */
+	f.body_credit = 1U << 20;
+	for (uint64_t token = 1; token <= COUNT_OF(many); token++)
+		fake_body_credit(&f, (UINT64_C(7) << 40) + token, 1U << 20);
+	for (int i = 0; i < 20; i++)
+		fake_turns(&f);
+	expect_line(fake_heard(&f, client), "250 2.0.0");
+	cr_expect_eq(f.server.session_count, 1);
+	buf_clear(&body);
+}
+
 /* Idle sessions own no buffers. */
 Test(smtpd_session, an_idle_session_is_small)
 {
