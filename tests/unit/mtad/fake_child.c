@@ -63,9 +63,6 @@ say(struct stream *s, const char *format, ...)
 static void
 who(struct fake *f, struct stream *s)
 {
-	char root[256] = "";
-
-	(void)readlink("/proc/self/root", root, sizeof(root) - 1);
 	say(s, "pid=%d index=%u workers=%u peers=%u generation=%u host=%s "
 	    "clients=%d names=%d uid=%u\n", (int)getpid(),
 	    proc_index(f->proc), proc_workers(f->proc), f->peers,
