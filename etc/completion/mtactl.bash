@@ -1,0 +1,90 @@
+# bash completion for mtactl
+
+_mtactl_verbs='
+status:processes and figures of the queue
+queue list:the messages of the queue
+queue count:how many messages there are
+queue hold:keep messages back
+queue release:let held messages go on
+queue retry:make messages due now
+queue delete:remove messages
+message show:one message
+config check:look for mistakes in the configuration
+config show:the configuration with all defaults
+reload:take a changed configuration over
+log level:log more or less from now on
+help:about mtactl, or about a verb
+version:the version of this program
+'
+
+# What may follow the words given: the next word of each verb's name.
+_mtactl_next()
+{
+	local name
+	while IFS=: read -r name _; do
+		case $# in
+		0) [ -n "$name" ] && echo "${name%% *}" ;;
+		1) [ "${name%% *}" = "$1" ] && [ "$name" != "$1" ] &&
+			echo "${name#* }" ;;
+		esac
+	done <<<"$_mtactl_verbs"
+}
+
+_mtactl()
+{
+	local cur prev words cword i
+	local -a given=()
+	if declare -F _get_comp_words_by_ref >/dev/null; then
+		_get_comp_words_by_ref -n ':=<>' cur prev words cword
+	else
+		cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+		words=("${COMP_WORDS[@]}") cword=$COMP_CWORD
+	fi
+	COMPREPLY=()
+
+	case $prev in
+	-c | --config | -s | --socket)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	esac
+	if [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W '--config --socket --json
+			--no-color --dry-run --yes --help --version' -- "$cur")
+		return
+	fi
+	for ((i = 1; i < cword; i++)); do
+		case ${words[i]} in
+		-c | --config | -s | --socket) i=$((i + 1)) ;;
+		-*) ;;
+		*) given+=("${words[i]}") ;;
+		esac
+	done
+	[ "${given[0]}" = help ] && given=("${given[@]:1}")
+
+	case "${given[*]:0:2}" in
+	'queue '*)
+		mapfile -t COMPREPLY < <(compgen -W 'all not or id: from: to:
+			domain: state:active state:deferred state:held
+			age\> size\> tries\>' -- "$cur")
+		[[ ${COMPREPLY[0]} == *[:\>] ]] && compopt -o nospace
+		declare -F __ltrim_colon_completions >/dev/null &&
+			__ltrim_colon_completions "$cur"
+		;;
+	'log level')
+		mapfile -t COMPREPLY < <(compgen -W \
+			'error warning info debug' -- "$cur")
+		;;
+	'config check')
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		;;
+	*)
+		mapfile -t COMPREPLY < <(compgen -W \
+			"$(_mtactl_next "${given[@]}" | sort -u)" -- "$cur")
+		;;
+	esac
+}
+
+complete -F _mtactl mtactl

@@ -1,0 +1,69 @@
+# fish completion for mtactl
+
+set -l verbs \
+    'status:processes and figures of the queue' \
+    'queue list:the messages of the queue' \
+    'queue count:how many messages there are' \
+    'queue hold:keep messages back' \
+    'queue release:let held messages go on' \
+    'queue retry:make messages due now' \
+    'queue delete:remove messages' \
+    'message show:one message' \
+    'config check:look for mistakes in the configuration' \
+    'config show:the configuration with all defaults' \
+    'reload:take a changed configuration over' \
+    'log level:log more or less from now on' \
+    'help:about mtactl, or about a verb' \
+    'version:the version of this program'
+
+# Are the words so far, options aside, those given?
+function __mtactl_at
+    set -l given
+    set -l words (commandline -opc)
+    set -l skip 0
+    for word in $words[2..-1]
+        if test $skip = 1
+            set skip 0
+        else if contains -- $word -c --config -s --socket
+            set skip 1
+        else if not string match -q -- '-*' $word
+            set -a given $word
+        end
+    end
+    test "$given[1]" = help; and set -e given[1]
+    test "$given" = "$argv"
+end
+
+function __mtactl_selects
+    set -l words (commandline -opc)
+    string match -qr 'queue.* (list|count|hold|release|retry|delete)( |$)' \
+        -- "$words"
+end
+
+complete -c mtactl -f
+for entry in $verbs
+    set -l parts (string split -m1 : $entry)
+    set -l words (string split ' ' $parts[1])
+    if test (count $words) = 1
+        complete -c mtactl -n __mtactl_at -a $words[1] -d $parts[2]
+    else
+        complete -c mtactl -n __mtactl_at -a $words[1]
+        complete -c mtactl -n "__mtactl_at $words[1]" -a $words[2] \
+            -d $parts[2]
+    end
+end
+complete -c mtactl -n __mtactl_selects -a 'all not or id: from: to: domain:'
+complete -c mtactl -n __mtactl_selects -a 'age\> size\> tries\>'
+complete -c mtactl -n __mtactl_selects \
+    -a 'state:active state:deferred state:held'
+complete -c mtactl -n '__mtactl_at log level' -a 'error warning info debug'
+complete -c mtactl -n '__mtactl_at config check' -F
+
+complete -c mtactl -s c -l config -r -F -d 'the configuration'
+complete -c mtactl -s s -l socket -r -F -d 'the control socket'
+complete -c mtactl -s j -l json -d 'for programs'
+complete -c mtactl -l no-color -d 'no colours'
+complete -c mtactl -s n -l dry-run -d 'change nothing'
+complete -c mtactl -s y -l yes -d 'do not ask'
+complete -c mtactl -s h -l help -d help
+complete -c mtactl -s V -l version -d 'the version'
