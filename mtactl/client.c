@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { PATH_SIZE = 4096 };
 
@@ -22,17 +21,6 @@ struct client {
 
 /* ---- where the socket is ---- */
 
-static void
-print_report(const struct conf_report *report)
-{
-	struct buf text;
-
-	buf_init(&text, (size_t)1024 * 1024);
-	conf_report_print(report, isatty(STDERR_FILENO), &text);
-	(void)fwrite(text.p, 1, text.n, stderr);
-	buf_clear(&text);
-}
-
 static int
 path_from_config(const char *config, char path[PATH_SIZE])
 {
@@ -43,7 +31,7 @@ path_from_config(const char *config, char path[PATH_SIZE])
 
 	conf_report_init(&report, config);
 	if (conf_load_file(config, &report, &conf) != OK) {
-		print_report(&report);
+		mtactl_print_report(&report);
 		code = mtactl_fail(MTACTL_UNREACHED,
 		    "%s does not tell where the control socket is; "
 		    "--socket PATH goes without it", config);

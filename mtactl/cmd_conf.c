@@ -6,21 +6,7 @@
 #include "common/confload/conf_load.h"
 #include "mtactl/mtactl.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
 #define TEXT_MAX ((size_t)4 * 1024 * 1024)
-
-static void
-print_report(const struct conf_report *report)
-{
-	struct buf text;
-
-	buf_init(&text, TEXT_MAX);
-	conf_report_print(report, isatty(STDERR_FILENO), &text);
-	(void)fwrite(text.p, 1, text.n, stderr);
-	buf_clear(&text);
-}
 
 static void
 json_remarks(struct json *j, const struct conf_report *report)
@@ -50,7 +36,7 @@ print_verdict(struct output *o, const struct conf_report *report)
 	struct json j;
 
 	if (!o->is_json) {
-		print_report(report);
+		mtactl_print_report(report);
 		if (report->n_errors == 0)
 			output_line(o, "%s: no errors", report->path);
 		return;
@@ -129,7 +115,7 @@ cmd_config_show(struct mtactl *m)
 	if (is_good)
 		print_conf(&m->out, path, conf);
 	else
-		print_report(&report);
+		mtactl_print_report(&report);
 	conf_free(&conf);
 	conf_report_clear(&report);
 	return is_good ? MTACTL_DONE : MTACTL_FAILED;

@@ -19,6 +19,8 @@ enum mtactl_exit {
 	MTACTL_FAILED,		/* refused, failed, or not confirmed */
 };
 
+struct conf_report;
+
 struct mtactl {
 	struct args args;
 	struct output out;
@@ -27,6 +29,9 @@ struct mtactl {
 /* "mtactl: …" to standard error; returns CODE. */
 int mtactl_fail(enum mtactl_exit code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What is wrong with a configuration, to standard error. */
+void mtactl_print_report(const struct conf_report *report);
 
 /* the verbs; each gives the exit code */
 int cmd_status(struct mtactl *m);

@@ -177,6 +177,8 @@ put_head(struct rows *r, struct span bytes)
 		bytes = span_from(bytes, n < bytes.n ? n + 1 : n);
 		if (line.n > 0 && line.p[line.n - 1] == '\r')
 			line.n--;
+		if (line.n == 0 && bytes.n == 0)
+			break;		/* the empty line that ends it */
 		buf_add_str(&r->o->b, "  ");
 		while (line.n > 0) {
 			size_t tab = span_find(line, '\t');

@@ -124,7 +124,8 @@ Test(rows, list_for_programs)
 Test(rows, show_for_people)
 {
 	rows_show(&rows, &row);
-	rows_show_head(&rows, SPAN_LIT("Subject: a\033b\r\n\tfolded\nend"));
+	rows_show_head(&rows, SPAN_LIT("Subject: a\033b\r\n\tfolded\n"
+	    "end\r\n\r\n"));
 	rows_show_end(&rows);
 	expect("message     0000000000011\n"
 	    "state       deferred\n"
