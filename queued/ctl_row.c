@@ -57,29 +57,38 @@ recipient_state(const struct queued *q, const struct store_unit *unit,
 
 /* ---- rows ---- */
 
+static struct span
+unit_key(const struct store_unit *unit)
+{
+	return unit->plan != NULL ? plan_unit_key(unit->plan) : unit->key;
+}
+
+/* What happens next waits for the destination, too. */
+static uint64_t
+unit_due(const struct queued *q, const struct store_unit *unit)
+{
+	int64_t wait = plan_blocked_until(q->plan, unit_key(unit)) -
+	    queued_now(q);
+	uint64_t blocked = wait > 0 ? queued_wall(q) + (uint64_t)wait : 0;
+
+	return blocked > unit->due_at ? blocked : unit->due_at;
+}
+
 static void
 put_recipient(const struct queued *q, const struct store_unit *unit,
     const struct store_recipient *r, struct buf *out)
 {
 	struct msg_ctl_recipient m = { .address = r->address };
-	uint64_t due = unit->due_at;
 
-	if (unit->plan != NULL) {
-		int64_t blocked = plan_unit_blocked_until(unit->plan);
-
-		/* What happens next waits for the destination, too. */
-		if (blocked > queued_now(q) && queued_wall(q) +
-		    (uint64_t)(blocked - queued_now(q)) > due)
-			due = queued_wall(q) +
-			    (uint64_t)(blocked - queued_now(q));
-	}
 	m.state = recipient_state(q, unit, r);
 	m.tries = unit->tries;
-	m.due_at = due;
+	m.due_at = unit_due(q, unit);
 	m.last_at = unit->last_at;
 	m.code = r->code;
 	m.host = r->host;
 	m.text = r->text;
+	if (!r->is_settled && r->text.n == 0)	/* its turn never came */
+		m.text = plan_blocked_why(q->plan, unit_key(unit));
 	msg_put_ctl_recipient(out, &m);
 }
 
@@ -99,12 +108,15 @@ put_recipients(const struct queued *q, struct store_unit *const *units,
 }
 
 static void
-summarise(struct store_unit *const *units, struct msg_ctl_row *row)
+summarise(const struct queued *q, struct store_unit *const *units,
+    struct msg_ctl_row *row)
 {
 	row->due_at = UINT64_MAX;
 	for (size_t i = 0; units[i] != NULL; i++) {
-		if (units[i]->due_at < row->due_at)
-			row->due_at = units[i]->due_at;
+		uint64_t due = unit_due(q, units[i]);
+
+		if (due < row->due_at)
+			row->due_at = due;
 		if (units[i]->tries > row->tries)
 			row->tries = units[i]->tries;
 	}
@@ -140,7 +152,7 @@ ctl_send_row(struct ctl_session *s, const struct store_message *m,
 	row->sender = m->sender;
 	row->size = store_message_size(m);
 	row->arrived_at = m->arrived_at;
-	summarise(units, row);
+	summarise(s->q, units, row);
 	row->expires_at = m->arrived_at + (uint64_t)(m->is_report ?
 	    conf->queue.report_expire_ms : conf->queue.expire_ms);
 	row->total = m->recipients;

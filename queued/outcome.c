@@ -18,7 +18,7 @@
 
 static void
 add_row(struct outcome_work *w, const struct store_unit *unit, uint32_t row,
-    const struct store_result *result)
+    const struct store_result *result, uint8_t attempt)
 {
 	struct store_result *r = &w->results[w->count];
 
@@ -29,6 +29,7 @@ add_row(struct outcome_work *w, const struct store_unit *unit, uint32_t row,
 	*r = *result;
 	r->first = row;
 	r->last = row;
+	w->attempt_of[w->count] = attempt;
 	w->count++;
 }
 
@@ -61,7 +62,8 @@ read_results(struct outcome_work *w, const struct lease *lease,
 		    i++)
 			if (m.outcome < OUTCOME_UNTRIED ||
 			    m.outcome == OUTCOME_IN_DOUBT)
-				add_row(w, lease->unit, lease->rows[i], &r);
+				add_row(w, lease->unit, lease->rows[i], &r,
+				    m.attempt);
 	}
 }
 
@@ -237,7 +239,7 @@ expire_others(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
 
 		w->count = 0;
 		for (uint32_t i = 0; i < unit->count; i++)
-			add_row(w, unit, i, why);
+			add_row(w, unit, i, why, OUTCOME_NO_ATTEMPT);
 		decide(q, w, unit, false);
 		if (settle(q, w, unit, next_due(q, unit), &is_over) != OK ||
 		    !is_over) {
@@ -304,8 +306,10 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 	decide(q, w, unit, lease->is_deleted);
 	if ((e = settle(q, w, unit, due, &is_over)) != OK)
 		return e;
-	if (scope == SCOPE_DESTINATION)
+	if (scope == SCOPE_DESTINATION) {
+		plan_dest_explain(q->plan, pu, first.text);
 		expire_others(q, w, pu, &first);
+	}
 	if (is_over)
 		residence_end(q, pu);
 	else
@@ -366,7 +370,8 @@ outcome_in_doubt(struct queued *q, struct lease *lease)
 
 	begin_own(q, w, true);
 	for (uint32_t i = 0; i < lease->count; i++)
-		add_row(w, unit, lease->rows[i], &unknown);
+		add_row(w, unit, lease->rows[i], &unknown,
+		    OUTCOME_NO_ATTEMPT);
 	decide(q, w, unit, lease->is_deleted);
 	if (w->count > 0 && settle(q, w, unit, due, &is_over) != OK)
 		due = queued_wall(q) + IN_DOUBT_PAUSE_MS;
@@ -392,7 +397,7 @@ outcome_delete(struct queued *q, struct store_unit *unit)
 
 	begin_own(q, w, false);
 	for (uint32_t i = 0; i < unit->count; i++)
-		add_row(w, unit, i, &deleted);
+		add_row(w, unit, i, &deleted, OUTCOME_NO_ATTEMPT);
 	e = settle(q, w, unit, unit->due_at, &is_over);
 	if (e == OK && is_over && pu != NULL)
 		residence_end(q, pu);

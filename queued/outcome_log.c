@@ -29,10 +29,23 @@ count(struct queued *q, enum log_id event)
 		q->figures.deferred++;
 }
 
+/* Who said so: name, address and port of the next hop. */
 static void
-log_result(struct queued *q, const struct store_unit *unit,
-    const struct store_result *r, uint64_t due_at)
+log_host(struct queued *q, const struct outcome_work *w, size_t i)
 {
+	uint8_t attempt = w->attempt_of[i];
+
+	if (w->results[i].host.n > 0)
+		log_text(q->log, "host", w->results[i].host);
+	if (attempt < w->attempt_count && w->attempts[attempt].address.n > 0)
+		log_text(q->log, "address", w->attempts[attempt].address);
+}
+
+static void
+log_result(struct queued *q, const struct outcome_work *w, size_t i,
+    const struct store_unit *unit, uint64_t due_at)
+{
+	const struct store_result *r = &w->results[i];
 	const struct store_message *m = unit->message;
 	enum log_id event = event_of(r->outcome);
 	uint64_t now = queued_wall(q);
@@ -43,8 +56,7 @@ log_result(struct queued *q, const struct store_unit *unit,
 	log_queue_id(q->log, "id", m->id);
 	log_address(q->log, "to", unit->recipients[r->first].address);
 	log_address(q->log, "from", m->sender);
-	if (r->host.n > 0)
-		log_text(q->log, "host", r->host);
+	log_host(q, w, i);
 	if (r->code > 0)
 		log_u64(q->log, "code", r->code);
 	if (r->status.n > 0)
@@ -56,7 +68,7 @@ log_result(struct queued *q, const struct store_unit *unit,
 		log_str(q->log, "why", "in doubt");
 	if (event == LOG_DEFERRED && due_at > now)
 		log_ms(q->log, "next", (int64_t)(due_at - now));
-	log_u64(q->log, "tries", unit->tries + 1);
+	log_u64(q->log, "tries", unit->tries + (w->is_try ? 1 : 0));
 	log_ms(q->log, "age", now > m->arrived_at ?
 	    (int64_t)(now - m->arrived_at) : 0);
 	log_end(q->log);
@@ -67,7 +79,7 @@ outcome_log(struct queued *q, const struct outcome_work *w,
     const struct store_unit *unit, uint64_t due_at)
 {
 	for (size_t i = 0; i < w->count; i++)
-		log_result(q, unit, &w->results[i], due_at);
+		log_result(q, w, i, unit, due_at);
 }
 
 void

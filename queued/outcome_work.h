@@ -9,8 +9,11 @@
 #include "queued/bounce.h"
 #include "queued/store/store_write.h"
 
+#define OUTCOME_NO_ATTEMPT 0xff
+
 struct outcome_work {
 	struct store_result results[STORE_UNIT_RECIPIENTS];
+	uint8_t attempt_of[STORE_UNIT_RECIPIENTS];	/* of each result */
 	size_t count;			/* each about one recipient */
 	struct msg_attempt attempts[64];
 	size_t attempt_count;

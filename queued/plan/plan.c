@@ -231,6 +231,18 @@ plan_dest_failed(struct plan *plan, struct plan_unit *pu, int64_t now)
 	return plan_dest_note_failure(&plan->dests, pu->dest, now);
 }
 
+void
+plan_dest_explain(struct plan *plan, struct plan_unit *pu, struct span why)
+{
+	struct plan_dest *d = pu->dest;
+
+	(void)plan;
+	why = span_sub(why, 0, PLAN_WHY_MAX);
+	if (why.n > 0)
+		memcpy(d->why, why.p, why.n);
+	d->why_bytes = (uint8_t)why.n;
+}
+
 bool
 plan_next_expired(struct plan *plan, struct plan_unit *pu, int64_t now,
     struct plan_unit **out)
@@ -389,6 +401,16 @@ plan_blocked_until(const struct plan *plan, struct span key)
 	const struct plan_dest *d = map_span_get(&plan->dests.map, key);
 
 	return d != NULL ? d->blocked_until : 0;
+}
+
+struct span
+plan_blocked_why(const struct plan *plan, struct span key)
+{
+	const struct plan_dest *d = map_span_get(&plan->dests.map, key);
+
+	if (d == NULL || d->blocked_until == 0)
+		return SPAN_NONE;
+	return span_of(d->why, d->why_bytes);
 }
 
 uint32_t

@@ -17,6 +17,7 @@
 #include "common/base/span.h"
 
 #define PLAN_NEVER INT64_MAX
+#define PLAN_WHY_MAX 200		/* bytes kept of a reason */
 
 struct plan;
 struct plan_unit;
@@ -60,6 +61,10 @@ void plan_later(struct plan *plan, struct plan_unit *pu, int64_t due);
 void plan_dest_ok(struct plan *plan, struct plan_unit *pu);
 int64_t plan_dest_failed(struct plan *plan, struct plan_unit *pu, int64_t now);
 
+/* Keeps the words for why PU's destination backs off (cut). */
+void plan_dest_explain(struct plan *plan, struct plan_unit *pu,
+    struct span why);
+
 /* A ready unit of PU's destination that is past its expiry: what failed for
  * PU counts as its fresh attempt.  It leaves READY as if leased. */
 bool plan_next_expired(struct plan *plan, struct plan_unit *pu, int64_t now,
@@ -95,6 +100,9 @@ struct span plan_unit_key(const struct plan_unit *pu);
 /* When its destination may be tried: 0 unless it backs off. */
 int64_t plan_unit_blocked_until(const struct plan_unit *pu);
 int64_t plan_blocked_until(const struct plan *plan, struct span key);
+
+/* The words kept for it; empty when it does not back off. */
+struct span plan_blocked_why(const struct plan *plan, struct span key);
 
 /* Units of PU's destination that are ready. */
 uint32_t plan_unit_depth(const struct plan_unit *pu);

@@ -26,6 +26,8 @@ struct plan_dest {
 	uint32_t window;		/* leases at a time */
 	uint32_t failures;		/* in a row, as a whole */
 	int64_t blocked_until;		/* 0: not */
+	uint8_t why_bytes;
+	uint8_t why[PLAN_WHY_MAX];	/* of the back-off, for people */
 	size_t key_bytes;
 	uint8_t key[];
 };
