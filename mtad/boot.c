@@ -233,13 +233,12 @@ open_log(struct mtad *m, struct why *why)
 
 /* Each worker may be asked to serve all connections. */
 static void
-raise_limits(const struct mtad *m)
+raise_limits(struct mtad *m)
 {
-	uint64_t wanted = (uint64_t)m->conf->limits.connections +
+	m->files_wanted = (uint64_t)m->conf->limits.connections +
 	    m->conf->deliver.connections_total + 512;
-	uint64_t got;
-
-	(void)rlimit_raise_files(wanted, &got);
+	m->files = m->files_wanted;
+	(void)rlimit_raise_files(m->files_wanted, &m->files);
 	(void)rlimit_no_core();
 }
 

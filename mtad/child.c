@@ -51,18 +51,27 @@ on_rejoin(void *ctx)
 	struct mtad *m = c->mtad;
 
 	for (size_t i = 0; i < m->child_count; i++) {
-		if (m->children[i].pid != 0 &&
-		    m->children[i].instance == c->torn_from)
+		const uint64_t instance = c->torn_from[i];
+
+		c->torn_from[i] = 0;
+		/* a new process there was joined at its start */
+		if (instance != 0 && m->children[i].instance == instance)
 			child_join(c, &m->children[i]);
 	}
 }
 
 /* Both sides live on: a new channel, but not as fast as they can tear it. */
 static void
-take_peer_lost(struct child *c, const struct msg *msg)
+rejoin_later(struct child *c, uint64_t instance)
 {
-	c->torn_from = msg->peer_lost.instance;
-	timer_start(&c->rejoin, REJOIN_MS);
+	struct mtad *m = c->mtad;
+
+	for (size_t i = 0; i < m->child_count; i++) {
+		if (m->children[i].instance == instance)
+			c->torn_from[i] = instance;
+	}
+	if (!timer_is_running(&c->rejoin))
+		timer_start(&c->rejoin, REJOIN_MS);
 }
 
 static void
@@ -89,7 +98,7 @@ on_msg(void *ctx, struct channel *channel, const struct msg *msg, int fd)
 		take_ready(c, msg);
 		break;
 	case MSG_peer_lost:
-		take_peer_lost(c, msg);
+		rejoin_later(c, msg->peer_lost.instance);
 		break;
 	case MSG_log_level:
 		take_log_level(c, msg);
@@ -131,7 +140,8 @@ on_close(void *ctx, struct channel *channel, enum channel_end end,
 	(void)channel;
 	channel_close(&c->channel);
 	if (end == CHANNEL_EOF) {
-		timer_start(&c->kill, c->is_draining ? 60000 : KILL_AFTER_MS);
+		if (!timer_is_running(&c->kill))
+			timer_start(&c->kill, KILL_AFTER_MS);
 		return;
 	}
 	if (log_begin(m->log, LOG_PEER_VIOLATION, NULL)) {
@@ -246,6 +256,7 @@ child_start(struct child *c)
 	c->instance = dirs_next_instance(m);
 	c->is_ready = false;
 	c->generation = 0;
+	memset(c->torn_from, 0, sizeof(c->torn_from));
 	c->started_at_ms = loop_now_ms(m->loop);
 	c->started_wall_ms = loop_wall_ms(m->loop);
 	if (try_start(c) != OK) {
@@ -288,8 +299,7 @@ child_join(struct child *a, struct child *b)
 	    (a->row->peers & (1u << b->row->role)) == 0)
 		return;
 	if (fd_pair(ends) != OK) {
-		a->torn_from = b->instance;
-		timer_start(&a->rejoin, REJOIN_MS);
+		rejoin_later(a, b->instance);
 		return;
 	}
 	send_peer(a, b, ends[0]);

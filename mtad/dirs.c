@@ -54,54 +54,57 @@ is_empty(int fd)
 	return count <= 2;	/* . and .. */
 }
 
-/* An administrator makes the directory as root, and forgets the rest: as long
- * as nothing is in it, it can be given to its user. */
+/*
+ * What an administrator made by hand is put right as far as that is safe: our
+ * own directory is closed to others, and an empty one of root's is given to
+ * USER.  Everything else is for file_check_dir() to refuse.
+ */
 static void
-adopt_empty(const char *path, const struct creds_user *user)
+mend(const char *path, const struct creds_user *user, mode_t mode)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
 
 	if (fd < 0)
 		return;
-	if (fstat(fd, &st) == 0 && st.st_uid == 0 &&
-	    user->uid != 0 && is_empty(fd) &&
-	    fchown(fd, user->uid, user->gid) == 0)
-		(void)fchmod(fd, 0700);
+	if (fstat(fd, &st) != 0 || (st.st_uid != geteuid() &&
+	    st.st_uid != user->uid)) {
+		fd_close(&fd);
+		return;
+	}
+	if (st.st_uid != user->uid && is_empty(fd))
+		(void)fchown(fd, user->uid, user->gid);
+	if ((st.st_mode & 0777 & ~mode) != 0)
+		(void)fchmod(fd, st.st_mode & mode);
 	fd_close(&fd);
 }
 
 static enum err
-make_spool(const struct mtad *m, struct why *why)
+make_dir(const char *path, const struct creds_user *user, mode_t mode,
+    struct why *why)
 {
-	const struct creds_user *user = &m->users[PROC_QUEUED];
-	const char *path = m->conf->queue.path;
-
-	if (!m->is_root)
-		return file_check_dir(AT_FDCWD, path, geteuid(), (gid_t)-1,
-		    0700, why);
-	adopt_empty(path, user);
-	return file_check_dir(AT_FDCWD, path, user->uid, user->gid, 0700,
-	    why);
+	mend(path, user, mode);
+	return file_check_dir(AT_FDCWD, path, user->uid, (gid_t)-1, mode, why);
 }
 
 enum err
 dirs_make(struct mtad *m, struct why *why)
 {
+	const struct creds_user self = { geteuid(), getegid() };
 	const char *runtime = m->conf->runtime;
-	enum err e;
+	enum err e = make_dir(runtime, &self, 0755, why);
 
-	e = file_check_dir(AT_FDCWD, runtime, geteuid(), (gid_t)-1, 0755,
-	    why);
 	if (e != OK)
 		return e;
 	(void)snprintf(m->empty_dir, sizeof(m->empty_dir), "%s/empty",
 	    runtime);
-	e = file_check_dir(AT_FDCWD, m->empty_dir, geteuid(), (gid_t)-1, 0755,
-	    why);
+	e = make_dir(m->empty_dir, &self, 0755, why);
 	if (e == OK)
 		e = sandbox_check_empty(m->empty_dir, why);
-	return e == OK ? make_spool(m, why) : e;
+	if (e == OK)
+		e = make_dir(m->conf->queue.path,
+		    m->is_root ? &m->users[PROC_QUEUED] : &self, 0700, why);
+	return e;
 }
 
 /* ---- lock and pid file ---- */

@@ -149,6 +149,19 @@ log_confinement(struct mtad *m)
 }
 
 static void
+log_limits(struct mtad *m)
+{
+	if (m->files >= m->files_wanted ||
+	    !log_begin(m->log, LOG_CONFIG_WARNING, NULL))
+		return;
+	log_str(m->log, "why", "the limit of open files is too low for "
+	    "limits.connections and deliver.connections_total");
+	log_u64(m->log, "limit", m->files);
+	log_u64(m->log, "wanted", m->files_wanted);
+	log_end(m->log);
+}
+
+static void
 log_listening(struct mtad *m)
 {
 	char text[ENDPOINT_TEXT_SIZE];
@@ -169,6 +182,7 @@ serve(struct mtad *m)
 	environment_choose(m->environment,
 	    sizeof(m->environment) / sizeof(m->environment[0]));
 	log_confinement(m);
+	log_limits(m);
 	log_listening(m);
 	for (size_t i = 0; i < m->child_count; i++)
 		child_start(&m->children[i]);

@@ -46,7 +46,7 @@ struct child {
 	struct timer restart;
 	struct timer kill;		/* for what does not end */
 	struct timer rejoin;
-	uint64_t torn_from;		/* instance at the other side */
+	uint64_t torn_from[MTAD_CHILDREN_MAX];	/* instances, by place */
 };
 
 enum mtad_phase { MTAD_BOOTING, MTAD_SERVING, MTAD_STOPPING };
@@ -70,6 +70,8 @@ struct mtad {
 	bool is_root;
 	struct creds_user users[PROC_COUNT];
 	gid_t control_group;		/* (gid_t)-1 without root */
+	uint64_t files_wanted;		/* descriptors a process may need, … */
+	uint64_t files;			/* … and may have */
 	int programs[PROC_COUNT];
 	const char *environment[8];	/* of children; NULL-terminated */
 	int lock_fd;

@@ -69,7 +69,12 @@ watch_set(struct watch *w, unsigned events)
 	w->events = events;
 	if (wanted == 0)
 		return;
+#ifdef ev_io_modify
+	/* there and back within a turn costs no system call */
+	ev_io_modify(&w->io, wanted);
+#else
 	ev_io_set(&w->io, w->fd, wanted);
+#endif
 	ev_io_start(w->loop->ev, &w->io);
 }
 

@@ -253,6 +253,38 @@ class Starting(unittest.TestCase):
         self.assertNotIn("unconfined", i.text())
         self.assertEqual(i.stop(), 0)
 
+    def test_directories_made_by_hand_are_closed(self):
+        for as_root in (False, True):
+            i = Instance(self, as_root=as_root)
+            for name in ("run", "spool"):
+                os.mkdir(os.path.join(i.dir, name))
+                os.chmod(os.path.join(i.dir, name), 0o777)
+                if not as_root and os.geteuid() == 0:
+                    os.chown(os.path.join(i.dir, name), NOBODY, NOBODY)
+            i.start()
+            self.assertEqual(os.stat(i.dir + "/run").st_mode & 0o777, 0o755)
+            self.assertEqual(os.stat(i.dir + "/spool").st_mode & 0o777, 0o700)
+            self.assertEqual(i.stop(), 0)
+
+    # T46: what belongs to others, or leads elsewhere, is refused
+    def test_foreign_directories_are_refused(self):
+        for name in ("run", "spool"):
+            i = Instance(self)
+            real = os.path.join(i.dir, "real")
+            os.mkdir(real)
+            if os.geteuid() == 0:
+                os.chown(real, NOBODY, NOBODY)
+            os.symlink(real, os.path.join(i.dir, name))
+            r = i.run()
+            self.assertEqual(r.returncode, 1)
+            self.assertIn(name, r.stderr)
+        if os.geteuid() == 0:
+            i = Instance(self)
+            os.mkdir(os.path.join(i.dir, "spool"), 0o700)
+            r = i.run()
+            self.assertEqual(r.returncode, 1)
+            self.assertIn("spool", r.stderr)
+
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_missing_users_are_named_with_the_command(self):
         i = Instance(self, as_root=True)
