@@ -52,7 +52,9 @@ void
 answer_wire(const struct dns_wire_answer *a, bool is_trusted,
     struct buf *buf, struct msg_dns_answer *out)
 {
-	*out = (struct msg_dns_answer){ .status = status_of(a->result) };
+	*out = (struct msg_dns_answer){
+		.status = (uint8_t)status_of(a->result),
+	};
 	out->is_secure = a->is_secure && is_trusted;
 	out->canonical = span_str(a->canonical);
 	buf_reset(buf);

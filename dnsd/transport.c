@@ -246,6 +246,21 @@ draw_id(struct transport *t, uint16_t *out)
 	return OK;
 }
 
+/* c-ares tries every server before it gives up, and doesn't say then whether
+ * they were silent, failed or refused. */
+static const char *
+reason(int status)
+{
+	switch (status) {
+	case ARES_ECONNREFUSED:
+		return "the name servers failed or could not be reached";
+	case ARES_ETIMEOUT:
+		return "no name server answered in time";
+	default:
+		return ares_strerror(status);
+	}
+}
+
 static void
 on_packet(void *ctx, int status, int timeouts, unsigned char *packet, int n)
 {
@@ -260,7 +275,7 @@ on_packet(void *ctx, int status, int timeouts, unsigned char *packet, int n)
 	if (status == ARES_SUCCESS && packet != NULL && n > 0)
 		fn(fn_ctx, span_of(packet, (size_t)n), NULL);
 	else
-		fn(fn_ctx, SPAN_NONE, ares_strerror(status));
+		fn(fn_ctx, SPAN_NONE, reason(status));
 }
 
 static enum err
