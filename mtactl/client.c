@@ -1,11 +1,9 @@
 #include "mtactl/client.h"
 
 #include "common/base/mtime.h"
-#include "common/conf/conf.h"
-#include "common/confload/conf_load.h"
 #include "common/ipc/call.h"
+#include "mtactl/find.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { PATH_SIZE = 4096 };
@@ -19,61 +17,39 @@ struct client {
 	struct buf text;		/* of the answer's end */
 };
 
-/* ---- where the socket is ---- */
-
-static int
-path_from_config(const char *config, char path[PATH_SIZE])
-{
-	struct conf_report report;
-	struct conf *conf = NULL;
-	int code = MTACTL_DONE;
-	int n;
-
-	conf_report_init(&report, config);
-	if (conf_load_file(config, &report, &conf) != OK) {
-		mtactl_print_report(&report);
-		code = mtactl_fail(MTACTL_UNREACHED,
-		    "%s does not tell where the control socket is; "
-		    "--socket PATH goes without it", config);
-	} else {
-		n = snprintf(path, PATH_SIZE, "%s/control.sock",
-		    conf->runtime);
-		if (n < 0 || n >= PATH_SIZE)
-			code = mtactl_fail(MTACTL_UNREACHED,
-			    "%s: the path in `runtime` is too long", config);
-	}
-	conf_free(&conf);
-	conf_report_clear(&report);
-	return code;
-}
-
 /* ---- life ---- */
 
-int
-client_open(const struct mtactl *m, struct client **out)
+static int
+connect_to(const char *path, struct client **out)
 {
-	char path[PATH_SIZE];
-	const char *socket = m->args.socket;
 	struct why why = { "" };
-	struct client *c;
-	int code;
+	struct client *c = calloc(1, sizeof(*c));
 
-	if (socket == NULL) {
-		code = path_from_config(m->args.config, path);
-		if (code != MTACTL_DONE)
-			return code;
-		socket = path;
-	}
-	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return mtactl_fail(MTACTL_FAILED, "no memory");
 	buf_init(&c->text, (size_t)64 * 1024);
-	if (call_open(socket, ROLE_CTL, ROLE_QUEUED, &c->call, &why) != OK) {
+	if (call_open(path, ROLE_CTL, ROLE_QUEUED, &c->call, &why) != OK) {
 		client_close(&c);
 		return mtactl_fail(MTACTL_UNREACHED, "%s", why.text);
 	}
 	*out = c;
 	return MTACTL_DONE;
+}
+
+int
+client_open(const struct mtactl *m, struct client **out)
+{
+	struct buf path;
+	int code;
+
+	if (m->args.socket != NULL)
+		return connect_to(m->args.socket, out);
+	buf_init(&path, PATH_SIZE);
+	code = find_socket(m->args.config, &path);
+	if (code == MTACTL_DONE)
+		code = connect_to((const char *)path.p, out);
+	buf_clear(&path);
+	return code;
 }
 
 void
@@ -120,6 +96,8 @@ client_result(const struct msg_ctl_end *end)
 	int n = (int)end->text.n;
 	const char *text = (const char *)end->text.p;
 
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
 	switch (end->result) {
 	case CTL_DONE:
 		return MTACTL_DONE;
