@@ -147,10 +147,10 @@ done(struct store_job *job, void *owner)
 	struct body *b = j->body;
 
 	if (b != NULL) {
-		b->jobs--;
+		/* the callback may drop it: this job still counts */
 		if (!b->is_dropped)
 			proceed(s, b, j);
-		/* the callback may have dropped it */
+		b->jobs--;
 		if (b->is_dropped && b->jobs == 0)
 			body_free(b);
 	}
