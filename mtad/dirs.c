@@ -72,9 +72,9 @@ mend(const char *path, const struct creds_user *user, mode_t mode)
 		fd_close(&fd);
 		return;
 	}
-	if (st.st_uid != user->uid && is_empty(fd))
-		(void)fchown(fd, user->uid, user->gid);
-	if ((st.st_mode & 0777 & ~mode) != 0)
+	if ((st.st_uid == user->uid || (is_empty(fd) &&
+	    fchown(fd, user->uid, user->gid) == 0)) &&
+	    (st.st_mode & 0777 & ~mode) != 0)
 		(void)fchmod(fd, st.st_mode & mode);
 	fd_close(&fd);
 }
