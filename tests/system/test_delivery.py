@@ -244,12 +244,13 @@ class Delivery(unittest.TestCase):
     def test_all_refused_but_354(self):
         """PIPE-09: a lone dot, and nobody has got anything."""
         self.fresh()
-        self.hop.script = {"RCPT": b"550 5.1.1 no\r\n"}
+        self.hop.script = {"RCPT": b"550 5.1.1 no\r\n",
+                           "DATA": b"354 go on\r\n"}
+        seen = len(self.hop.dotted)
         self.relay.send(sender="")
         self.relay.wait_empty()
-        for message in self.hop.dotted[-1:]:
-            if message.recipients == []:
-                self.assertEqual(message.wire, b"")
+        for message in self.hop.dotted[seen:]:
+            self.assertEqual((message.recipients, message.wire), ([], b""))
         self.assertEqual([m for m in self.new_messages if m.wire], [])
 
     def test_too_many_recipients(self):
@@ -258,6 +259,7 @@ class Delivery(unittest.TestCase):
         for refusal in (b"452 4.5.3 too many\r\n", b"552 too many\r\n"):
             with self.subTest(refusal):
                 self.setUp()
+                self.fresh()
 
                 def rcpt(_, session):
                     return refusal if len(session.recipients) >= 10 else None
