@@ -1,6 +1,5 @@
 #include "smtpd/session_log.h"
 
-#include "common/smtp/smtp_reply.h"
 #include "smtpd/server.h"
 
 static void
@@ -55,6 +54,23 @@ session_log_accepted(const struct session *s, uint64_t id)
 	log_end(log);
 }
 
+/* What stands between < and >, for it may be no valid path; else all. */
+static struct span
+path_of(struct span argument)
+{
+	size_t at = span_find(argument, '<');
+	struct span path = span_from(argument, at + 1);
+
+	if (at == argument.n)
+		return argument;
+	while (path.n > 0 && path.p[path.n - 1] != '>')
+		path.n--;
+	if (path.n == 0)
+		return argument;
+	path.n--;
+	return path;
+}
+
 void
 session_log_refusal(const struct session *s)
 {
@@ -68,8 +84,12 @@ session_log_refusal(const struct session *s)
 		return;
 	log_str(log, "stage", r.stage);
 	log_text(log, "reply", r.reply);
-	log_address(log, "from", r.from);
-	log_text(log, "argument", r.argument);
+	if (r.verb == SMTP_VERB_MAIL)
+		log_address(log, "from", path_of(r.argument));
+	else
+		log_address(log, "from", r.from);
+	if (r.verb == SMTP_VERB_RCPT)
+		log_address(log, "to", path_of(r.argument));
 	log_client(log, s);
 	log_text(log, "helo", rx_helo(s->rx));
 	log_end(log);

@@ -52,6 +52,7 @@ rx_refusal(const struct rx *rx, struct rx_refusal *out)
 	const char *stage = stages[rx->last.verb];
 
 	*out = (struct rx_refusal){
+		.verb = rx->last.verb,
 		.stage = stage != NULL ? stage : "command",
 		.is_policy = stage != NULL,
 		.code = rx->last.code,

@@ -6,6 +6,7 @@
 #define MTAD_SMTPD_ENGINE_RX_VIEW_H
 
 #include "common/mail/envelope.h"
+#include "common/smtp/smtp_command.h"
 #include "smtpd/engine/rx.h"
 
 /* What the client is at, for time limits. */
@@ -31,7 +32,8 @@ struct rx_message {
 
 /* What was refused; borrowed until the next step. */
 struct rx_refusal {
-	const char *stage;	/* "MAIL", "content", … */
+	enum smtp_verb verb;
+	const char *stage;	/* "MAIL", "RCPT", "DATA" or "command" */
 	bool is_policy;		/* about an address or a message, no typo */
 	unsigned code;
 	struct span reply;	/* with code, without CRLF */
