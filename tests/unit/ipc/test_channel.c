@@ -376,7 +376,8 @@ Test(channel, a_peer_that_never_reads_is_cut_off)
 	close_pair(&p);
 }
 
-/* Bytes of a liar at the other end: cut off, with words, and nothing else. */
+/* I-05, T42: bytes of a liar at the other end: cut off, with words, and nothing
+ * else. */
 struct lie {
 	const char *name;
 	void (*tell)(struct buf *b);

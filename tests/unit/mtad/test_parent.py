@@ -225,6 +225,7 @@ class Starting(unittest.TestCase):
             self.assertEqual(status(pids[0], "NoNewPrivs"), "1")
         self.assertEqual(i.stop(), 0)
 
+    # I-07: no user in common with the spool, and no file in sight
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
     def test_as_root_each_has_its_own_user_and_an_empty_root(self):
         i = Instance(self, as_root=True)
@@ -412,7 +413,7 @@ class Restarting(unittest.TestCase):
         self.assertEqual(waits, ["0.000s", "0.100s", "0.200s", "0.400s"])
         self.assertEqual(i.stop(), 0)
 
-    # T42: who talks nonsense is cut off, and gets another chance
+    # I-05, T42: who talks nonsense is cut off, and gets another chance
     def test_a_sibling_that_lies_is_cut_off_and_joined_again(self):
         i = Instance(self).start()
         wait_for("peers", lambda: i.who()["peers"] == "2")
