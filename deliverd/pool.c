@@ -122,19 +122,37 @@ may_open(const struct pool *p, const struct dest *dest)
 	    !is_paused(p, dest);
 }
 
+/* The next job for a connection, or NULL. */
+static struct job *
+take_waiting(struct dest *dest, bool is_new)
+{
+	struct list *node = list_first(&dest->waiting);
+	struct job *j;
+
+	while (node != NULL && !is_new &&
+	    CONTAINER_OF(node, struct job, node)->returns > 0)
+		node = list_next(&dest->waiting, node);
+	if (node == NULL)
+		return NULL;
+	list_remove(node);
+	j = CONTAINER_OF(node, struct job, node);
+	dest->n_waiting--;
+	if (j->returns > 0)
+		dest->n_returned--;
+	return j;
+}
+
 static void
 tell_waiting(struct pool *p, struct dest *dest, const struct tx_finding *why,
     struct msg_list failed)
 {
-	struct list *node;
+	struct job *j;
 
-	while ((node = list_take_first(&dest->waiting)) != NULL) {
-		struct job *j = CONTAINER_OF(node, struct job, node);
+	while ((j = take_waiting(dest, true)) != NULL) {
 		struct msg_list list = failed;
 		struct msg_attempt a;
 		uint8_t row = JOB_NO_ATTEMPT;
 
-		dest->n_waiting--;
 		while (msg_next_attempt(&list, &a))
 			row = job_add_attempt(j, &a);
 		if (why != NULL) {
@@ -169,17 +187,32 @@ open_session(struct pool *p, struct dest *dest)
 	dest->n_sessions++;
 }
 
+/* The one used last: the others may then run out of use. */
+static struct session *
+take_idle(struct dest *dest)
+{
+	struct list *node = list_last(&dest->idle);
+	struct session *s;
+
+	if (node == NULL)
+		return NULL;
+	s = CONTAINER_OF(node, struct session, idle);
+	list_remove(&s->idle);
+	list_remove(&s->least);
+	return s;
+}
+
 static void
 serve(struct pool *p, struct dest *dest)
 {
-	while (dest->n_waiting > 0 && !list_is_empty(&dest->idle)) {
-		struct session *s = CONTAINER_OF(list_last(&dest->idle),
-		    struct session, idle);
+	struct session *s;
 
-		list_remove(&s->idle);
-		list_remove(&s->least);
+	while (dest->n_waiting > dest->n_returned &&
+	    (s = take_idle(dest)) != NULL)
 		session_offer(s);
-	}
+	/* the others need a new connection in place of an idle one */
+	if (dest->n_returned > 0 && (s = take_idle(dest)) != NULL)
+		session_quit(s);
 	while (dest->n_waiting > 0 && may_open(p, dest)) {
 		if (!make_room(p, dest)) {
 			list_add_last(&p->starving, &dest->touched);
@@ -286,17 +319,12 @@ pool_add(struct pool *p, struct job *j)
 }
 
 struct job *
-pool_take(struct pool *p, struct dest *dest)
+pool_take(struct dest *dest, bool is_new)
 {
-	struct list *node = list_take_first(&dest->waiting);
-	struct job *j;
+	struct job *j = take_waiting(dest, is_new);
 
-	(void)p;
-	if (node == NULL)
-		return NULL;
-	dest->n_waiting--;
-	j = CONTAINER_OF(node, struct job, node);
-	j->state = JOB_ACTIVE;
+	if (j != NULL)
+		j->state = JOB_ACTIVE;
 	return j;
 }
 
@@ -306,7 +334,7 @@ pool_return(struct pool *p, struct job *j, const struct tx_finding *why)
 	struct dest *dest;
 
 	j->session = NULL;
-	if (++j->returns > JOB_RETURNS_MAX)
+	if (why != NULL && ++j->returns > JOB_RETURNS_MAX)
 		tx_mail_settle_open(&j->mail, why);
 	dest = p->d->is_draining || j->mail.open == 0 ? NULL :
 	    dest_for(p, j);
@@ -317,6 +345,8 @@ pool_return(struct pool *p, struct job *j, const struct tx_finding *why)
 	j->state = JOB_WAITING;
 	list_add_first(&dest->waiting, &j->node);
 	dest->n_waiting++;
+	if (j->returns > 0)
+		dest->n_returned++;
 	touch(p, dest);
 }
 

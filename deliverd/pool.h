@@ -21,6 +21,7 @@ struct dest {
 	struct list touched;	/* pool's list of those to be looked at */
 	struct list waiting;	/* jobs */
 	uint32_t n_waiting;
+	uint32_t n_returned;		/* of them, for a new connection only */
 	struct list sessions;	/* all that may yet serve a job */
 	struct list idle;
 	uint32_t n_sessions;
@@ -38,11 +39,14 @@ void pool_free(struct pool **p);	/* sessions end, jobs stay as they are */
 /* A new job; ERR_NOMEM: the caller keeps it. */
 enum err pool_add(struct pool *p, struct job *j);
 
-/* For a session that can take one: the next job, ACTIVE now, or NULL. */
-struct job *pool_take(struct pool *p, struct dest *dest);
+/* For a session that can take one: the next job, ACTIVE now, or NULL.  What
+ * another connection could not try goes to a NEW one only, which can't have
+ * been used enough. */
+struct job *pool_take(struct dest *dest, bool is_new);
 
 /* A job that its connection did not try comes first again.  WHY defers it when
- * that happened too often. */
+ * that happened too often; NULL: it was tried, and the rest of its recipients
+ * is to follow. */
 void pool_return(struct pool *p, struct job *j, const struct tx_finding *why);
 
 /* A session that never came up is giving up: WHY becomes the verdict of all

@@ -176,6 +176,8 @@ take_back(struct session *s, struct tx_mail *mail)
 			return;
 		}
 		j->returns = 0;
+		pool_return(s->d->pool, j, NULL);
+		return;
 	}
 	if (lost.outcome == TX_OPEN)
 		lost = (struct tx_finding){
@@ -198,7 +200,7 @@ take_job(struct session *s)
 		return false;
 	}
 	if (s->dest != NULL)
-		j = pool_take(s->d->pool, s->dest);
+		j = pool_take(s->dest, tx_mail_count(s->tx) == 0);
 	if (j != NULL) {
 		begin(s, j);
 		return true;

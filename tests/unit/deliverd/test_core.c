@@ -190,16 +190,33 @@ Test(core, messages_per_connection, .init = begin, .fini = end)
 
 /* The host says when a connection was used enough: nothing is deferred, and
  * nothing delivered twice. */
-Test(core, host_limits_mails, .init = begin, .fini = end)
+static void
+host_limits_mails(unsigned each)
 {
 	open_with(s.port, 0, "deliver: {connections: 3}");
-	s.mails_each = 7;
+	s.mails_each = each;
 	for (int i = 0; i < 300; i++)
 		(void)lease("r@b.example");
 	cr_assert(bench_wait(&b, 300, 20), "%u", b.n_told);
 	for (uint64_t id = 1; id <= 300; id++)
 		check(id, 0, 0, 0, OUTCOME_DELIVERED, 250, "2.0.0", "taken");
 	cr_assert_eq(s.n_mails, 300);
+	cr_assert_leq(s.most_open, 4);
+}
+
+Test(core, host_takes_one_mail, .init = begin, .fini = end)
+{
+	host_limits_mails(1);
+}
+
+Test(core, host_takes_two_mails, .init = begin, .fini = end)
+{
+	host_limits_mails(2);
+}
+
+Test(core, host_takes_seven_mails, .init = begin, .fini = end)
+{
+	host_limits_mails(7);
 }
 
 /* C5321-30 through all of deliverd */
