@@ -18,6 +18,10 @@ REPLIES = {
 }
 
 
+# A reply that makes the next hop responsible for the message.
+TAKEN = re.compile(rb"(2\d\d-[^\r]{,500}\r\n){,9}2\d\d( [^\r]{,500})?\r\n")
+
+
 class Message:
     """One transaction that came to its final dot."""
 
@@ -49,7 +53,7 @@ class Session(threading.Thread):
         self.at = time.monotonic()
         self.commands, self.raw = [], b""
         self.pending = b""
-        self.sender, self.parameters, self.recipients = None, "", []
+        self.sender, self.has_sender, self.recipients = None, False, []
         self.is_over = False
 
     @property
@@ -82,15 +86,17 @@ class Session(threading.Thread):
             stage = text.split(" ")[0].upper()
             stage = {"MAIL": "MAIL", "RCPT": "RCPT"}.get(
                 text[:4].upper(), stage)
+            reply = self.answer(stage, text)
             if stage == "MAIL":
                 self.sender, self.recipients = path(text), []
-            reply = self.answer(stage, text)
-            if stage == "RCPT" and reply[:1] == b"2":
+                self.has_sender = reply[:1] == b"2"
+            elif stage == "RCPT" and reply[:1] == b"2":
                 self.recipients.append(path(text))
             elif stage == "DATA" and reply[:1] == b"3":
                 self.take()
+                self.has_sender = False
             elif stage == "RSET":
-                self.recipients = []
+                self.has_sender, self.recipients = False, []
             elif stage == "QUIT":
                 return
 
@@ -102,12 +108,14 @@ class Session(threading.Thread):
         message = Message(self.sender, list(self.recipients), wire, self)
         with self.hop.lock:
             self.hop.dotted.append(message)
+        self.recipients = []
         message.reply = self.answer("dot", message)
 
     def answer(self, stage, subject):
         action = self.hop.action(stage, subject, self)
         if action == HANG:
-            self.hop.stopped.wait(60)
+            while not self.hop.stopped.is_set():
+                self.fill()             # ends when the peer gives up
             raise EOFError
         if action == CLOSE:
             raise EOFError
@@ -115,7 +123,7 @@ class Session(threading.Thread):
             self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                                  struct.pack("ii", 1, 0))
             raise EOFError
-        if stage == "dot" and action[:1] == b"2":
+        if stage == "dot" and TAKEN.fullmatch(action):
             with self.hop.lock:
                 self.hop.messages.append(subject)
         self.peer.sendall(action)
@@ -185,6 +193,10 @@ class NextHop:
                 action = action.pop(0) if len(action) > 1 else action[0]
         if callable(action):
             action = action(subject, session)
+        if action is None and stage == "RCPT" and not session.has_sender:
+            action = b"503 5.5.1 MAIL first\r\n"
+        if action is None and stage == "DATA" and not session.recipients:
+            action = b"554 5.5.1 no recipients\r\n"
         if action is None:
             action = REPLIES.get(stage, b"500 5.5.2 what?\r\n")
         return action

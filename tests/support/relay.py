@@ -181,7 +181,8 @@ class Relay:
 
     def kill(self, name, number=signal.SIGKILL):
         """Kills the first process of that name; its pid."""
-        pid = self.process.pid if name == "mtad" else self.pids(name)[0]
+        pid = self.process.pid if name == "mtad" else wait_for(
+            f"{name} runs", lambda: self.pids(name))[0]
         self.kills += 1
         os.kill(pid, number)
         return pid

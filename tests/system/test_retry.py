@@ -40,7 +40,7 @@ class Faults(unittest.TestCase):
         basics.wait_for("it arrives", lambda: len(self.hop.messages) > seen)
         basics.wait_for("it is done", lambda: f"removed id={queue_id}" in
                         self.relay.log() or self.relay.count() == 0)
-        self.assertEqual(len(self.hop.messages), seen + 1, (stage, fault))
+        self.assertEqual(len(self.hop.messages), seen + 1, (stage, fault[:20]))
         # an idle connection would skip the stages at the beginning
         if stage in ("greeting", "EHLO"):
             basics.wait_for("idle connections end", lambda: all(
@@ -59,8 +59,7 @@ class Faults(unittest.TestCase):
             for fault in (HANG, CLOSE, RESET):
                 with self.subTest(stage=stage, fault=fault):
                     self.one_fault(stage, fault)
-        self.relay.wait_log("in_doubt" if "in_doubt" in self.relay.log()
-                            else "doubt")
+        self.relay.wait_log("doubt")        # the final reply was not seen
 
     def test_hostile_replies(self):
         """NH-01 to NH-06, T29: deferred, in bounded memory and time."""
