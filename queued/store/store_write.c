@@ -77,6 +77,14 @@ check_submission(struct store *s, const struct store_submission *sub,
 	return OK;
 }
 
+/* Our own messages came from nowhere: they have no trace field. */
+static size_t
+trace_bytes(const struct store_submission *sub)
+{
+	return sub->trace_head.n == 0 ? 0 :
+	    sub->trace_head.n + QUEUE_ID_LENGTH + sub->trace_tail.n;
+}
+
 /* The record's bytes; content last. */
 static enum err
 put_message(struct store *s, const struct store_submission *sub, uint64_t id,
@@ -92,9 +100,11 @@ put_message(struct store *s, const struct store_submission *sub, uint64_t id,
 		return e;
 	queue_id_format(id, text);
 	store_record_put_message(b, r);
-	buf_add_span(b, sub->trace_head);
-	buf_add(b, text, QUEUE_ID_LENGTH);
-	buf_add_span(b, sub->trace_tail);
+	if (r->trace_bytes > 0) {
+		buf_add_span(b, sub->trace_head);
+		buf_add(b, text, QUEUE_ID_LENGTH);
+		buf_add_span(b, sub->trace_tail);
+	}
 	buf_add_span(b, sub->body);
 	MUST(!buf_failed(b));
 	store_record_end(b, *at, STORE_RECORD_MESSAGE, id,
@@ -159,8 +169,7 @@ store_submit(struct store *s, const struct store_submission *sub,
 		e = store_bodies_closed(s, sub->token, &id, &r);
 	if (e != OK)
 		return e;
-	r.trace_bytes = (uint32_t)(sub->trace_head.n + QUEUE_ID_LENGTH +
-	    sub->trace_tail.n);
+	r.trace_bytes = (uint32_t)trace_bytes(sub);
 	r.unit_count = s->units.count;
 	r.keys = buf_span(&s->units.keys);
 	if (r.unit_count > 1)

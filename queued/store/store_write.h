@@ -19,7 +19,7 @@ struct store_submission {
 	uint64_t arrived_at;
 	struct span envelope;		/* checked with envelope_check() */
 	struct span trace_head;		/* Received field, the queue id is … */
-	struct span trace_tail;		/* … written between these two */
+	struct span trace_tail;		/* … written between; empty: none */
 	struct span body;		/* when not streamed */
 	bool is_streamed;		/* the body was closed by store_body.h */
 	uint8_t content_flags;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/mail/envelope.h"
 #include "common/os/clock.h"
 #include "tests/unit/store/store_rig.h"
 
@@ -95,6 +96,38 @@ Test(life, content_is_served_from_memory_and_from_disk)
 	cr_assert_eq(store_content(r.s, u->message, 0, 1, &b), OK);
 	cr_assert(span_equal(span_from(buf_span(&b), b.n - 10),
 	    SPAN_LIT("the body\r\n")));
+	buf_clear(&b);
+	rig_clear(&r);
+}
+
+static struct span
+one_key(void *ctx, struct span recipient)
+{
+	(void)ctx;
+	(void)recipient;
+	return SPAN_LIT("key");
+}
+
+Test(life, a_message_of_ours_has_no_trace_field)
+{
+	struct envelope e = { .flags = ENVELOPE_REPORT };
+	struct envelope_rcpt rcpt = { .address = SPAN_LIT("a@one.example") };
+	struct store_submission sub = { .is_report = true,
+	    .body = SPAN_LIT("From: us\r\n"), .key_of = one_key };
+	struct store_unit *u;
+	struct rig r;
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	envelope_put_head(&e, &b);
+	envelope_put_rcpt(&rcpt, &b);
+	sub.envelope = buf_span(&b);
+	rig_init(&r);
+	rig_open(&r);
+	cr_assert_eq(store_submit(r.s, &sub, &u), OK);
+	rig_sync(&r);
+	cr_assert(span_equal(store_content_cached(r.s, u->message),
+	    sub.body));
 	buf_clear(&b);
 	rig_clear(&r);
 }
