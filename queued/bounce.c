@@ -141,6 +141,20 @@ put_envelope(const struct bounce *b, struct span to, struct buf *out)
 	envelope_put_rcpt(&rcpt, out);
 }
 
+/* The message could not go on because a host took no 8-bit text: the way back
+ * may lead over the same one. */
+static bool
+is_8bit_refused(const struct bounce *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		const struct status *s = &b->rcpts[i].status;
+
+		if (s->subject == 6 && s->detail == 3)
+			return true;
+	}
+	return false;
+}
+
 static enum err
 compose(struct queued *q, struct bounce *b, struct span to)
 {
@@ -168,6 +182,7 @@ compose(struct queued *q, struct bounce *b, struct span to)
 	r.message_bytes = store_message_size(b->message);
 	r.is_header_only = old.ret == ENVELOPE_RET_HDRS ||
 	    (q->conf->reports.head_bytes == 0 && old.ret != ENVELOPE_RET_FULL);
+	r.is_7bit = is_8bit_refused(b);
 	r.random[0] = rng_u64(&q->dice);
 	r.random[1] = rng_u64(&q->dice);
 	b->is_8bit = report_build(&r, &b->body);

@@ -101,40 +101,73 @@ add_header(const struct report *r, const char *boundary, bool is_8bit,
 /* CRLF, the delimiter and the header of a part. */
 static void
 begin_part(const char *boundary, const char *type, const char *description,
-    bool is_8bit, struct buf *out)
+    const char *encoding, struct buf *out)
 {
 	buf_addf(out, "\r\n--%s\r\n"
 	    "Content-Type: %s\r\n"
 	    "Content-Transfer-Encoding: %s\r\n"
 	    "Content-Description: %s\r\n"
-	    "\r\n", boundary, type, is_8bit ? "8bit" : "7bit", description);
+	    "\r\n", boundary, type, encoding, description);
+}
+
+/* What of the message is returned, and how. */
+struct returned {
+	struct span bytes;
+	enum report_text_part part;
+	bool is_8bit;
+	bool is_quoted;
+};
+
+static struct returned
+choose_returned(const struct report *r)
+{
+	bool is_cut = r->message.n < r->message_bytes;
+	struct returned c = { .part = r->is_header_only ? REPORT_TEXT_HEADER :
+	    is_cut ? REPORT_TEXT_HEAD : REPORT_TEXT_WHOLE };
+
+	c.bytes = report_copy_choose(r->message, is_cut, r->is_header_only);
+	c.is_8bit = !utf8_is_ascii(c.bytes);
+	if (!c.is_8bit || !r->is_7bit)
+		return c;
+	c.part = REPORT_TEXT_HEADER;
+	c.bytes = report_copy_choose(r->message, is_cut, true);
+	c.is_quoted = !utf8_is_ascii(c.bytes);
+	c.is_8bit = false;
+	return c;
+}
+
+static void
+add_returned(const struct returned *c, const char *boundary, struct buf *out)
+{
+	bool is_header = c->part == REPORT_TEXT_HEADER;
+
+	begin_part(boundary, is_header ? "text/rfc822-headers" :
+	    "message/rfc822", is_header ? "Header of the message" :
+	    "Undelivered message", c->is_quoted ? "quoted-printable" :
+	    c->is_8bit ? "8bit" : "7bit", out);
+	if (c->is_quoted)
+		report_copy_add_quoted(c->bytes, out);
+	else
+		report_copy_add(c->bytes, out);
 }
 
 bool
 report_build(const struct report *r, struct buf *out)
 {
-	bool is_cut = r->message.n < r->message_bytes;
-	struct span copy = report_copy_choose(r->message, is_cut,
-	    r->is_header_only);
-	bool is_8bit = !utf8_is_ascii(copy);
-	enum report_text_part part = r->is_header_only ? REPORT_TEXT_HEADER :
-	    is_cut ? REPORT_TEXT_HEAD : REPORT_TEXT_WHOLE;
+	struct returned returned = choose_returned(r);
 	char boundary[BOUNDARY_SIZE];
 
 	/* RFC 3464 2.1 wants one group of recipient fields at least */
 	MUST(r->rcpt_count > 0);
-	choose_boundary(r, copy, boundary);
-	add_header(r, boundary, is_8bit, out);
+	choose_boundary(r, returned.bytes, boundary);
+	add_header(r, boundary, returned.is_8bit, out);
 	begin_part(boundary, "text/plain; charset=us-ascii", "Notification",
-	    false, out);
-	report_text_build(r, part, out);
+	    "7bit", out);
+	report_text_build(r, returned.part, out);
 	begin_part(boundary, "message/delivery-status", "Delivery status",
-	    false, out);
+	    "7bit", out);
 	report_status_build(r, out);
-	begin_part(boundary, r->is_header_only ? "text/rfc822-headers" :
-	    "message/rfc822", r->is_header_only ? "Header of the message" :
-	    "Undelivered message", is_8bit, out);
-	report_copy_add(copy, out);
+	add_returned(&returned, boundary, out);
 	buf_addf(out, "\r\n--%s--\r\n", boundary);
-	return is_8bit;
+	return returned.is_8bit;
 }

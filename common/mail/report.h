@@ -49,13 +49,15 @@ struct report {
 	struct span message;		/* header and first part of the body */
 	uint64_t message_bytes;		/* of the whole message */
 	bool is_header_only;		/* return the header alone (RET=HDRS) */
+	bool is_7bit;			/* the way back may take nothing else */
 	uint64_t random[2];		/* for Message-ID and boundary */
 };
 
 /*
  * Appends the whole report, header first, ending in CRLF.  The message is
  * returned as message/rfc822, at a line end when it had to be cut, or as
- * text/rfc822-headers.  Returns true when the report has octets above 127
+ * text/rfc822-headers; the latter also when is_7bit forbids the octets of its
+ * body, which may not be encoded (RFC 2046 5.2.1).  Returns true when the report has octets above 127
  * (then its Content-Transfer-Encoding is 8bit).
  */
 bool report_build(const struct report *r, struct buf *out);

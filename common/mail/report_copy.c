@@ -3,6 +3,7 @@
 #include "common/mail/header.h"
 
 #define LINE_MAX_OCTETS 998
+#define QUOTED_COLUMNS 75		/* and the = of a soft line break */
 
 /* S up to its last line end. */
 static struct span
@@ -81,6 +82,49 @@ report_copy_add(struct span s, struct buf *out)
 		    2 : 1;
 		buf_add_str(out, "\r\n");
 		column = 0;
+	}
+	if (column > 0)
+		buf_add_str(out, "\r\n");
+}
+
+/* Blanks and tabs may not end a line. */
+static bool
+is_quotable(struct span s, size_t i)
+{
+	uint8_t c = s.p[i];
+	bool is_last = i + 1 == s.n || s.p[i + 1] == '\r' ||
+	    s.p[i + 1] == '\n';
+
+	if (c == ' ' || c == '\t')
+		return is_last;
+	return c == '=' || c < 33 || c > 126;
+}
+
+void
+report_copy_add_quoted(struct span s, struct buf *out)
+{
+	size_t column = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		bool is_quoted = is_quotable(s, i);
+
+		if (s.p[i] == '\r' || s.p[i] == '\n') {
+			if (s.p[i] == '\r' && i + 1 < s.n &&
+			    s.p[i + 1] == '\n')
+				i++;
+			buf_add_str(out, "\r\n");
+			column = 0;
+			continue;
+		}
+		if (column + (is_quoted ? 3 : 1) > QUOTED_COLUMNS) {
+			buf_add_str(out, "=\r\n");
+			column = 0;
+		}
+		if (is_quoted)
+			buf_addf(out, "=%02X", s.p[i]);
+		else
+			buf_add_byte(out, s.p[i]);
+		column += is_quoted ? 3 : 1;
 	}
 	if (column > 0)
 		buf_add_str(out, "\r\n");

@@ -20,4 +20,7 @@ struct span report_copy_choose(struct span message, bool is_cut,
 /* Appends it, ending in CRLF (or nothing). */
 void report_copy_add(struct span chosen, struct buf *out);
 
+/* The same in quoted-printable, RFC 2045 6.7. */
+void report_copy_add_quoted(struct span chosen, struct buf *out);
+
 #endif

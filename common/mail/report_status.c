@@ -1,5 +1,6 @@
 #include "common/mail/report_status.h"
 
+#include "common/base/ipaddr.h"
 #include "common/mail/report_format.h"
 #include "common/mail/xtext.h"
 
@@ -68,6 +69,28 @@ add_original_recipient(struct span orcpt, struct buf *out)
 	buf_clear(&plain);
 }
 
+/* A host that is known by its address alone is named by a literal, RFC 3464
+ * 2.1.2 and RFC 5321 4.1.3. */
+static void
+add_remote_host(struct span host, struct buf *out)
+{
+	struct ipaddr ip;
+	struct buf literal;
+
+	if (ipaddr_parse(host, &ip) != OK) {
+		add_typed("Remote-MTA", "dns", host, out);
+		return;
+	}
+	buf_init(&literal, VALUE_MAX);
+	buf_add_str(&literal, ip.family == IPADDR_4 ? "[" : "[IPv6:");
+	buf_add_span(&literal, host);
+	buf_add_byte(&literal, ']');
+	if (buf_failed(&literal))
+		out->is_failed = true;
+	add_typed("Remote-MTA", "dns", buf_span(&literal), out);
+	buf_clear(&literal);
+}
+
 /* Code and words, only when another host said them (RFC 3461 6.3 h, i). */
 static void
 add_remote(const struct report_rcpt *rcpt, struct buf *out)
@@ -76,7 +99,7 @@ add_remote(const struct report_rcpt *rcpt, struct buf *out)
 
 	if (rcpt->code == 0)
 		return;
-	add_typed("Remote-MTA", "dns", rcpt->remote_host, out);
+	add_remote_host(rcpt->remote_host, out);
 	buf_init(&words, VALUE_MAX);
 	buf_add_u64(&words, rcpt->code);
 	buf_add_byte(&words, ' ');

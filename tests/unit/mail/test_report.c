@@ -1,5 +1,6 @@
 #include <criterion/criterion.h>
 
+#include "common/base/utf8.h"
 #include "common/base/wire.h"
 #include "common/mail/header.h"
 #include "tests/unit/mail/report_sample.h"
@@ -289,6 +290,46 @@ Test(report, eight_bits)
 	r.is_header_only = true;
 	buf_reset(&out);
 	cr_expect_not(report_build(&r, &out), "only the header is returned");
+}
+
+/* What a host that takes no 8-bit text can carry. */
+Test(report, seven_bits_only)
+{
+	struct report r = report_sample();
+	struct span s;
+
+	r.is_7bit = true;
+	r.message = SPAN_LIT("Subject: \xc3\xa4 =\t\r\nTo: aaaaaaaaaaaaaaa"
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "\r\n\r\n\xff\r\n");
+	r.message_bytes = r.message.n;
+	s = part(build(&r), 2);
+	cr_expect(has(s, "Content-Type: text/rfc822-headers\r\n"));
+	cr_expect(has(s, "Content-Transfer-Encoding: quoted-printable\r\n"));
+	s = body_of(s);
+	cr_expect(span_equal(s, SPAN_LIT("Subject: =C3=A4 =3D=09\r\nTo: "
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaa=\r\naaaaaaaaa\r\n")), "%.*s", (int)s.n, s.p);
+	expect_clean(buf_span(&out));
+	cr_expect(utf8_is_ascii(buf_span(&out)));
+	r.message = SPAN_LIT("Subject: a\r\n\r\nb\r\n");
+	r.message_bytes = r.message.n;
+	s = part(build(&r), 2);
+	cr_expect(span_equal(body_of(s), r.message), "7-bit text stays whole");
+}
+
+/* RFC 3464 2.1.2: an address is no domain name. */
+Test(report, remote_address)
+{
+	struct report r = report_sample();
+	struct report_rcpt rcpt = r.rcpts[0];
+
+	r.rcpts = &rcpt;
+	r.rcpt_count = 1;
+	rcpt.remote_host = SPAN_LIT("192.0.2.1");
+	cr_expect(has(build(&r), "Remote-MTA: dns; [192.0.2.1]\r\n"));
+	rcpt.remote_host = SPAN_LIT("2001:db8::1");
+	cr_expect(has(build(&r), "Remote-MTA: dns; [IPv6:2001:db8::1]\r\n"));
 }
 
 /* DSN-31 with an original that no mail may be. */
