@@ -64,6 +64,16 @@ store_unload_unit(struct store *s, struct store_unit **unit)
 	return OK;
 }
 
+void
+store_yield_unit(struct store *s, struct store_unit **unit)
+{
+	struct store_unit *u = *unit;
+
+	*unit = NULL;
+	if (store_unload_unit(s, &u) != OK)
+		store_memory_unit(u)->is_ours = true;
+}
+
 /* ---- by time ---- */
 
 static bool

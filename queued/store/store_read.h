@@ -22,6 +22,10 @@ enum err store_load_unit(struct store *s, uint64_t id, uint32_t number,
 /* Out of memory again; ERR_AGAIN while the index lags behind it. */
 enum err store_unload_unit(struct store *s, struct store_unit **unit);
 
+/* The same, but a unit that the index lags behind goes as soon as it may: it
+ * is the store's until then, and can be loaded again. */
+void store_yield_unit(struct store *s, struct store_unit **unit);
+
 /* A row of the time index, of a unit that is NOT in memory. */
 struct store_due {
 	uint64_t due_at;

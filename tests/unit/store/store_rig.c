@@ -161,7 +161,9 @@ rig_pwrite(void *ctx, int fd, const void *p, size_t n, off_t at)
 	ssize_t done = -1;
 
 	(void)pthread_mutex_lock(&io->lock);
-	if (!fails(io, ++io->pwrites, io->fail_write)) {
+	if (io->is_cut) {
+		done = (ssize_t)n;
+	} else if (!fails(io, ++io->pwrites, io->fail_write)) {
 		if (io->short_bytes != 0 && n > io->short_bytes)
 			n = io->short_bytes;
 		if (io->records)
@@ -195,7 +197,9 @@ rig_fdatasync(void *ctx, int fd)
 	if (io->sync_delay_us > 0)
 		(void)usleep(io->sync_delay_us);
 	(void)pthread_mutex_lock(&io->lock);
-	if (!fails(io, ++io->syncs, io->fail_sync)) {
+	if (io->is_cut) {
+		rc = 0;
+	} else if (!fails(io, ++io->syncs, io->fail_sync)) {
 		/* nobody cuts the power of a test */
 		forget_writes(io, fd);
 		rc = 0;
@@ -210,6 +214,29 @@ rig_sync_dir(void *ctx, int fd)
 	(void)ctx;
 	(void)fd;
 	return 0;
+}
+
+static bool
+is_cut(struct rig_io *io)
+{
+	bool cut;
+
+	(void)pthread_mutex_lock(&io->lock);
+	cut = io->is_cut;
+	(void)pthread_mutex_unlock(&io->lock);
+	return cut;
+}
+
+static int
+rig_rename(void *ctx, int dir, const char *from, const char *to)
+{
+	return is_cut(ctx) ? 0 : renameat(dir, from, dir, to);
+}
+
+static int
+rig_unlink(void *ctx, int dir, const char *name)
+{
+	return is_cut(ctx) ? 0 : unlinkat(dir, name, 0);
 }
 
 static int
@@ -235,6 +262,8 @@ rig_io_new(void)
 	io->io.pwrite = rig_pwrite;
 	io->io.fdatasync = rig_fdatasync;
 	io->io.sync_dir = rig_sync_dir;
+	io->io.rename = rig_rename;
+	io->io.unlink = rig_unlink;
 	io->io.room = rig_room;
 	io->available = UINT64_MAX;
 	io->fail_count = 1;
@@ -434,7 +463,13 @@ lose_writes(struct rig_io *io, const char *from, const char *to,
 void
 rig_copy(const struct rig *r, struct rig *copy, struct rng *dice)
 {
-	/* LMDB's own crash safety is not what is tried here */
+	if (r->io != NULL && dice != NULL) {
+		(void)pthread_mutex_lock(&r->io->lock);
+		r->io->is_cut = true;
+		(void)pthread_mutex_unlock(&r->io->lock);
+	}
+	/* LMDB's own crash safety is not what is tried here; what it was
+	 * given before is finished */
 	while (r->s != NULL && r->s->overlay.is_sent)
 		(void)store_worker_drain(r->s->checkpoint);
 	memset(copy, 0, sizeof(*copy));
@@ -487,6 +522,8 @@ rig_sync(struct rig *r)
 		if (store_synced(r->s) + 1 == store_group(r->s) &&
 		    store_log_is_open_empty(r->s))
 			return;
+		/* not in a second */
+		store_log_sync_late(r->s, clock_mono_ms(), true);
 		rig_turn(r, 10);
 	}
 	cr_assert(r->is_dead, "not synced in time");

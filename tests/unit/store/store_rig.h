@@ -28,6 +28,7 @@ struct rig_io {
 	struct store_io io;
 	pthread_mutex_t lock;
 	bool records;			/* unsynced writes */
+	bool is_cut;			/* the power is gone: nothing happens */
 	struct rig_write *writes;
 	size_t write_count;
 	long syncs, pwrites;		/* calls so far */

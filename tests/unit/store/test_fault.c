@@ -1,0 +1,331 @@
+/* Writes and syncs that fail, disks that fill: refused, rescued, recovered. */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/check.h"
+#include "common/os/clock.h"
+#include "queued/store/store_private.h"
+#include "tests/unit/store/store_rig.h"
+
+static void
+open_with_io(struct rig *r)
+{
+	rig_init(r);
+	r->io = rig_io_new();
+	rig_open(r);
+	/* the spares are made through the same layer: wait for them */
+	while (r->s->spares.count < STORE_SPARES)
+		rig_turn(r, 10);
+}
+
+static void
+next_sync_fails(struct rig *r, long count)
+{
+	(void)pthread_mutex_lock(&r->io->lock);
+	r->io->fail_sync = r->io->syncs + 1;
+	r->io->fail_count = count;
+	(void)pthread_mutex_unlock(&r->io->lock);
+}
+
+static void
+next_write_fails(struct rig *r, int number)
+{
+	(void)pthread_mutex_lock(&r->io->lock);
+	r->io->fail_write = r->io->pwrites + 1;
+	r->io->fail_count = 1;
+	r->io->fail_errno = number;
+	(void)pthread_mutex_unlock(&r->io->lock);
+}
+
+/* A message, a verdict on an older one and a report stand in the group that
+ * fails: the message is refused, the others are written again. */
+static void
+check_rescue(struct rig *r, const char *event)
+{
+	struct store_unit *old, *report = NULL;
+	struct store_figures before, after;
+	char *dump, *again;
+	struct buf b;
+	uint64_t id;
+
+	buf_init(&b, 1 << 20);
+	store_figures(r->s, &before);
+	old = store_find_unit(r->s, (uint64_t)1 << 40 | 1, 0);
+	cr_assert_not_null(old);
+	(void)rig_submit(r, "new@one.example", "new\r\n");
+	r->next_token = 0;
+	report = rig_submit(r, "report@one.example", "report\r\n");
+	id = report->message->id;
+	r->next_token = 2000;
+	rig_verdict(r, old, 0, 0, false, 4321, "kept");
+	store_flush(r->s, clock_mono_ms());
+	/* this one stands in the open group meanwhile, and is kept */
+	(void)rig_submit(r, "open@one.example", "open\r\n");
+	rig_sync(r);
+	cr_assert_not(r->is_dead);
+	cr_assert_eq(r->refused_count, 1);
+	cr_assert_eq(r->refused[0], 1001);
+	cr_assert_not_null(strstr(r->notices, event), "%s", r->notices);
+	cr_assert_eq(r->synced, store_synced(r->s));
+	store_figures(r->s, &after);
+	cr_assert_eq(after.messages, before.messages + 2);
+	cr_assert_eq(after.recipients, before.recipients + 2);
+	cr_assert_eq(old->due_at, 4321);
+	report = store_find_unit(r->s, id, 0);
+	cr_assert_eq(store_content(r->s, report->message, 0, 1, &b), OK);
+	cr_assert(span_equal(span_from(buf_span(&b), b.n - 8),
+	    SPAN_LIT("report\r\n")));
+	buf_clear(&b);
+	dump = rig_dump(r);
+	rig_kill(r, NULL);
+	rig_open(r);
+	again = rig_dump(r);
+	cr_assert_str_eq(dump, again);
+	free(dump);
+	free(again);
+}
+
+Test(fault, a_failed_sync_refuses_mail_and_keeps_the_rest)
+{
+	struct rig r;
+
+	open_with_io(&r);
+	(void)rig_submit(&r, "old@one.example", "old\r\n");
+	rig_sync(&r);
+	next_sync_fails(&r, 1);
+	check_rescue(&r, "write-failed");
+	rig_clear(&r);
+}
+
+Test(fault, a_failed_write_refuses_mail_and_keeps_the_rest)
+{
+	static const int numbers[] = { EIO, ENOSPC, EDQUOT };
+
+	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+		struct rig r;
+
+		open_with_io(&r);
+		(void)rig_submit(&r, "old@one.example", "old\r\n");
+		rig_sync(&r);
+		next_write_fails(&r, numbers[i]);
+		check_rescue(&r, "write-failed");
+		rig_clear(&r);
+	}
+}
+
+Test(fault, written_verdicts_are_written_again_when_their_sync_fails)
+{
+	struct store_unit *u;
+	char *dump, *again;
+	struct rig r;
+	uint64_t group;
+
+	open_with_io(&r);
+	u = rig_submit(&r, "old@one.example other@one.example", "old\r\n");
+	rig_sync(&r);
+	group = store_group(r.s);
+	rig_verdict(&r, u, 0, 0, true, 1, "delivered");
+	while (r.written < group)
+		rig_turn(&r, 10);
+	next_sync_fails(&r, 1);
+	while (r.synced < group)
+		rig_turn(&r, 2000);
+	cr_assert_not_null(strstr(r.notices, "write-rescued"));
+	cr_assert_eq(r.refused_count, 0);
+	dump = rig_dump(&r);
+	rig_kill(&r, NULL);
+	rig_open(&r);
+	again = rig_dump(&r);
+	cr_assert_str_eq(dump, again);
+	free(dump);
+	free(again);
+	rig_clear(&r);
+}
+
+Test(fault, when_the_rescue_fails_too_the_store_is_dead)
+{
+	struct store_unit *u = NULL;
+	struct rig r;
+
+	open_with_io(&r);
+	(void)rig_submit(&r, "old@one.example", "old\r\n");
+	rig_sync(&r);
+	next_sync_fails(&r, 1000);
+	(void)rig_submit(&r, "new@one.example", "new\r\n");
+	rig_sync(&r);
+	cr_assert(r.is_dead);
+	cr_assert_eq(r.refused_count, 0);
+	cr_assert_eq(rig_try_submit(&r, "a@b.example", "x", &u), ERR_IO);
+	rig_kill(&r, NULL);
+	rig_open(&r);
+	cr_assert_not_null(store_find_unit(r.s, (uint64_t)1 << 40 | 1, 0));
+	rig_clear(&r);
+}
+
+Test(fault, many_failures_in_a_row_of_groups_are_each_rescued)
+{
+	struct rig r;
+	struct store_figures f;
+
+	open_with_io(&r);
+	for (int i = 0; i < 20; i++) {
+		while (r.s->spares.count < STORE_SPARES)
+			rig_turn(&r, 10);
+		next_sync_fails(&r, 1);
+		(void)rig_submit(&r, "new@one.example", "new\r\n");
+		rig_sync(&r);
+		cr_assert_eq(r.refused_count, i + 1);
+		(void)rig_submit(&r, "kept@one.example", "kept\r\n");
+		rig_sync(&r);
+	}
+	store_figures(r.s, &f);
+	cr_assert_eq(f.messages, 20);
+	cr_assert_not(r.is_dead);
+	rig_kill(&r, NULL);
+	rig_open(&r);
+	store_figures(r.s, &f);
+	cr_assert_eq(f.messages, 20);
+	rig_clear(&r);
+}
+
+Test(fault, short_writes_are_continued)
+{
+	struct rig r;
+	char *dump, *again;
+
+	rig_init(&r);
+	r.io = rig_io_new();
+	r.io->short_bytes = 1000;
+	rig_open(&r);
+	for (int i = 0; i < 10; i++)
+		(void)rig_submit(&r, "a@one.example b@two.example", "x\r\n");
+	rig_sync(&r);
+	dump = rig_dump(&r);
+	rig_kill(&r, NULL);
+	rig_open(&r);
+	again = rig_dump(&r);
+	cr_assert_str_eq(dump, again);
+	free(dump);
+	free(again);
+	rig_clear(&r);
+}
+
+static void
+set_available(struct rig *r, uint64_t bytes)
+{
+	(void)pthread_mutex_lock(&r->io->lock);
+	r->io->available = bytes;
+	(void)pthread_mutex_unlock(&r->io->lock);
+}
+
+Test(fault, a_full_disk_refuses_mail_takes_verdicts_and_recovers)
+{
+	struct store_unit *u = NULL, *first;
+	struct rig r;
+	char *body = malloc(100001);
+	int accepted = 0;
+	enum err e = OK;
+
+	memset(body, 'x', 100000);
+	body[100000] = '\0';
+	open_with_io(&r);
+	first = rig_submit(&r, "first@one.example", "x\r\n");
+	rig_sync(&r);
+	set_available(&r, 0);
+	for (; accepted < 1000 && e == OK; accepted++) {
+		e = rig_try_submit(&r, "a@one.example", body, &u);
+		rig_sync(&r);
+		r.s->space.looked_at_ms = 0;
+		rig_turn(&r, 1);
+	}
+	cr_assert_eq(e, ERR_FULL);
+	cr_assert_not(store_room(r.s).is_accepting);
+	cr_assert_gt(r.room_count, 0);
+	/* the reserve: two whole segments of verdicts */
+	for (int i = 0; i < 200; i++) {
+		rig_verdict(&r, first, 0, 0, false, (uint64_t)i, "later");
+		rig_sync(&r);
+	}
+	cr_assert_not(r.is_dead);
+	cr_assert_eq(r.s->log.is_waiting, false);
+	set_available(&r, UINT64_MAX);
+	for (int i = 0; i < 100 && !store_room(r.s).is_accepting; i++)
+		rig_turn(&r, 1000);
+	cr_assert_eq(rig_try_submit(&r, "a@one.example", body, &u), OK);
+	rig_sync(&r);
+	free(body);
+	rig_clear(&r);
+}
+
+/* Mail comes, is delivered and goes: the spool does not grow. */
+Test(fault, dead_segments_are_used_again)
+{
+	char *body = malloc(50001);
+	struct store_unit *u;
+	struct store_figures f;
+	uint64_t most = 0;
+	struct rig r;
+
+	memset(body, 'x', 50000);
+	body[50000] = '\0';
+	rig_init(&r);
+	rig_open(&r);
+	for (int i = 0; i < 400; i++) {
+		u = rig_submit(&r, "a@one.example", body);
+		rig_sync(&r);
+		cr_assert(rig_verdict(&r, u, 0, 0, true, 1, "ok"));
+		if (i % 20 == 0)
+			rig_checkpoint(&r);
+		store_figures(r.s, &f);
+		most = f.disk_bytes > most ? f.disk_bytes : most;
+	}
+	/* 20 MB went through segments of 1 MiB */
+	cr_assert_lt(most, 10 << 20, "%ju", (uintmax_t)most);
+	cr_assert_lt(rig_count_files(&r, "log", "log."), 8);
+	rig_checkpoint(&r);
+	rig_close(&r);
+	rig_open(&r);
+	store_figures(r.s, &f);
+	cr_assert_eq(f.messages, 0);
+	free(body);
+	rig_clear(&r);
+}
+
+/* A verdict outlives its message's segment, or the message would return when
+ * the index is made again. */
+Test(fault, a_verdict_stays_while_its_message_could_return)
+{
+	char *body = malloc(300001), path[RIG_PATH];
+	struct store_unit *stays, *goes, *u;
+	struct store_figures f;
+	struct rig r;
+
+	memset(body, 'x', 300000);
+	body[300000] = '\0';
+	rig_init(&r);
+	rig_open(&r);
+	stays = rig_submit(&r, "stays@one.example", "stays\r\n");
+	goes = rig_submit(&r, "goes@one.example", "goes\r\n");
+	rig_sync(&r);
+	/* the verdict falls into a later segment, then many more follow */
+	for (int i = 0; i < 30; i++) {
+		if (i == 5)
+			cr_assert(rig_verdict(&r, goes, 0, 0, true, 1, "ok"));
+		u = rig_submit(&r, "a@one.example", body);
+		rig_sync(&r);
+		cr_assert(rig_verdict(&r, u, 0, 0, true, 1, "ok"));
+		rig_checkpoint(&r);
+	}
+	cr_assert_eq(stays->left, 1);
+	rig_close(&r);
+	rig_path(&r, path, "index", "data.mdb");
+	cr_assert_eq(remove(path), 0);
+	rig_open(&r);
+	store_figures(r.s, &f);
+	cr_assert_eq(f.messages, 1, "%ju", (uintmax_t)f.messages);
+	free(body);
+	rig_clear(&r);
+}
