@@ -2,6 +2,7 @@
 #include "queued/lease.h"
 #include "queued/outcome.h"
 #include "queued/residence.h"
+#include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
 
 static void
@@ -29,6 +30,7 @@ retry_unit(struct ctl_session *s, struct store_unit *unit)
 		note_change(s);
 	}
 	plan_hurry(s->q->plan, unit->plan, queued_now(s->q));
+	(void)residence_welcome(s->q, unit);
 }
 
 /* What is being delivered this moment is deleted afterwards, if it is still
@@ -57,6 +59,7 @@ hold_unit(struct ctl_session *s, struct store_unit *unit, bool is_held)
 	if (residence_adopt(s->q, unit) != OK)
 		return;
 	plan_hold(s->q->plan, unit->plan, is_held);
+	(void)residence_welcome(s->q, unit);
 }
 
 static void
@@ -82,6 +85,16 @@ act_unit(struct ctl_session *s, struct store_unit *unit)
 
 /* ---- a message ---- */
 
+/* What nobody schedules may not stay in memory. */
+static void
+give_back(struct ctl_session *s, uint64_t id, uint32_t number)
+{
+	struct store_unit *unit = store_find_unit(s->q->store, id, number);
+
+	if (unit != NULL && unit->plan == NULL)
+		store_yield_unit(s->q->store, &unit);
+}
+
 static void
 act_message(struct ctl_session *s, uint64_t id)
 {
@@ -95,6 +108,7 @@ act_message(struct ctl_session *s, uint64_t id)
 		if (e == OK) {
 			units = unit->message->unit_count;
 			act_unit(s, unit);
+			give_back(s, id, i);
 		} else if (units == 0 && i >= s->q->conf->limits.recipients) {
 			return;
 		}

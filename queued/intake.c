@@ -216,7 +216,7 @@ intake_synced(struct queued *q, const struct effect *effect)
 		if (unit == NULL)
 			continue;
 		n = unit->message->unit_count;
-		if (residence_adopt(q, unit) == OK)
+		if (residence_welcome(q, unit) == OK)
 			continue;
 		/* No memory: with the next group, in the place just left. */
 		again.kind = EFFECT_REPORT;

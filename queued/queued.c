@@ -80,13 +80,15 @@ on_turn_end(void *ctx)
 {
 	struct queued *q = ctx;
 	int64_t wake;
+	bool is_short = plan_count(q->plan, PLAN_READY) < RESIDENCE_LOW / 4;
 
-	if (q->has_more_due && plan_count(q->plan, PLAN_READY) <
-	    RESIDENCE_LOW / 4)
+	if (q->has_more_due && is_short)
 		residence_refill(q);
 	lease_dispatch(q);
 	store_flush(q->store, queued_now(q));
 	wake = plan_wake_at(q->plan);
+	if (is_short && residence_is_refilling(q))
+		wake = queued_now(q) + 1;
 	/* INT64_MIN: ready, but something else is awaited (a deliverd, memory):
 	 * that something touches us. */
 	if (wake != PLAN_NEVER && wake != INT64_MIN)

@@ -21,7 +21,7 @@
 #include "common/route/route_table.h"
 #include "queued/effects.h"
 #include "queued/plan/plan.h"
-#include "queued/store/store.h"
+#include "queued/store/store_read.h"
 
 struct ctl;
 struct log;
@@ -81,6 +81,9 @@ struct queued {
 	bool has_orphans;		/* units that found no memory */
 	bool has_stopped_waiting;	/* for deliverds to present leases */
 	bool has_more_due;		/* index rows are waiting for memory */
+	bool has_found_due;		/* ... since the pass over them began */
+	struct store_due due_cursor;	/* where that pass is */
+	uint64_t memory_peak;		/* messages, since memory was trimmed */
 
 	struct queued_figures {
 		uint64_t accepted;	/* messages, since the start */

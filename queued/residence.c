@@ -5,10 +5,13 @@
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
 
+#include <malloc.h>
+
 enum {
-	SWEEP_MAX = 5000,	/* units moved out in one sweep … */
+	SWEEP_MAX = 10000,	/* units moved out in one sweep … */
 	SWEEP_LOOKS = 50000,	/* … and looked at: some milliseconds */
 	REFILL_ROWS = 2000,	/* index rows looked at in one slice */
+	TRIM_PEAK = 20000,	/* messages in memory that were many */
 };
 
 /* How long a unit that finds its destination's line full is put off. */
@@ -63,6 +66,25 @@ residence_end(struct queued *q, struct plan_unit *pu)
 
 /* ---- out ---- */
 
+static uint32_t
+units_in_memory(const struct queued *q)
+{
+	return plan_count(q->plan, PLAN_WAITING) +
+	    plan_count(q->plan, PLAN_READY) + plan_count(q->plan, PLAN_HELD);
+}
+
+/* The index has the unit from now on, or as soon as it can. */
+static void
+move_out(struct queued *q, struct plan_unit *pu)
+{
+	struct store_unit *unit = plan_unit_owner(pu);
+
+	unit->plan = NULL;
+	plan_remove(q->plan, &pu);
+	store_yield_unit(q->store, &unit);
+	q->has_more_due = true;
+}
+
 /*
  * A unit that is due and whose destination can't take it now would be read
  * from the index again and again: it is put off until its destination is
@@ -81,31 +103,29 @@ park(struct queued *q, struct plan_unit *pu)
 	    rng_below(&q->dice, (uint64_t)PARK_MS / 4);
 	e = store_reschedule(q->store, plan_unit_owner(pu), due);
 	if (e == OK)
-		plan_later(q->plan, pu, queued_plan_time(q, due));
+		move_out(q, pu);
 	return e;
 }
 
-/* ERR_AGAIN: the index does not have its present state yet. */
-static enum err
-move_out(struct queued *q, struct plan_unit *pu)
+enum err
+residence_welcome(struct queued *q, struct store_unit *unit)
 {
-	struct store_unit *unit = plan_unit_owner(pu);
-	enum err e = store_unload_unit(q->store, &unit);
+	int64_t horizon = mtime_add(queued_now(q), RESIDENCE_HORIZON_MS);
+	uint32_t units = units_in_memory(q);
+	struct plan_unit *pu;
+	enum err e = residence_adopt(q, unit);
 
-	if (e != OK)
+	if (e != OK || units < RESIDENCE_HIGH)
 		return e;
-	plan_remove(q->plan, &pu);
+	pu = unit->plan;
+	if (plan_unit_state(pu) != PLAN_LEASED && (units >= RESIDENCE_MAX ||
+	    plan_unit_state(pu) == PLAN_HELD ||
+	    plan_unit_blocked_until(pu) > horizon ||
+	    plan_unit_depth(pu) > RESIDENCE_DEPTH))
+		move_out(q, pu);
 	return OK;
 }
 
-static uint32_t
-units_in_memory(const struct queued *q)
-{
-	return plan_count(q->plan, PLAN_WAITING) +
-	    plan_count(q->plan, PLAN_READY) + plan_count(q->plan, PLAN_HELD);
-}
-
-/* One that can't leave yet does not hide those behind it. */
 static void
 sweep_waiting(struct queued *q, int64_t horizon)
 {
@@ -114,7 +134,7 @@ sweep_waiting(struct queued *q, int64_t horizon)
 
 	for (int i = 0; i < SWEEP_MAX &&
 	    plan_spare_waiting(q->plan, horizon, &looks, &pu); i++)
-		(void)move_out(q, pu);
+		move_out(q, pu);
 }
 
 static void
@@ -127,9 +147,12 @@ sweep_ready(struct queued *q, int64_t horizon)
 	enum err e = OK;
 
 	for (int i = 0; i < SWEEP_MAX && e == OK &&
-	    plan_spare_ready(q->plan, horizon, depth, &looks, &pu); i++)
-		e = plan_unit_blocked_until(pu) > horizon ? park(q, pu) :
-		    move_out(q, pu);
+	    plan_spare_ready(q->plan, horizon, depth, &looks, &pu); i++) {
+		if (plan_unit_blocked_until(pu) > horizon)
+			e = park(q, pu);
+		else
+			move_out(q, pu);
+	}
 }
 
 static void
@@ -137,6 +160,8 @@ sweep(struct queued *q)
 {
 	int64_t horizon = mtime_add(queued_now(q), RESIDENCE_HORIZON_MS);
 
+	if (units_in_memory(q) <= RESIDENCE_LOW)
+		return;
 	sweep_waiting(q, horizon);
 	sweep_ready(q, horizon);
 }
@@ -159,41 +184,81 @@ note_row(void *ctx, const struct store_due *row)
 	return r->n < COUNT_OF(r->rows);
 }
 
-static void
+/* False: it stays where it was. */
+static bool
 take_in(struct queued *q, const struct store_due *row)
 {
 	struct store_unit *unit;
 
 	/* A damaged row is the store's to report. */
 	if (store_load_unit(q->store, row->id, row->unit, &unit) != OK)
-		return;
+		return false;
 	if (residence_adopt(q, unit) != OK) {
-		(void)store_unload_unit(q->store, &unit);
-		return;
+		store_yield_unit(q->store, &unit);
+		return false;
 	}
-	if (plan_unit_blocked_until(unit->plan) > queued_now(q) ||
-	    plan_unit_depth(unit->plan) > RESIDENCE_DEPTH)
-		(void)park(q, unit->plan);
+	if (plan_unit_blocked_until(unit->plan) > queued_now(q))
+		return park(q, unit->plan) == OK;
+	/* enough of that destination: another pass finds it again */
+	if (plan_unit_depth(unit->plan) > RESIDENCE_DEPTH)
+		move_out(q, unit->plan);
+	return true;
 }
 
+/*
+ * Goes on where the last slice ended: the first rows are often of units that
+ * are here, or that were here and whose end the index does not have yet.  When
+ * a pass over all that is due found something, another one follows.
+ */
 void
 residence_refill(struct queued *q)
 {
 	uint64_t until = queued_wall(q) + (uint64_t)RESIDENCE_HORIZON_MS / 2;
-	struct store_due cursor = { .due_at = 0 };
-	bool has_more = true;
 
-	for (int rows = 0; rows < REFILL_ROWS && has_more &&
+	q->has_more_due = true;
+	for (int rows = 0; rows < REFILL_ROWS &&
 	    units_in_memory(q) < RESIDENCE_LOW;) {
 		struct refill r = { .q = q };
+		bool has_more = store_due_scan(q->store, &q->due_cursor,
+		    until, COUNT_OF(r.rows), note_row, &r);
 
-		has_more = store_due_scan(q->store, &cursor, until,
-		    COUNT_OF(r.rows), note_row, &r);
 		rows += (int)COUNT_OF(r.rows);
 		for (size_t i = 0; i < r.n; i++)
-			take_in(q, &r.rows[i]);
+			q->has_found_due |= take_in(q, &r.rows[i]);
+		if (has_more)
+			continue;
+		q->has_more_due = q->has_found_due;
+		q->has_found_due = false;
+		q->due_cursor = (struct store_due){ .due_at = 0 };
+		return;
 	}
-	q->has_more_due = has_more;
+}
+
+bool
+residence_is_refilling(const struct queued *q)
+{
+	return q->has_more_due && q->due_cursor.id != 0;
+}
+
+/* ---- once a second ---- */
+
+/* What a crowd has left behind goes back to the system: the allocator alone
+ * would keep it. */
+static void
+trim_memory(struct queued *q)
+{
+	struct store_figures f;
+
+	store_figures(q->store, &f);
+	if (f.memory_messages > q->memory_peak)
+		q->memory_peak = f.memory_messages;
+	if (q->memory_peak < TRIM_PEAK ||
+	    f.memory_messages > q->memory_peak / 4)
+		return;
+	q->memory_peak = f.memory_messages;
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
 }
 
 void
@@ -201,5 +266,6 @@ residence_keep_house(struct queued *q)
 {
 	sweep(q);
 	residence_refill(q);
+	trim_memory(q);
 	queued_touch(q);
 }

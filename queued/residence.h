@@ -9,8 +9,10 @@
 #include "queued/queued.h"
 
 /* Units in the planner above which idle ones leave, and below which due ones
- * are read from the index; of one destination at most this many wait ready. */
+ * are read from the index; of one destination at most this many wait ready.
+ * Above MAX nothing more is let in. */
 enum {
+	RESIDENCE_MAX = 60000,
 	RESIDENCE_HIGH = 40000,
 	RESIDENCE_LOW = 20000,
 	RESIDENCE_DEPTH = 10000,
@@ -22,11 +24,18 @@ enum {
 /* Gives a unit that the store has in memory to the planner.  ERR_NOMEM. */
 enum err residence_adopt(struct queued *q, struct store_unit *unit);
 
+/* The same for a unit that just came; when memory is crowded, one that is not
+ * soon needed is left to the index instead.  ERR_NOMEM. */
+enum err residence_welcome(struct queued *q, struct store_unit *unit);
+
 /* The unit is settled (the store has freed it) or leaves: ends its plan. */
 void residence_end(struct queued *q, struct plan_unit *pu);
 
 /* Adopts what is due and not in memory, as far as there is room; a slice. */
 void residence_refill(struct queued *q);
+
+/* More may be found by refilling at once. */
+bool residence_is_refilling(const struct queued *q);
 
 /* Once a second: units that can wait leave, due ones come in. */
 void residence_keep_house(struct queued *q);
