@@ -38,6 +38,7 @@ job_free(struct job **job)
 	free(j);
 }
 
+/* One block for all of a lease; most leases find it large enough. */
 static enum err
 reserve(struct job *j, size_t n)
 {

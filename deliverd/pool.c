@@ -1,3 +1,8 @@
+/*
+ * What changes a destination only touches it; it is looked at once, at the end
+ * of the turn (serve()).  So nothing here is called back from inside a
+ * session's own work, and a turn full of leases costs one look a destination.
+ */
 #include "deliverd/pool.h"
 
 #include <stdlib.h>
@@ -90,6 +95,8 @@ free_dest(struct pool *p, struct dest *dest)
 
 /* ---- work ---- */
 
+/* All connections of this process are in use: an idle one of another
+ * destination makes room, when it has said QUIT. */
 static bool
 make_room(struct pool *p, const struct dest *dest)
 {
@@ -108,6 +115,8 @@ is_paused(const struct pool *p, const struct dest *dest)
 	return loop_now_ms(p->d->loop) < dest->paused_to_ms;
 }
 
+/* Connections being made count as help that is on its way.  The first one is
+ * made in any case: a destination that waits has no other chance. */
 static bool
 may_open(const struct pool *p, const struct dest *dest)
 {
@@ -142,6 +151,7 @@ take_waiting(struct dest *dest, bool is_new)
 	return j;
 }
 
+/* WHY is the verdict of all that wait; NULL: they go back untried. */
 static void
 tell_waiting(struct pool *p, struct dest *dest, const struct tx_finding *why,
     struct msg_list failed)

@@ -1,3 +1,8 @@
+/*
+ * The engine decides, the pool has the jobs, the stream the bytes: here they
+ * meet, in pump(), after every event.  A session may end inside pump(), and so
+ * inside everything that calls it as its last step.
+ */
 #include "deliverd/session.h"
 
 #include <stdlib.h>
@@ -22,6 +27,8 @@ static void	pump(struct session *s);
 
 /* ---- the stream's events ---- */
 
+/* stream_out() asks for the write at the end of this turn: whatever the engine
+ * has to say to these bytes leaves with it, in one piece. */
 static size_t
 on_bytes(void *ctx, struct span bytes)
 {
@@ -155,6 +162,11 @@ is_useless(const struct session *s, const struct job *j)
 	    trouble->stage == TX_STAGE_MAIL && !j->mail.is_answered;
 }
 
+/*
+ * The engine is through with a mail, for now.  Its recipients are settled, or
+ * there was no room for all of them in one transaction, or the connection
+ * ended before it was its turn.
+ */
 static void
 take_back(struct session *s, struct tx_mail *mail)
 {

@@ -44,6 +44,7 @@ set_waits(const struct conf *conf, struct tx_setup *tx)
 	    limited(reply, usual->wait_ms[TX_FOR_QUIT]);
 }
 
+/* What is counted for all deliverds together is shared out among them. */
 static void
 set_limits(const struct conf *conf, uint16_t workers, struct settings *s)
 {

@@ -86,6 +86,7 @@ status_for(const struct tx_rcpt *r)
 	return s;
 }
 
+/* What came from one reply of one host; then one result stands for both. */
 static bool
 is_same(const struct job *j, uint32_t a, uint32_t b)
 {

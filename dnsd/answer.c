@@ -2,6 +2,8 @@
 
 static const uint32_t hosts_ttl_s = 60;
 
+/* Records that nobody can use are a reason to ask again later, never one to
+ * give mail up. */
 static enum dns_status
 status_of(enum dns_wire_result result)
 {

@@ -1,3 +1,7 @@
+/*
+ * Read once, kept as a map from names to addresses.  The file comes from the
+ * parent as bytes; it is the administrator's, but it is read as if it weren't.
+ */
 #include "dnsd/hosts.h"
 
 #include <stdlib.h>
@@ -27,6 +31,7 @@ key_of(const void *object)
 	return span_of(host->name, host->name_n);
 }
 
+/* Empty for what is no name. */
 static struct span
 lower(struct span name, uint8_t out[DNS_NAME_SIZE])
 {
@@ -99,6 +104,7 @@ next_word(struct span *line)
 	return word;
 }
 
+/* Address, name, further names; another line is skipped. */
 static enum err
 read_line(struct hosts *h, struct span line)
 {

@@ -1,3 +1,13 @@
+/*
+ * A query lives from the first who asks it to its last answer:
+ *
+ *	waiting -> asked -> told, gone			the usual way
+ *	waiting -> told, gone				no room in its time
+ *	asked -> told, stale -> gone			no answer in its time
+ *
+ * A question in flight can't be taken back from c-ares, so a query that ran
+ * out of time stays, stale and known to nobody, until c-ares lets go of it.
+ */
 #include "dnsd/resolve.h"
 
 #include <stdlib.h>
@@ -125,6 +135,7 @@ log_failure(struct resolve *r, const struct query *q, struct span text)
 
 /* ---- queries ---- */
 
+/* Makes room in flight, perhaps: those that wait are looked at. */
 static void
 free_query(struct resolve *r, struct query *q)
 {
@@ -152,6 +163,8 @@ on_packet(void *ctx, struct span packet, const char *why)
 	struct resolve *r = q->r;
 	struct msg_dns_answer answer;
 
+	/* the old transport gives back what it had: it is asked anew, and its
+	 * time goes on */
 	if (r->is_switching && q->state == QUERY_ASKED) {
 		q->state = QUERY_WAITING;
 		list_remove(&q->node);
@@ -170,6 +183,7 @@ on_packet(void *ctx, struct span packet, const char *why)
 		answer_failure(DNS_TEMPORARY,
 		    "the name server's answer makes no sense", &answer);
 	} else {
+		/* without memory it isn't kept, and asked again next time */
 		(void)dns_cache_put(r->cache, query_name(q), q->type,
 		    &r->answer, loop_now_ms(r->loop));
 		answer_wire(&r->answer, r->is_trusted, &r->buf, &answer);
@@ -252,6 +266,7 @@ on_timer(void *ctx)
 	}
 }
 
+/* Its time counts from now, also while it waits for room. */
 static struct query *
 make_query(struct resolve *r, struct span name, uint16_t type)
 {
@@ -280,6 +295,8 @@ make_query(struct resolve *r, struct span name, uint16_t type)
 
 /* ---- asking ---- */
 
+/* Whoever asks what is being asked waits for the same answer; late comers get
+ * it (or its failure) sooner than their own time would allow. */
 static bool
 join(struct resolve *r, void *asker, uint32_t question, struct span name,
     uint16_t type)
@@ -321,6 +338,8 @@ is_askable(struct span name)
 	return name.n > 0 && dns_names_encode(name, wire) > 0;
 }
 
+/* /etc/hosts knows addresses only: a host's mail exchangers are the DNS's
+ * business even if its address is not. */
 static bool
 find_host(struct resolve *r, struct span name, uint16_t type,
     struct msg_dns_answer *answer)

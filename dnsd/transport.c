@@ -1,3 +1,8 @@
+/*
+ * c-ares never blocks here: it tells by on_state() which sockets it wants
+ * watched, and by ares_timeout() when it wants to be called at the latest.
+ * Everything that it calls may come from inside a call to it.
+ */
 #include "dnsd/transport.h"
 
 #include <ares.h>
