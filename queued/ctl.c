@@ -132,7 +132,7 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 	(void)c;
 	if (fd >= 0)
 		close(fd);
-	if (s->job.step != NULL || s->reload_cookie != 0) {
+	if (s->job.step != NULL || s->reload_cookie != 0 || s->wants_status) {
 		ctl_end(s, CTL_BUSY, 0, SPAN_LIT("one question at a time"));
 		return;
 	}
@@ -144,7 +144,9 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		ctl_show(s, m->ctl_message.id);
 		break;
 	case MSG_ctl_status:
-		ctl_status(s);
+		s->wants_status = s->q->ctl->process_count == 0;
+		if (!s->wants_status)
+			ctl_status(s);
 		break;
 	case MSG_ctl_reload:
 		ask_reload(s);
@@ -311,6 +313,24 @@ on_reload_done(struct ctl *ctl, const struct msg_reload_done *m)
 	}
 }
 
+/* Whoever asked right after the start has waited for this. */
+static void
+on_processes(struct ctl *ctl, const struct msg_processes *m)
+{
+	struct ctl_session *s;
+	uint32_t cursor = 0;
+
+	buf_reset(&ctl->processes);
+	buf_add_span(&ctl->processes, m->rows.bytes);
+	ctl->process_count = buf_failed(&ctl->processes) ? 0 : m->rows.n;
+	while ((s = slots_next(ctl->sessions, &cursor)) != NULL) {
+		if (!s->wants_status)
+			continue;
+		s->wants_status = false;
+		ctl_status(s);
+	}
+}
+
 void
 ctl_parent_msg(struct queued *q, const struct msg *m)
 {
@@ -318,14 +338,10 @@ ctl_parent_msg(struct queued *q, const struct msg *m)
 
 	if (ctl == NULL)
 		return;
-	if (m->type == MSG_reload_done) {
+	if (m->type == MSG_reload_done)
 		on_reload_done(ctl, &m->reload_done);
-	} else if (m->type == MSG_processes) {
-		buf_reset(&ctl->processes);
-		buf_add_span(&ctl->processes, m->processes.rows.bytes);
-		ctl->process_count = buf_failed(&ctl->processes) ? 0 :
-		    m->processes.rows.n;
-	}
+	else if (m->type == MSG_processes)
+		on_processes(ctl, &m->processes);
 }
 
 void

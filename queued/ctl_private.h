@@ -60,6 +60,7 @@ struct ctl_session {
 	uint64_t id;			/* in ctl->sessions */
 	uint32_t uid;
 	uint64_t reload_cookie;		/* awaited; 0: none */
+	bool wants_status;		/* when the parent has told of all */
 	struct ctl_job job;
 	struct buf rows;		/* recipients of a row */
 };

@@ -131,6 +131,7 @@ class Relay:
     def send(self, recipient, subject):
         with smtplib.SMTP("127.0.0.1", self.port, "app.example.org",
                           timeout=PATIENCE) as client:
+            client.ehlo()
             client.mail("app@example.org")
             client.rcpt(recipient)
             reply = client.data(
