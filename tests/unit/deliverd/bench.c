@@ -60,6 +60,7 @@ bench_open(struct bench *b, const char *conf)
 	b->conf = load(conf);
 	b->is_confirming = true;
 	b->next_lease = 1;
+	b->lease_generation = 7;
 	buf_init(&b->large, 1 << 26);
 	rng_init(&d->dice, 1);
 	if (log_new("deliverd", 2, &d->log) != OK)
@@ -261,7 +262,7 @@ bench_lease(struct bench *b, const char *destination, uint32_t route,
 	m.lease.lease = b->next_lease++;
 	m.lease.id = 1000 + m.lease.lease;
 	m.lease.unit = 3;
-	m.lease.generation = 7;
+	m.lease.generation = b->lease_generation;
 	m.lease.route = route;
 	m.lease.destination = span_str(destination);
 	m.lease.envelope = buf_span(&envelope);

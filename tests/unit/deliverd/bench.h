@@ -37,6 +37,7 @@ struct bench {
 	bool is_confirming;
 	bool is_drained;
 	uint64_t next_lease;
+	uint32_t lease_generation;
 	struct bench_verdict verdicts[BENCH_LEASES];
 	unsigned n_told;	/* leases with a verdict */
 	unsigned held;

@@ -444,6 +444,42 @@ Test(core, other_destinations, .init = begin, .fini = end)
 	cr_assert_leq(other.open, 17);
 }
 
+/* All connections are in use: idle ones of other destinations make room. */
+Test(core, connections_total, .init = begin, .fini = end)
+{
+	open_with(s.port, 0, "deliver: {connections_total: 2}");
+	for (unsigned i = 0; i < 60; i++) {
+		char key[16];
+
+		(void)snprintf(key, sizeof(key), "d%u", i % 20);
+		(void)bench_lease(&b, key, 0, "r@b.example", MAIL, 0);
+	}
+	cr_assert(bench_wait(&b, 60, 20), "%u", b.n_told);
+	for (uint64_t id = 1; id <= 60; id++)
+		check(id, 0, 0, 0, OUTCOME_DELIVERED, 250, "2.0.0", "taken");
+	cr_assert_leq(s.most_open, 3);
+}
+
+/* A reload: idle connections of the old configuration end, leases of both
+ * generations are served. */
+Test(core, reload, .init = begin, .fini = end)
+{
+	open_with(s.port, 0, "");
+	(void)lease("r@b.example");
+	cr_assert(bench_wait(&b, 1, 5));
+	b.d.previous = b.d.settings;
+	cr_assert_eq(settings_new(b.conf, 8, 1, &b.d.settings), OK);
+	pool_reload(b.d.pool);
+	bench_turn(&b, 50);
+	cr_assert_eq(s.quits, 1);
+	(void)lease("r@b.example");
+	b.lease_generation = 8;
+	(void)lease("r@b.example");
+	cr_assert(bench_wait(&b, 3, 5));
+	check(2, 0, 0, 0, OUTCOME_DELIVERED, 250, "2.0.0", "taken");
+	check(3, 0, 0, 0, OUTCOME_DELIVERED, 250, "2.0.0", "taken");
+}
+
 Test(core, unknown_generation, .init = begin, .fini = end)
 {
 	open_with(s.port, 0, "");
