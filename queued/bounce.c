@@ -52,8 +52,9 @@ bounce_add(struct bounce *b, struct span address, struct span attributes)
 
 	/* It was checked before it was stored. */
 	(void)envelope_check_rcpt(attributes, ENVELOPE_UTF8, &rcpt);
+	/* a report says NEVER of itself, and goes to the postmaster then */
 	if (b->count == BOUNCE_RECIPIENTS ||
-	    !is_asked_for(&rcpt, b->is_delay))
+	    (!b->message->is_report && !is_asked_for(&rcpt, b->is_delay)))
 		return NULL;
 	b->count++;
 	memset(row, 0, sizeof(*row));

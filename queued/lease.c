@@ -298,25 +298,40 @@ lease_dispatch(struct queued *q)
 
 /* ---- what deliverd asks and says ---- */
 
+/* Content in the log comes whole: a report may be longer than a frame. */
+static enum err
+read_piece(struct queued *q, const struct store_message *m, uint64_t offset,
+    size_t bytes, struct span *out)
+{
+	enum err e;
+
+	buf_reset(&q->content);
+	e = store_content(q->store, m, offset, bytes, &q->content);
+	if (e != OK)
+		return e;
+	*out = buf_span(&q->content);
+	if (!m->place.is_file) {
+		if (offset > out->n)
+			return ERR_RANGE;
+		*out = span_sub(*out, (size_t)offset, bytes);
+	}
+	return OK;
+}
+
 static void
 on_content_want(struct queued *q, struct queued_peer *peer,
     const struct msg_content_want *want)
 {
 	struct lease *lease = lease_get(q, peer, want->lease);
 	struct msg m = { .type = MSG_content };
-	enum err e;
 
 	if (lease == NULL)
 		return;
-	buf_reset(&q->content);
-	e = store_content(q->store, lease->unit->message, want->offset,
-	    want->bytes < LEASE_INLINE_MAX ? want->bytes : LEASE_INLINE_MAX,
-	    &q->content);
 	m.content.lease = want->lease;
 	m.content.offset = want->offset;
-	m.content.is_failed = e != OK;
-	if (e == OK)
-		m.content.bytes = buf_span(&q->content);
+	m.content.is_failed = read_piece(q, lease->unit->message,
+	    want->offset, want->bytes < LEASE_INLINE_MAX ? want->bytes :
+	    LEASE_INLINE_MAX, &m.content.bytes) != OK;
 	(void)channel_send(peer->channel, &m);
 }
 
