@@ -9,6 +9,7 @@ static void
 note_change(struct ctl_session *s)
 {
 	s->job.group = store_group(s->q->store);
+	store_want_sync(s->q->store);
 	queued_touch(s->q);
 }
 

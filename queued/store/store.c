@@ -45,11 +45,12 @@ store_notice(struct store *s, const char *event, const char *format, ...)
 void
 store_set_timer(struct store *s)
 {
-	const struct itimerspec second = { .it_value = { .tv_sec = 1 } };
+	const struct itimerspec tick = {
+		.it_value = { .tv_nsec = STORE_TICK_MS * 1000000 } };
 
 	if (s->is_timer_set)
 		return;
-	s->is_timer_set = timerfd_settime(s->timer_fd, 0, &second, NULL) == 0;
+	s->is_timer_set = timerfd_settime(s->timer_fd, 0, &tick, NULL) == 0;
 }
 
 static enum err

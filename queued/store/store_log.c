@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#define SYNC_LATE_MS MTIME_SECOND	/* SPOOL.md rule 3 */
+#define SYNC_LATE_MS (STORE_TICK_MS * 9 / 10)	/* SPOOL.md rule 3 */
 #define LOOSE_MAX ((size_t)8 << 20)	/* bytes; sync earlier */
 
 /* ---- in the commit thread ---- */

@@ -112,7 +112,10 @@ struct store {
 void store_notice(struct store *s, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* store.c: makes store_fd() readable within a second. */
+/* store.c: makes store_fd() readable within STORE_TICK_MS.  What was only
+ * written is synced at the first tick that finds it nearly as old, so within
+ * a second. */
+enum { STORE_TICK_MS = 500 };
 void store_set_timer(struct store *s);
 
 #endif

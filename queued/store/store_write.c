@@ -37,6 +37,12 @@ begin_record(struct store *s, size_t bytes, size_t *at)
 	return OK;
 }
 
+void
+store_want_sync(struct store *s)
+{
+	s->log.open->needs_sync = true;
+}
+
 enum err
 store_reserve(struct store *s, size_t bytes)
 {

@@ -31,6 +31,9 @@ struct store_submission {
 	void *ctx;
 };
 
+/* What the open group holds is waited for: it is synced as it is written. */
+void store_want_sync(struct store *s);
+
 /* Makes sure that what is appended until the next store_flush(), BYTES of
  * content at most, finds memory: a store_verdict() after it cannot fail (texts
  * of the remote may be dropped).  A report is submitted between the two, so
