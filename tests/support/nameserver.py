@@ -103,6 +103,8 @@ class NameServer:
                 return
 
     def answer(self, query, transport):
+        if len(query) < 17:
+            return None
         ident, = struct.unpack(">H", query[:2])
         name, at = decode_name(query, 12)
         number, = struct.unpack(">H", query[at:at + 2])
