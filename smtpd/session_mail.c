@@ -51,7 +51,7 @@ wants_streaming(const struct session *s)
 }
 
 /* A body that can't be kept is refused at its end; when that was there
- * already, now. */
+ * already, now, and then S may be gone on return. */
 static void
 refuse_body(struct session *s, enum submit_result result)
 {
@@ -135,8 +135,8 @@ session_wake(struct session *s)
 {
 	if (s->stream == NULL || !wants_streaming(s))
 		return;
-	open_body(s);
 	stream_resume(s->stream);
+	open_body(s);
 }
 
 void
@@ -144,12 +144,17 @@ session_give_up(struct session *s)
 {
 	if (s->stream == NULL || !wants_streaming(s))
 		return;
+	stream_resume(s->stream);
 	refuse_body(s, SUBMIT_IO);
-	if (s->stream != NULL)
-		stream_resume(s->stream);
 }
 
-/* ---- queued's answers ---- */
+/*
+ * ---- queued's answers ----
+ *
+ * Outside of session_on_bytes() an answer may end the session: nothing may be
+ * asked of it afterwards.  Reading on is asked for before; it happens at the
+ * end of the turn, if the session is still there.
+ */
 
 static struct session *
 session_of(struct spool_job *job)
@@ -238,8 +243,10 @@ session_on_failed(struct spool_job *job, enum submit_result result)
 {
 	struct session *s = session_of(job);
 
+	bool was_whole = s->is_whole;
+
 	refuse_body(s, result);
-	if (rx_phase(s->rx, false) == RX_PHASE_CONTENT)
+	if (!was_whole)
 		session_settle(s);
 }
 
@@ -248,7 +255,7 @@ session_on_credit(struct spool_job *job)
 {
 	struct session *s = session_of(job);
 
-	push_body(s);
 	if (s->stream != NULL)
 		stream_resume(s->stream);
+	push_body(s);
 }

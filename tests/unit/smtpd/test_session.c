@@ -350,6 +350,46 @@ Test(smtpd_session, queued_dies_with_half_a_body)
 	buf_clear(&body);
 }
 
+/* A client that has sent a whole large message, and ended its side, while
+ * nothing of it can go over. */
+static void
+send_and_end(void)
+{
+	struct buf body = large_body(SPOOL_INLINE_MAX / 64);
+
+	begin();
+	fake_say(&f, client, SPAN_LIT(ENVELOPE "DATA\r\n"));
+	fake_say(&f, client, buf_span(&body));
+	/* too much with this line, which comes together with the end */
+	fake_say(&f, client, SPAN_LIT("x\r\n.\r\n"));
+	shutdown(client, SHUT_WR);
+	fake_turns(&f);
+	buf_clear(&body);
+	cr_assert_eq(f.server.session_count, 1);
+}
+
+/* The answer is the session's end, too. */
+Test(smtpd_session, queued_dies_before_the_body_of_one_that_listens)
+{
+	fake_live(&f, CREDIT);
+	send_and_end();
+	cr_assert_eq(f.opened, 1);
+	fake_die(&f);
+	fake_turns(&f);
+	expect_line(fake_heard(&f, client), "451 4.3.0");
+	cr_expect_eq(f.server.session_count, 0);
+}
+
+Test(smtpd_session, given_up_before_the_body_of_one_that_listens)
+{
+	send_and_end();
+	session_give_up(CONTAINER_OF(list_first(&f.server.sessions),
+	    struct session, node));
+	fake_turns(&f);
+	expect_line(fake_heard(&f, client), "451 4.3.0");
+	cr_expect_eq(f.server.session_count, 0);
+}
+
 /* The client of a large body goes: queued is told to forget it. */
 Test(smtpd_session, a_dropped_body)
 {
