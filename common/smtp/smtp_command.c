@@ -1,8 +1,16 @@
+/*
+ * A line is cut at its first blank: verb before it, argument behind it.
+ * Nothing is refused here.  What is wrong with a line, an unknown verb or a
+ * control character, is said in the result, because the reply depends on where
+ * the dialogue stands, which only the engine knows.
+ */
 #include "common/smtp/smtp_command.h"
 
 #include "common/base/check.h"
 #include "common/base/text.h"
 
+/* One row a word, expanded from the list; all words of foreign protocols share
+ * one verb, so that a single answer serves them. */
 static const struct {
 	enum smtp_verb verb;
 	struct span text;
@@ -18,6 +26,7 @@ static const struct {
 static enum smtp_verb
 find_verb(struct span word)
 {
+	/* two dozen short words: most are told apart by their length */
 	for (size_t i = 0; i < COUNT_OF(words); i++) {
 		if (span_equal_nocase(words[i].text, word))
 			return words[i].verb;
@@ -42,6 +51,7 @@ smtp_command_parse(struct span line, struct smtp_command *out)
 	struct span s = line;
 	size_t n;
 
+	/* blanks at the end are to be tolerated, RFC 5321 4.1.1 */
 	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
 		s.n--;
 	n = span_find(s, ' ');

@@ -1,3 +1,18 @@
+/*
+ * Un-stuffing, the search for the final dot and the measuring of the content
+ * are one pass, in two gears.  Blocks of 64 octets whose line ends are all
+ * CRLF and whose lines begin with no dot, as almost all are, are copied as
+ * they stand (take_block); all others go octet by octet through a state
+ * machine (step).  The two share one state, so a block may begin in the middle
+ * of a line or between CR and LF.
+ *
+ * The machine holds back what may be the start of the final dot, "." or ".CR",
+ * and nothing else; what is content is never kept waiting.
+ *
+ * Only CRLF brings it to AT_START.  Behind a bare CR or LF it is IN_LINE,
+ * where a dot is content: "LF.CRLF" and its like can't end a message here and
+ * not there, which is what smuggling lives on.
+ */
 #include "common/smtp/smtp_dots_in.h"
 
 #include "common/smtp/smtp_block.h"
@@ -13,7 +28,8 @@ enum state {
 	AT_DOT_CR,		/* and a CR, held back too */
 };
 
-/* Where content goes; nowhere when `to` is NULL. */
+/* Where content goes; nowhere when `to` is NULL.  Room for the worst case is
+ * reserved before, so single octets need no check. */
 struct sink {
 	uint8_t *to;
 };
@@ -26,7 +42,8 @@ smtp_dots_in_init(struct smtp_dots_in *d, bool is_normalising)
 	};
 }
 
-/* One octet of content, wanted or not. */
+/* One octet of content: counted even when nobody wants it any more, so that
+ * size and line length are right for the refusal. */
 static void
 put(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
 {
@@ -36,6 +53,8 @@ put(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
 	d->line_bytes++;
 }
 
+/* Unfinished lines are measured, too: an endless one is known before its
+ * end. */
 static void
 measure_line(struct smtp_dots_in *d, uint64_t octets)
 {
@@ -43,7 +62,7 @@ measure_line(struct smtp_dots_in *d, uint64_t octets)
 		d->longest_line = octets;
 }
 
-/* The LF of a CRLF. */
+/* The LF of a CRLF, whose CR was put before: those two are not of the line. */
 static void
 end_line(struct smtp_dots_in *d, struct sink *sink)
 {
@@ -96,7 +115,8 @@ take_octet(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
 	put(d, sink, c);
 }
 
-/* One octet of the wire. */
+/* One octet of the wire.  What leaves by return is done with; what leaves by
+ * break is content, like any other octet, behind what was set right here. */
 static void
 step(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
 {
@@ -112,6 +132,8 @@ step(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
 			d->state = AT_DOT_CR;
 			return;
 		}
+		/* the stuffed dot is dropped, RFC 5321 4.5.2: here, by not
+		 * putting it */
 		d->has_dots |= c == '.';
 		break;
 	case AT_DOT_CR:
@@ -119,6 +141,7 @@ step(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
 			d->is_end = true;
 			return;
 		}
+		/* ".CR" was the stuffed dot and the first octet of content */
 		put(d, sink, '\r');
 		take_bare_cr(d, sink);
 		break;
@@ -136,7 +159,11 @@ step(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
 	take_octet(d, sink, c);
 }
 
-/* LF: the line ends of a clean block, each of them behind a CR. */
+/*
+ * Measures the lines that end in a clean block.  LF: bit N is set when octet N
+ * is one, and the octet before it is a CR, here or at the end of the last
+ * block.
+ */
 static void
 count_lines(struct smtp_dots_in *d, uint64_t lf)
 {
@@ -193,6 +220,7 @@ feed_piece(struct smtp_dots_in *d, struct span in, struct sink *sink)
 			i += SMTP_BLOCK_SIZE;
 			continue;
 		}
+		/* a block's length by octets, then blocks are tried again */
 		end = in.n - i > SMTP_BLOCK_SIZE ? i + SMTP_BLOCK_SIZE : in.n;
 		while (i < end && !d->is_end)
 			step(d, sink, in.p[i++]);
@@ -219,6 +247,7 @@ smtp_dots_in_feed(struct smtp_dots_in *d, struct span in, struct buf *out)
 		if (start != NULL)
 			buf_commit(out, (size_t)(sink.to - start));
 	}
+	/* a CR at the end may yet turn out to be half of a line end */
 	measure_line(d, d->line_bytes - (d->state == AT_CR));
 	return taken;
 }

@@ -1,7 +1,17 @@
+/*
+ * The mirror of smtp_dots_in.c, in the same two gears: blocks that need no
+ * change are copied, the others go through step().  A CR is written when it
+ * comes and its LF is owed until the next octet shows whether it was there, so
+ * that no octet is ever taken back.
+ *
+ * Content is stuffed by what this writes, not by what it reads: a bare CR or
+ * LF becomes CRLF and so begins a line, whose dot is doubled like any other.
+ */
 #include "common/smtp/smtp_dots_out.h"
 
 #include "common/smtp/smtp_block.h"
 
+/* Octets between two reservations of room; bounds what is reserved in vain. */
 #define PIECE 16384
 
 enum state {
@@ -16,7 +26,11 @@ smtp_dots_out_init(struct smtp_dots_out *d)
 	*d = (struct smtp_dots_out){ .state = AT_START };
 }
 
-/* One octet of content; returns where the next one goes. */
+/*
+ * One octet of content; returns where the next one goes.  Writes three octets
+ * at most (the LF owed and a doubled dot), and never more than two for each
+ * octet in the long run.
+ */
 static uint8_t *
 step(struct smtp_dots_out *d, uint8_t c, uint8_t *to)
 {
@@ -42,7 +56,10 @@ step(struct smtp_dots_out *d, uint8_t c, uint8_t *to)
 	return to;
 }
 
-/* Copies 64 octets at once if nothing in them needs a second look. */
+/*
+ * Copies 64 octets at once if nothing in them needs a second look.  The final
+ * dot is smtp_dots_out_end()'s, so a dot in the middle of a line is no matter.
+ */
 static bool
 take_block(struct smtp_dots_out *d, const uint8_t *p, uint8_t *to)
 {
@@ -57,7 +74,7 @@ take_block(struct smtp_dots_out *d, const uint8_t *p, uint8_t *to)
 	return true;
 }
 
-/* Returns where the next octet goes. */
+/* TO has room for the worst case of IN; returns where the next octet goes. */
 static uint8_t *
 feed_piece(struct smtp_dots_out *d, struct span in, uint8_t *to)
 {

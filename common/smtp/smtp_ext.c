@@ -1,3 +1,8 @@
+/*
+ * Reads the EHLO reply of a next hop.  Its text comes from smtp_response.c, so
+ * it is printable, bounded and parted by \n; here it only has to be looked
+ * through for words that are known.
+ */
 #include "common/smtp/smtp_ext.h"
 
 #include "common/base/check.h"
@@ -11,7 +16,11 @@ static const struct span keywords[SMTP_EXT_COUNT] = {
 #undef EXT
 };
 
-/* A decimal number, or 0 when it is none or doesn't fit. */
+/*
+ * A decimal number, or 0 when it is none or doesn't fit: SIZE without a number
+ * or with 0 says that no limit is told (RFC 1870 4), and a host that writes
+ * nonsense is taken to have said that.
+ */
 static uint64_t
 parse_size(struct span s)
 {
@@ -33,6 +42,7 @@ parse_line(struct span line, struct smtp_ext *e)
 	struct span keyword = span_sub(line, 0, n);
 	struct span rest = span_from(line, n + 1);
 
+	/* a keyword may stand twice: the last SIZE counts */
 	for (unsigned i = 0; i < SMTP_EXT_COUNT; i++) {
 		if (!span_equal_nocase(keywords[i], keyword))
 			continue;
@@ -58,6 +68,7 @@ smtp_ext_parse(struct span text, struct smtp_ext *out)
 	}
 }
 
+/* The keywords are literals, so the span ends in a NUL. */
 const char *
 smtp_ext_name(enum smtp_ext_id id)
 {

@@ -1,3 +1,12 @@
+/*
+ * The reader of the command phase.  It never copies and keeps no octet, only
+ * how far it has looked; the input stays the caller's until a line is whole.
+ *
+ * A line is judged by the first CR or LF in it: CRLF ends it, one of them
+ * alone makes all up to the next CRLF unfit to be executed.  A server that
+ * took a bare LF for a line end would see commands where the host before it
+ * saw text (RFC 5321 2.3.8).
+ */
 #include "common/smtp/smtp_lines.h"
 
 #include "common/base/check.h"
@@ -9,7 +18,11 @@ smtp_lines_init(struct smtp_lines *l, size_t max)
 	*l = (struct smtp_lines){ .max = max };
 }
 
-/* Throws away up to the next CRLF; returns how many octets that are. */
+/*
+ * Throws away up to the next CRLF; returns how many octets that are.  `has_cr`
+ * carries a CR over the end of the input, so the pair is seen wherever it is
+ * cut.
+ */
 static size_t
 skip(struct smtp_lines *l, struct span in)
 {
@@ -21,6 +34,8 @@ skip(struct smtp_lines *l, struct span in)
 			n++;
 			break;
 		}
+		/* jumps from CR to CR: what is skipped is not looked at
+		 * twice */
 		n += span_find(span_from(in, n), '\r');
 		l->has_cr = n < in.n;
 		n += l->has_cr;
@@ -29,7 +44,8 @@ skip(struct smtp_lines *l, struct span in)
 	return n;
 }
 
-/* The line is lost; HAS_CR: a CR was the last octet taken of it. */
+/* The line is lost, what is left of it will be skipped.  HAS_CR: a CR was the
+ * last octet taken of it, so an LF that comes next ends it. */
 static enum smtp_lines_event
 give_up(struct smtp_lines *l, enum smtp_lines_event event, bool has_cr)
 {

@@ -1,3 +1,9 @@
+/*
+ * An iterator over words.  Form is checked here, meaning is not: which
+ * parameters are offered and what they may say depends on configuration and
+ * verb, and is the engine's business.  The first mistake ends the iteration,
+ * because a command with one is refused as a whole.
+ */
 #include "common/smtp/smtp_params.h"
 
 #include "common/base/check.h"
@@ -21,7 +27,7 @@ find_id(struct span keyword)
 	return SMTP_PARAM_UNKNOWN;
 }
 
-/* esmtp-keyword and esmtp-value of RFC 5321 4.1.2 */
+/* esmtp-keyword of RFC 5321 4.1.2: letters, digits, inner hyphens. */
 static bool
 is_keyword(struct span s)
 {
@@ -35,6 +41,11 @@ is_keyword(struct span s)
 	return true;
 }
 
+/*
+ * esmtp-value of RFC 5321 4.1.2: no blank, control character, `=` or octet
+ * above 127.  The UTF-8 that RFC 6531 3.3 adds is not taken: what could need
+ * it has an ASCII form.
+ */
 static bool
 is_value(struct span s)
 {
@@ -53,6 +64,7 @@ smtp_params_init(struct smtp_params *p, struct span text)
 	*p = (struct smtp_params){ .rest = text };
 }
 
+/* One word.  OUT may be half set on a failure: the caller gives it a copy. */
 static enum err
 parse(struct span word, struct smtp_param *out)
 {

@@ -1,3 +1,12 @@
+/*
+ * Keyword, brackets, source route, mailbox: each has a fault of its own, so
+ * that the reply can say what is wrong.  The mailbox itself is
+ * common/mail/address.c's.
+ *
+ * Where the grammar leaves room, the narrow reading is taken.  An address that
+ * we read one way and the next hop another is how mail gets to where it was
+ * not allowed to go (I-08).
+ */
 #include "common/smtp/smtp_path.h"
 
 #include "common/base/check.h"
@@ -18,7 +27,8 @@ address_flags(unsigned flags)
 	return f;
 }
 
-/* Index of the `>` that closes the `<` at 0, quotes respected; S.n: none. */
+/* Index of the `>` that closes the `<` at 0; S.n when there is none.  In a
+ * quoted local part brackets and backslashes are text (RFC 5321 4.1.2). */
 static size_t
 find_bracket(struct span s)
 {
@@ -68,6 +78,7 @@ skip_route(struct span *path, unsigned flags)
 	}
 }
 
+/* The errors of address_parse() as faults that the client is told of. */
 static enum smtp_path_fault
 parse_address(struct span s, unsigned flags, struct address *out)
 {
@@ -119,6 +130,7 @@ parse_path(struct span s, unsigned flags, bool is_to, struct smtp_path *out)
 		*out = path;
 		return SMTP_PATH_OK;
 	}
+	/* <user> is parsed in any case: who it is decides below */
 	path.has_route = inner.p[0] == '@';
 	fault = path.has_route ? skip_route(&inner, flags) : SMTP_PATH_OK;
 	if (fault == SMTP_PATH_OK)
@@ -139,6 +151,8 @@ parse_path(struct span s, unsigned flags, bool is_to, struct smtp_path *out)
 	return SMTP_PATH_OK;
 }
 
+/* What MAIL and RCPT share.  LENIENT lets in the blank that some clients put
+ * behind the colon; RFC 5321 3.3 says that there is none. */
 static enum smtp_path_fault
 parse(struct span s, struct span keyword, unsigned flags, bool is_to,
     struct smtp_path *out)
@@ -188,6 +202,7 @@ smtp_path_text(enum smtp_path_fault fault)
 	return (size_t)fault < COUNT_OF(texts) ? texts[fault] : texts[0];
 }
 
+/* Underscores pass: many a host in a private network has one. */
 bool
 smtp_path_is_hello_name(struct span name)
 {

@@ -1,3 +1,13 @@
+/*
+ * A reply comes in pieces of any size from a host that may be broken or
+ * hostile.  Each line is head (three digits and a blank or hyphen), then text
+ * up to LF; text is kept in runs, as it comes.  All lines stand in one buffer,
+ * parted by \n; the line being read is always its last `line_kept` octets.
+ *
+ * Two pairs of limits.  The small ones bound what is kept, and only cut: long
+ * help texts and banners are no mistake.  The large ones bound what is read at
+ * all, and end the session: behind them is no reply but a flood.
+ */
 #include "common/smtp/smtp_response.h"
 
 #include "common/base/text.h"
@@ -131,7 +141,8 @@ begin_text(struct smtp_response *r)
 	return begin_line(r);
 }
 
-/* Digit by digit: a code may come in pieces like all else. */
+/* Digit by digit: a code may come in pieces like all else.  "250" and a line
+ * end at once is a whole last line (RFC 5321 4.2 lets the text be empty). */
 static enum err
 feed_head(struct smtp_response *r, uint8_t c)
 {
@@ -176,7 +187,8 @@ feed_text(struct smtp_response *r, struct span in, size_t *n)
 	return ERR_AGAIN;
 }
 
-/* What comes next in IN, *N octets of it. */
+/* Takes what comes next in IN, *N octets of it: maybe none, when only the
+ * state moves.  ERR_AGAIN is the way on, anything else ends the reply. */
 static enum err
 feed(struct smtp_response *r, struct span in, size_t *n)
 {
@@ -210,6 +222,8 @@ smtp_response_feed(struct smtp_response *r, struct span in, size_t *consumed)
 	enum err e = ERR_AGAIN;
 	size_t at = 0;
 
+	/* Stops behind the last line: what follows is the next reply.  Each
+	 * step takes an octet or leaves IN_TEXT_CR, so it ends. */
 	while (e == ERR_AGAIN && at < in.n) {
 		size_t n = 0;
 

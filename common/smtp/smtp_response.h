@@ -33,7 +33,6 @@ struct smtp_response {
 	size_t bytes;		/* of the whole reply */
 	size_t line_bytes;
 	size_t line_kept;
-	uint16_t line_code;
 	uint8_t state;
 	char head[4];
 };
