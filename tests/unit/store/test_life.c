@@ -152,8 +152,8 @@ Test(life, a_verdict_is_written_at_once_and_synced_within_a_second)
 	cr_assert_lt(r.synced, group);
 	while (r.synced < group)
 		rig_turn(&r, 2000);
-	cr_assert_geq(clock_mono_ms() - begin, 900);
-	cr_assert_lt(clock_mono_ms() - begin, 2500);
+	cr_assert_geq(clock_mono_ms() - begin, 400);
+	cr_assert_lt(clock_mono_ms() - begin, 1500);
 	rig_clear(&r);
 }
 
