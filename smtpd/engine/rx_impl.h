@@ -1,6 +1,6 @@
 /*
  * The inside of struct rx and what the files of the engine share; nobody else
- * includes this.
+ * includes this, but a test that needs a ceiling lower than it is.
  *
  * State changes go through rx_enter(), every end of a transaction through
  * rx_forget().

@@ -1,4 +1,11 @@
-/* RCPT, RFC 5321 4.1.1.3: each recipient is decided on its own */
+/*
+ * RCPT, RFC 5321 4.1.1.3: each recipient is decided on its own.
+ *
+ * Accepted ones go into rx->rcpts at once, in the form in which they travel to
+ * queued, so that a thousand of them cost one buffer and no second pass. The
+ * first one is kept as text besides, for the log and for the FOR clause of a
+ * message that has no other.
+ */
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_verbs.h"
 
@@ -6,6 +13,7 @@
 
 #define PATH_FLAGS (SMTP_PATH_UNDERSCORE | SMTP_PATH_BARE)
 
+/* No parameter of RCPT is offered (DSN is not): each is answered with 555. */
 static enum rx_reply_id
 read_path(struct rx *rx, const struct smtp_command *c, struct smtp_path *path)
 {
@@ -27,13 +35,20 @@ add_recipient(struct rx *rx, const struct address *address)
 {
 	struct rx_text text;
 	struct envelope_rcpt r = { 0 };
+	size_t before = rx->rcpts.n;
 
 	if (rx_qualify(rx, address, &text) != OK)
+		/* with our host name it would be longer than an address may
+		 * be */
 		return RX_REPLY_RCPT_BARE;
 	r.address = span_of(text.text, text.n);
 	envelope_put_rcpt(&r, &rx->rcpts);
-	if (buf_failed(&rx->rcpts))
+	if (buf_failed(&rx->rcpts)) {
+		/* those before stay, and nothing of this one */
+		rx->rcpts.n = before;
+		rx->rcpts.is_failed = false;
 		return RX_REPLY_RCPT_TOO_MANY;
+	}
 	if (rx->mail.rcpt_count++ == 0)
 		rx->mail.first_rcpt = text;
 	if (rx->state != RX_RCPT)

@@ -3,6 +3,7 @@
  * S5321-03 S5321-04 T01; and what a session survives.
  */
 #include "common/base/check.h"
+#include "smtpd/engine/rx_impl.h"
 #include "tests/unit/smtpd/play.h"
 
 #include <criterion/criterion.h>
@@ -140,6 +141,27 @@ Test(smtpd_content, no_memory_for_content)
 	play_say(&p, "0123456789012345678901234567890123456789\r\n");
 	cr_expect_eq(play_code(&p, ".\r\n"), 452);
 	cr_expect_eq(rx_state(p.rx), RX_READY);
+	play_clear(&p);
+}
+
+/* A recipient for which there is no room leaves nothing of itself behind. */
+Test(smtpd_content, no_memory_for_a_recipient)
+{
+	struct play p;
+
+	play_init(&p);
+	play_connect(&p, "127.0.0.1");
+	play_say(&p, "EHLO c\r\nMAIL FROM:<a@b.example>\r\n"
+	    "RCPT TO:<c@d.example>\r\n");
+	p.rx->rcpts.max = p.rx->rcpts.n + 12;
+	cr_expect_eq(play_code(&p, "RCPT TO:<e@f.example>\r\n"), 452);
+	p.rx->rcpts.max = RX_RCPTS_MAX;
+	cr_expect_eq(play_code(&p, "RCPT TO:<g@h.example>\r\n"), 250);
+	play_say(&p, "DATA\r\n.\r\n");
+	buf_add_byte(&p.messages, 0);
+	cr_expect_not_null(strstr((const char *)p.messages.p,
+	    "to=<c@d.example>,<g@h.example> "), "%s",
+	    (const char *)p.messages.p);
 	play_clear(&p);
 }
 
