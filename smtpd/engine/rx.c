@@ -1,3 +1,18 @@
+/*
+ * The dialogue itself: lines become verbs, verbs become replies.
+ *
+ * rx_step() takes one line or one piece of content at a time and returns after
+ * each that asks something of the driver, so that nothing behind it has been
+ * looked at when the driver acts. A whole line is answered before the next one
+ * is read: pipelined commands (RFC 2920) need no queue of their own, they stay
+ * in the driver's input.
+ *
+ * What a verb may do is in rx_table.c. run() asks the table before, and checks
+ * afterwards that the verb went no further than its row allows.
+ *
+ * A client may make limits.errors mistakes (5xx) and say RX_JUNK_MAX idle
+ * commands between two messages; after that it hears 421.
+ */
 #include "smtpd/engine/rx.h"
 
 #include "common/base/check.h"
@@ -8,6 +23,8 @@
 
 /* ---- life ---- */
 
+/* The listener is an index into the configuration, for the envelope; the
+ * dialogue doesn't look at it. */
 enum err
 rx_new(const struct rx_site *site, const struct ipaddr *client,
     uint16_t listener, struct rx **out)
@@ -39,12 +56,15 @@ rx_free(struct rx **rx)
 
 /* ---- what the verbs share ---- */
 
+/* One place for a breakpoint, and for what a change of state may need. */
 void
 rx_enter(struct rx *rx, enum rx_state state)
 {
 	rx->state = state;
 }
 
+/* Safe at any time. START, UNWANTED and CLOSED stay as they are: to end a
+ * transaction neither greets a client nor opens a closed dialogue again. */
 void
 rx_forget(struct rx *rx)
 {
@@ -65,6 +85,8 @@ rx_forget(struct rx *rx)
 		rx_enter(rx, RX_READY);
 }
 
+/* Cut to what a reply line has room for; what is dangerous in it is removed by
+ * rx_reply_add(). */
 void
 rx_fill(struct rx *rx, struct span text)
 {
@@ -83,6 +105,8 @@ rx_fill_u64(struct rx *rx, uint64_t v)
 	rx->fill_n = (uint8_t)n;
 }
 
+/* OUT is untouched on failure, so that a sender that was too long isn't half
+ * there. */
 enum err
 rx_qualify(const struct rx *rx, const struct address *address,
     struct rx_text *out)
@@ -105,6 +129,8 @@ rx_qualify(const struct rx *rx, const struct address *address,
 	return OK;
 }
 
+/* The only place where replies are written. The view of the last one borrows
+ * OUT, which is why rx_refusal() is good until the next step only. */
 static void
 say(struct rx *rx, enum rx_reply_id id, struct buf *out)
 {
@@ -122,6 +148,7 @@ say(struct rx *rx, enum rx_reply_id id, struct buf *out)
 	rx->turns++;
 }
 
+/* Not by rx_answer(): a 421 must not count as the error that brings a 421. */
 void
 rx_hang_up(struct rx *rx, enum rx_reply_id id, struct buf *out)
 {
@@ -136,6 +163,8 @@ rx_answer(struct rx *rx, enum rx_reply_id id, struct buf *out)
 
 	if (code >= 500)
 		rx->errors++;
+	/* also behind a positive reply: idle commands beyond their budget
+	 * count, too */
 	if (rx->errors > rx->site->conf->limits.errors &&
 	    rx->state != RX_CLOSED) {
 		rx_forget(rx);
@@ -156,6 +185,9 @@ count_junk(struct rx *rx, const struct rx_verb *verb)
 		rx->errors++;
 }
 
+/* The order of the checks is the order in which a client should hear of its
+ * mistakes: what is no command at all, then what is out of place, then what
+ * lacks an argument. */
 static enum rx_reply_id
 run(struct rx *rx, const struct smtp_command *c)
 {
@@ -194,6 +226,8 @@ is_news(struct rx *rx, enum rx_reply_id id)
 	return true;
 }
 
+/* Its fields of rx->last stay until the next line, so that a refusal at the
+ * end of the content is still logged as one of DATA. */
 static enum rx_act
 run_line(struct rx *rx, struct span line, struct buf *out)
 {
@@ -212,6 +246,8 @@ run_line(struct rx *rx, struct span line, struct buf *out)
 	return rx->state == RX_CLOSED ? RX_CLOSE : RX_READ;
 }
 
+/* A line that was not executed, because it had no proper end. It is answered
+ * like any other, or pipelined replies would be off by one. */
 static enum rx_act
 refuse_line(struct rx *rx, enum rx_reply_id reply, struct buf *out)
 {
@@ -223,6 +259,8 @@ refuse_line(struct rx *rx, enum rx_reply_id reply, struct buf *out)
 	return RX_REFUSED;
 }
 
+/* *TAKEN grows without a line, too: what is skipped of a line that is too long
+ * need not be kept by the driver. */
 static enum rx_act
 command_step(struct rx *rx, struct span in, size_t *taken, struct buf *out)
 {
@@ -246,6 +284,8 @@ command_step(struct rx *rx, struct span in, size_t *taken, struct buf *out)
 	if (rx->lines.excess <= SMTP_LINES_EXCESS_MAX)
 		return RX_READ;
 	rx_forget(rx);
+	/* RX_REFUSED first, so that it is logged; the next step says
+	 * RX_CLOSE */
 	rx_hang_up(rx, RX_REPLY_ENDLESS_LINE, out);
 	return RX_REFUSED;
 }
@@ -305,11 +345,16 @@ rx_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 		*taken += used;
 		in = span_from(in, used);
 		if (buf_failed(out))
-			rx->state = RX_CLOSED;	/* no memory for a reply */
+			/* a client that misses one reply would take the next
+			 * one for it */
+			rx->state = RX_CLOSED;
+		/* no reply: the line is half, and more input is needed */
 	} while (act == RX_READ && rx->turns != turns);
 	return act;
 }
 
+/* Only here is a 250 said for a message (I-01). The counters start anew, since
+ * a client that brings mail is worth its mistakes. */
 void
 rx_submitted(struct rx *rx, enum rx_result result, struct span id,
     struct buf *out)
@@ -333,6 +378,8 @@ rx_submitted(struct rx *rx, enum rx_result result, struct span id,
 		rx_close(rx, RX_CLOSE_STOPPING, out);
 }
 
+/* May come after the content has ended or was refused for another reason; then
+ * there is nothing left to do. */
 void
 rx_body_failed(struct rx *rx, enum rx_result result)
 {
@@ -356,6 +403,8 @@ rx_close(struct rx *rx, enum rx_closing why, struct buf *out)
 	rx_hang_up(rx, replies[why], out);
 }
 
+/* Called again before each step while draining, for a message that has ended
+ * leaves a client that could begin another. */
 void
 rx_drain(struct rx *rx, struct buf *out)
 {

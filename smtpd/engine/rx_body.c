@@ -1,10 +1,19 @@
-/* Content between 354 and the final dot */
+/*
+ * Content between 354 and the final dot.
+ *
+ * A reason to refuse that is found in the middle can't be told before the end
+ * of the content (RFC 5321 4.1.1.4: there is one reply, behind the final dot).
+ * From then on RX_DROP lets the driver give its memory back, and the rest is
+ * read for its end only: the same scanner runs, with nowhere to write to. So
+ * refused content ends exactly where accepted content would have ended, and no
+ * line of it is ever taken for a command.
+ */
 #include "smtpd/engine/rx_impl.h"
 
 #include "common/base/check.h"
 
-/* A client that sends on after its message became too large is cut off this
- * far behind twice the limit. */
+/* A client that sends on after its message became too large is cut off at
+ * twice the limit, and this much more for small limits. */
 #define ENDLESS_SLACK 65536
 
 void
@@ -34,11 +43,14 @@ judge(struct rx *rx, const struct buf *body, size_t before)
 	struct rx_content *c = &rx->content;
 	const struct conf *conf = rx->site->conf;
 
+	/* first of all: the rest may have been judged by bytes that aren't
+	 * there */
 	if (buf_failed(body)) {
 		rx_body_refuse(rx, RX_REPLY_NO_ROOM);
 		return;
 	}
 	if (!c->header.is_done)
+		/* only what was un-stuffed, and each octet once */
 		header_scan_feed(&c->header, span_from(buf_span(body), before));
 	if (c->dots.bytes > conf->limits.message_bytes)
 		rx_body_refuse(rx, RX_REPLY_TOO_LARGE);
@@ -49,6 +61,8 @@ judge(struct rx *rx, const struct buf *body, size_t before)
 		rx_body_refuse(rx, RX_REPLY_CONTENT_BARE);
 }
 
+/* The transaction is over when content was refused, but not when it was whole:
+ * the message is the driver's to look at until rx_submitted(). */
 static enum rx_act
 finish(struct rx *rx, struct buf *out)
 {
@@ -65,6 +79,7 @@ finish(struct rx *rx, struct buf *out)
 	return RX_REFUSED;
 }
 
+/* Divided, since twice the limit may be more than a number holds. */
 static bool
 is_endless(const struct rx *rx)
 {
@@ -82,7 +97,8 @@ rx_body_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 	size_t before = body->n;
 	size_t n;
 
-	if (c->dots.is_end)		/* after RX_DROP */
+	/* the feed that found the end also found a reason for RX_DROP */
+	if (c->dots.is_end)
 		return finish(rx, out);
 	n = smtp_dots_in_feed(&c->dots, in, is_wanted ? body : NULL);
 	*taken += n;

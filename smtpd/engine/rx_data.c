@@ -1,4 +1,9 @@
-/* DATA, RFC 5321 4.1.1.4; what follows 354 is rx_body's */
+/*
+ * DATA, RFC 5321 4.1.1.4; what follows 354 is rx_body's.
+ *
+ * That there is a recipient is seen to by the table: RX_RCPT is entered with
+ * the first one that was accepted, and DATA is allowed in no other state.
+ */
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_verbs.h"
 

@@ -1,4 +1,10 @@
-/* HELO and EHLO, RFC 5321 4.1.1.1 */
+/*
+ * HELO and EHLO, RFC 5321 4.1.1.1.
+ *
+ * Both end a transaction as RSET does (4.1.4) once the name is accepted; a
+ * refused one changes nothing. The name is kept for the Received line and the
+ * log and decides about nothing.
+ */
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_verbs.h"
 
@@ -12,6 +18,8 @@ struct row {
 	void (*write)(const struct rx *rx, struct buf *out); /* parameters */
 };
 
+/* RFC 1870 section 4: the limit that also holds for content. Asked at each
+ * EHLO, as a reload may have changed it. */
 static void
 write_size(const struct rx *rx, struct buf *out)
 {
@@ -26,6 +34,8 @@ static const struct row rows[] = {
 	{ SMTP_EXT_ENHANCEDSTATUSCODES, NULL },
 };
 
+/* Written by hand, for it is the one reply of several lines whose lines depend
+ * on the configuration. */
 void
 rx_hello_reply(const struct rx *rx, struct buf *out)
 {
@@ -60,6 +70,7 @@ is_good_name(const struct rx *rx, struct span name)
 	return true;
 }
 
+/* RX_HELO_MAX is what the envelope takes and fits into a uint8_t. */
 static bool
 take_name(struct rx *rx, struct span name, bool is_esmtp)
 {

@@ -1,9 +1,16 @@
-/* MAIL, RFC 5321 4.1.1.2 */
+/*
+ * MAIL, RFC 5321 4.1.1.2.
+ *
+ * Syntax, parameters and rules are asked before the spool, so that a client
+ * whose address is wrong hears 5xx for it, not 4xx again and again, while the
+ * spool is full. Nothing of the transaction is written before all agreed.
+ */
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_verbs.h"
 
 #include "smtpd/engine/rx_rules.h"
 
+/* underscores in domains, addresses without a domain: printers and cron jobs */
 #define PATH_FLAGS (SMTP_PATH_UNDERSCORE | SMTP_PATH_BARE)
 
 static enum rx_reply_id
@@ -21,6 +28,8 @@ read_path(struct rx *rx, struct span argument, struct smtp_path *path)
 	return rx_rules_sender(rx->is_trusted, path);
 }
 
+/* The size is the client's word and only spares both sides a transfer; what
+ * counts is whether queued can write the message (I-06). */
 static enum rx_reply_id
 ask_spool(const struct rx_site *site, uint64_t size)
 {
@@ -38,7 +47,8 @@ rx_do_mail(struct rx *rx, const struct smtp_command *c)
 	struct rx_mail_params params = { 0 };
 	enum rx_reply_id reply;
 
-	/* a reload may have changed that */
+	/* for the whole transaction: a reload between two RCPTs changes no
+	 * rule */
 	rx->is_trusted = rx_rules_is_trusted(rx->site, &rx->client);
 	reply = read_path(rx, c->argument, &path);
 	if (reply == RX_REPLY_NONE)

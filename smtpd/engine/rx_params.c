@@ -1,4 +1,10 @@
-/* ESMTP parameters of MAIL and RCPT, RFC 5321 4.1.1.11 */
+/*
+ * ESMTP parameters of MAIL and RCPT, RFC 5321 4.1.1.11.
+ *
+ * smtp_params_next() splits them, refuses what is given twice, and names those
+ * that SMTP knows; this table says which of them are offered, and for which
+ * verb. An extension of RCPT gets a row here, too.
+ */
 #include "smtpd/engine/rx_impl.h"
 
 #include "common/smtp/smtp_params.h"
@@ -55,6 +61,7 @@ rx_params_take(struct rx *rx, enum smtp_verb verb, struct span text,
 	enum rx_reply_id reply;
 	enum err e;
 
+	/* RFC 5321 2.2.1: no extension without EHLO */
 	if (text.n > 0 && !rx->is_esmtp)
 		return RX_REPLY_PARAM_HELO;
 	smtp_params_init(&params, text);

@@ -1,3 +1,10 @@
+/*
+ * A phase begins when its kind changes or when a reply was given; its clock
+ * starts then. For a command the clock is never moved on by octets that come,
+ * so that a line sent octet by octet has no more time than a line that does
+ * not come at all. For content silence has its own limit, and the whole is
+ * measured by its rate: each RX_PATIENCE_RATE octets earn another second.
+ */
 #include "smtpd/engine/rx_patience.h"
 
 #include "common/conf/conf.h"
@@ -21,7 +28,7 @@ rx_patience_note(struct rx_patience *p, enum rx_phase phase, uint64_t turns,
 	p->bytes += bytes;
 	if (phase == p->phase && turns == p->turns)
 		return;
-	/* waiting for us was not the client's fault */
+	/* a new phase; the time that it took us to come to it isn't charged */
 	p->phase = phase;
 	p->turns = turns;
 	p->bytes = 0;
@@ -46,6 +53,7 @@ rx_patience_deadline(const struct rx_patience *p, const struct conf *conf)
 	switch (p->phase) {
 	case RX_PHASE_LINE:
 	case RX_PHASE_COMMAND:
+	/* the end of the stream has its own time limit; this is for safety */
 	case RX_PHASE_CLOSED:
 		return mtime_add(p->began_at_ms,
 		    conf->limits.command_timeout_ms);

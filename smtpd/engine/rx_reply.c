@@ -1,3 +1,10 @@
+/*
+ * The table of replies, made from rx_replies.def.
+ *
+ * Most replies are the same each time: code, status and text are joined by the
+ * compiler and leave by one copy. Only those that name the host or quote
+ * something are put together here.
+ */
 #include "smtpd/engine/rx_reply.h"
 
 #include "common/base/check.h"
@@ -41,6 +48,7 @@ rx_reply_status(enum rx_reply_id id)
 	return replies[id].status;
 }
 
+/* Cuts what doesn't fit: a reply that ends early is better than none. */
 static size_t
 append(char *to, size_t at, struct span s)
 {
@@ -51,6 +59,9 @@ append(char *to, size_t at, struct span s)
 	return at + n;
 }
 
+/* TO has FILL_TEXT_MAX bytes. The fill may be the client's own words; that it
+ * can't end a line or smuggle a control character in is smtp_reply_add()'s
+ * work, which comes last. */
 static struct span
 fill_in(const char *text, struct span host, struct span fill, char *to)
 {
@@ -77,6 +88,7 @@ rx_reply_add(enum rx_reply_id id, struct span host, struct span fill,
 	const struct reply *r = &replies[id];
 	char text[FILL_TEXT_MAX];
 
+	/* RX_REPLY_NONE must not get this far */
 	MUST(r->code != 0);
 	if (r->wire.n > 0) {
 		buf_add_span(out, r->wire);

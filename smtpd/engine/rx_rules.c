@@ -1,3 +1,10 @@
+/*
+ * Who may send where (I-08).
+ *
+ * All rules are asked with the configuration of this moment and a client's
+ * address, never with anything the client said of itself: a HELO name or a
+ * sender opens nothing.
+ */
 #include "smtpd/engine/rx_rules.h"
 
 #include "common/conf/conf.h"
@@ -19,6 +26,8 @@ has_route_within(struct span local)
 	    span_find(local, '!') < local.n;
 }
 
+/* RFC 5321 4.5.1: also from those who may send nothing else, bare or with the
+ * name of this host. */
 static bool
 is_our_postmaster(const struct rx_site *site, const struct smtp_path *path)
 {
@@ -34,10 +43,12 @@ rx_rules_recipient(const struct rx_site *site, bool is_trusted,
 {
 	if (path->is_null)
 		return RX_REPLY_RCPT_NULL;
+	/* before all else: a bare postmaster has no domain to be looked for */
 	if (is_trusted || is_our_postmaster(site, path))
 		return RX_REPLY_NONE;
 	if (has_route_within(path->address.local))
 		return RX_REPLY_RCPT_ROUTED;
+	/* only our own clients' addresses are completed */
 	if (path->address.domain.n == 0)
 		return RX_REPLY_RCPT_BARE;
 	/* an address literal is nobody's domain */

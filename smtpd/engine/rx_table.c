@@ -1,3 +1,11 @@
+/*
+ * The dialogue's rules of sequence (RFC 5321 4.1.4) as a table: a row a verb.
+ *
+ * A test walks every state with every verb and holds the dialogue against it,
+ * so a new verb or state needs its row here and nothing in rx.c.
+ *
+ * RX_IN_CONTENT and RX_SUBMITTING are in no row: no command is read in them.
+ */
 #include "smtpd/engine/rx_table.h"
 
 #include "smtpd/engine/rx_impl.h"
@@ -34,6 +42,8 @@ static const struct rx_verb verbs[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_QUIT] = { rx_do_quit,
 	    .allowed = ALWAYS | RX_IN(UNWANTED), .may_enter = TO_END,
 	    .argument = RX_ARG_NONE },
+	/* not offered, and said so in every state: no state makes them
+	 * right */
 	[SMTP_VERB_EXPN] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_BDAT] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_STARTTLS] = { rx_do_absent, .allowed = ALWAYS },
@@ -50,6 +60,8 @@ rx_table_verb(enum smtp_verb verb)
 	return &verbs[verb];
 }
 
+/* 503 with the step that is missing. Asked from the most general reason to the
+ * most special one. */
 enum rx_reply_id
 rx_table_refusal(const struct rx *rx, enum smtp_verb verb)
 {

@@ -1,3 +1,7 @@
+/*
+ * The window on struct rx for the driver, its log and its clock. Nothing here
+ * changes the dialogue.
+ */
 #include "smtpd/engine/rx_view.h"
 
 #include "smtpd/engine/rx_impl.h"
@@ -15,6 +19,8 @@ client_bytes(const struct rx *rx)
 	}
 }
 
+/* Good from RX_SUBMIT to rx_submitted(); all spans borrow the dialogue's
+ * memory. */
 void
 rx_message(const struct rx *rx, struct rx_message *out)
 {
@@ -45,6 +51,8 @@ void
 rx_refusal(const struct rx *rx, struct rx_refusal *out)
 {
 	static const char *const stages[SMTP_VERB_COUNT] = {
+		/* the stages at which mail is refused; the rest are mistakes
+		 * of speech */
 		[SMTP_VERB_MAIL] = "MAIL",
 		[SMTP_VERB_RCPT] = "RCPT",
 		[SMTP_VERB_DATA] = "DATA",
@@ -62,6 +70,9 @@ rx_refusal(const struct rx *rx, struct rx_refusal *out)
 	};
 }
 
+/* In the states of commands it is the client's turn, for each line is answered
+ * at once. The driver knows whether half a line lies in its input; a line that
+ * is being skipped leaves nothing there. */
 enum rx_phase
 rx_phase(const struct rx *rx, bool has_input)
 {
