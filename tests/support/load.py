@@ -43,12 +43,23 @@ class State:
         return self.map[HEAD.size:]
 
 
+def fill(port, folder, count, sessions=50, size=1024, name="run"):
+    """Sends that many messages, whatever becomes of them; their State, for
+    a Load that is made afterwards."""
+    path = os.path.join(folder, f"{name}.sent")
+    subprocess.run([tool("smtpblast"), "-p", str(port), "-n", str(count),
+                    "-c", str(sessions), "-s", str(size), "-R", name, "-S",
+                    path, "-P"], stdout=subprocess.DEVNULL, check=True)
+    return State(path)
+
+
 class Load:
     """A sink at `port`; start() lets a blast of `sessions` sessions loose."""
 
-    def __init__(self, folder, name="run", delay_ms=0, count=1000000):
+    def __init__(self, folder, name="run", delay_ms=0, count=1000000,
+                 port=None):
         self.folder, self.name, self.count = folder, name, count
-        self.port = free_ports(1)[0]
+        self.port = port or free_ports(1)[0]
         self.sink_path = os.path.join(folder, f"{name}.sink")
         self.sent_path = os.path.join(folder, f"{name}.sent")
         self.sink = subprocess.Popen(
