@@ -26,8 +26,9 @@ enum err file_check_dir(int dir, const char *path, uid_t uid, gid_t gid,
  */
 enum err file_check_secret(int fd, const char *path, struct why *why);
 
-/* Whether DIR is its owner's to change alone: root's or our effective user's,
- * writable by nobody else, no link.  ERR_DENIED, ERR_NOT_FOUND, ERR_IO. */
-enum err file_check_closed(const char *dir, struct why *why);
+/* Whether DIR is its owner's to change alone: root's, our effective user's or
+ * OWNER's (-1: nobody's besides), writable by nobody else, no link.
+ * ERR_DENIED, ERR_NOT_FOUND, ERR_IO. */
+enum err file_check_closed(const char *dir, uid_t owner, struct why *why);
 
 #endif

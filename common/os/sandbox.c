@@ -45,18 +45,15 @@ failed(struct why *why, const char *step, const char *what)
 	return why_set(why, ERR_IO, "%s %s: %s", step, what, strerror(errno));
 }
 
-/* By the way of chdir(), so that what was checked is what becomes the root, and
- * no descriptor of the outside stays the working directory. */
-/* Root's, or the user's own: the spool belongs to the one who is closed into
- * it.  Nobody else may put anything there. */
+/* The directory is root's, or the user's own: the spool belongs to the one who
+ * is closed into it.  Nobody else may put anything there.  By the way of
+ * chdir(), so that what was checked is what becomes the root, and no
+ * descriptor of the outside stays the working directory. */
 static enum err
 close_into(const char *root, const struct creds_user *user, struct why *why)
 {
-	enum err e = file_check_closed(root, NULL);
+	enum err e = file_check_closed(root, user->uid, why);
 
-	if (e != OK)
-		e = file_check_dir(AT_FDCWD, root, user->uid, (gid_t)-1, 0755,
-		    why);
 	if (e != OK)
 		return e;
 	if (chdir(root) < 0)
@@ -119,7 +116,7 @@ check_no_entries(DIR *d, const char *path, struct why *why)
 enum err
 sandbox_check_empty(const char *dir, struct why *why)
 {
-	enum err e = file_check_closed(dir, why);
+	enum err e = file_check_closed(dir, (uid_t)-1, why);
 	DIR *d;
 
 	if (e != OK)

@@ -250,10 +250,10 @@ Test(file_check, secrets)
 Test(file_check, closed_directories)
 {
 	cr_assert_eq(mkdir("d", 0755), 0);
-	cr_expect_eq(file_check_closed("d", NULL), OK);
+	cr_expect_eq(file_check_closed("d", (uid_t)-1, NULL), OK);
 	cr_assert_eq(chmod("d", 0775), 0);
-	cr_expect_eq(file_check_closed("d", NULL), ERR_DENIED);
+	cr_expect_eq(file_check_closed("d", (uid_t)-1, NULL), ERR_DENIED);
 	cr_assert_eq(chmod("d", 01777), 0);
-	cr_expect_eq(file_check_closed("d", NULL), ERR_DENIED);
-	cr_expect_eq(file_check_closed("none", NULL), ERR_NOT_FOUND);
+	cr_expect_eq(file_check_closed("d", (uid_t)-1, NULL), ERR_DENIED);
+	cr_expect_eq(file_check_closed("none", (uid_t)-1, NULL), ERR_NOT_FOUND);
 }
