@@ -104,6 +104,24 @@ tx_fault_reply(struct tx *t, const struct smtp_response *r)
 	end_dialogue(t, &f, false);
 }
 
+/*
+ * Before a 354 proves that each reply was its command's own, a reply too many
+ * may have shifted them: nobody is given up for what another was told (NH-05).
+ */
+static void
+reopen_refused(struct tx_mail *m)
+{
+	for (uint32_t i = 0; i < m->rcpt_count; i++) {
+		struct tx_rcpt *r = &m->rcpts[i];
+
+		if (r->progress == TX_RCPT_ANSWERED &&
+		    r->outcome == TX_FAILED && r->stage == TX_STAGE_RCPT) {
+			r->outcome = TX_OPEN;
+			m->open++;
+		}
+	}
+}
+
 void
 tx_fault_violation(struct tx *t, const char *what)
 {
@@ -125,6 +143,8 @@ tx_fault_violation(struct tx *t, const char *what)
 		    "sent %s", what);
 	f.text = span_str(text);
 	t->is_violated = true;
+	if (t->state == TX_RCPT || t->state == TX_DATA)
+		reopen_refused(t->mail);
 	end_dialogue(t, &f, t->state == TX_FINAL);
 }
 
