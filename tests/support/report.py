@@ -84,7 +84,7 @@ class Report:
     def group(self, recipient):
         """What it says about that recipient."""
         found = [g for g in self.groups
-                 if g["Final-Recipient"] == f"rfc822; {recipient}"]
+                 if unfolded(g["Final-Recipient"]) == f"rfc822; {recipient}"]
         assert len(found) == 1, (recipient, [str(g) for g in self.groups])
         return found[0]
 

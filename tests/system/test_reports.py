@@ -16,7 +16,7 @@ POSTMASTER = "help@relay.example.org"
 
 def refuse(text, _):
     """RCPT: what each recipient's name asks for."""
-    if "refused" in text:
+    if "refused" in text.lower():
         return REFUSED
     if "later" in text:
         return b"450 4.2.1 mailbox busy\r\n"
@@ -181,9 +181,9 @@ class Reports(unittest.TestCase):
                     group = found.group("to@served.example")
                     self.assertEqual(group["Action"], "failed")
                     self.assertLess(len(group["Diagnostic-Code"]), 4096)
-                if b"second" in said:
-                    self.assertEqual(group["Diagnostic-Code"],
-                                     "smtp; 550 5.1.1 first second")
+                    if b"second" in said:
+                        self.assertEqual(group["Diagnostic-Code"],
+                                         "smtp; 550 5.1.1 first second")
 
     # -- what is returned ---------------------------------------------------
     def test_message_is_returned(self):
@@ -238,10 +238,12 @@ class Reports(unittest.TestCase):
 
     def test_long_addresses(self):
         """MSG-01, MSG-04: addresses as long as may be."""
-        local, domain = "r" * 64, ".".join(["d" * 60] * 3)
-        self.sender = f"{local}@{domain}.example"
-        found = self.bounce(to=f"refused{local[7:]}@{domain}.example")
-        self.assertEqual(len(found.groups), 1)
+        # 254 octets, with <> the 256 of a path
+        domain = ".".join(["d" * 62] * 3) + ".ex"
+        self.sender = f"{'s' * (253 - len(domain))}@{domain}"
+        to = f"{'refused':r<{253 - len(domain)}}@{domain}"
+        found = self.bounce(to=to)
+        found.group(to)
 
     def test_all_are_different(self):
         """DSN-32, MSG-03: each has a Message-ID of its own, also after a
@@ -343,13 +345,14 @@ class Expiry(unittest.TestCase):
             for sender in senders:
                 with self.subTest(sender):
                     found = reports(back, sender)
-                    self.assertEqual([f.groups[0]["Action"] for f in found],
-                                     ["delayed", "failed"])
-                    group = found[1].groups[0]
+                    actions = [f.groups[0]["Action"] for f in found]
+                    self.assertIn(actions, (["failed"],
+                                            ["delayed", "failed"]))
+                    group = found[-1].groups[0]
                     self.assertNotIn("Remote-MTA", group)
                     self.assertNotIn("Diagnostic-Code", group)
                     self.assertEqual(group["Status"], "4.4.1")
-                    self.assertIn("refused", found[1].text.lower())
+                    self.assertIn("refused", found[-1].text.lower())
 
     def test_delay_notice(self):
         """DSN-34, DSN-17: once, with the time until which it is tried; none
