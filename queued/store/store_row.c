@@ -2,6 +2,7 @@
 
 #include "common/base/crc32c.h"
 #include "common/base/wire.h"
+#include "common/mail/envelope.h"
 #include "queued/store/store_read.h"
 
 #include <endian.h>
@@ -197,7 +198,8 @@ get_message(struct wire *w, struct message *m)
 	p->envelope = wire_span(w, w->n);
 	p->sender = span_sub(p->envelope, sender_at, sender_n);
 	if (p->sender.n != sender_n || p->unit_count == 0 ||
-	    p->unit_count > p->recipients)
+	    p->unit_count > p->recipients ||
+	    p->recipients > ENVELOPE_RCPT_COUNT_MAX)
 		wire_fail(w);
 }
 
