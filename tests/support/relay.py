@@ -236,6 +236,8 @@ class Relay:
         died = [line for line in lines if " child_died " in line]
         assert len(died) <= self.kills, died
         for line in lines:
+            if "peer=mtactl" in line:       # strangers may knock there
+                continue
             for word in (*REPORTS, "peer_violation", "lease_broken"):
                 assert word not in line, f"in the log: {line}"
 
