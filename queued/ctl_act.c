@@ -86,6 +86,23 @@ act_unit(struct ctl_session *s, struct store_unit *unit)
 
 /* ---- a message ---- */
 
+/*
+ * One that is not synced yet is nobody's to schedule: it may still be refused,
+ * and its units come to the planner when it is there (intake_synced()).
+ */
+static void
+act_early(struct ctl_session *s, struct store_unit *unit)
+{
+	bool is_held = s->job.verb == CTL_HOLD;
+
+	if (s->job.verb == CTL_DELETE)
+		delete_unit(s, unit);
+	else if (s->job.verb != CTL_RETRY &&
+	    unit->message->is_held != is_held &&
+	    store_hold(s->q->store, unit->message, is_held) == OK)
+		note_change(s);
+}
+
 /* What nobody schedules may not stay in memory. */
 static void
 give_back(struct ctl_session *s, uint64_t id, uint32_t number)
@@ -99,6 +116,7 @@ give_back(struct ctl_session *s, uint64_t id, uint32_t number)
 static void
 act_message(struct ctl_session *s, uint64_t id)
 {
+	bool is_early = effects_has_message(&s->q->on_synced, id);
 	struct store_unit *unit;
 	uint32_t units = 0;
 
@@ -108,6 +126,10 @@ act_message(struct ctl_session *s, uint64_t id)
 
 		if (e == OK) {
 			units = unit->message->unit_count;
+			if (is_early) {
+				act_early(s, unit);
+				continue;
+			}
 			act_unit(s, unit);
 			give_back(s, id, i);
 		} else if (units == 0 && i >= s->q->conf->limits.recipients) {

@@ -87,3 +87,16 @@ effects_find(struct effects *e, uint8_t kind, uint64_t a)
 	}
 	return NULL;
 }
+
+bool
+effects_has_message(const struct effects *e, uint64_t id)
+{
+	for (size_t i = e->n; i > 0; i--) {
+		const struct effect *f = at(e, i - 1);
+
+		if (f->b == id && (f->kind == EFFECT_SUBMITTED ||
+		    f->kind == EFFECT_REPORT))
+			return true;
+	}
+	return false;
+}

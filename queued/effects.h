@@ -26,6 +26,7 @@ struct effect {
 	uint64_t group;
 	uint64_t a;
 	uint64_t b;
+	uint64_t instance;	/* of the peer: its successor hears nothing */
 	uint32_t bytes;		/* of credit to give back */
 	uint16_t peer;
 	uint8_t kind;		/* enum effect_kind */
@@ -53,5 +54,8 @@ bool effects_take(struct effects *e, uint64_t upto, struct effect *out);
 
 /* The newest effect of KIND with this A, or NULL; to be changed in place. */
 struct effect *effects_find(struct effects *e, uint8_t kind, uint64_t a);
+
+/* Whether a message with this queue id waits in E to be there. */
+bool effects_has_message(const struct effects *e, uint64_t id);
 
 #endif

@@ -11,17 +11,23 @@
 /* Bytes of one large body that may be on their way or unwritten. */
 enum { STREAM_CREDIT = 1024 * 1024 };
 
+/* Who submitted something, and the credit that its frame cost. */
+struct origin {
+	uint64_t instance;
+	uint32_t bytes;
+	uint16_t peer;
+};
+
 /* A large body on its way in, from body_open to its submission. */
 struct stream {
 	uint64_t token;
 	uint64_t credited;		/* bytes smtpd was told it may send */
-	uint16_t peer;
+	struct origin origin;
 	bool is_submitted;		/* waits for its file's sync */
 	uint8_t content_flags;
 	struct buf envelope;
 	struct buf trace_head;
 	struct buf trace_tail;
-	uint32_t frame_bytes;
 };
 
 /* What a token's map entry points at: the id, boxed. */
@@ -53,17 +59,28 @@ give_credit(struct queued_peer *peer, uint32_t bytes)
 	send_to(peer, &m);
 }
 
-static void
-send_result(struct queued_peer *peer, uint64_t token, uint8_t result,
-    uint64_t id, uint32_t credit)
+static struct origin
+origin_of(const struct queued_peer *peer, size_t bytes)
 {
+	return (struct origin){ .instance = peer->instance,
+	    .bytes = (uint32_t)bytes, .peer = peer->index };
+}
+
+/* Neither answer nor credit goes to the successor of who asked. */
+static void
+send_result(struct queued *q, struct origin to, uint64_t token,
+    uint8_t result, uint64_t id)
+{
+	struct queued_peer *peer = &q->smtpds[to.peer];
 	struct msg m = { .type = MSG_submitted };
 
+	if (peer->instance != to.instance)
+		return;
 	m.submitted.token = token;
 	m.submitted.result = result;
 	m.submitted.id = id;
 	send_to(peer, &m);
-	give_credit(peer, credit);
+	give_credit(peer, to.bytes);
 }
 
 static void
@@ -143,8 +160,7 @@ check_envelope(const struct queued *q, struct span bytes,
 
 /* Into the open group; the answer follows its sync. */
 static enum err
-submit(struct queued *q, struct queued_peer *peer,
-    struct store_submission *sub, uint32_t bytes)
+submit(struct queued *q, struct origin from, struct store_submission *sub)
 {
 	struct effect effect = { .kind = EFFECT_SUBMITTED };
 	struct intake_keys keys = { .q = q };
@@ -167,8 +183,9 @@ submit(struct queued *q, struct queued_peer *peer,
 	effect.group = store_group(q->store);
 	effect.a = sub->token;
 	effect.b = unit->message->id;
-	effect.bytes = bytes;
-	effect.peer = peer->index;
+	effect.bytes = from.bytes;
+	effect.peer = from.peer;
+	effect.instance = from.instance;
 	effects_add(&q->on_synced, &effect);
 	queued_touch(q);
 	return OK;
@@ -179,7 +196,7 @@ on_submit(struct queued *q, struct queued_peer *peer,
     const struct msg_submit *m)
 {
 	struct store_submission sub = { .token = m->token };
-	uint32_t bytes = (uint32_t)(m->body.n + m->envelope.n);
+	struct origin from = origin_of(peer, m->body.n + m->envelope.n);
 	enum err e;
 
 	sub.envelope = m->envelope;
@@ -190,40 +207,38 @@ on_submit(struct queued *q, struct queued_peer *peer,
 	if (m->body_bytes != m->body.n)
 		e = ERR_SYNTAX;
 	else
-		e = submit(q, peer, &sub, bytes);
+		e = submit(q, from, &sub);
 	if (e == OK)
 		return;
 	q->figures.refused++;
-	send_result(peer, m->token, result_of(e), 0, bytes);
+	send_result(q, from, m->token, result_of(e), 0);
+}
+
+static struct origin
+origin_of_effect(const struct effect *effect)
+{
+	return (struct origin){ .instance = effect->instance,
+	    .bytes = effect->bytes, .peer = effect->peer };
 }
 
 void
 intake_synced(struct queued *q, const struct effect *effect)
 {
-	struct queued_peer *peer = &q->smtpds[effect->peer];
 	struct store_unit *unit;
 	uint32_t n = 1;
 
 	if (effect->kind == EFFECT_SUBMITTED) {
 		q->figures.accepted++;
-		send_result(peer, effect->a, SUBMIT_ACCEPTED, effect->b,
-		    effect->bytes);
+		send_result(q, origin_of_effect(effect), effect->a,
+		    SUBMIT_ACCEPTED, effect->b);
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		struct effect again = *effect;
-
 		unit = store_find_unit(q->store, effect->b, i);
 		if (unit == NULL)
 			continue;
 		n = unit->message->unit_count;
-		if (residence_welcome(q, unit) == OK)
-			continue;
-		/* No memory: with the next group, in the place just left. */
-		again.kind = EFFECT_REPORT;
-		again.group++;
-		effects_add(&q->on_synced, &again);
-		queued_touch(q);
-		return;
+		if (residence_welcome(q, unit) != OK)
+			residence_release(q, unit);
 	}
 }
 
@@ -236,8 +251,7 @@ intake_refused(struct queued *q, uint64_t token, uint64_t id)
 	q->figures.refused++;
 	if (effect == NULL || effect->b != id)
 		return;
-	send_result(&q->smtpds[effect->peer], token, SUBMIT_IO, 0,
-	    effect->bytes);
+	send_result(q, origin_of_effect(effect), token, SUBMIT_IO, 0);
 	effect->kind = EFFECT_NONE;
 }
 
@@ -254,19 +268,27 @@ stream_free(struct queued *q, struct stream *st)
 }
 
 static void
+stream_send(struct queued *q, const struct stream *st, const struct msg *m)
+{
+	struct queued_peer *peer = &q->smtpds[st->origin.peer];
+
+	if (peer->instance == st->origin.instance)
+		send_to(peer, m);
+}
+
+static void
 stream_fail(struct queued *q, struct stream *st, enum err e)
 {
-	struct queued_peer *peer = &q->smtpds[st->peer];
 	struct msg m = { .type = MSG_body_failed };
 
 	store_body_drop(q->store, st->token);
 	if (st->is_submitted) {
 		q->figures.refused++;
-		send_result(peer, st->token, result_of(e), 0, st->frame_bytes);
+		send_result(q, st->origin, st->token, result_of(e), 0);
 	} else {
 		m.body_failed.token = st->token;
 		m.body_failed.why = result_of(e);
-		send_to(peer, &m);
+		stream_send(q, st, &m);
 	}
 	stream_free(q, st);
 }
@@ -282,24 +304,37 @@ stream_credit(struct queued *q, struct stream *st, uint64_t taken)
 	m.body_credit.token = st->token;
 	m.body_credit.bytes = (uint32_t)(upto - st->credited);
 	st->credited = upto;
-	send_to(&q->smtpds[st->peer], &m);
+	stream_send(q, st, &m);
+}
+
+static enum err
+stream_new(struct queued *q, const struct queued_peer *peer, uint64_t token,
+    struct stream **out)
+{
+	struct stream *st = calloc(1, sizeof(*st));
+	enum err e;
+
+	if (st == NULL)
+		return ERR_NOMEM;
+	st->token = token;
+	st->origin = origin_of(peer, 0);
+	buf_init(&st->envelope, 64 * 1024 * 1024);
+	buf_init(&st->trace_head, 4096);
+	buf_init(&st->trace_tail, 8192);
+	if ((e = map_u64_add(&q->streams, token, st)) != OK)
+		free(st);
+	else
+		*out = st;
+	return e;
 }
 
 static void
 on_body_open(struct queued *q, struct queued_peer *peer, uint64_t token)
 {
-	struct stream *st = calloc(1, sizeof(*st));
-	enum err e = ERR_NOMEM;
+	struct stream *st = NULL;
 	struct msg m = { .type = MSG_body_failed };
+	enum err e = stream_new(q, peer, token, &st);
 
-	if (st != NULL) {
-		st->token = token;
-		st->peer = peer->index;
-		buf_init(&st->envelope, 64 * 1024 * 1024);
-		buf_init(&st->trace_head, 4096);
-		buf_init(&st->trace_tail, 8192);
-		e = map_u64_add(&q->streams, token, st);
-	}
 	if (e == OK && !store_room(q->store).is_accepting)
 		e = ERR_FULL;
 	if (e == OK)
@@ -308,9 +343,8 @@ on_body_open(struct queued *q, struct queued_peer *peer, uint64_t token)
 		stream_credit(q, st, 0);
 		return;
 	}
-	if (st != NULL && e != ERR_EXISTS && e != ERR_NOMEM)
-		map_u64_remove(&q->streams, token);
-	free(st);
+	if (st != NULL)
+		stream_free(q, st);
 	m.body_failed.token = token;
 	m.body_failed.why = result_of(e);
 	send_to(peer, &m);
@@ -322,7 +356,8 @@ stream_get(struct queued *q, const struct queued_peer *peer, uint64_t token)
 {
 	struct stream *st = map_u64_get(&q->streams, token);
 
-	return st != NULL && st->peer == peer->index ? st : NULL;
+	return st != NULL && st->origin.peer == peer->index &&
+	    st->origin.instance == peer->instance ? st : NULL;
 }
 
 static void
@@ -347,12 +382,12 @@ on_submit_streamed(struct queued *q, struct queued_peer *peer,
 	enum err e;
 
 	if (st == NULL || st->is_submitted) {
-		send_result(peer, m->token, SUBMIT_IO, 0,
-		    (uint32_t)m->envelope.n);
+		send_result(q, origin_of(peer, m->envelope.n), m->token,
+		    SUBMIT_IO, 0);
 		return;
 	}
 	st->is_submitted = true;
-	st->frame_bytes = (uint32_t)m->envelope.n;
+	st->origin.bytes = (uint32_t)m->envelope.n;
 	st->content_flags = m->flags;
 	buf_add_span(&st->envelope, m->envelope);
 	buf_add_span(&st->trace_head, m->trace_head);
@@ -376,7 +411,7 @@ stream_submit(struct queued *q, struct stream *st)
 	sub.trace_tail = buf_span(&st->trace_tail);
 	sub.is_streamed = true;
 	sub.content_flags = st->content_flags;
-	e = submit(q, &q->smtpds[st->peer], &sub, st->frame_bytes);
+	e = submit(q, st->origin, &sub);
 	if (e != OK)
 		stream_fail(q, st, e);
 	else
@@ -404,7 +439,8 @@ on_body_drop(struct queued *q, struct queued_peer *peer, uint64_t token)
 {
 	struct stream *st = stream_get(q, peer, token);
 
-	if (st == NULL)
+	/* What was submitted has an answer to come. */
+	if (st == NULL || st->is_submitted)
 		return;
 	store_body_drop(q->store, token);
 	stream_free(q, st);
@@ -418,7 +454,7 @@ intake_gone(struct queued *q, struct queued_peer *peer)
 
 	while ((st = map_u64_next(&q->streams, &cursor)) != NULL) {
 		/* What was submitted whole is finished all the same. */
-		if (st->peer != peer->index || st->is_submitted)
+		if (st->origin.peer != peer->index || st->is_submitted)
 			continue;
 		store_body_drop(q->store, st->token);
 		stream_free(q, st);
@@ -447,8 +483,8 @@ on_token_ask(struct queued *q, struct queued_peer *peer, uint64_t token)
 {
 	const struct token *t = map_u64_get(&q->tokens, token);
 
-	send_result(peer, token, t != NULL ? SUBMIT_ACCEPTED : SUBMIT_UNKNOWN,
-	    t != NULL ? t->id : 0, 0);
+	send_result(q, origin_of(peer, 0), token, t != NULL ?
+	    SUBMIT_ACCEPTED : SUBMIT_UNKNOWN, t != NULL ? t->id : 0);
 }
 
 void

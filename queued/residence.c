@@ -73,6 +73,13 @@ units_in_memory(const struct queued *q)
 	    plan_count(q->plan, PLAN_READY) + plan_count(q->plan, PLAN_HELD);
 }
 
+void
+residence_release(struct queued *q, struct store_unit *unit)
+{
+	store_yield_unit(q->store, &unit);
+	q->has_more_due = true;
+}
+
 /* The index has the unit from now on, or as soon as it can. */
 static void
 move_out(struct queued *q, struct plan_unit *pu)
@@ -81,8 +88,7 @@ move_out(struct queued *q, struct plan_unit *pu)
 
 	unit->plan = NULL;
 	plan_remove(q->plan, &pu);
-	store_yield_unit(q->store, &unit);
-	q->has_more_due = true;
+	residence_release(q, unit);
 }
 
 /*

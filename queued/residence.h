@@ -28,6 +28,10 @@ enum err residence_adopt(struct queued *q, struct store_unit *unit);
  * soon needed is left to the index instead.  ERR_NOMEM. */
 enum err residence_welcome(struct queued *q, struct store_unit *unit);
 
+/* There is no memory to schedule it now: it is the index's until it is found
+ * there by its time. */
+void residence_release(struct queued *q, struct store_unit *unit);
+
 /* The unit is settled (the store has freed it) or leaves: ends its plan. */
 void residence_end(struct queued *q, struct plan_unit *pu);
 
