@@ -49,6 +49,8 @@ add_envid(struct span envid, struct buf *out)
 	if (xtext_decode(envid, &plain) == OK)
 		report_format_field("Original-Envelope-Id", buf_span(&plain),
 		    out);
+	if (buf_failed(&plain))
+		out->is_failed = true;
 	buf_clear(&plain);
 }
 
@@ -66,6 +68,8 @@ add_original_recipient(struct span orcpt, struct buf *out)
 	if (xtext_decode(span_from(orcpt, n + 1), &plain) == OK)
 		report_format_field("Original-Recipient", buf_span(&plain),
 		    out);
+	if (buf_failed(&plain))
+		out->is_failed = true;
 	buf_clear(&plain);
 }
 

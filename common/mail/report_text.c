@@ -76,6 +76,17 @@ add_sentence(const char *text, unsigned indent, struct buf *out)
 	report_format_wrapped(span_str(text), indent, out);
 }
 
+/* Prints what was gathered in S and empties it for the next paragraph.  Its
+ * failure is the report's, and would be forgotten by the emptying. */
+static void
+end_paragraph(struct buf *s, unsigned indent, struct buf *out)
+{
+	if (buf_failed(s))
+		out->is_failed = true;
+	report_format_wrapped(buf_span(s), indent, out);
+	buf_reset(s);
+}
+
 /* Who speaks, of which message, and how it stands. */
 static void
 add_opening(const struct report *r, struct buf *out)
@@ -97,9 +108,7 @@ add_opening(const struct report *r, struct buf *out)
 		buf_addf(&s, "has not reached the recipient%s below yet. You "
 		    "need not send it again: we keep trying.",
 		    r->rcpt_count == 1 ? "" : "s");
-	if (buf_failed(&s))
-		out->is_failed = true;
-	report_format_wrapped(buf_span(&s), 0, out);
+	end_paragraph(&s, 0, out);
 	buf_clear(&s);
 }
 
@@ -119,14 +128,11 @@ add_reason(const struct report_rcpt *rcpt, struct buf *out)
 	    "The other mail server");
 	report_format_words(rcpt->remote_host, 255, &s);
 	buf_add_str(&s, " answered:");
-	report_format_wrapped(buf_span(&s), 4, out);
-	buf_reset(&s);
+	end_paragraph(&s, 4, out);
 	buf_add_u64(&s, rcpt->code);
 	buf_add_byte(&s, ' ');
 	report_format_words(rcpt->text, REPORT_REPLY_MAX, &s);
-	if (buf_failed(&s))
-		out->is_failed = true;
-	report_format_wrapped(buf_span(&s), 8, out);
+	end_paragraph(&s, 8, out);
 	buf_clear(&s);
 }
 
@@ -142,20 +148,17 @@ add_rcpt(const struct report_rcpt *rcpt, struct buf *out)
 	buf_add_byte(&s, '<');
 	report_format_words(rcpt->address, 512, &s);
 	buf_add_byte(&s, '>');
-	report_format_wrapped(buf_span(&s), 2, out);
-	buf_reset(&s);
+	end_paragraph(&s, 2, out);
 	if (rcpt->is_expired)
 		add_sentence("It was tried again and again, and is given up "
 		    "now. The last attempt ended so:", 4, out);
 	add_reason(rcpt, out);
 	if (status.subject != 0) {
 		buf_addf(&s, "This means: %s.", status_text(status));
-		report_format_wrapped(buf_span(&s), 4, out);
+		end_paragraph(&s, 4, out);
 	}
 	if (rcpt->action == REPORT_FAILED)
 		add_sentence(find_hint(status), 4, out);
-	if (buf_failed(&s))
-		out->is_failed = true;
 	buf_clear(&s);
 }
 
@@ -188,7 +191,7 @@ add_retry(const struct report *r, struct buf *out)
 	buf_addf(&s, "If it does not get through until %s, it will be given "
 	    "up, and you will get another report.", date);
 	buf_add_str(out, "\r\n");
-	report_format_wrapped(buf_span(&s), 0, out);
+	end_paragraph(&s, 0, out);
 	buf_clear(&s);
 }
 
@@ -216,10 +219,8 @@ add_closing(const struct report *r, enum report_text_part part,
 	    "message is ");
 	report_format_words(r->queue_id, 64, &s);
 	buf_add_byte(&s, '.');
-	if (buf_failed(&s))
-		out->is_failed = true;
 	buf_add_str(out, "\r\n");
-	report_format_wrapped(buf_span(&s), 0, out);
+	end_paragraph(&s, 0, out);
 	buf_clear(&s);
 	buf_add_str(out, "\r\n");
 	add_sentence(parts[part], 0, out);
