@@ -1,3 +1,12 @@
+/*
+ * A mailbox is read once from the left: local part, `@`, domain.  There is no
+ * backtracking, and no lenient form: what an address is must be the same here,
+ * at the host before and at the host behind, or a rule that was checked for
+ * one mailbox is applied to another (I-08).
+ *
+ * Which of several mistakes is reported matters, because the reply says it: a
+ * wrong character comes before a wrong length.
+ */
 #include "common/mail/address.h"
 
 #include "common/base/ipaddr.h"
@@ -22,7 +31,8 @@ may_8bit(uint8_t c, unsigned flags)
 	return c >= 0x80 && (flags & ADDRESS_UTF8) != 0;
 }
 
-/* Which error a character that does not belong there is. */
+/* Which error a character that does not belong there is: an octet above 127
+ * could be right with SMTPUTF8, so the client is told that instead. */
 static enum err
 fault_of(uint8_t c)
 {
@@ -66,6 +76,8 @@ take_quoted(struct span s, unsigned flags, size_t *n)
 			return OK;
 		}
 		if (c == '\\') {
+			/* quoted-pairSMTP: any printable character, RFC 5321
+			 * 4.1.2 */
 			if (++i == s.n || !text_is_print(s.p[i]))
 				return ERR_SYNTAX;
 		} else if (!text_is_print(c) && !may_8bit(c, flags)) {
@@ -151,7 +163,8 @@ address_literal(struct span domain, struct ipaddr *out)
 	return OK;
 }
 
-/* The unquoted local part, at most SIZE octets of it; returns its length. */
+/* The unquoted local part, at most SIZE octets of it; returns its length.
+ * Quotes and backslashes are spelling, not meaning (RFC 5321 4.1.2). */
 static size_t
 unquote(const struct address *a, uint8_t *out, size_t size)
 {
@@ -168,7 +181,7 @@ unquote(const struct address *a, uint8_t *out, size_t size)
 	return n;
 }
 
-/* Can it stand without quotes? */
+/* Can it stand without quotes?  UTF-8 was allowed or refused by the parser. */
 static bool
 is_dot_string(struct span s)
 {
@@ -177,7 +190,8 @@ is_dot_string(struct span s)
 	return take_dot_string(s, ADDRESS_UTF8, &n) == OK && n == s.n;
 }
 
-/* The shortest quoted form: a backslash only where it must be. */
+/* The shortest quoted form: a backslash only where it must be.  There is one
+ * such form for each local part, which is what makes it canonical. */
 static void
 add_quoted(struct span s, struct buf *out)
 {

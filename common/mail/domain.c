@@ -1,3 +1,8 @@
+/*
+ * The text of a name, label by label.  What is accepted here goes into
+ * commands, logs, rules and questions to the DNS, so the set of characters is
+ * a list of what may be, never of what may not.
+ */
 #include "common/mail/domain.h"
 
 #include "common/base/text.h"
@@ -14,10 +19,8 @@ is_label_byte(uint8_t c, unsigned flags)
 	return c >= 0x80 && (flags & DOMAIN_UTF8) != 0;
 }
 
-/*
- * Wrong characters are told of before a wrong length: the length of a name
- * that is none says nothing.
- */
+/* Wrong characters are told of before a wrong length: the length of a name
+ * that is none says nothing.  Hyphens stand inside only, RFC 1034 3.5. */
 static enum err
 check_label(struct span label, unsigned flags)
 {
@@ -46,6 +49,7 @@ domain_check(struct span s, unsigned flags)
 			break;
 		rest = span_from(rest, dot + 1);
 	}
+	/* the sum last, so that the first wrong label is what is told of */
 	if (s.n > DOMAIN_MAX)
 		return ERR_RANGE;
 	/* single octets were looked at above, not how they hang together */

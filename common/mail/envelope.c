@@ -1,6 +1,15 @@
 /*
- * Both sides share the tables of limits below: what a writer here can make, a
- * reader takes; whatever else a peer or a disk may hold is refused whole.
+ * The byte form of an envelope, its only writer and its only reader.  The
+ * table of limits below is what a reader takes; a writer here is given values
+ * that were checked when they came in, and writes nothing beyond it.
+ *
+ * Numbers that the reader doesn't know are skipped or end it, by their tag
+ * alone, so an older version can carry what a newer one wrote (docs/SPOOL.md).
+ * No order is demanded but one: flags stand before addresses, because they say
+ * how addresses are to be read.
+ *
+ * Checked bytes are walked again without checking them anew where only their
+ * frame matters (the `as_is` copies, the iterator).
  */
 #include "common/mail/envelope.h"
 
@@ -32,6 +41,7 @@ enum rcpt_tag {
 	RCPT_LAST,
 };
 
+/* all that RFC 3461 4.1 knows; other bits are refused */
 #define NOTIFY_ALL (ENVELOPE_NOTIFY_NEVER | ENVELOPE_NOTIFY_SUCCESS | \
     ENVELOPE_NOTIFY_FAILURE | ENVELOPE_NOTIFY_DELAY)
 
@@ -67,7 +77,8 @@ put_span(struct buf *out, unsigned tag, struct span s)
 	wire_put_span(out, s);
 }
 
-/* Little-endian, as wire.h has it, in as many bytes as the tag wants. */
+/* Little-endian, as wire.h has it, in as many bytes as the tag wants.  The
+ * length is written, too: a reader that doesn't know the tag needs it. */
 static void
 put_number(struct buf *out, unsigned tag, uint64_t v, uint32_t bytes)
 {
@@ -141,6 +152,7 @@ envelope_put_rcpt_as_is(const struct envelope_rcpt *r, struct buf *out)
 
 /* ---- reading ---- */
 
+/* Little-endian; its length was checked, so it has eight octets at most. */
 static uint64_t
 number_of(struct span s)
 {
@@ -202,6 +214,8 @@ is_orcpt(struct span s)
 	return xtext_is_printable(span_from(s, n + 1));
 }
 
+/* The set of RFC 3461 4.1; bits that are none of it are refused, so that a
+ * later version can give them a meaning. */
 static bool
 is_notify(uint64_t set)
 {
@@ -223,6 +237,7 @@ take_head(struct envelope *e, unsigned tag, struct span v)
 	case TAG_CLIENT:
 		e->client = v;
 		return v.n == 0 || v.n == 4 || v.n == 16 ? OK : ERR_RANGE;
+	/* any octets: whoever shows it makes it harmless (received.h) */
 	case TAG_HELO:
 		e->helo = v;
 		return OK;

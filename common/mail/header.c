@@ -1,3 +1,12 @@
+/*
+ * Two readers.  The scan sees a header go by in chunks, once, and can keep
+ * nothing: it counts and finds the end.  The iterator has a whole header in
+ * memory and parts it into fields; it works in place, so that no header can
+ * make it allocate.
+ *
+ * Both take LF alone for a line end, too, so that what they say doesn't rest
+ * on how the content was cleaned before.
+ */
 #include "common/mail/header.h"
 
 #include "common/base/text.h"
@@ -173,6 +182,8 @@ split(struct span whole, struct header_field *out)
 	return true;
 }
 
+/* Each octet is looked at a bounded number of times: by the search for the
+ * line end, for the colon, and by the check of the name. */
 bool
 header_next(struct span *rest, struct header_field *out)
 {

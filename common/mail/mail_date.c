@@ -1,3 +1,8 @@
+/*
+ * strftime() would write names in the language of the locale, and RFC 5322 3.3
+ * has its own.  All arithmetic is on clipped integers, so each number that can
+ * come in makes a date of one length at most.
+ */
 #include "common/mail/mail_date.h"
 
 #include <stdbool.h>
@@ -34,10 +39,13 @@ civil_of_day(int64_t day)
 	struct civil c;
 	int64_t shifted = day + 719468;		/* from 0000-03-01 */
 	int64_t era = shifted / 146097;
+	/* never negative: the earliest year is 1900 */
 	int of_era = (int)(shifted % 146097);
+	/* leap days: one in 4 years, none in 100, one in 400 */
 	int year = (of_era - of_era / 1460 + of_era / 36524 -
 	    of_era / 146096) / 365;
 	int of_year = of_era - (365 * year + year / 4 - year / 100);
+	/* months of 31, 30, 31, 30, 31 days repeat from March: 153 days */
 	int month = (5 * of_year + 2) / 153;	/* 0: March */
 
 	c.day = of_year - (153 * month + 2) / 5 + 1;

@@ -1,3 +1,7 @@
+/*
+ * The alphabet is b32.h's.  An id is read in either case, because people copy
+ * it from logs and reports by hand.
+ */
 #include "common/mail/queue_id.h"
 
 #include "common/base/b32.h"

@@ -1,3 +1,11 @@
+/*
+ * Others read this to learn where a message came from, so nothing that a
+ * client said may look like something that we say: its name for itself goes
+ * through a list of harmless characters, its address is ours to tell.
+ *
+ * The folds stand at fixed places and each part is bounded, so the length of a
+ * line needs no counting: 255 octets of a name and an address at most.
+ */
 #include "common/mail/received.h"
 
 #include "common/base/ipaddr.h"
@@ -16,7 +24,8 @@ is_harmless(uint8_t c)
 	    c == '_' || c == ':' || c == '[' || c == ']';
 }
 
-/* Cut, not folded: no true name is longer, and the line stays short. */
+/* Cut, not folded: no true name is longer, and the line stays short.  An empty
+ * name (nothing was said) leaves a word there, as the grammar wants one. */
 static void
 add_helo(struct span helo, struct buf *out)
 {

@@ -1,6 +1,11 @@
 /*
- * The order matters little but for one thing: the boundary is chosen when it
- * is known which bytes are returned.
+ * A report is built in one go into the caller's buffer: header, text for
+ * people, fields for programs, copy.  What of the message is returned is
+ * decided first, because both the boundary and the transfer encoding depend on
+ * its bytes; the text for people says which part it is.
+ *
+ * Failure sticks to the buffer.  Buffers of the parts pass theirs on, so a
+ * report is whole or known to be none.
  */
 #include "common/mail/report.h"
 
@@ -33,6 +38,7 @@ make_boundary(const uint64_t random[2], uint64_t turn, char out[BOUNDARY_SIZE])
 	out[n] = '\0';
 }
 
+/* Is WHAT, which isn't empty, somewhere in S? */
 static bool
 holds(struct span s, struct span what)
 {
@@ -118,6 +124,10 @@ struct returned {
 	bool is_quoted;
 };
 
+/*
+ * The whole copy, as much of it as fits; where the way back is 7bit and the
+ * copy isn't, the header alone, in quoted-printable when even that is needed.
+ */
 static struct returned
 choose_returned(const struct report *r)
 {

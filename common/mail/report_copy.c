@@ -1,3 +1,9 @@
+/*
+ * The copy goes back as it came as far as mail allows.  Both writers walk it
+ * once, octet by octet or run by run, and write at most a bounded multiple of
+ * what they read, so the size of a report is known from the size of the head
+ * that it returns.
+ */
 #include "common/mail/report_copy.h"
 
 #include "common/mail/header.h"
@@ -5,7 +11,7 @@
 #define LINE_MAX_OCTETS 998
 #define QUOTED_COLUMNS 75		/* and the = of a soft line break */
 
-/* S up to its last line end. */
+/* S up to its last line end; nothing when it has none. */
 static struct span
 whole_lines(struct span s)
 {
@@ -37,7 +43,11 @@ report_copy_choose(struct span message, bool is_cut, bool is_header_only)
 	return message;
 }
 
-/* A run of octets without CR, LF and NUL, broken where it is too long. */
+/*
+ * A run of octets without CR, LF and NUL, broken where it is too long.  COLUMN
+ * is where the line stands; returns where it stands behind the run.  In the
+ * header a break is a fold, or what follows would begin a field.
+ */
 static size_t
 add_run(struct span run, size_t column, bool is_header, struct buf *out)
 {
@@ -53,6 +63,8 @@ add_run(struct span run, size_t column, bool is_header, struct buf *out)
 	return column + run.n;
 }
 
+/* The copy may be a header without its empty line: then all of it is
+ * header. */
 void
 report_copy_add(struct span s, struct buf *out)
 {
@@ -87,7 +99,8 @@ report_copy_add(struct span s, struct buf *out)
 		buf_add_str(out, "\r\n");
 }
 
-/* Blanks and tabs may not end a line. */
+/* Must it be written as =XX?  `=` and all that isn't printable; blanks and
+ * tabs where a line ends, which RFC 2045 6.7 (3) forbids. */
 static bool
 is_quotable(struct span s, size_t i)
 {
@@ -100,6 +113,8 @@ is_quotable(struct span s, size_t i)
 	return c == '=' || c < 33 || c > 126;
 }
 
+/* Line ends stay line ends.  A soft break comes before an octet that wouldn't
+ * leave room for the `=` of the next one. */
 void
 report_copy_add_quoted(struct span s, struct buf *out)
 {

@@ -1,9 +1,16 @@
+/*
+ * Everything that goes into a report's fields and sentences comes through
+ * here, in two steps: report_format_words() makes one line of harmless words
+ * out of any octets, add_wrapped() breaks it at blanks.  As the words hold no
+ * line end, nothing but our own code can end a field or begin a part.
+ */
 #include "common/mail/report_format.h"
 
 #include "common/base/text.h"
 #include "common/mail/mail_date.h"
 
 #define FIELD_MAX	4096	/* octets of a field's value */
+/* what RFC 5322 2.1.1 recommends, and some less for reading */
 #define FIELD_COLUMNS	76
 #define TEXT_COLUMNS	72
 #define WORD_MAX	900	/* a longer one is broken: lines end by 998 */

@@ -1,3 +1,11 @@
+/*
+ * The fields in the order of RFC 3464, each built in a small buffer and
+ * cleaned as a whole by report_format.c.  A field whose value is unknown is
+ * left out; none is ever made up, because programs act on them.
+ *
+ * Values are gathered in buffers with a ceiling.  One that is too small or
+ * finds no memory marks the report as failed: half a field would be a lie.
+ */
 #include "common/mail/report_status.h"
 
 #include "common/base/ipaddr.h"
@@ -39,7 +47,8 @@ add_typed(const char *name, const char *type, struct span words,
 	buf_clear(&value);
 }
 
-/* RFC 3464 2.2.1: the decoded form; only when the sender gave one. */
+/* RFC 3464 2.2.1: the decoded form; only when the sender gave one.  What can't
+ * be decoded didn't come from a checked envelope, and is left out. */
 static void
 add_envid(struct span envid, struct buf *out)
 {

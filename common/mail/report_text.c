@@ -1,3 +1,11 @@
+/*
+ * Written for somebody who knows nothing of mail systems: what happened, to
+ * whom, in whose words, and what to do now, in that order.  What other hosts
+ * said is quoted as said and marked as theirs; advice comes from the status
+ * code, because that alone means the same everywhere.
+ *
+ * Each paragraph is gathered in a buffer of its own, then wrapped.
+ */
 #include "common/mail/report_text.h"
 
 #include "common/base/check.h"

@@ -1,3 +1,7 @@
+/*
+ * Three numbers with dots.  The digits' values are kept as they came, known or
+ * not (RFC 3463 2 allows new ones); the table is for people only.
+ */
 #include "common/mail/status.h"
 
 #include "common/base/check.h"

@@ -1,3 +1,9 @@
+/*
+ * Decoding is strict: capital digits, `+` followed by two of them, nothing
+ * that had to be encoded standing bare.  What it stands for may still be
+ * anything; xtext_is_printable() is the check for values that are told to
+ * others.
+ */
 #include "common/mail/xtext.h"
 
 #include "common/base/text.h"
