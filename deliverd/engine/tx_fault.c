@@ -105,8 +105,9 @@ tx_fault_reply(struct tx *t, const struct smtp_response *r)
 }
 
 /*
- * Before a 354 proves that each reply was its command's own, a reply too many
- * may have shifted them: nobody is given up for what another was told (NH-05).
+ * A reply that fits no command, after several were sent at once: one too many
+ * may have shifted those before it, until a 354 proves that none did.  Nobody
+ * is given up for what another was told (NH-05).
  */
 static void
 reopen_refused(struct tx_mail *m)
@@ -143,7 +144,8 @@ tx_fault_violation(struct tx *t, const char *what)
 		    "sent %s", what);
 	f.text = span_str(text);
 	t->is_violated = true;
-	if (t->state == TX_RCPT || t->state == TX_DATA)
+	if (t->response.code != 0 && tx_rules_may_pipeline(t) &&
+	    (t->state == TX_RCPT || t->state == TX_DATA))
 		reopen_refused(t->mail);
 	end_dialogue(t, &f, t->state == TX_FINAL);
 }
