@@ -114,8 +114,12 @@ class Session(threading.Thread):
     def answer(self, stage, subject):
         action = self.hop.action(stage, subject, self)
         if action == HANG:
+            self.peer.settimeout(0.1)
             while not self.hop.stopped.is_set():
-                self.fill()             # ends when the peer gives up
+                try:
+                    self.fill()         # ends when the peer gives up
+                except TimeoutError:
+                    pass
             raise EOFError
         if action == CLOSE:
             raise EOFError
