@@ -1,3 +1,14 @@
+/*
+ * From a file to a parent that may start its children.
+ *
+ * Until the log is open everything is said on standard error, to the person
+ * who typed the command, and all that is wrong at once: errors of the file,
+ * then missing users, then ports.  Nothing here is undone after a failure but
+ * by boot_close(), which takes a half-made struct mtad.
+ *
+ * `mtad -t` makes the same checks and changes nothing: it makes no directory,
+ * takes no lock and leaves no socket behind.
+ */
 #include "mtad/boot.h"
 
 #include "common/confload/conf_check.h"
@@ -21,6 +32,8 @@
 
 /* ---- the configuration ---- */
 
+/* conf_check_files() looks at the system (files, their owners), the loader at
+ * the text only. */
 enum err
 boot_load(const char *path, struct conf_report *report, struct conf **out)
 {
@@ -45,6 +58,7 @@ print_text(const struct buf *text)
 		(void)fwrite(text->p, 1, text->n, stderr);
 }
 
+/* In colour for a terminal. */
 static void
 print_report(const struct conf_report *report)
 {
@@ -56,6 +70,7 @@ print_report(const struct conf_report *report)
 	buf_clear(&text);
 }
 
+/* A failure without a remark is one of memory or of reading the file. */
 static enum err
 load_and_print(const char *path, struct conf **out)
 {
@@ -130,6 +145,7 @@ boot_check(const char *config_path)
 		return MTAD_EXIT_FAILED;
 	}
 	is_ok = geteuid() != 0 || find_users(m);
+	/* in this order, so that both are told */
 	is_ok = check_ports(m->conf) && is_ok;
 	if (is_ok)
 		(void)puts("configuration is valid");
@@ -206,6 +222,7 @@ boot_open_log(const struct conf *conf, int *fd, struct why *why)
 			    strerror(errno));
 		return OK;
 	}
+	/* O_APPEND, for all processes write to it; each line is one write */
 	*fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC,
 	    0640);
 	if (*fd < 0)
@@ -242,6 +259,8 @@ raise_limits(struct mtad *m)
 	(void)rlimit_no_core();
 }
 
+/* Twice as many places as connections, as a table that is nearly full is slow;
+ * the table is made once and keeps its size over reloads. */
 static enum err
 open_clients(struct mtad *m, struct why *why)
 {
@@ -277,6 +296,8 @@ open_ports(struct mtad *m, struct why *why)
 
 /* ---- all of it ---- */
 
+/* The lock is taken before anything that another instance might be using.  The
+ * log comes last: what fails before is said on standard error. */
 static enum err
 open_all(struct mtad *m, struct why *why)
 {
@@ -303,7 +324,9 @@ boot_open(struct mtad *m)
 	struct why why = { "" };
 	enum err e;
 
-	m->log_fd = m->lock_fd = m->control_fd = m->signal_fd = -1;
+	/* 0 is a valid descriptor: boot_close() must be able to tell */
+	m->log_fd = m->control_fd = m->signal_fd = -1;
+	m->lock_fd = m->shared_lock_fd = -1;
 	for (size_t i = 0; i < PROC_COUNT; i++)
 		m->programs[i] = -1;
 	m->control_group = (gid_t)-1;
@@ -323,6 +346,8 @@ boot_open(struct mtad *m)
 void
 boot_close(struct mtad *m)
 {
+	/* the lock goes last but one: who waits for it finds the rest
+	 * released */
 	ports_close(&m->ports, NULL);
 	client_table_free(&m->clients);
 	fd_close(&m->control_fd);
@@ -332,6 +357,7 @@ boot_close(struct mtad *m)
 	fd_close(&m->log_fd);
 	if (m->conf != NULL)
 		dirs_tidy(m);
+	fd_close(&m->shared_lock_fd);
 	fd_close(&m->lock_fd);
 	conf_free(&m->conf);
 }

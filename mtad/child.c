@@ -1,3 +1,20 @@
+/*
+ * The life of a child process, and the channels between children.
+ *
+ * A struct child is a place (this role, this number); the process in it dies
+ * and is replaced, and its instance number tells one process from the next.  A
+ * start is: socketpair, spawn, the messages of handover_all(), then a channel
+ * to each sibling.  Nothing of that waits for the child: all is written into
+ * its socket, and it reads it when it has got so far.
+ *
+ * The end of a process is seen twice, as an end of its channel and as SIGCHLD.
+ * Only SIGCHLD counts.  The other one starts a timer, for a process that
+ * closed its channel and doesn't end is no use to anybody.
+ *
+ * Whoever dies is started again: at once the first time, then after a growing
+ * wait, up to CHILD_BACK_OFF_MAX_MS, so that a process that can't live costs
+ * little while the others serve.
+ */
 #include "mtad/child.h"
 
 #include "common/base/check.h"
@@ -35,6 +52,7 @@ end_boot(struct mtad *m)
 		log_end(m->log);
 }
 
+/* Also the answer to a changed configuration: `generation` says which. */
 static void
 take_ready(struct child *c, const struct msg *msg)
 {
@@ -51,6 +69,8 @@ on_rejoin(void *ctx)
 	struct mtad *m = c->mtad;
 
 	for (size_t i = 0; i < m->child_count; i++) {
+		/* by instance, for the place may have another process by
+		 * now */
 		const uint64_t instance = c->torn_from[i];
 
 		c->torn_from[i] = 0;
@@ -74,6 +94,7 @@ rejoin_later(struct child *c, uint64_t instance)
 		timer_start(&c->rejoin, REJOIN_MS);
 }
 
+/* From queued, for `mtactl log level`; it lasts until the next reload. */
 static void
 take_log_level(struct child *c, const struct msg *msg)
 {
@@ -86,6 +107,9 @@ take_log_level(struct child *c, const struct msg *msg)
 		child_send(&m->children[i], msg, -1);
 }
 
+/* Which messages a child may send at all, the channel has checked by the table
+ * of directions.  No descriptor comes from a child; one that does is
+ * closed. */
 static void
 on_msg(void *ctx, struct channel *channel, const struct msg *msg, int fd)
 {
@@ -112,6 +136,7 @@ on_msg(void *ctx, struct channel *channel, const struct msg *msg, int fd)
 	}
 }
 
+/* SIGCHLD brings the rest. */
 static void
 on_kill(void *ctx)
 {
@@ -139,6 +164,7 @@ on_close(void *ctx, struct channel *channel, enum channel_end end,
 
 	(void)channel;
 	channel_close(&c->channel);
+	/* mostly it is dying, and SIGCHLD comes in a moment */
 	if (end == CHANNEL_EOF) {
 		if (!timer_is_running(&c->kill))
 			timer_start(&c->kill, KILL_AFTER_MS);
@@ -163,6 +189,8 @@ on_restart(void *ctx)
 	child_start(ctx);
 }
 
+/* The child gets nothing but these three descriptors (0 and 1 are /dev/null).
+ * The lock's is held, not used: see dirs.c. */
 static enum err
 spawn(struct child *c, int channel_end)
 {
@@ -171,9 +199,11 @@ spawn(struct child *c, int channel_end)
 	const struct spawn_fd fds[] = {
 		{ m->log_fd, STDERR_FILENO },
 		{ channel_end, PROC_PARENT_FD },
-		{ m->lock_fd, PROC_LOCK_FD },
+		{ m->shared_lock_fd, PROC_LOCK_FD },
 	};
 	const struct spawn s = {
+		/* by descriptor, so it is the binary that was there at our
+		 * start */
 		.program = m->programs[c->row->id],
 		.argv = argv,
 		.envp = m->environment,
@@ -195,6 +225,8 @@ open_channel(struct child *c, int end)
 	    &c->channel);
 }
 
+/* On failure C->pid may be set: then the process was killed, and its death
+ * will bring the next attempt. */
 static enum err
 try_start(struct child *c)
 {
@@ -215,6 +247,7 @@ try_start(struct child *c)
 	return e;
 }
 
+/* Those that don't run yet will join with this one when they start. */
 static void
 join_with_all(struct child *c)
 {
@@ -247,6 +280,8 @@ log_started(struct child *c)
 	log_end(log);
 }
 
+/* The instance is new for each process: whatever refers to the one before can
+ * be told apart. */
 void
 child_start(struct child *c)
 {
@@ -265,6 +300,7 @@ child_start(struct child *c)
 			log_str(m->log, "why", strerror(errno));
 			log_end(m->log);
 		}
+		/* else SIGCHLD comes */
 		if (c->pid == 0) {
 			c->back_off_ms = next_back_off(c->back_off_ms);
 			timer_start(&c->restart, c->back_off_ms);
@@ -279,6 +315,8 @@ child_start(struct child *c)
 
 /* ---- siblings ---- */
 
+/* The receiver makes the channel out of FD, and expects exactly this peer at
+ * its other end. */
 static void
 send_peer(struct child *c, const struct child *other, int fd)
 {
@@ -302,12 +340,15 @@ child_join(struct child *a, struct child *b)
 		rejoin_later(a, b->instance);
 		return;
 	}
+	/* if only one of them gets its end, it finds the other one closed,
+	 * says `peer_lost`, and both get new ones */
 	send_peer(a, b, ends[0]);
 	send_peer(b, a, ends[1]);
 	fd_close(&ends[0]);
 	fd_close(&ends[1]);
 }
 
+/* The channel takes the descriptor it is given, so it is given a copy. */
 void
 child_send(struct child *c, const struct msg *m, int fd)
 {
@@ -369,6 +410,7 @@ back_off(struct child *c)
 	return wait;
 }
 
+/* WAS_READY: it served before it died. */
 static void
 start_again(struct child *c, pid_t pid, bool was_ready, int status)
 {
@@ -376,6 +418,8 @@ start_again(struct child *c, pid_t pid, bool was_ready, int status)
 	int64_t wait;
 
 	/* what cannot even begin will not do better a second time */
+	/* only one that ended by itself: a kill in the first second is no
+	 * verdict */
 	if (m->phase == MTAD_BOOTING && !was_ready && WIFEXITED(status)) {
 		log_death(c, pid, status, -1);
 		stop_failed(m);
@@ -394,6 +438,9 @@ is_regular(const struct child *c, int status)
 	return c->is_draining && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* The order matters: the last messages are read before the channel goes, the
+ * place is empty before anybody is told, and the connections that a dead smtpd
+ * had counted are forgotten before its successor counts its own. */
 static void
 on_death(struct child *c, int status)
 {
@@ -416,11 +463,13 @@ on_death(struct child *c, int status)
 	else if (!is_regular(c, status))
 		log_death(c, pid, status, -1);
 	deferred_add(&m->processes);
+	/* a reload may have waited for this one */
 	reload_ready(m);
 	if (m->phase == MTAD_STOPPING)
 		stop_next(m);
 }
 
+/* A pid that is none of ours was left by whoever executed us. */
 void
 child_reap(struct mtad *m)
 {
@@ -435,6 +484,7 @@ child_reap(struct mtad *m)
 	}
 }
 
+/* May be called again, to hurry: the shorter time replaces the longer. */
 void
 child_drain(struct child *c, int64_t grace_ms)
 {
@@ -451,6 +501,8 @@ child_drain(struct child *c, int64_t grace_ms)
 
 /* ---- all of them ---- */
 
+/* A place that was made half is cleared by child_free_all() no more than one
+ * that was never made: count goes up last. */
 static enum err
 make(struct mtad *m, const struct proc_row *row, uint16_t index)
 {
@@ -484,6 +536,7 @@ child_make_all(struct mtad *m)
 	return e;
 }
 
+/* Only called when no child runs, or when the loop could not be made. */
 void
 child_free_all(struct mtad *m)
 {

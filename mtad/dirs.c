@@ -1,3 +1,13 @@
+/*
+ * The directories of an instance, its lock, its control socket, and the
+ * numbers of its processes.
+ *
+ * runtime/ has the pid file (which is the lock), the control socket, the file
+ * of instance numbers, and empty/, the root directory of all children but
+ * queued.  The parent is root, and the configuration may name any path:
+ * nothing is followed that somebody else could have put there (O_NOFOLLOW,
+ * owner and mode are checked on what was opened).
+ */
 #include "mtad/dirs.h"
 
 #include "common/base/units.h"
@@ -72,6 +82,7 @@ mend(const char *path, const struct creds_user *user, mode_t mode)
 		fd_close(&fd);
 		return;
 	}
+	/* bits are only taken away, never given */
 	if ((st.st_uid == user->uid || (is_empty(fd) &&
 	    fchown(fd, user->uid, user->gid) == 0)) &&
 	    (st.st_mode & 0777 & ~mode) != 0)
@@ -79,6 +90,7 @@ mend(const char *path, const struct creds_user *user, mode_t mode)
 	fd_close(&fd);
 }
 
+/* Makes it when it is absent.  MODE is what it may have at most. */
 static enum err
 make_dir(const char *path, const struct creds_user *user, mode_t mode,
     struct why *why)
@@ -87,6 +99,8 @@ make_dir(const char *path, const struct creds_user *user, mode_t mode,
 	return file_check_dir(AT_FDCWD, path, user->uid, (gid_t)-1, mode, why);
 }
 
+/* queue.path is owned by queued's user and closed to all others; the other two
+ * hold nothing secret and are only written by us. */
 enum err
 dirs_make(struct mtad *m, struct why *why)
 {
@@ -113,6 +127,9 @@ dirs_make(struct mtad *m, struct why *why)
  * Two locks on one file.  The record lock dies with the parent and tells its
  * pid; the flock lives on in the descriptors of its children, so that a parent
  * that was killed is not replaced before they have let go of ports and spool.
+ * Theirs is read only: none of them may write a pid for a script to kill.
+ * The record lock would also be lost when this process closes any other
+ * descriptor of the file: dirs_running() is not for one that holds it.
  */
 static struct flock
 record_lock(void)
@@ -120,6 +137,7 @@ record_lock(void)
 	return (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
 }
 
+/* F_GETLK needs a descriptor that could be written; nothing is written. */
 pid_t
 dirs_running(const struct conf *conf)
 {
@@ -138,6 +156,8 @@ dirs_running(const struct conf *conf)
 	return pid;
 }
 
+/* Children without a parent end by themselves within PROC_ORPHAN_GRACE_MS.
+ * This is before the loop, so it may sleep. */
 static enum err
 await_children(int fd, struct why *why)
 {
@@ -167,6 +187,26 @@ write_pid(int fd, const char *path, struct why *why)
 	return OK;
 }
 
+/* The file is never removed: two processes would then lock two files of one
+ * name. */
+static enum err
+hold_pid_file(struct mtad *m, int fd, const char *path, struct why *why)
+{
+	int shared = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	enum err e = shared < 0 ? failed(why, path) :
+	    await_children(shared, why);
+
+	if (e == OK)
+		e = write_pid(fd, path, why);
+	if (e != OK) {
+		fd_close(&shared);
+		return e;
+	}
+	m->lock_fd = fd;
+	m->shared_lock_fd = shared;
+	return OK;
+}
+
 enum err
 dirs_lock(struct mtad *m, struct why *why)
 {
@@ -185,15 +225,10 @@ dirs_lock(struct mtad *m, struct why *why)
 		    "runtime %s)", (int)dirs_running(m->conf),
 		    m->conf->runtime);
 	}
-	e = await_children(fd, why);
-	if (e == OK)
-		e = write_pid(fd, path, why);
-	if (e != OK) {
+	e = hold_pid_file(m, fd, path, why);
+	if (e != OK)
 		fd_close(&fd);
-		return e;
-	}
-	m->lock_fd = fd;
-	return OK;
+	return e;
 }
 
 /* ---- control socket ---- */
@@ -210,6 +245,7 @@ dirs_open_control(struct mtad *m, struct why *why)
 		return failed(why, path);
 	if (e != OK)
 		return why_set(why, e, "%s: %s", path, err_text(e));
+	/* made with 0600 and opened up afterwards: nobody is let in between */
 	if (!m->is_root)
 		return OK;
 	/* queued asks each client's credentials as well */
@@ -238,6 +274,8 @@ dirs_tidy(const struct mtad *m)
  * begins; without the file (a reboot) it begins anywhere. */
 #define INSTANCE_BLOCK	4096u
 
+/* A file that says nonsense is as good as none.  The start of a block, so that
+ * dirs_next_instance() sees when a block is used up. */
 static uint32_t
 read_next(const char *path)
 {
@@ -252,6 +290,8 @@ read_next(const char *path)
 	return (uint32_t)v & (INSTANCE_MASK & ~(INSTANCE_BLOCK - 1));
 }
 
+/* The file is written before any number of the block is used: a parent that is
+ * killed loses the rest of the block, and no number comes twice. */
 static void
 take_block(struct mtad *m)
 {
@@ -272,6 +312,8 @@ take_block(struct mtad *m)
 	fd_close(&dir);
 }
 
+/* 0 means none everywhere; 24 bits, for 40 more make the token of a
+ * message. */
 uint64_t
 dirs_next_instance(struct mtad *m)
 {

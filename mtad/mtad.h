@@ -74,7 +74,8 @@ struct mtad {
 	uint64_t files;			/* … and may have */
 	int programs[PROC_COUNT];
 	const char *environment[8];	/* of children; NULL-terminated */
-	int lock_fd;
+	int lock_fd;			/* of the pid file; ours alone */
+	int shared_lock_fd;		/* the same, read only: children */
 	uint32_t next_instance;
 	char empty_dir[4096];		/* root of all but queued */
 	int control_fd;
