@@ -1,3 +1,12 @@
+/*
+ * A map from type and name to entries, and a list of the same entries by last
+ * use.  An entry is one block of just the size that its answer needs: an
+ * answer with room for all limits is 18 KiB, a usual one some hundred bytes.
+ *
+ * An answer is kept as it was read, with the time of its birth; its TTLs are
+ * lowered when it is given out.  There is no timer: what is dead is found when
+ * it is asked for, or falls off the end of the list.
+ */
 #include "common/dns/dns_cache.h"
 
 #include "common/base/list.h"
@@ -59,6 +68,7 @@ make_key(struct span name, uint16_t type, uint8_t key[KEY_MAX])
 	return 2 + name.n;
 }
 
+/* Returns where the next part goes. */
 static uint8_t *
 put(uint8_t *to, const void *from, size_t n)
 {
@@ -66,6 +76,7 @@ put(uint8_t *to, const void *from, size_t n)
 	return to + n;
 }
 
+/* Gives an entry that is in no map and no list, or NULL. */
 static struct entry *
 entry_new(struct span key, const struct dns_wire_answer *a)
 {
@@ -96,6 +107,8 @@ aged(uint32_t ttl_s, uint32_t age_s)
 	return ttl_s > age_s ? ttl_s - age_s : 0;
 }
 
+/* The parts in the order of entry_new().  Only what is in use is written: OUT
+ * may be as large as it is because nobody fills it. */
 static void
 entry_copy(const struct entry *e, int64_t now_ms, struct dns_wire_answer *out)
 {
@@ -156,7 +169,11 @@ dns_cache_flush(struct dns_cache *c)
 		drop(c, CONTAINER_OF(node, struct entry, by_use));
 }
 
-/* How long an answer may be kept. */
+/*
+ * How long an answer may be kept; 0: not at all.  Long TTLs are cut, so that a
+ * mistake in somebody's zone is over in a day, a negative one in an hour (RFC
+ * 2308 5).
+ */
 static uint32_t
 lifetime_s(const struct dns_wire_answer *a)
 {
@@ -189,6 +206,7 @@ dns_cache_put(struct dns_cache *c, struct span name, uint16_t type,
 	e = entry_new(span_of(key, key_bytes), a);
 	if (e == NULL)
 		return ERR_NOMEM;
+	/* the list comes last: until then a failure has nothing to undo */
 	if (map_span_add(&c->by_key, e) != OK) {
 		free(e);
 		return ERR_NOMEM;

@@ -1,3 +1,9 @@
+/*
+ * Names in a packet are read by one walk, next_label(), whatever is done with
+ * them; it is the only place that follows a pointer.  A host name is all that
+ * mail can use, so text is made of nothing else: then no name can hold a dot
+ * inside a label, or a blank that a log would show as something else.
+ */
 #include "common/dns/dns_names.h"
 
 #include "common/base/text.h"
@@ -45,6 +51,8 @@ next_label(struct walk *w, struct span *out)
 			w->at = target;
 			continue;
 		}
+		/* 01 and 10 as top bits are obsolete or reserved, RFC 6891
+		 * 5 */
 		if (n > LABEL_MAX || (size_t)n + 1 > rest.n)
 			return ERR_SYNTAX;
 		w->wire_bytes += (size_t)n + 1;
@@ -103,6 +111,7 @@ dns_names_decode(struct span packet, size_t *at, char out[DNS_NAME_SIZE])
 			return ERR_SYNTAX;
 		if (label.n == 0)
 			break;
+		/* 255 octets on the wire are 253 of text at most: it fits */
 		is_text = is_text && add_label(label, text, &n);
 	}
 	*at = w.behind;
@@ -123,6 +132,8 @@ without_root(struct span text)
 	return text;
 }
 
+/* The root is one octet, RFC 1035 3.1; each dot is replaced by the length of
+ * the label behind it, so the wire form is two octets longer than the text. */
 int
 dns_names_encode(struct span text, uint8_t out[DNS_NAME_WIRE_MAX])
 {

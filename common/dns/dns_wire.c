@@ -2,6 +2,14 @@
  * Two passes: the first looks at the form of question and answers and may
  * fail; the second takes out what was asked for and can't, so that the
  * caller's answer is written whole or not at all.
+ *
+ * Records are first noted by their place only (struct rr).  A chain of aliases
+ * is then followed by looking through them again for each link; a hundred
+ * records and eight links bound that.  The order of records in the packet
+ * means nothing.
+ *
+ * A record of the asked type that can't be used is counted, not taken for
+ * absent: a broken MX must not send mail to the A record (RFC 5321 5.1).
  */
 #include "common/dns/dns_wire.h"
 
@@ -33,6 +41,7 @@ struct reading {
 	bool is_cut;
 };
 
+/* Beyond the end nothing is taken and the place stays. */
 static bool
 take_u16(struct reading *r, uint16_t *out)
 {
@@ -45,6 +54,7 @@ take_u16(struct reading *r, uint16_t *out)
 	return true;
 }
 
+/* A TTL, or what bounds one. */
 static bool
 take_u32(struct reading *r, uint32_t *out)
 {
@@ -69,6 +79,7 @@ take_rr(struct reading *r, struct rr *out)
 	    !take_u32(r, &out->ttl_s) || !take_u16(r, &out->n))
 		return false;
 	out->at = r->at;
+	/* the data is inside the packet; what it holds is looked at later */
 	if (out->n > r->packet.n - r->at)
 		return false;
 	r->at += out->n;
@@ -130,6 +141,7 @@ add_name(struct dns_wire_answer *a, struct span packet, const struct rr *rr,
 	return add_data(a, span_str(text), record);
 }
 
+/* RFC 1035 3.3.9. */
 static bool
 add_mx(struct dns_wire_answer *a, struct span packet, const struct rr *rr,
     struct dns_wire_record *record)
@@ -179,6 +191,8 @@ add_tlsa(struct dns_wire_answer *a, struct span data,
 	return add_data(a, span_from(data, 3), record);
 }
 
+/* Data of the wrong length or form makes no record, and nothing is left behind
+ * in the answer's bytes. */
 static bool
 add_record(struct dns_wire_answer *a, struct span packet, const struct rr *rr)
 {
@@ -266,7 +280,8 @@ follow(const struct reading *r, struct dns_wire_answer *a)
 	return STEP_END;
 }
 
-/* RFC 2308 5: how long it may be remembered that there is nothing. */
+/* RFC 2308 5: how long it may be remembered that there is nothing, the lesser
+ * of the SOA's own TTL and its last field; 0 without an SOA. */
 static uint32_t
 negative_ttl(struct reading *r, unsigned authorities)
 {
@@ -293,7 +308,8 @@ negative_ttl(struct reading *r, unsigned authorities)
 	return 0;
 }
 
-/* Reads the answer section; false when it is malformed. */
+/* Notes the records of the answer section; false when it is malformed.  What
+ * is beyond the limit is not even looked at for its form. */
 static bool
 read_answers(struct reading *r, unsigned count)
 {
@@ -326,6 +342,8 @@ conclude_nothing(struct reading *r, unsigned authorities,
 	lower_ttl(a, negative_ttl(r, authorities));
 }
 
+/* Looks for records under the name that was asked for, then under its alias,
+ * and so on; the first name that owns any ends the search. */
 static void
 resolve(struct reading *r, unsigned authorities, struct dns_wire_answer *a)
 {
@@ -367,9 +385,12 @@ dns_wire_parse(struct span packet, struct span name, uint16_t type,
 	memset(out, 0, offsetof(struct dns_wire_answer, records));
 	out->type = type;
 	out->rcode = flags & 0xf;
+	/* believed only where the configuration says that the resolver and the
+	 * way to it are to be trusted (RFC 4035 4.9.3) */
 	out->is_secure = (flags & FLAG_AD) != 0;
 	out->is_truncated = (flags & FLAG_TC) != 0;
 	out->is_cut = r.is_cut;
+	/* is_question() has read it: it is a name */
 	(void)name_at(packet, HEADER_BYTES, out->canonical);
 	if (out->rcode == 0 || out->rcode == RCODE_NXDOMAIN)
 		resolve(&r, authorities, out);
