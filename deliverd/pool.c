@@ -212,6 +212,14 @@ take_idle(struct dest *dest)
 	return s;
 }
 
+/* It may have been touched meanwhile, by what its own sessions did. */
+static void
+park(struct list *list, struct dest *dest)
+{
+	list_remove(&dest->touched);
+	list_add_last(list, &dest->touched);
+}
+
 static void
 serve(struct pool *p, struct dest *dest)
 {
@@ -225,7 +233,7 @@ serve(struct pool *p, struct dest *dest)
 		session_quit(s);
 	while (dest->n_waiting > 0 && may_open(p, dest)) {
 		if (!make_room(p, dest)) {
-			list_add_last(&p->starving, &dest->touched);
+			park(&p->starving, dest);
 			return;
 		}
 		open_session(p, dest);
@@ -233,7 +241,7 @@ serve(struct pool *p, struct dest *dest)
 	if (dest->n_waiting == 0 && dest->n_sessions == 0) {
 		free_dest(p, dest);
 	} else if (dest->n_waiting > 0 && is_paused(p, dest)) {
-		list_add_last(&p->paused, &dest->touched);
+		park(&p->paused, dest);
 		if (!timer_is_running(&p->pause))
 			timer_start(&p->pause, POOL_PAUSE_MS);
 	}
@@ -379,6 +387,8 @@ pool_idle(struct pool *p, struct session *s)
 		return;
 	list_add_last(&s->dest->idle, &s->idle);
 	list_add_last(&p->idle, &s->least);
+	if (s->dest->n_returned > 0)	/* its place is wanted by a new one */
+		touch(p, s->dest);
 	if (!list_is_empty(&p->starving))
 		session_quit(s);
 }

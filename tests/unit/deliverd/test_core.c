@@ -460,6 +460,40 @@ Test(core, connections_total, .init = begin, .fini = end)
 	cr_assert_leq(s.most_open, 3);
 }
 
+/* The same with a host that takes few mails a connection: destinations wait
+ * for a place, or for a new connection, while their own connections end. */
+static void
+used_up(unsigned total, unsigned each, unsigned keys)
+{
+	char more[64];
+
+	(void)snprintf(more, sizeof(more), "deliver: {connections_total: %u}",
+	    total);
+	open_with(s.port, 0, more);
+	s.mails_each = each;
+	for (unsigned i = 0; i < 400; i++) {
+		char key[16];
+
+		(void)snprintf(key, sizeof(key), "d%u", i % keys);
+		(void)bench_lease(&b, key, 0, "r@b.example", MAIL, 0);
+	}
+	cr_assert(bench_wait(&b, 400, 20), "%u", b.n_told);
+	for (uint64_t id = 1; id <= 400; id++)
+		check(id, 0, 0, 0, OUTCOME_DELIVERED, 250, "2.0.0", "taken");
+	cr_assert_eq(s.n_mails, 400);
+	cr_assert_leq(s.most_open, total + 1);
+}
+
+Test(core, used_up_one_mail, .init = begin, .fini = end)
+{
+	used_up(12, 1, 2);
+}
+
+Test(core, used_up_two_mails, .init = begin, .fini = end)
+{
+	used_up(12, 2, 3);
+}
+
 /* A reload: idle connections of the old configuration end, leases of both
  * generations are served. */
 Test(core, reload, .init = begin, .fini = end)
