@@ -41,6 +41,8 @@ become_up(struct tx *t)
 {
 	t->is_up = true;
 	tx_rules_enter(t, TX_IDLE);
+	if (t->is_quit_wanted)
+		tx_quit(t);
 }
 
 /* EHLO isn't known there, RFC 5321 3.2 and 4.1.1.1. */
