@@ -238,6 +238,10 @@ hops_verdict(const struct hops *h, struct hops_verdict *out)
 	else if (!h->is_mx)
 		hops_fail(&other, false, STATUS(4, 4, 4),
 		    "the next hop %s has no address", who(h));
+	else if (h->saw_more)
+		hops_fail(&other, false, STATUS(4, 4, 4), "%s has too many "
+		    "mail exchangers, the first %d have no address", who(h),
+		    HOPS_HOSTS_MAX);
 	else if (h->saw_self)
 		hops_fail(&other, true, STATUS(5, 4, 6), "mail for %s loops "
 		    "back to this host, its best mail exchanger", who(h));

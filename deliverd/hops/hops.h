@@ -20,7 +20,8 @@
 #include "common/mail/status.h"
 #include "common/route/route.h"
 
-#define HOPS_HOSTS_MAX	50	/* exchangers kept */
+#define HOPS_RECORDS_MAX 100	/* exchangers read of one answer */
+#define HOPS_HOSTS_MAX	50	/* the best of them, kept */
 #define HOPS_TRIED_MAX	5	/* addresses given out in one round */
 #define HOPS_PER_HOST	3	/* of one host while others are left */
 

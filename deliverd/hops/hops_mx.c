@@ -74,12 +74,12 @@ cut_at_self(struct hops *h)
 static void
 take_exchangers(struct hops *h, const struct hops_answer *a)
 {
+	size_t n = a->n < HOPS_RECORDS_MAX ? a->n : HOPS_RECORDS_MAX;
 	size_t usable = 0;
 
-	if (!hops_make_hosts(h, a->n < HOPS_HOSTS_MAX ? a->n :
-	    HOPS_HOSTS_MAX))
+	if (!hops_make_hosts(h, n))
 		return;
-	for (size_t i = 0; i < a->n && h->n_hosts < HOPS_HOSTS_MAX; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (a->records[i].data.n == 0 ||
 		    is_localhost(a->records[i].data))
 			continue;
@@ -93,6 +93,9 @@ take_exchangers(struct hops *h, const struct hops_answer *a)
 	}
 	qsort(h->hosts, h->n_hosts, sizeof(h->hosts[0]), compare_hosts);
 	cut_at_self(h);
+	h->saw_more = a->n > n || h->n_hosts > HOPS_HOSTS_MAX;
+	if (h->n_hosts > HOPS_HOSTS_MAX)
+		h->n_hosts = HOPS_HOSTS_MAX;
 }
 
 /* No MX at all: the domain is its own exchanger. */

@@ -375,7 +375,26 @@ Test(hops, many_exchangers)
 		(void)sprintf(row + strlen(row), ",%d m%d.example", i, i);
 	cr_assert_str_eq(walk_mx(&w, "d.example"), "");
 	cr_assert_leq(w.asked, 1 + 2 * HOPS_HOSTS_MAX);
-	check_verdict(&w, true, "5.4.4");
+	check_verdict(&w, false, "4.4.4");
+}
+
+/* Of more than are kept the best are, wherever the answer has them, and we
+ * cut the list wherever we are in it. */
+Test(hops, many_exchangers_best_last)
+{
+	static char row[8192];
+	const char *names[] = { row, "m1.example A 192.0.2.1",
+		"m50.example A 192.0.2.50", NULL };
+	struct world w = { .names = names };
+
+	strcpy(row, "d.example MX 90 m90.example");
+	for (int i = 89; i > 0; i--)
+		(void)sprintf(row + strlen(row), ",%d m%d.example", i, i);
+	cr_assert_str_eq(walk_mx(&w, "d.example"),
+	    "192.0.2.1:25 192.0.2.50:25");
+	strcat(row, ",2 self.example");
+	cr_assert_str_eq(walk_mx(&w, "d.example"), "192.0.2.1:25");
+	cr_assert_leq(w.asked, 1 + 2 * HOPS_HOSTS_MAX + 3);
 }
 
 /* Explicit hosts: in their order, by address or name, loopback too; a name
