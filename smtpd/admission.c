@@ -1,8 +1,16 @@
+/*
+ * The counters lie in memory that all smtpds share; each worker writes a
+ * region of its own and reads all of them, so there is no lock.  Two workers
+ * may let one client too many in at the same moment; the limits bound
+ * resources and need no more exactness than that.
+ */
 #include "smtpd/admission.h"
 
 /* Places that strangers never get. */
 #define KEPT_PART 10
 
+/* The limit of one client is asked first: a flood from one address should hear
+ * of its own fault, and must not push others out. */
 enum admission
 admission_enter(struct client_table *table, const struct conf *conf,
     const struct ipaddr *client, bool is_trusted)
@@ -16,6 +24,7 @@ admission_enter(struct client_table *table, const struct conf *conf,
 		places -= places / KEPT_PART;
 	if (client_table_total(table) >= places)
 		return ADMISSION_FULL;
+	/* this worker's region is full */
 	if (client_table_enter(table, client) != OK)
 		return ADMISSION_FULL;
 	return ADMISSION_GRANTED;

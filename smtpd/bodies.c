@@ -1,3 +1,9 @@
+/*
+ * What counts is the allocated size of a buffer, not what lies in it: memory
+ * that is kept for later is in use, too.  Spares are not counted; there are at
+ * most BODIES_SPARE_MAX of BODIES_SPARE_BYTES. They are the reason that a
+ * session with ordinary mail allocates nothing after its first message.
+ */
 #include "smtpd/bodies.h"
 
 void
@@ -13,6 +19,7 @@ bodies_clear(struct bodies *b)
 		buf_clear(&b->spare[--b->spares]);
 }
 
+/* May give memory that was allocated before: the sum must know of it. */
 void
 bodies_take(struct bodies *b, struct buf *out)
 {
@@ -36,6 +43,8 @@ bodies_return(struct bodies *b, struct buf *body)
 	buf_init(body, BODIES_BUF_MAX);
 }
 
+/* In unsigned arithmetic the order matters: first the addition, so that the
+ * sum never passes below zero. */
 void
 bodies_note(struct bodies *b, size_t before, size_t after)
 {

@@ -1,3 +1,11 @@
+/*
+ * Doors: listeners, and what happens to a connection before it is a session.
+ *
+ * Every connection that was accepted gets a session, also one that is refused:
+ * its 554 or 421 has to be sent, and lingers, by the same code.  Only
+ * `granted` ones are counted, so that a flood of refused clients takes no
+ * places from others; it costs a descriptor each for as long as they linger.
+ */
 #include "smtpd/doors.h"
 
 #include "common/base/check.h"
@@ -9,6 +17,8 @@
 
 #include <stdlib.h>
 
+/* Enough to find an idle one unless nearly all are busy, and no more work than
+ * that for each connection of a flood. */
 #define EVICT_LOOKS	64	/* sessions looked at for an idle one */
 
 struct door {			/* a listener */
@@ -51,6 +61,8 @@ is_early(int fd)
 	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1;
 }
 
+/* Cheap reasons first.  A place is asked for last, for it is counted when
+ * given. */
 static enum rx_greeting
 judge(struct server *sv, int fd, const struct ipaddr *client)
 {
@@ -62,6 +74,7 @@ judge(struct server *sv, int fd, const struct ipaddr *client)
 	if (!is_trusted && is_early(fd))
 		return RX_GREET_EARLY;
 	answer = admission_enter(sv->clients, sv->conf, client, is_trusted);
+	/* once only: who was thrown out has left already */
 	if (answer == ADMISSION_FULL && evict(sv))
 		answer = admission_enter(sv->clients, sv->conf, client,
 		    is_trusted);
@@ -76,6 +89,7 @@ judge(struct server *sv, int fd, const struct ipaddr *client)
 	return RX_GREET_BUSY;
 }
 
+/* FD is ours now: either the session takes it or it is closed here. */
 static void
 on_accept(void *ctx, int fd, const struct endpoint *client)
 {
@@ -93,6 +107,7 @@ on_accept(void *ctx, int fd, const struct endpoint *client)
 
 	if (!is_counted)
 		session_log_refused(sv->log, client, words[how]);
+	/* replies are gathered and written once a turn: nothing to wait for */
 	(void)sock_set_nodelay(fd);
 	if (session_new(sv, fd, client, door->index, how, is_counted) == OK)
 		return;
@@ -132,6 +147,7 @@ shut(struct door *door)
 	free(door);
 }
 
+/* Takes FD in any case. */
 enum err
 doors_open(struct server *sv, uint16_t index, struct span address, int fd)
 {
@@ -150,11 +166,14 @@ doors_open(struct server *sv, uint16_t index, struct span address, int fd)
 	door->index = index;
 	span_copy(address, door->address, sizeof(door->address));
 	list_add_last(&sv->listeners, &door->node);
+	/* the process ends: close our copy, so that the port can close */
 	if (sv->is_draining)
 		shut(door);
 	return OK;
 }
 
+/* By number and address: after a reload the same number may mean another
+ * address, and `*` has two sockets of one number. */
 void
 doors_shut(struct server *sv, uint16_t index, struct span address)
 {

@@ -1,3 +1,14 @@
+/*
+ * The wiring of an smtpd: what the parent sends, what queued sends, and what
+ * all sessions share.
+ *
+ * While queued is away, sessions go on.  For GONE_AFTER_MS nobody is refused:
+ * a queued that died is mostly back sooner, and mail that was sent meanwhile
+ * waits in its session.  After that MAIL is answered with 451, and after
+ * GIVE_UP_MS those that wait are, too; RFC 5321 4.5.3.2.6 lets a client wait
+ * ten minutes for the answer to its final dot, but one that is kept so long
+ * sends the message again.
+ */
 #include "smtpd/server.h"
 
 #include "common/base/mtime.h"
@@ -11,10 +22,13 @@
 #define SPARE_FILES	64	/* channels, listeners, log */
 #define GONE_AFTER_MS	5000	/* queued away so long: refuse MAIL */
 #define GIVE_UP_MS	60000	/* … so long: refuse what waits for it */
+/* Zones change their offset at such a boundary only, so that the calendar is
+ * asked once in a slot and not for each message. */
 #define ZONE_SLOT_MS	(15 * MTIME_MINUTE)
 #define ENVELOPE_MAX	((size_t)64 * 1024 * 1024)
 #define TRACE_HEAD_MAX	((size_t)4096)	/* as in `submit` */
 #define TRACE_TAIL_MAX	((size_t)8192)
+/* A thousand recipients fit; what is larger is rare and not kept. */
 #define SCRATCH_KEEP	((size_t)256 * 1024)
 
 /* ---- sessions ---- */
@@ -33,6 +47,7 @@ each_session(struct server *sv, void (*fn)(struct session *s))
 	}
 }
 
+/* The last one to go ends a process that drains. */
 void
 server_session_over(struct server *sv)
 {
@@ -41,6 +56,7 @@ server_session_over(struct server *sv)
 		proc_drained(sv->proc);
 }
 
+/* The zone's file was read before the process was confined. */
 int
 server_zone_min(struct server *sv, int64_t wall_ms)
 {
@@ -57,6 +73,7 @@ server_zone_min(struct server *sv, int64_t wall_ms)
 
 /* ---- queued ---- */
 
+/* Submissions that wait need no help: `credit` sends them. */
 static void
 on_attached(void *ctx)
 {
@@ -87,6 +104,7 @@ on_spool_timer(void *ctx)
 	each_session(sv, session_give_up);
 }
 
+/* Also called at the start: until queued's channel comes it is away. */
 static void
 queued_is_gone(struct server *sv)
 {
@@ -94,6 +112,7 @@ queued_is_gone(struct server *sv)
 	timer_start(&sv->spool_timer, GONE_AFTER_MS);
 }
 
+/* The resolver's channel comes, too, and isn't used by this process yet. */
 static void
 on_peer(void *ctx, struct proc *p, struct channel *c)
 {
@@ -120,6 +139,8 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 	queued_is_gone(sv);
 }
 
+/* No message from queued carries a descriptor; one that does is not let
+ * leak. */
 static void
 on_peer_msg(void *ctx, struct proc *p, struct channel *c,
     const struct msg *m, int fd)
@@ -144,6 +165,9 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c,
 
 /* ---- configuration ---- */
 
+/* All or nothing: the old rules are in force until the new ones are made.  The
+ * budget for bodies is shared out evenly, for the workers don't know of each
+ * other's use. */
 static enum err
 take_conf(struct server *sv, const struct conf *conf)
 {
@@ -192,6 +216,8 @@ on_listener_gone(void *ctx, struct proc *p, const struct proc_listener *l)
 	doors_shut(ctx, l->index, l->address);
 }
 
+/* The table of clients comes before `start`.  Its keys are secret, so that
+ * nobody can choose addresses that fall into one slot. */
 static void
 on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 {
@@ -212,6 +238,7 @@ on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 		fd_close(&fd);
 }
 
+/* SELF is zero but for the table of clients, which came before. */
 static enum err
 on_start(void *ctx, struct proc *p, struct why *why)
 {
@@ -236,10 +263,13 @@ on_start(void *ctx, struct proc *p, struct why *why)
 		return why_set(why, ERR_NOMEM, "no memory for the rules");
 	sv->site.spool = RX_SPOOL_OPEN;
 	sv->site.room_bytes = UINT64_MAX;
+	/* no channel yet */
 	queued_is_gone(sv);
 	return OK;
 }
 
+/* Sessions close when they have finished what is in hand; the parent kills the
+ * process when its patience ends, so there is no timer here. */
 static void
 on_drain(void *ctx, struct proc *p, int64_t grace_ms)
 {
@@ -256,6 +286,8 @@ on_drain(void *ctx, struct proc *p, int64_t grace_ms)
 	(void)p;
 }
 
+/* Sessions end without a word, and without a message to queued, which sees the
+ * channel end. */
 static void
 on_stop(void *ctx, struct proc *p)
 {
@@ -264,6 +296,7 @@ on_stop(void *ctx, struct proc *p)
 	(void)p;
 	sv->is_draining = false;
 	doors_close(sv);
+	/* it is being closed by the skeleton */
 	sv->spool.channel = NULL;
 	each_session(sv, session_free);
 	timer_clear(&sv->spool_timer);

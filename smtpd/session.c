@@ -1,3 +1,18 @@
+/*
+ * One client and its dialogue: moves bytes between stream and engine.
+ *
+ * Everything starts in on_bytes(): run() feeds the engine until it wants more
+ * input, waits for queued, or must not go on (is_blocked).  Bytes that were
+ * not taken stay with the stream, which stops reading when its buffer is full,
+ * and so the client's TCP window closes; stream_resume() offers them again.
+ *
+ * A session may be ended by the engine, the client, a timer, the server or
+ * queued's answer, and often in the middle of its own functions.  Therefore
+ * two flags: inside on_bytes() (is_busy) end() only notes it (is_over), and
+ * the session is freed when that is left.  And a session whose message is in
+ * queued's hands outlives its client (stream is NULL) until the answer comes,
+ * for then the log must say what became of the message (I-02).
+ */
 #include "smtpd/session.h"
 
 #include "common/conf/conf.h"
@@ -9,16 +24,20 @@
 #include <stdlib.h>
 
 #define READ_BYTES	((size_t)64 * 1024)	/* at once, and kept unread */
+/* Many sessions under pressure each keep one piece: a small one. */
 #define PRESSED_PIECE	((size_t)16 * 1024)	/* when memory is short */
 #define OUT_KEEP	((size_t)1024)
 #define OUT_HIGH	((size_t)64 * 1024)	/* unsent replies: stop reading */
 #define LINGER_MS	2000
 #define REFUSED_LINGER_MS 200	/* a flood of them holds descriptors */
+/* For sending the last replies and the linger, in all. */
 #define FINISH_MS	10000
 #define BUSY_IDLE_MS	10000	/* idle inside a transaction */
 
 /* ---- the end ---- */
 
+/* The order matters: the job refers to the session's body, the stream's
+ * callbacks to all of it. */
 void
 session_free(struct session *s)
 {
@@ -61,6 +80,7 @@ end(struct session *s, const char *how)
 
 /* ---- the dialogue ---- */
 
+/* For reasons of ours; the client's half lines are no block. */
 static bool
 is_blocked(const struct session *s)
 {
@@ -96,6 +116,8 @@ act_on(struct session *s, enum rx_act act)
 	return false;
 }
 
+/* One timer a session, set anew after each turn to the deadline that holds
+ * then. */
 static void
 keep_time(struct session *s, bool has_input)
 {
@@ -118,6 +140,7 @@ keep_time(struct session *s, bool has_input)
 		timer_start_at(&s->timer, deadline);
 }
 
+/* Keeps the list of strangers in order of their last sign of life. */
 static void
 touch(struct session *s)
 {
@@ -135,6 +158,8 @@ piece_of(const struct session *s)
 	    ? PRESSED_PIECE : READ_BYTES;
 }
 
+/* Returns what was taken of IN. The engine gets a piece at a time, so that
+ * between two pieces session_mail_look() can pass content on. */
 static size_t
 run(struct session *s, struct span in)
 {
@@ -145,6 +170,8 @@ run(struct session *s, struct span in)
 	session_mail_look(s);
 	while (goes_on && !is_blocked(s)) {
 		size_t used = 0, before = s->body.size;
+		/* a body that is taken or returned by act_on() is counted
+		 * there */
 		bool had_body = s->has_body;
 		enum rx_act act = rx_step(s->rx,
 		    span_sub(in, taken, piece_of(s)), &used, &s->body, out);
@@ -177,6 +204,7 @@ on_bytes(void *ctx, struct span in)
 
 	s->is_busy = true;
 	taken = run(s, in);
+	/* all that came before the end is answered */
 	if (s->is_at_eof && !s->is_over && !is_waiting(s))
 		end(s, "closed by the client");
 	s->is_busy = false;
@@ -201,7 +229,8 @@ on_end(void *ctx, enum stream_end how, int error)
 	s->is_at_eof = true;
 	if (how == STREAM_EOF &&
 	    (is_waiting(s) || stream_unread(s->stream) > 0)) {
-		/* it may as well be gone: not for ever */
+		/* with its side ended nothing more will come to tell whether
+		 * it is still there */
 		if (rx_phase(s->rx, false) != RX_PHASE_OURS)
 			timer_start(&s->timer,
 			    s->server->conf->limits.data_timeout_ms);
@@ -211,6 +240,7 @@ on_end(void *ctx, enum stream_end how, int error)
 	    : how == STREAM_OVERFLOW ? "reads no replies" : "connection lost");
 }
 
+/* The replies it had not read were the block; now the rest may be taken. */
 static void
 on_sent(void *ctx)
 {
@@ -227,6 +257,7 @@ on_timer(void *ctx)
 	session_close(ctx, RX_CLOSE_TIMEOUT);
 }
 
+/* S may be freed on return. */
 void
 session_settle(struct session *s)
 {
@@ -243,6 +274,7 @@ session_settle(struct session *s)
 	}
 }
 
+/* Nothing is said to a client that is gone already. */
 void
 session_close(struct session *s, enum rx_closing why)
 {
@@ -261,6 +293,9 @@ session_drain(struct session *s)
 	session_settle(s);
 }
 
+/* Idle between two transactions counts at once; inside of one a client gets
+ * BUSY_IDLE_MS, or a flood of newcomers would push out those that send
+ * mail. */
 bool
 session_is_idle(const struct session *s, int64_t now_ms)
 {
@@ -275,6 +310,7 @@ session_is_idle(const struct session *s, int64_t now_ms)
 
 /* ---- the beginning ---- */
 
+/* On failure the caller frees what was made; FD is taken by the last step. */
 static enum err
 equip(struct session *s, int fd, uint16_t listener)
 {
@@ -319,6 +355,7 @@ session_new(struct server *sv, int fd, const struct endpoint *client,
 	rx_patience_init(&s->patience, s->begun_at_ms);
 	rx_greet(s->rx, how, stream_out(s->stream));
 	touch(s);
+	/* a refused one ends here, and only its reply is still to go */
 	session_settle(s);
 	return OK;
 }

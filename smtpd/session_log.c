@@ -1,3 +1,10 @@
+/*
+ * The lines that a session leaves in the log, in one place, so that their
+ * names and their order agree.
+ *
+ * What a client says (HELO name, addresses) is escaped by log_text() and
+ * log_address(); nothing of it reaches a line raw.
+ */
 #include "smtpd/session_log.h"
 
 #include "smtpd/server.h"
@@ -20,6 +27,7 @@ session_log_connected(const struct session *s)
 	log_end(log);
 }
 
+/* The HELO name is the dialogue's, so this comes before rx_free(). */
 void
 session_log_gone(const struct session *s, const char *how)
 {
@@ -71,6 +79,8 @@ path_of(struct span argument)
 	return path;
 }
 
+/* What is no policy (a typo, a verb that doesn't exist) is logged for those
+ * who debug, or scanners would fill the log. */
 void
 session_log_refusal(const struct session *s)
 {

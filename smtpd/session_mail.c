@@ -1,3 +1,17 @@
+/*
+ * A message on its way from the engine to queued (I-01, I-03).
+ *
+ * Content gathers in s->body, up to limit_of().  What stays below goes along
+ * with the submission, in one frame, and is kept until the answer, since a
+ * queued that died may have to get it again.  What grows beyond is streamed:
+ * spool_job_open() asks for a file of its own, push_body() sends as much as
+ * there is credit for, and nothing is kept of what was sent; if queued dies
+ * then, the message is refused (451) and the client sends it again.
+ *
+ * When a body that is streamed has come wholly (is_whole), the submission
+ * waits until the last of it has gone.  While more is kept than limit_of()
+ * says, the session takes no more from the client.
+ */
 #include "smtpd/session_mail.h"
 
 #include "common/conf/conf.h"
@@ -80,6 +94,8 @@ push_body(struct session *s)
 	    buf_span(&s->body));
 
 	buf_drop(&s->body, n);
+	/* under pressure an empty buffer is given back; the next piece
+	 * allocates a small one */
 	if (s->body.n == 0 && bodies_is_pressed(&s->server->bodies)) {
 		bodies_note(&s->server->bodies, s->body.size, 0);
 		buf_clear(&s->body);
@@ -90,6 +106,7 @@ push_body(struct session *s)
 	}
 }
 
+/* ERR_AGAIN isn't refused: queued may be back before the client notices. */
 static void
 open_body(struct session *s)
 {
@@ -120,6 +137,7 @@ session_mail_is_full(const struct session *s)
 	return s->has_body && s->body.n > limit_of(s);
 }
 
+/* The engine says so when the whole content is in s->body, or was streamed. */
 void
 session_mail_finish(struct session *s)
 {
@@ -162,6 +180,9 @@ session_of(struct spool_job *job)
 	return CONTAINER_OF(job, struct session, job);
 }
 
+/* Received in two halves: the queue id, which queued chooses, stands between
+ * them.  FOR only with one recipient, or it would tell each of the others (RFC
+ * 5321 7.2). */
 static void
 fill_trace(struct session *s, const struct rx_message *m, int64_t wall_ms)
 {
@@ -183,6 +204,9 @@ fill_trace(struct session *s, const struct rx_message *m, int64_t wall_ms)
 	received_tail(&r, &sv->trace_tail);
 }
 
+/* Called when the submission is about to leave, perhaps for the second time
+ * after queued died: the envelope is made anew from the dialogue, which keeps
+ * the transaction until rx_submitted(). */
 bool
 session_on_fill(struct spool_job *job, struct msg_submit *m)
 {
@@ -228,6 +252,7 @@ session_on_result(struct spool_job *job, enum submit_result result,
 		queue_id_format(id, text);
 	} else
 		session_log_not_stored(s, result);
+	/* the client didn't wait; the message is stored or not all the same */
 	if (s->stream == NULL) {
 		if (!s->is_busy)
 			session_free(s);
@@ -238,6 +263,8 @@ session_on_result(struct spool_job *job, enum submit_result result,
 	session_settle(s);
 }
 
+/* Only for a body in pieces.  When its end had come, the client waits for this
+ * answer; else the content is read to its end and refused there. */
 void
 session_on_failed(struct spool_job *job, enum submit_result result)
 {

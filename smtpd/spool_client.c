@@ -1,8 +1,26 @@
+/*
+ * The protocol between smtpd and queued, from smtpd's side (I-03).
+ *
+ * A job goes IDLE -> READY -> SENT -> IDLE, with OPEN before READY when its
+ * body goes in pieces, and SENT -> ASKED -> SENT ... while queued comes and
+ * goes.  It is in `jobs` by its token in all states but IDLE, and in `ready`
+ * in one.
+ *
+ * The token makes it exactly once: queued stores it with the message, so its
+ * successor knows whether the message that carried it got to the disk.  Only
+ * if it says that it doesn't is the message sent again, under a new token.  A
+ * token is never used twice, over restarts neither: it begins with the
+ * instance of this process.
+ *
+ * Two credits bound what lies in queued: of the channel for submissions, of
+ * each body for its pieces.  Credit dies with queued and is given anew.
+ */
 #include "smtpd/spool_client.h"
 
 /* tokens of one process: 2^40 messages */
 #define TOKEN_BITS 40
 
+/* The map's seed need not be secret: tokens are our own numbers. */
 void
 spool_client_init(struct spool_client *c, const struct spool_ops *ops,
     void *ctx, uint64_t instance)
@@ -41,6 +59,7 @@ enrol(struct spool_client *c, struct spool_job *job)
 	return OK;
 }
 
+/* Safe for a job that is in no list. */
 static void
 retire(struct spool_client *c, struct spool_job *job)
 {
@@ -50,6 +69,7 @@ retire(struct spool_client *c, struct spool_job *job)
 	job->is_streamed = false;
 }
 
+/* The owner may free the job inside: nothing of it is touched afterwards. */
 static void
 settle(struct spool_client *c, struct spool_job *job,
     enum submit_result result, uint64_t id)
@@ -58,6 +78,7 @@ settle(struct spool_client *c, struct spool_job *job,
 	c->ops->on_result(job, result, id);
 }
 
+/* As settle(). */
 static void
 fail_open(struct spool_client *c, struct spool_job *job,
     enum submit_result result)
@@ -68,6 +89,7 @@ fail_open(struct spool_client *c, struct spool_job *job,
 
 /* ---- submissions ---- */
 
+/* The job is READY, and stays so when it was neither sent nor settled. */
 static void
 send_one(struct spool_client *c, struct spool_job *job)
 {
@@ -123,6 +145,7 @@ spool_job_submit(struct spool_client *c, struct spool_job *job)
 
 /* ---- bodies in pieces ---- */
 
+/* `body_open` asks for credit; pieces follow when it comes. */
 enum err
 spool_job_open(struct spool_client *c, struct spool_job *job)
 {
@@ -144,6 +167,8 @@ spool_job_open(struct spool_client *c, struct spool_job *job)
 	return OK;
 }
 
+/* Stops at the end of the credit, and when the channel has ended; in the
+ * latter case detach() will fail the job. */
 size_t
 spool_job_push(struct spool_client *c, struct spool_job *job,
     struct span body)
@@ -168,6 +193,7 @@ spool_job_push(struct spool_client *c, struct spool_job *job,
 	return sent;
 }
 
+/* queued forgets a body that was dropped together with its file. */
 bool
 spool_job_drop(struct spool_client *c, struct spool_job *job)
 {
@@ -197,6 +223,8 @@ submit_again(struct spool_client *c, struct spool_job *job)
 		c->ops->on_result(job, SUBMIT_NO_ROOM, 0);
 }
 
+/* Late or invented tokens are ignored.  A streamed body isn't there any more
+ * to be sent again: unknown means lost. */
 static void
 on_submitted(struct spool_client *c, const struct msg_submitted *m)
 {
@@ -231,6 +259,7 @@ spool_client_msg(struct spool_client *c, const struct msg *m)
 		job->credit += m->body_credit.bytes;
 		c->ops->on_credit(job);
 		break;
+	/* queued may also fail a body whose submission is under way */
 	case MSG_body_failed:
 		job = map_u64_get(&c->jobs, m->body_failed.token);
 		if (job == NULL || m->body_failed.why >= SUBMIT_RESULT_COUNT)
@@ -249,6 +278,8 @@ spool_client_msg(struct spool_client *c, const struct msg *m)
 
 /* ---- its life and death ---- */
 
+/* Without memory to ask the client waits for the next queued: better late than
+ * twice. */
 static void
 ask_for(struct spool_client *c, struct spool_job *job)
 {
@@ -259,6 +290,7 @@ ask_for(struct spool_client *c, struct spool_job *job)
 	(void)channel_send(c->channel, &m);
 }
 
+/* Jobs that are READY wait for the credit that follows. */
 void
 spool_client_attach(struct spool_client *c, struct channel *channel)
 {

@@ -3,9 +3,9 @@
  *
  * rx_step() takes one line or one piece of content at a time and returns after
  * each that asks something of the driver, so that nothing behind it has been
- * looked at when the driver acts. A whole line is answered before the next one
- * is read: pipelined commands (RFC 2920) need no queue of their own, they stay
- * in the driver's input.
+ * looked at when the driver acts.  A whole line is answered before the next
+ * one is read: pipelined commands (RFC 2920) need no queue of their own, they
+ * stay in the driver's input.
  *
  * What a verb may do is in rx_table.c. run() asks the table before, and checks
  * afterwards that the verb went no further than its row allows.
@@ -63,7 +63,7 @@ rx_enter(struct rx *rx, enum rx_state state)
 	rx->state = state;
 }
 
-/* Safe at any time. START, UNWANTED and CLOSED stay as they are: to end a
+/* Safe at any time.  START, UNWANTED and CLOSED stay as they are: to end a
  * transaction neither greets a client nor opens a closed dialogue again. */
 void
 rx_forget(struct rx *rx)
@@ -129,7 +129,7 @@ rx_qualify(const struct rx *rx, const struct address *address,
 	return OK;
 }
 
-/* The only place where replies are written. The view of the last one borrows
+/* The only place where replies are written.  The view of the last one borrows
  * OUT, which is why rx_refusal() is good until the next step only. */
 static void
 say(struct rx *rx, enum rx_reply_id id, struct buf *out)
@@ -246,7 +246,7 @@ run_line(struct rx *rx, struct span line, struct buf *out)
 	return rx->state == RX_CLOSED ? RX_CLOSE : RX_READ;
 }
 
-/* A line that was not executed, because it had no proper end. It is answered
+/* A line that was not executed, because it had no proper end.  It is answered
  * like any other, or pipelined replies would be off by one. */
 static enum rx_act
 refuse_line(struct rx *rx, enum rx_reply_id reply, struct buf *out)
@@ -353,8 +353,8 @@ rx_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 	return act;
 }
 
-/* Only here is a 250 said for a message (I-01). The counters start anew, since
- * a client that brings mail is worth its mistakes. */
+/* Only here is a 250 said for a message (I-01).  The counters start anew,
+ * since a client that brings mail is worth its mistakes. */
 void
 rx_submitted(struct rx *rx, enum rx_result result, struct span id,
     struct buf *out)

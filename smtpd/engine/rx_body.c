@@ -4,7 +4,7 @@
  * A reason to refuse that is found in the middle can't be told before the end
  * of the content (RFC 5321 4.1.1.4: there is one reply, behind the final dot).
  * From then on RX_DROP lets the driver give its memory back, and the rest is
- * read for its end only: the same scanner runs, with nowhere to write to. So
+ * read for its end only: the same scanner runs, with nowhere to write to.  So
  * refused content ends exactly where accepted content would have ended, and no
  * line of it is ever taken for a command.
  */

@@ -2,7 +2,7 @@
  * HELO and EHLO, RFC 5321 4.1.1.1.
  *
  * Both end a transaction as RSET does (4.1.4) once the name is accepted; a
- * refused one changes nothing. The name is kept for the Received line and the
+ * refused one changes nothing.  The name is kept for the Received line and the
  * log and decides about nothing.
  */
 #include "smtpd/engine/rx_impl.h"
@@ -18,7 +18,7 @@ struct row {
 	void (*write)(const struct rx *rx, struct buf *out); /* parameters */
 };
 
-/* RFC 1870 section 4: the limit that also holds for content. Asked at each
+/* RFC 1870 section 4: the limit that also holds for content.  Asked at each
  * EHLO, as a reload may have changed it. */
 static void
 write_size(const struct rx *rx, struct buf *out)

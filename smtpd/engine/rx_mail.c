@@ -3,14 +3,14 @@
  *
  * Syntax, parameters and rules are asked before the spool, so that a client
  * whose address is wrong hears 5xx for it, not 4xx again and again, while the
- * spool is full. Nothing of the transaction is written before all agreed.
+ * spool is full.  Nothing of the transaction is written before all agreed.
  */
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_verbs.h"
 
 #include "smtpd/engine/rx_rules.h"
 
-/* underscores in domains, addresses without a domain: printers and cron jobs */
+/* Underscores in domains, addresses without a domain: printers and cron jobs */
 #define PATH_FLAGS (SMTP_PATH_UNDERSCORE | SMTP_PATH_BARE)
 
 static enum rx_reply_id

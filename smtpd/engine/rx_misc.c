@@ -2,8 +2,8 @@
  * The verbs that bring no mail, RFC 5321 4.1.1.5 to 4.1.1.10.
  *
  * HELP, NOOP and VRFY look at nothing and say the same to everybody: there is
- * nothing to be learned from them. What they cost is bounded by the budget for
- * idle commands in rx.c.
+ * nothing to be learned from them.  What they cost is bounded by the budget
+ * for idle commands in rx.c.
  */
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_verbs.h"

@@ -3,7 +3,7 @@
  *
  * smtp_params_next() splits them, refuses what is given twice, and names those
  * that SMTP knows; this table says which of them are offered, and for which
- * verb. An extension of RCPT gets a row here, too.
+ * verb.  An extension of RCPT gets a row here, too.
  */
 #include "smtpd/engine/rx_impl.h"
 

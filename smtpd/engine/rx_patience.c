@@ -1,8 +1,8 @@
 /*
  * A phase begins when its kind changes or when a reply was given; its clock
- * starts then. For a command the clock is never moved on by octets that come,
+ * starts then.  For a command the clock is never moved on by octets that come,
  * so that a line sent octet by octet has no more time than a line that does
- * not come at all. For content silence has its own limit, and the whole is
+ * not come at all.  For content silence has its own limit, and the whole is
  * measured by its rate: each RX_PATIENCE_RATE octets earn another second.
  */
 #include "smtpd/engine/rx_patience.h"

@@ -2,7 +2,7 @@
  * RCPT, RFC 5321 4.1.1.3: each recipient is decided on its own.
  *
  * Accepted ones go into rx->rcpts at once, in the form in which they travel to
- * queued, so that a thousand of them cost one buffer and no second pass. The
+ * queued, so that a thousand of them cost one buffer and no second pass.  The
  * first one is kept as text besides, for the log and for the FOR clause of a
  * message that has no other.
  */

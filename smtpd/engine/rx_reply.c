@@ -2,7 +2,7 @@
  * The table of replies, made from rx_replies.def.
  *
  * Most replies are the same each time: code, status and text are joined by the
- * compiler and leave by one copy. Only those that name the host or quote
+ * compiler and leave by one copy.  Only those that name the host or quote
  * something are put together here.
  */
 #include "smtpd/engine/rx_reply.h"
@@ -59,7 +59,7 @@ append(char *to, size_t at, struct span s)
 	return at + n;
 }
 
-/* TO has FILL_TEXT_MAX bytes. The fill may be the client's own words; that it
+/* TO has FILL_TEXT_MAX bytes.  The fill may be the client's own words; that it
  * can't end a line or smuggle a control character in is smtp_reply_add()'s
  * work, which comes last. */
 static struct span

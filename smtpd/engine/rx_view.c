@@ -1,5 +1,5 @@
 /*
- * The window on struct rx for the driver, its log and its clock. Nothing here
+ * The window on struct rx for the driver, its log and its clock.  Nothing here
  * changes the dialogue.
  */
 #include "smtpd/engine/rx_view.h"
@@ -71,8 +71,8 @@ rx_refusal(const struct rx *rx, struct rx_refusal *out)
 }
 
 /* In the states of commands it is the client's turn, for each line is answered
- * at once. The driver knows whether half a line lies in its input; a line that
- * is being skipped leaves nothing there. */
+ * at once.  The driver knows whether half a line lies in its input; a line
+ * that is being skipped leaves nothing there. */
 enum rx_phase
 rx_phase(const struct rx *rx, bool has_input)
 {
