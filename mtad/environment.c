@@ -1,3 +1,9 @@
+/*
+ * What children may know of the environment we were started with: the time
+ * zone, for the Received line and the log, and in instrumented builds the
+ * options of the sanitizers.  Anything else (LD_*, MALLOC_*, LIBEV_FLAGS,
+ * proxies) could change what a privileged process does.
+ */
 #include "mtad/environment.h"
 
 #include "common/base/check.h"

@@ -1,3 +1,11 @@
+/*
+ * What children are told, as messages.
+ *
+ * A child is told all it needs before `start`, in an order that needs no
+ * answer: who it is (so that it can drop its privileges first of all), the
+ * configuration, what its kind needs besides, `start`, and then its sockets
+ * one by one.  The parent keeps its copies of all of them for the next child.
+ */
 #include "mtad/handover.h"
 
 #include "common/conf/conf_wire.h"
@@ -11,6 +19,7 @@
 #define HOSTS		"/etc/hosts"
 #define NO_GROUP	UINT32_MAX
 
+/* The root directory is a path, entered before the child gives up root. */
 static void
 send_identity(struct child *c)
 {
@@ -30,6 +39,9 @@ send_identity(struct child *c)
 	child_send(c, &msg, -1);
 }
 
+/* Read anew each time, so that a reload takes over a changed resolv.conf.  The
+ * files are read here and parsed by the parent as far as `nameserver` lines,
+ * since dnsd can open no file.  They are the system's, not the network's. */
 static void
 send_names(struct child *c)
 {
@@ -52,6 +64,9 @@ send_names(struct child *c)
 	buf_clear(&servers);
 }
 
+/* Each kind gets the part that its row in the schema names; secrets of one
+ * kind are not sent to another.  The same message at the start and at a
+ * reload. */
 void
 handover_config(struct child *c)
 {
@@ -64,13 +79,16 @@ handover_config(struct child *c)
 	conf_wire_encode(c->mtad->conf, c->row->reader, &bytes);
 	msg.config.generation = c->mtad->generation;
 	msg.config.conf = buf_span(&bytes);
-	/* without memory for it the child fails, and is started again */
+	/* without memory for it the child gets what it can't take: at its
+	 * start it fails and is started again, later it keeps the old one */
 	if (buf_failed(&bytes))
+		/* no encoding begins so */
 		msg.config.conf = SPAN_LIT("\xff");
 	child_send(c, &msg, -1);
 	buf_clear(&bytes);
 }
 
+/* A descriptor of shared memory; the child may write in its own region. */
 static void
 send_clients(struct child *c)
 {
@@ -85,6 +103,8 @@ send_clients(struct child *c)
 	child_send(c, &msg, client_table_fd(m->clients));
 }
 
+/* A copy of the socket: all workers accept from the same queue, and it goes on
+ * to listen while a worker is replaced. */
 void
 handover_port(struct child *c, const struct port *p)
 {
@@ -122,6 +142,8 @@ send_control(struct child *c)
 	child_send(c, &msg, m->control_fd);
 }
 
+/* Nothing is checked: a channel that has ended tells of the end of its process,
+ * and the next one is told all of it. */
 void
 handover_all(struct child *c)
 {
@@ -177,6 +199,7 @@ put_processes(struct mtad *m, struct buf *rows, uint32_t *count)
 	}
 }
 
+/* queued was not there yet, or has died: it is told when it starts. */
 void
 handover_processes(struct mtad *m)
 {

@@ -1,5 +1,10 @@
 /*
  * mtad, the parent of all other processes.
+ *
+ * What is in this file is the order of things: options, boot_open() for all
+ * that can fail with words on standard error, then the loop, and from there on
+ * the log.  Everything the parent knows is in one struct mtad, on the heap
+ * because it is large, with no other global state.
  */
 #include "common/os/fd.h"
 #include "common/os/signals.h"
@@ -35,6 +40,9 @@ static const char usage[] =
 
 /* ---- the log ---- */
 
+/* What the log's reader can't take yet is tried again; the lines wait in the
+ * log's own buffer meanwhile, and are dropped and counted when that is
+ * full. */
 static void
 on_log_flush(void *ctx)
 {
@@ -54,6 +62,8 @@ on_log_line(void *ctx)
 
 /* ---- signals ---- */
 
+/* Signals come as bytes from a descriptor, in the loop, so that no handler
+ * interrupts anything.  Several deaths may share one SIGCHLD. */
 static void
 on_signal(void *ctx, unsigned events)
 {
@@ -79,6 +89,7 @@ on_signal(void *ctx, unsigned events)
 	}
 }
 
+/* SIGPIPE would end us when a child closes its channel. */
 static enum err
 open_signals(struct mtad *m)
 {
@@ -98,12 +109,14 @@ open_signals(struct mtad *m)
 
 /* ---- life ---- */
 
+/* Deferred, for a start or a stop moves many processes in one turn. */
 static void
 on_processes(void *ctx)
 {
 	handover_processes(ctx);
 }
 
+/* close_loop() undoes it also when it failed half-way. */
 static enum err
 open_loop(struct mtad *m)
 {
@@ -137,6 +150,7 @@ close_loop(struct mtad *m)
 	loop_free(&m->loop);
 }
 
+/* I-07 holds as far as one uid allows; whoever runs it so should know. */
 static void
 log_confinement(struct mtad *m)
 {
@@ -175,6 +189,8 @@ log_listening(struct mtad *m)
 	}
 }
 
+/* From here on standard error may be the log, and nothing else writes
+ * there. */
 static void
 serve(struct mtad *m)
 {
@@ -185,6 +201,8 @@ serve(struct mtad *m)
 	log_limits(m);
 	log_listening(m);
 	for (size_t i = 0; i < m->child_count; i++)
+		/* in the order of procs.def; each may be joined only with
+		 * those before it */
 		child_start(&m->children[i]);
 	loop_run(m->loop);
 	if (m->exit_code == MTAD_EXIT_OK && log_begin(m->log, LOG_STOPPED,
@@ -198,6 +216,9 @@ run(const char *config_path)
 	struct mtad *m = calloc(1, sizeof(*m));
 	int code = MTAD_EXIT_FAILED;
 
+	/* descriptors 0 to 2 must be taken before any other is opened: a
+	 * socket that got number 2 would be written to by whatever
+	 * complains */
 	if (m == NULL || fd_fill_standard() != OK)
 		goto out;
 	m->config_path = config_path;

@@ -1,3 +1,8 @@
+/*
+ * resolv.conf(5), as far as it names resolvers, and the reading of small files
+ * of the system.  Options and search lists are not used: a mail domain is
+ * always whole.
+ */
 #include "mtad/names.h"
 
 #include "common/base/endpoint.h"
@@ -29,6 +34,7 @@ next_word(struct span *line)
 	return word;
 }
 
+/* Appends with its port, and a comma before all but the first. */
 static bool
 add_server(struct span word, bool is_first, struct buf *out)
 {
@@ -59,9 +65,11 @@ names_servers(struct span resolv_conf, struct buf *out)
 			count++;
 	}
 	if (count == 0)
+		/* as resolv.conf(5) says */
 		buf_add_str(out, "127.0.0.1:53");
 }
 
+/* A file that can't be read is an empty one: names may still come from DNS. */
 void
 names_read(const char *path, struct buf *out)
 {

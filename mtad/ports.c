@@ -1,3 +1,11 @@
+/*
+ * Listening sockets, by what the configuration wants.
+ *
+ * A reload must not close a port that stays, not even for a moment: so the new
+ * set is made from the old one and what is missing, and the old one is closed
+ * afterwards as far as the new one hasn't got its sockets.  Both sets may hold
+ * the same descriptor in between.
+ */
 #include "mtad/ports.h"
 
 #include "common/os/fd.h"
@@ -6,6 +14,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+/* A burst of clients waits here while a worker is busy; net.core.somaxconn may
+ * make it less. */
 #define BACKLOG		1024
 #define TEXT_MAX_BYTES	((size_t)64 * 1024)
 
@@ -34,6 +44,7 @@ ports_find(const struct ports *p, const struct endpoint *e)
 	return NULL;
 }
 
+/* What the person can do; empty when there is nothing to say. */
 static const char *
 advice(int error)
 {
@@ -52,6 +63,7 @@ advice(int error)
 	}
 }
 
+/* One line for each address, so that all of them are told at once. */
 static void
 explain(struct buf *out, const struct endpoint *e, int error)
 {
@@ -72,6 +84,8 @@ is_absent_family(const struct endpoint *e, bool is_any)
 	    (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
 }
 
+/* An address named twice is bound once: the first row has it.  ERRNO is that
+ * of sock_listen(). */
 static void
 open_one(struct ports *out, const struct ports *old, const struct endpoint *e,
     uint16_t index, bool is_any, struct ports_result *r)
@@ -96,6 +110,8 @@ open_one(struct ports *out, const struct ports *old, const struct endpoint *e,
 	out->v[out->n++] = (struct port){ *e, index, fd };
 }
 
+/* `*` is two sockets, each of one family (IPV6_V6ONLY), so that no IPv4
+ * address comes in disguised as an IPv6 one. */
 static void
 open_listener(struct ports *out, const struct ports *old,
     const struct conf_listener *l, uint16_t index, struct ports_result *r)
@@ -128,6 +144,7 @@ ports_open(const struct conf *conf, const struct ports *old,
 		open_listener(out, old, &conf->listeners.v[i], (uint16_t)i, r);
 	if (r->errors.n == 0)
 		return OK;
+	/* all or nothing: a reload must not half happen */
 	ports_close(out, old);
 	return ERR_IO;
 }

@@ -1,3 +1,7 @@
+/*
+ * procs.def as a table.  The third column of the list names a member of
+ * conf.workers, or ONE; WORKERS_… turns it into an expression.
+ */
 #include "mtad/procs.h"
 
 const struct proc_row procs[PROC_COUNT] = {

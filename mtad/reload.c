@@ -1,3 +1,18 @@
+/*
+ * SIGHUP and `mtactl reload`: a new configuration for all that run.
+ *
+ * First everything that can fail: read, check, bind new ports.  An error
+ * leaves the old configuration in force, whole.  Then the parent takes it over
+ * and hands it on, to the workers first and to queued when all of them have
+ * it, so that no mail is routed by rules that a worker doesn't know yet.  Each
+ * child answers with `ready` and the generation; one that doesn't within
+ * WAIT_MS is not waited for.  One that dies meanwhile gets the new
+ * configuration with its start.
+ *
+ * One reload at a time: what is asked for during one (or during the start) is
+ * remembered as one more, and done afterwards, since the file may have
+ * changed.
+ */
 #include "mtad/reload.h"
 
 #include "common/base/arena.h"
@@ -8,11 +23,14 @@
 
 #include <string.h>
 
+/* Must fit into one message to queued. */
 #define TEXT_MAX_BYTES	((size_t)60 * 1024)
 #define WAIT_MS		5000	/* for a child to take it over */
 
 /* ---- what is said of it ---- */
 
+/* A reload is asked for by a signal, so the log is where the errors are looked
+ * for; mtactl shows them, too. */
 static void
 log_remarks(struct mtad *m, const struct conf_report *report)
 {
@@ -44,6 +62,8 @@ log_lines(struct mtad *m, enum log_id id, struct span text)
 	}
 }
 
+/* Those who asked before this reload began are answered; without queued there
+ * is no way to them. */
 static void
 answer(struct mtad *m, bool is_done)
 {
@@ -98,6 +118,7 @@ keep_fixed(struct conf *conf, const struct conf *old)
 	return OK;
 }
 
+/* A warning is no reason to refuse the rest of a file. */
 static void
 tell_fixed(struct mtad *m, const struct conf *conf)
 {
@@ -115,6 +136,7 @@ tell_fixed(struct mtad *m, const struct conf *conf)
 	    span_from(buf_span(&m->reload_text), begin));
 }
 
+/* OUT is a configuration that may be taken over as it is. */
 static enum err
 load(struct mtad *m, struct conf **out)
 {
@@ -199,6 +221,8 @@ log_ports(struct mtad *m, enum log_id id, const struct ports *these,
 	}
 }
 
+/* Can't fail.  MTAD's copies of sockets that are no longer wanted are closed
+ * last, after the children have been told to close theirs. */
 static void
 take_over(struct mtad *m, struct conf *conf, struct ports *ports)
 {
@@ -245,6 +269,7 @@ reload_start(struct mtad *m)
 	m->is_reload_due = false;
 	if (m->phase == MTAD_STOPPING)
 		return;
+	/* who asks from now on may have changed the file after we read it */
 	m->cookies_now = m->cookie_count;
 	if (load(m, &conf) != OK) {
 		answer(m, false);
@@ -292,6 +317,8 @@ go_to_queued(struct mtad *m)
 		handover_config(queued);
 }
 
+/* Called for each `ready` and each death: looks whether the next step is due.
+ * Nothing when there is no reload. */
 void
 reload_ready(struct mtad *m)
 {
@@ -332,6 +359,9 @@ reload_clear(struct mtad *m)
 
 /* ---- the log file ---- */
 
+/* After logrotate(8) renamed the file, or when log.file changed.  Children
+ * write to the same file, and get the new descriptor; what they log until it
+ * comes still goes into the old one. */
 void
 reload_log(struct mtad *m)
 {
@@ -345,6 +375,7 @@ reload_log(struct mtad *m)
 		}
 		return;
 	}
+	/* what was said before belongs into the old file */
 	(void)log_flush(m->log);
 	log_set_fd(m->log, fd);
 	fd_close(&m->log_fd);

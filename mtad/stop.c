@@ -1,3 +1,14 @@
+/*
+ * The end, in an order in which nobody waits for one that is gone: smtpd
+ * finishes the messages in hand, which needs queued; deliverd finishes its
+ * attempts and gives the verdicts to queued; queued writes all of it; dnsd was
+ * needed by the first two.  Each stage begins when the processes of the one
+ * before have ended.
+ *
+ * A second signal hurries: the graces become short, but queued keeps enough
+ * time for its last groups.  Even a kill would lose no accepted message
+ * (I-01); it would cost a repeated delivery and a longer start.
+ */
 #include "mtad/stop.h"
 
 #include "mtad/child.h"
@@ -44,6 +55,7 @@ drain_stage(struct mtad *m)
 	}
 }
 
+/* Called after each death.  A stage without processes is passed over. */
 void
 stop_next(struct mtad *m)
 {
@@ -84,6 +96,8 @@ stop_start(struct mtad *m)
 	begin(m);
 }
 
+/* Only before all have served once: later a child that can't start is tried
+ * again and again. */
 void
 stop_failed(struct mtad *m)
 {
