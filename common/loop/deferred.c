@@ -1,8 +1,15 @@
+/*
+ * Three lists a loop, one a stage.  Deciding goes on until nothing is left to
+ * decide, and only then is written: what several decisions say to one peer
+ * leaves together.  Writing may bring new work (a callback on room in the
+ * output), which is decided first again.
+ */
 #include "common/loop/deferred.h"
 
 #include "common/loop/loop_impl.h"
 
-/* Deferred work that defers more is followed this far in one turn. */
+/* Deferred work that defers more is followed this far in one turn; what is left
+ * is done in the next one, which then doesn't sleep. */
 #define ROUNDS_MAX 16
 
 void
@@ -23,6 +30,7 @@ deferred_clear(struct deferred *d)
 	d->loop = NULL;
 }
 
+/* At the end, so that nobody who adds himself again starves the others. */
 void
 deferred_add(struct deferred *d)
 {
@@ -58,6 +66,7 @@ run_stage(struct list *stage)
 	while ((node = list_take_first(&batch)) != NULL) {
 		struct deferred *d = CONTAINER_OF(node, struct deferred, node);
 
+		/* D may be freed inside; it is in no list any more */
 		d->fn(d->ctx);
 	}
 }

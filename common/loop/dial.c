@@ -1,3 +1,8 @@
+/*
+ * One attempt to connect, without blocking.  Success, refusal and the deadline
+ * all come as one call of the owner, and never from inside dial_start(), so
+ * that the owner has one place for the result and no re-entry.
+ */
 #include "common/loop/dial.h"
 
 #include "common/loop/timer.h"
@@ -46,6 +51,7 @@ finish(struct dial *d, int error)
 	fn(ctx, fd, error);
 }
 
+/* Writable means decided; SO_ERROR says how. */
 static void
 on_ready(void *ctx, unsigned events)
 {
@@ -74,6 +80,7 @@ begin(struct dial *d, struct loop *l, const struct endpoint *to,
 	if (e != OK && e != ERR_AGAIN) {
 		d->fd = -1;
 		d->error = errno != 0 ? errno : EINVAL;
+		/* an attempt that fails at once is told of in the next turn */
 		timer_start(&d->deadline, 0);
 		return OK;
 	}

@@ -1,3 +1,7 @@
+/*
+ * accept(2) in batches.  The socket is shared with other workers, so a
+ * readiness may find nothing: that is an ordinary case.
+ */
 #include "common/loop/listener.h"
 
 #include "common/loop/timer.h"
@@ -29,6 +33,7 @@ rewatch(struct listener *l)
 	watch_set(l->watch, is_on ? WATCH_READ : 0);
 }
 
+/* From inside a callback the memory stays until on_ready() is left. */
 static void
 destroy(struct listener *l)
 {
@@ -40,7 +45,8 @@ destroy(struct listener *l)
 		free(l);
 }
 
-/* Any descriptor will do: it only keeps a number of ours taken. */
+/* Any descriptor will do: it only keeps a number of ours taken.  It may be
+ * missing after a time of need; then on_exhausted gets -1. */
 static void
 take_reserve(struct listener *l)
 {
@@ -79,6 +85,7 @@ accept_some(struct listener *l, unsigned n)
 	enum err e;
 	int fd;
 
+	/* the owner may have closed or paused it from inside on_accept */
 	while (count < n && l->fd >= 0 && !l->is_paused) {
 		e = sock_accept(l->fd, &peer, &fd);
 		if (e == ERR_AGAIN)
@@ -107,6 +114,8 @@ on_ready(void *ctx, unsigned events)
 	if (count == l->batch && l->batch < LISTENER_BATCH_MAX)
 		l->batch *= 2;
 	else if (count < l->batch)
+		/* a single one was read without a second call: try no more
+		 * next time */
 		l->batch = 1;
 	l->depth--;
 	if (l->fd >= 0)
@@ -124,6 +133,7 @@ on_pause_end(void *ctx)
 	rewatch(l);
 }
 
+/* On failure listener_new() undoes what was made. */
 static enum err
 equip(struct listener *l)
 {

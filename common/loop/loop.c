@@ -1,3 +1,12 @@
+/*
+ * libev does the epoll, and nothing else: the timers are ours (timer.c), for
+ * libev's would cost a heap operation for each time a session puts its timeout
+ * off.  One ev_timer ends the wait when the next of ours is due.
+ *
+ * A turn: wait for descriptors, run their callbacks, run the timers that are
+ * due, run what was deferred.  The clock is read once, when the wait ends; all
+ * of a turn happens at one time.
+ */
 #include "common/loop/loop.h"
 
 #include "common/base/mtime.h"
@@ -24,6 +33,7 @@ on_wake(struct ev_loop *ev, ev_timer *w, int events)
 	(void)events;
 }
 
+/* An ev_check of the highest priority: after the wait, before any callback. */
 static void
 on_clock(struct ev_loop *ev, ev_check *w, int events)
 {
@@ -111,6 +121,7 @@ loop_turn(struct loop *l, int64_t max_wait_ms)
 	deferred_run(l);
 	wait = wait_ms(l, max_wait_ms);
 	if (wait > 0) {
+		/* in seconds, as a floating-point number: libev's way */
 		ev_timer_set(&l->wake, (ev_tstamp)wait / 1e3, 0.);
 		ev_timer_start(l->ev, &l->wake);
 	}
@@ -120,6 +131,7 @@ loop_turn(struct loop *l, int64_t max_wait_ms)
 	deferred_run(l);
 }
 
+/* A loop_stop() from before the call counts, too. */
 void
 loop_run(struct loop *l)
 {

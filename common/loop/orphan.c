@@ -1,3 +1,7 @@
+/*
+ * A list of the loop; see the header. loop_free() walks it with nobody else
+ * alive.
+ */
 #include "common/loop/orphan.h"
 
 #include "common/loop/loop_impl.h"

@@ -1,3 +1,8 @@
+/*
+ * One buffer, of which the front part may already be with the kernel.  Nothing
+ * is moved for each write: the rest is moved down only when more than half of
+ * the buffer has been sent.
+ */
 #include "common/loop/outq.h"
 
 #include "common/base/check.h"
@@ -45,6 +50,7 @@ outq_advance(struct outq *q, size_t n)
 		buf_reset(&q->buf);
 }
 
+/* MSG_NOSIGNAL: a peer that has gone is an error, not a signal. */
 enum err
 outq_write(struct outq *q, int fd)
 {

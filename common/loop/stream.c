@@ -1,3 +1,19 @@
+/*
+ * A connected socket.
+ *
+ * Reading: the bytes that the owner left (s->in) are put in front of the
+ * loop's shared memory, one recv(2) fills in behind them, and the owner looks
+ * at it all there.  What he leaves again is copied out.  Between two readings
+ * nobody else uses the shared memory, for callbacks don't nest over loops.
+ *
+ * Writing: output gathers until the end of the turn and leaves with one
+ * send(2); only what the kernel doesn't take waits for the socket.
+ *
+ * Ending: read errors and the peer's end are told once.  The owner may close
+ * or let go (stream_finish()) from inside any callback; enter() and leave()
+ * count callbacks under way and the last one frees.  So after each callback
+ * has_owner() is asked before S is used again.
+ */
 #include "common/loop/stream.h"
 
 #include "common/base/check.h"
@@ -9,12 +25,15 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+/* False after stream_close() and after stream_finish(). */
 static bool
 has_owner(const struct stream *s)
 {
 	return s->ops != NULL && s->fd >= 0;
 }
 
+/* A stream that keeps in_max unread bytes doesn't read: that is the
+ * back-pressure. */
 static bool
 may_read(const struct stream *s)
 {
@@ -36,6 +55,7 @@ leave(struct stream *s)
 		stream_destroy(s);
 }
 
+/* Twice when called from inside a callback: first closes, then frees. */
 void
 stream_destroy(struct stream *s)
 {
@@ -92,6 +112,7 @@ offer(struct stream *s, size_t n)
 	MUST(used <= n);
 	buf_reset(&s->in);
 	buf_add_span(&s->in, span_from(bytes, used));
+	/* nothing left: an idle stream keeps no memory */
 	if (s->in.n == 0)
 		buf_clear(&s->in);
 	if (buf_failed(&s->in))
@@ -111,6 +132,8 @@ recall(struct stream *s)
 	return place + s->in.n;
 }
 
+/* One recv(2) a readiness: a peer that sends fast shares the turn with others.
+ * The loop is level-triggered, so nothing is missed. */
 static void
 read_some(struct stream *s)
 {
@@ -124,6 +147,7 @@ read_some(struct stream *s)
 		s->bytes_in += (uint64_t)n;
 		offer(s, s->in.n + (size_t)n);
 	} else if (n == 0) {
+		/* an error of writing is told only now: see stream_push() */
 		tell_end(s, s->error != 0 ? STREAM_ERROR : STREAM_EOF,
 		    s->error);
 	} else if (errno != EAGAIN) {
@@ -131,6 +155,7 @@ read_some(struct stream *s)
 	}
 }
 
+/* The bytes may have gone since they were asked for. */
 static void
 offer_again(struct stream *s)
 {
@@ -182,6 +207,7 @@ push_and_tell(struct stream *s)
 		s->ops->on_sent(s->ctx);
 }
 
+/* A stream without an owner has no ops: it only sends its rest. */
 static void
 on_ready(void *ctx, unsigned events)
 {
@@ -201,6 +227,8 @@ on_ready(void *ctx, unsigned events)
 	leave(s);
 }
 
+/* Also tells of an overflow, which was found where the owner can't be called:
+ * in the middle of his own append. */
 static void
 on_offer(void *ctx)
 {
@@ -226,6 +254,7 @@ on_write(void *ctx)
 	leave(s);
 }
 
+/* FD stays the caller's on failure. */
 static enum err
 equip(struct stream *s)
 {
@@ -276,6 +305,8 @@ stream_close(struct stream **s)
 	*s = NULL;
 }
 
+/* Asks for the write before anything is appended; with nothing to send it does
+ * nothing. */
 struct buf *
 stream_out(struct stream *s)
 {

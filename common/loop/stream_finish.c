@@ -1,13 +1,17 @@
+/*
+ * A stream without an owner: sends the rest, ends its side, waits for the
+ * peer's end, closes.  The deadline ends all of it.
+ *
+ * Why the waiting: closing a socket with unread input makes the kernel send a
+ * reset, and a reset can overtake the last reply on its way to the peer's
+ * program.  So input is read and thrown away until the peer, having seen our
+ * end, ends its own side.
+ */
 #include "common/loop/loop_impl.h"
 #include "common/loop/stream_impl.h"
 
 #include <errno.h>
 #include <sys/socket.h>
-
-/*
- * A stream without an owner: sends the rest, ends its side, waits for the
- * peer's end, closes.  The deadline ends all of it.
- */
 
 static void
 end(void *ctx)
@@ -26,6 +30,7 @@ after_sending(struct stream *s)
 		end(s);
 		return;
 	}
+	/* waits for the peer's end or the linger */
 	if (s->is_half_closed)
 		return;
 	s->is_half_closed = true;
@@ -35,6 +40,7 @@ after_sending(struct stream *s)
 		timer_start(&s->deadline, s->linger_ms);
 }
 
+/* S may be freed on return. */
 static void
 go_on(struct stream *s)
 {
@@ -70,6 +76,7 @@ stream_finish_ready(struct stream *s, unsigned events)
 	go_on(s);
 }
 
+/* Inside a callback of the stream it is freed when that returns. */
 void
 stream_finish(struct stream **stream, int64_t linger_ms, int64_t timeout_ms)
 {
@@ -84,6 +91,7 @@ stream_finish(struct stream **stream, int64_t linger_ms, int64_t timeout_ms)
 		stream_destroy(s);
 		return;
 	}
+	/* from now on the loop owns it */
 	orphan_add(&s->orphan, s->loop, end, s);
 	buf_clear(&s->in);
 	s->ops = NULL;

@@ -1,3 +1,7 @@
+/*
+ * Timers on the loop's own clock, in a heap of pointers to the callers'
+ * objects.
+ */
 #include "common/loop/timer.h"
 
 #include "common/base/check.h"
@@ -10,6 +14,9 @@
  * when it is due.  A timer that was put off is found too early, once, and then
  * moved to where it belongs: sessions put their timeouts off with each
  * command, but are looked at once in a timeout.
+ *
+ * Room in the heap is reserved when a timer is made, so that starting one
+ * cannot fail.
  */
 
 enum err
@@ -34,6 +41,7 @@ timer_clear(struct timer *t)
 	t->loop = NULL;
 }
 
+/* Sooner moves it at once; later only writes the new time down. */
 void
 timer_start_at(struct timer *t, int64_t at_ms)
 {
@@ -56,6 +64,7 @@ timer_start(struct timer *t, int64_t after_ms)
 		    mtime_max(after_ms, 0)));
 }
 
+/* Takes it out of the heap; on one that isn't running it does nothing. */
 void
 timer_stop(struct timer *t)
 {
@@ -71,6 +80,7 @@ timer_is_running(const struct timer *t)
 	return t->loop != NULL && t->due_at_ms != MTIME_NEVER;
 }
 
+/* May be too early, by a timer that was put off: one turn for nothing. */
 int64_t
 timer_next_ms(const struct loop *l)
 {
@@ -96,6 +106,7 @@ timer_run_due(struct loop *l)
 			heap_move(&l->timers, node, t->due_at_ms);
 			continue;
 		}
+		/* before the call: T may be started again or freed in it */
 		timer_stop(t);
 		t->fn(t->ctx);
 	}

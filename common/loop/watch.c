@@ -1,3 +1,4 @@
+/* One descriptor in libev, without showing libev's types to others. */
 #include "common/loop/watch.h"
 
 #include "common/loop/loop_impl.h"
@@ -20,6 +21,7 @@ on_ready(struct ev_loop *ev, ev_io *io, int revents)
 	unsigned events = 0;
 
 	(void)ev;
+	/* an error shows itself to whoever reads or writes */
 	if ((revents & (EV_READ | EV_ERROR)) != 0)
 		events |= WATCH_READ;
 	if ((revents & (EV_WRITE | EV_ERROR)) != 0)
@@ -54,6 +56,7 @@ watch_free(struct watch **w)
 	*w = NULL;
 }
 
+/* libev tells epoll of changes when it waits, not here. */
 void
 watch_set(struct watch *w, unsigned events)
 {
