@@ -17,6 +17,16 @@ store_apply_fits(const struct unit *u, const struct store_verdict *v)
 	return true;
 }
 
+bool
+store_apply_matters(const struct store_verdict *v)
+{
+	bool matters = v->is_warned;
+
+	for (size_t i = 0; i < v->count; i++)
+		matters = matters || v->results[i].is_settled;
+	return matters;
+}
+
 /* ---- last words ---- */
 
 /* Copies of what spans point at: first counted, then made. */

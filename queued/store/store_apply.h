@@ -11,6 +11,10 @@
 /* Whether all rows of all results are the unit's own. */
 bool store_apply_fits(const struct unit *u, const struct store_verdict *v);
 
+/* Whether a rebuilt index would be wrong without it: it settles somebody, or
+ * a notice went out.  Others only say when to try again. */
+bool store_apply_matters(const struct store_verdict *v);
+
 /* V fits.  *IS_OVER: the unit is no more.  Without memory the last words of
  * the other server are dropped. */
 void store_apply_verdict(struct store *s, struct unit *u,

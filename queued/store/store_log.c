@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/base/mtime.h"
 #include "common/os/clock.h"
+#include "queued/store/store_dead.h"
 #include "queued/store/store_group.h"
 #include "queued/store/store_private.h"
 #include "queued/store/store_rescue.h"
@@ -62,6 +63,9 @@ all_synced(struct store *s)
 	l->loose_settles.n = 0;
 	l->synced = l->end;
 	s->syncs++;
+	/* unless it waits to be handed over again */
+	if (l->fresh == NULL)
+		store_dead_synced(s);
 	if (l->is_rescuing)
 		store_rescue_end(s);
 }
@@ -148,6 +152,7 @@ store_log_clear(struct store *s)
 	l->open = NULL;
 	buf_clear(&l->loose);
 	store_numbers_clear(&l->loose_settles);
+	store_numbers_clear(&l->dead);
 	free(l->refused);
 	l->refused = NULL;
 }
@@ -226,6 +231,7 @@ note_cut(struct store *s, struct store_segment *seg)
 	    l->synced.segment == 0)
 		return OK;
 	seg->is_dirty = true;
+	seg->cuts = l->synced.segment;
 	return store_numbers_add(&seg->settles, l->synced.segment);
 }
 
@@ -366,6 +372,8 @@ choose_segment(struct store *s, struct store_segment **out)
 		return ERR_NOMEM;
 	if (l->fresh == NULL)
 		e = take_spare(s);
+	if (e == OK)
+		e = store_dead_state(s);
 	l->is_waiting = e == ERR_AGAIN;
 	*out = l->fresh;
 	return e;

@@ -49,6 +49,7 @@ struct store_log {
 	struct store_commit commit;
 	bool is_under_way;
 	bool is_waiting;		/* for a spare */
+	struct store_numbers dead;	/* said by the group under way */
 	bool is_cutting;		/* the seal to come: STORE_GROUP_CUTS */
 	/* rescue */
 	bool is_rescuing;

@@ -30,6 +30,7 @@ enum store_record_type {
 	STORE_RECORD_RESCHEDULE = 5,
 	STORE_RECORD_MOVED = 6,		/* of compaction; not written yet */
 	STORE_RECORD_DESTINATION = 7,	/* not written yet */
+	STORE_RECORD_DEAD = 8,		/* store_dead.h */
 };
 
 /* In store_record.flags: who does not know the type may pass it over. */

@@ -2,6 +2,7 @@
 
 #include "common/os/clock.h"
 #include "queued/store/store_body_private.h"
+#include "queued/store/store_dead.h"
 #include "queued/store/store_group.h"
 #include "queued/store/store_memory.h"
 #include "queued/store/store_replay.h"
@@ -33,6 +34,7 @@ struct recovery {
 	bool has_tail;			/* whole groups that do not count */
 	struct buf group;
 	struct seal *seals;		/* by row of the table of segments */
+	struct store_numbers dead;	/* segments without a live message */
 	uint64_t replayed;		/* bytes since the last apply */
 };
 
@@ -180,13 +182,24 @@ does_follow(const struct recovery *r, const struct store_group_head *head)
 	    head->chain == r->at.sum);
 }
 
+static bool
+is_dead(const struct recovery *r, uint64_t segment)
+{
+	for (size_t i = 0; i < r->dead.n; i++) {
+		if (r->dead.p[i] == segment)
+			return true;
+	}
+	return false;
+}
+
 static enum err
 replay(struct recovery *r, struct store_segment *seg,
     const struct store_group_head *head, uint32_t sum)
 {
 	struct store *s = r->s;
 	size_t size = store_group_size(head);
-	enum err e = store_replay_group(s, seg, buf_span(&r->group), head);
+	enum err e = store_replay_group(s, seg, is_dead(r, seg->number),
+	    buf_span(&r->group), head);
 
 	if (e != OK)
 		return e;
@@ -354,11 +367,14 @@ static enum err
 end_or_damage(struct recovery *r)
 {
 	struct store_segments *t = &r->s->segments;
+	/* a segment that others follow, whose seal is gone, proves for itself
+	 * only: what it needs from the next ones may rightly be gone too */
+	size_t end = next_row(r) < t->n ? r->row + 1 : t->n;
 	uint64_t from = r->at.offset;
 	struct store_group_head head;
 	enum err e = ERR_NOT_FOUND;
 
-	for (size_t row = r->row; row < t->n && e == ERR_NOT_FOUND; row++) {
+	for (size_t row = r->row; row < end && e == ERR_NOT_FOUND; row++) {
 		e = find_later(r, t->rows[row], from, t->rows[row]->bytes,
 		    true, &head);
 		if (e == OK)
@@ -525,6 +541,24 @@ find_begin(struct recovery *r, bool *has_log)
 	return OK;
 }
 
+/* Without an index: what the newest segment says of the others. */
+static enum err
+read_dead(struct recovery *r)
+{
+	const struct store_segments *t = &r->s->segments;
+	struct store_group_head head;
+	size_t row = t->n;
+	uint32_t sum;
+
+	while (row > 0 && !(r->seals[row - 1].counts &&
+	    r->seals[row - 1].is_known))
+		row--;
+	if (row == 0 || read_group(r, t->rows[row - 1], 0, &head, &sum) != OK)
+		return OK;
+	return store_dead_read(store_group_records(buf_span(&r->group),
+	    &head), &r->dead);
+}
+
 static enum err
 recover(struct recovery *r, struct why *why)
 {
@@ -535,6 +569,8 @@ recover(struct recovery *r, struct why *why)
 
 	r->at = s->overlay.indexed;
 	if ((e = read_seals(r)) != OK)
+		return why_set(why, e, "log: %s", err_text(e));
+	if (r->at.segment == 0 && (e = read_dead(r)) != OK)
 		return why_set(why, e, "log: %s", err_text(e));
 	if ((e = find_begin(r, &goes_on)) != OK)
 		return why_set(why, e, "index and log contradict each other");
@@ -562,6 +598,7 @@ store_recover(struct store *s, struct why *why)
 	e = recover(&r, why);
 	buf_clear(&r.group);
 	free(r.seals);
+	store_numbers_clear(&r.dead);
 	s->is_recovering = false;
 	if (e == OK)
 		tell_units(s);

@@ -8,6 +8,7 @@
 struct replay {
 	struct store *s;
 	struct store_segment *seg;
+	bool is_dead;			/* none of its messages counts */
 	uint64_t offset;		/* of the record's content */
 	struct store_result *results;
 };
@@ -37,6 +38,10 @@ replay_message(struct replay *p, const struct store_record *r)
 
 	if (store_record_get_message(r->fields, &fields) != OK)
 		return damaged(p, r);
+	if (fields.token != 0)
+		p->s->ops.on_token(p->s->ctx, fields.token, r->id);
+	if (p->is_dead)
+		return OK;
 	e = store_memory_birth(p->s, r->id, &fields, &m);
 	if (e == ERR_CORRUPT || e == ERR_EXISTS)
 		return damaged(p, r);
@@ -52,8 +57,6 @@ replay_message(struct replay *p, const struct store_record *r)
 	p->seg->messages++;
 	p->seg->live_bytes += m->record_bytes;
 	p->seg->is_dirty = true;
-	if (m->token != 0)
-		p->s->ops.on_token(p->s->ctx, m->token, r->id);
 	return OK;
 }
 
@@ -69,6 +72,16 @@ load_unit(struct replay *p, uint64_t id, uint32_t number, struct unit **out)
 	if (e != OK)
 		store_memory_release(p->s, m);
 	return e;
+}
+
+/* This segment is needed as long as SEGMENT is there. */
+static enum err
+need(struct replay *p, uint64_t segment)
+{
+	if (segment == p->seg->number)
+		return OK;
+	p->seg->is_dirty = true;
+	return store_numbers_add(&p->seg->settles, segment);
 }
 
 static enum err
@@ -88,10 +101,8 @@ replay_verdict(struct replay *p, const struct store_record *r)
 	if (!store_apply_fits(u, &v))
 		return damaged(p, r);
 	segment = u->pub.message->place.segment;
-	if (segment != p->seg->number) {
-		e = store_numbers_add(&p->seg->settles, segment);
-		p->seg->is_dirty = true;
-	}
+	if (store_apply_matters(&v))
+		e = need(p, segment);
 	if (e == OK)
 		store_apply_verdict(p->s, u, &v, &is_over);
 	return e;
@@ -127,7 +138,8 @@ replay_hold(struct replay *p, const struct store_record *r)
 		return damaged(p, r);
 	if ((e = store_memory_load(p->s, r->id, &m)) != OK)
 		return pass_over(e);
-	if ((e = store_memory_load_all(p->s, m)) != OK)
+	if ((e = store_memory_load_all(p->s, m)) != OK ||
+	    (e = need(p, m->pub.place.segment)) != OK)
 		return e;
 	store_apply_hold(p->s, m, is_held);
 	store_memory_release(p->s, m);
@@ -147,6 +159,8 @@ replay_record(struct replay *p, const struct store_record *r)
 		return replay_unit(p, r);
 	case STORE_RECORD_HOLD:
 		return replay_hold(p, r);
+	case STORE_RECORD_DEAD:
+		return OK;
 	case STORE_RECORD_MOVED:
 	case STORE_RECORD_DESTINATION:
 		break;
@@ -157,10 +171,10 @@ replay_record(struct replay *p, const struct store_record *r)
 
 enum err
 store_replay_group(struct store *s, struct store_segment *seg,
-    struct span group, const struct store_group_head *head)
+    bool is_dead, struct span group, const struct store_group_head *head)
 {
 	struct span records = store_group_records(group, head);
-	struct replay p = { .s = s, .seg = seg };
+	struct replay p = { .s = s, .seg = seg, .is_dead = is_dead };
 	struct store_record r;
 	enum err e = OK;
 
@@ -168,8 +182,11 @@ store_replay_group(struct store *s, struct store_segment *seg,
 	if (p.results == NULL)
 		return ERR_NOMEM;
 	if (head->offset == 0 && (head->flags & STORE_GROUP_CUTS) != 0 &&
-	    store_segments_find(&s->segments, head->previous_segment) != NULL)
-		e = store_numbers_add(&seg->settles, head->previous_segment);
+	    store_segments_find(&s->segments, head->previous_segment) !=
+	    NULL) {
+		seg->cuts = head->previous_segment;
+		e = store_numbers_add(&seg->settles, seg->cuts);
+	}
 	while (records.n > 0 && e == OK) {
 		if ((e = store_record_next(&records, &r)) != OK)
 			break;

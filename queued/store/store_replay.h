@@ -7,9 +7,10 @@
 #include "queued/store/store_group.h"
 #include "queued/store/store_private.h"
 
-/* GROUP is whole and checked, and lies in SEG.  ERR_NOMEM, ERR_IO (the
+/* GROUP is whole and checked, and lies in SEG; IS_DEAD: none of its messages
+ * counts, but their tokens are told.  ERR_NOMEM, ERR_IO (the
  * index), ERR_VERSION (a record that must not be passed over). */
 enum err store_replay_group(struct store *s, struct store_segment *seg,
-    struct span group, const struct store_group_head *head);
+    bool is_dead, struct span group, const struct store_group_head *head);
 
 #endif

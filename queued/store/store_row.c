@@ -390,6 +390,7 @@ store_row_put_segment(struct buf *out, struct span key,
 
 	wire_put_u64(out, seg->messages);
 	wire_put_u64(out, seg->live_bytes);
+	wire_put_u64(out, seg->cuts);
 	wire_put_u32(out, (uint32_t)seg->settles.n);
 	for (size_t i = 0; i < seg->settles.n; i++)
 		wire_put_u64(out, seg->settles.p[i]);
@@ -400,7 +401,7 @@ enum err
 store_row_get_segment(struct span key, struct span value,
     struct store_segment *out)
 {
-	uint64_t messages, bytes;
+	uint64_t messages, bytes, cuts;
 	enum err e = OK;
 	uint32_t n;
 	struct wire w;
@@ -409,6 +410,7 @@ store_row_get_segment(struct span key, struct span value,
 		return ERR_CORRUPT;
 	messages = wire_u64(&w);
 	bytes = wire_u64(&w);
+	cuts = wire_u64(&w);
 	n = wire_u32(&w);
 	if (w.is_failed || w.n != (size_t)n * sizeof(uint64_t))
 		return ERR_CORRUPT;
@@ -416,6 +418,7 @@ store_row_get_segment(struct span key, struct span value,
 		e = store_numbers_add(&out->settles, wire_u64(&w));
 	out->messages = messages;
 	out->live_bytes = bytes;
+	out->cuts = cuts;
 	return e;
 }
 

@@ -175,6 +175,22 @@ store_segments_adopt(struct store_segments *t, struct store_segment *seg,
 }
 
 void
+store_segments_unneed(struct store_segments *t, uint64_t number)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		struct store_segment *seg = t->rows[i];
+		size_t before = seg->settles.n;
+
+		/* a seal that cuts it off is needed as long as it is there */
+		if (seg->cuts == number)
+			continue;
+		store_numbers_remove(&seg->settles, number);
+		if (seg->settles.n != before)
+			seg->is_dirty = true;
+	}
+}
+
+void
 store_segments_remove(struct store_segments *t, uint64_t number)
 {
 	size_t i = place_of(t, number);
@@ -186,12 +202,10 @@ store_segments_remove(struct store_segments *t, uint64_t number)
 	memmove(&t->rows[i], &t->rows[i + 1],
 	    (t->n - i) * sizeof(struct store_segment *));
 	for (i = 0; i < t->n; i++) {
-		size_t before = t->rows[i]->settles.n;
-
-		store_numbers_remove(&t->rows[i]->settles, number);
-		if (t->rows[i]->settles.n != before)
-			t->rows[i]->is_dirty = true;
+		if (t->rows[i]->cuts == number)
+			t->rows[i]->cuts = 0;
 	}
+	store_segments_unneed(t, number);
 }
 
 /* The last one is being written and stays open. */

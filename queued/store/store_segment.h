@@ -18,7 +18,8 @@ struct store_segment {
 	uint64_t bytes;			/* of its file */
 	uint64_t messages;		/* live ones */
 	uint64_t live_bytes;		/* their records */
-	struct store_numbers settles;	/* segments that its verdicts need */
+	struct store_numbers settles;	/* segments that it is needed for */
+	uint64_t cuts;			/* one of them, by its seal; or 0 */
 	int fd;				/* -1: not open */
 	uint64_t used;			/* for choosing which to close */
 	unsigned pins;			/* jobs that use fd */
@@ -55,6 +56,9 @@ struct store_segment *store_segments_find(const struct store_segments *t,
 
 /* Of the table and of all `settles`; the file is somebody else's business. */
 void store_segments_remove(struct store_segments *t, uint64_t number);
+
+/* No segment's verdicts are kept for NUMBER any more. */
+void store_segments_unneed(struct store_segments *t, uint64_t number);
 
 /* Opens it if need be; the descriptor stays the table's and is good until the
  * next call. */

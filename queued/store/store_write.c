@@ -244,7 +244,7 @@ store_verdict(struct store *s, struct store_unit *unit,
 		return ERR_IO;
 	MUST(verdict->count <= STORE_UNIT_RECIPIENTS);
 	MUST(store_apply_fits(u, verdict));
-	if (m->is_placed)
+	if (m->is_placed && store_apply_matters(verdict))
 		e = store_log_settles(s, m->pub.place.segment);
 	if (e == OK)
 		e = put_verdict(s, u, verdict);
@@ -295,6 +295,8 @@ store_hold(struct store *s, struct store_message *message, bool is_held)
 		return OK;
 	/* the rows of all units change, so all must be here */
 	if ((e = store_memory_load_all(s, m)) != OK ||
+	    (m->is_placed &&
+	    (e = store_log_settles(s, m->pub.place.segment)) != OK) ||
 	    (e = begin_record(s, 64, &at)) != OK)
 		return e;
 	store_record_put_hold(store_log_records(s), is_held);

@@ -505,6 +505,47 @@ check_content(void *ctx, const struct store_message *m,
 	return true;
 }
 
+/* Which messages there are, and how much of them: lines without a blank in
+ * front. */
+static char *
+skeleton(struct rig *r)
+{
+	char *dump = rig_dump(r), *to = dump;
+
+	for (char *line = dump; *line != '\0';) {
+		size_t n = strcspn(line, "\n") + 1;
+
+		if (line[0] != ' ') {
+			memmove(to, line, n);
+			to += n;
+		}
+		line += n;
+	}
+	*to = '\0';
+	return dump;
+}
+
+/* From the log alone the same messages come back, no more and no less; only
+ * when they are due may be older. */
+static void
+rebuild_and_check(struct history *h)
+{
+	char *before, *after;
+
+	rig_close(&h->r);
+	rig_open(&h->r);
+	before = skeleton(&h->r);
+	rig_close(&h->r);
+	remove_index(&h->r);
+	rig_open(&h->r);
+	after = skeleton(&h->r);
+	cr_assert_str_eq(before, after);
+	cr_assert_eq(h->r.notice_count, 0, "%s", h->r.notices);
+	(void)store_walk(h->r.s, 0, 10000, check_content, &h->r);
+	free(before);
+	free(after);
+}
+
 static void
 crash_and_check(struct history *h, unsigned round)
 {
@@ -524,6 +565,8 @@ crash_and_check(struct history *h, unsigned round)
 		rig_open(&h->r);
 		check_recovered(h, 0, round);
 	}
+	if (rng_below(&h->dice, 6) == 0)
+		rebuild_and_check(h);
 	forget_shots(h);
 	take_shot(h, store_synced(h->r.s));
 }

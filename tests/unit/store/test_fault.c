@@ -260,11 +260,12 @@ Test(fault, a_full_disk_refuses_mail_takes_verdicts_and_recovers)
 	rig_clear(&r);
 }
 
-/* Mail comes, is delivered and goes: the spool does not grow. */
+/* Mail comes, is delivered and goes: the spool does not grow, though one
+ * message stays and is tried again and again. */
 Test(fault, dead_segments_are_used_again)
 {
-	char *body = malloc(50001);
-	struct store_unit *u;
+	char *body = malloc(50001), *dump, *again, path[RIG_PATH];
+	struct store_unit *u, *old;
 	struct store_figures f;
 	uint64_t most = 0;
 	struct rig r;
@@ -273,7 +274,10 @@ Test(fault, dead_segments_are_used_again)
 	body[50000] = '\0';
 	rig_init(&r);
 	rig_open(&r);
+	old = rig_submit(&r, "stays@one.example", "stays\r\n");
 	for (int i = 0; i < 400; i++) {
+		if (i % 7 == 0)
+			rig_verdict(&r, old, 0, 0, false, 9, "later");
 		u = rig_submit(&r, "a@one.example", body);
 		rig_sync(&r);
 		cr_assert(rig_verdict(&r, u, 0, 0, true, 1, "ok"));
@@ -285,11 +289,32 @@ Test(fault, dead_segments_are_used_again)
 	/* 20 MB went through segments of 1 MiB */
 	cr_assert_lt(most, 10 << 20, "%ju", (uintmax_t)most);
 	cr_assert_lt(rig_count_files(&r, "log", "log."), 8);
+	cr_assert_eq(f.messages, 1);
+	/* nothing comes back when the index is made again */
+	dump = rig_dump(&r);
+	for (int i = 0; i < 2; i++) {
+		rig_close(&r);
+		rig_path(&r, path, "index", "data.mdb");
+		cr_assert_eq(remove(path), 0);
+		rig_open(&r);
+		store_figures(r.s, &f);
+		cr_assert_eq(f.messages, 1);
+		cr_assert_eq(r.notice_count, 0, "%s", r.notices);
+	}
+	/* but for when it was tried last: those verdicts are not kept */
+	old = store_find_unit(r.s, (uint64_t)1 << 40 | 1, 0);
+	cr_assert_not_null(old);
+	rig_verdict(&r, old, 0, 0, true, 1, "ok");
 	rig_checkpoint(&r);
+	again = rig_dump(&r);
+	cr_assert(strstr(again, "messages 0 units 0 recipients 0 bytes 0") ==
+	    again);
 	rig_close(&r);
 	rig_open(&r);
 	store_figures(r.s, &f);
 	cr_assert_eq(f.messages, 0);
+	free(dump);
+	free(again);
 	free(body);
 	rig_clear(&r);
 }
