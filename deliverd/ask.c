@@ -179,7 +179,7 @@ found_of(uint8_t status)
 		[DNS_OK] = HOPS_DATA, [DNS_NO_DATA] = HOPS_NO_DATA,
 		[DNS_NO_NAME] = HOPS_NO_NAME,
 		[DNS_TEMPORARY] = HOPS_TEMPORARY,
-		[DNS_REFUSED] = HOPS_TEMPORARY,
+		[DNS_REFUSED] = HOPS_NO_NAME,	/* nobody can have it */
 	};
 
 	return status < DNS_STATUS_COUNT ? found[status] : HOPS_TEMPORARY;
