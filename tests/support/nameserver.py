@@ -36,7 +36,8 @@ def encode_data(kind, value):
 
 class NameServer:
     """`zone` maps (name, type) to records: a list of addresses, of
-    (preference, host), of names; or to one of the words above.  A name that
+    (preference, host), of names; to one of the words above; or to a function
+    that makes the packet from the query and its question part.  A name that
     has no entry at all does not exist."""
 
     def __init__(self, zone=None, host="127.0.0.1"):
@@ -113,6 +114,8 @@ class NameServer:
         with self.lock:
             self.asked.append((name.lower(), kind, transport))
             records = self.lookup(name.lower(), kind)
+        if callable(records):
+            return records(query, question)
         if records == SILENCE:
             return None
         if records == GARBAGE:          # a pointer to itself
