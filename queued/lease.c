@@ -1,5 +1,6 @@
 #include "queued/lease.h"
 
+#include "common/base/mtime.h"
 #include "common/base/siphash.h"
 #include "common/base/wire.h"
 #include "common/log/log.h"
@@ -13,6 +14,9 @@
 
 /* Unsent bytes to a deliverd above which it gets no more leases. */
 #define LEASE_BACKLOG_MAX ((size_t)4 * 1024 * 1024)
+
+/* Destinations of such deliverds that one dispatch passes over. */
+enum { SKIPPED_MAX = 64 };
 
 /* ---- the table ---- */
 
@@ -97,14 +101,30 @@ pick_worker(struct queued *q, struct span key)
 	return best;
 }
 
-/* Rows of the unit that go the way of its first one; gives that way. */
+uint32_t
+lease_first_row(const struct store_unit *unit)
+{
+	uint32_t first = unit->tries % unit->count;
+	uint32_t row = first;
+
+	while (unit->recipients[row].is_settled) {
+		row = row + 1 < unit->count ? row + 1 : 0;
+		if (row == first)
+			break;
+	}
+	return row;
+}
+
+/* Rows of the unit that go the way of the first one; gives that way. */
 static struct route
 choose_rows(struct queued *q, const struct store_unit *unit,
     struct lease *lease, struct buf *key)
 {
-	struct route way = { .index = ROUTE_BY_MX };
-	struct span domain = SPAN_NONE;
+	struct span first = unit->recipients[lease_first_row(unit)].address;
+	struct route way =
+	    route_table_find(q->routes, unit->message->sender, first);
 
+	route_key(&way, first, key);
 	for (uint32_t i = 0; i < unit->count; i++) {
 		const struct store_recipient *r = &unit->recipients[i];
 		struct route route;
@@ -113,15 +133,10 @@ choose_rows(struct queued *q, const struct store_unit *unit,
 			continue;
 		route = route_table_find(q->routes, unit->message->sender,
 		    r->address);
-		if (lease->count == 0) {
-			way = route;
-			domain = route_domain(r->address);
-			route_key(&route, r->address, key);
-		} else if (route.index != way.index || (route_is_mx(&way) &&
-		    !span_equal_nocase(domain, route_domain(r->address)))) {
-			continue;
-		}
-		lease->rows[lease->count++] = i;
+		if (route.index == way.index && (!route_is_mx(&way) ||
+		    span_equal_nocase(route_domain(first),
+		    route_domain(r->address))))
+			lease->rows[lease->count++] = i;
 	}
 	return way;
 }
@@ -235,14 +250,29 @@ send_lease(struct queued *q, struct queued_peer *peer, struct lease *lease,
 	return OK;
 }
 
-/* Its bytes are damaged: it is kept for an operator, and nobody gets it. */
 static void
-quarantine(struct queued *q, struct plan_unit *pu, struct store_unit *unit)
+log_unreadable(struct queued *q, const struct store_message *m, enum err e)
 {
-	if (store_hold(q->store, unit->message, true) != OK)
+	if (!log_begin(q->log, LOG_SPOOL_DAMAGED, NULL))
 		return;
-	plan_back(q->plan, pu);
-	plan_hold(q->plan, pu, true);
+	log_queue_id(q->log, "id", m->id);
+	log_str(q->log, "what", "a message can't be given out");
+	log_str(q->log, "why", err_text(e));
+	log_end(q->log);
+}
+
+/* It can't be sent: damaged, it is kept for an operator, and nobody gets it;
+ * else it is tried again later.  Others go on. */
+static void
+set_aside(struct queued *q, struct plan_unit *pu, enum err e)
+{
+	struct store_unit *unit = plan_unit_owner(pu);
+
+	log_unreadable(q, unit->message, e);
+	if (e != ERR_IO && store_hold(q->store, unit->message, true) == OK)
+		plan_hold(q->plan, pu, true);
+	plan_later(q->plan, pu, mtime_add(queued_now(q),
+	    q->conf->queue.first_retry_ms));
 }
 
 static enum err
@@ -256,7 +286,9 @@ give_out(struct queued *q, struct plan_unit *pu)
 	size_t n;
 	enum err e;
 
-	if (peer == NULL || channel_backlog(peer->channel) > LEASE_BACKLOG_MAX)
+	if (peer == NULL)
+		return ERR_PEER;
+	if (channel_backlog(peer->channel) > LEASE_BACKLOG_MAX)
 		return ERR_AGAIN;
 	lease = lease_new(q, unit, q->next_lease++, peer->index);
 	if (lease == NULL)
@@ -283,16 +315,22 @@ void
 lease_dispatch(struct queued *q)
 {
 	struct plan_unit *pu;
+	int skipped = 0;
 
 	while (may_lease(q) && plan_next(q->plan, queued_now(q), &pu)) {
 		enum err e = give_out(q, pu);
 
-		if (e == ERR_CORRUPT) {
-			quarantine(q, pu, plan_unit_owner(pu));
-		} else if (e != OK) {
-			plan_back(q->plan, pu);
-			return;		/* housekeeping comes back to it */
+		if (e == OK)
+			continue;
+		if (e != ERR_AGAIN && e != ERR_NOMEM && e != ERR_PEER) {
+			set_aside(q, pu, e);
+			continue;
 		}
+		plan_back(q->plan, pu);
+		/* its worker is slow, others may not be; housekeeping comes
+		 * back to it */
+		if (e != ERR_AGAIN || ++skipped == SKIPPED_MAX)
+			return;
 	}
 }
 
@@ -344,9 +382,14 @@ on_held(struct queued *q, struct queued_peer *peer,
 	struct lease *lease;
 
 	if (map_u64_get(&q->leases, held->lease) != NULL ||
-	    store_load_unit(q->store, held->id, held->unit, &unit) != OK ||
-	    residence_adopt(q, unit) != OK ||
-	    plan_unit_state(unit->plan) == PLAN_LEASED)
+	    effects_has_message(&q->on_synced, held->id) ||
+	    store_load_unit(q->store, held->id, held->unit, &unit) != OK)
+		return;
+	if (residence_adopt(q, unit) != OK) {
+		residence_release(q, unit);
+		return;
+	}
+	if (plan_unit_state(unit->plan) == PLAN_LEASED)
 		return;
 	lease = lease_new(q, unit, held->lease, peer->index);
 	if (lease == NULL)

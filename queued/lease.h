@@ -41,6 +41,11 @@ void lease_gone(struct queued *q, struct queued_peer *peer);
 struct lease *lease_get(struct queued *q, const struct queued_peer *peer,
     uint64_t id);
 
+/* The row that the next lease of UNIT begins with.  Since a reload its
+ * recipients may go several ways: with each try another one comes first, so
+ * that a dead way hides no other. */
+uint32_t lease_first_row(const struct store_unit *unit);
+
 /* The lease of this unit, or NULL. */
 struct lease *lease_of_unit(struct queued *q, const struct store_unit *unit);
 

@@ -17,15 +17,23 @@
 /* ---- gathering the results of a lease ---- */
 
 static void
+begin_results(struct outcome_work *w)
+{
+	w->count = 0;
+	memset(w->is_told, 0, sizeof(w->is_told));
+}
+
+static void
 add_row(struct outcome_work *w, const struct store_unit *unit, uint32_t row,
     const struct store_result *result, uint8_t attempt)
 {
-	struct store_result *r = &w->results[w->count];
+	struct store_result *r;
 
 	/* A repeated verdict: this recipient was settled by the first. */
-	if (unit->recipients[row].is_settled ||
-	    w->count == COUNT_OF(w->results))
+	if (unit->recipients[row].is_settled || w->is_told[row])
 		return;
+	w->is_told[row] = true;
+	r = &w->results[w->count];
 	*r = *result;
 	r->first = row;
 	r->last = row;
@@ -49,7 +57,7 @@ read_results(struct outcome_work *w, const struct lease *lease,
 {
 	struct msg_result m;
 
-	w->count = 0;
+	begin_results(w);
 	while (msg_next_result(&results, &m)) {
 		struct store_result r = { .outcome = m.outcome };
 
@@ -71,7 +79,7 @@ read_results(struct outcome_work *w, const struct lease *lease,
 static void
 begin_own(const struct queued *q, struct outcome_work *w, bool is_try)
 {
-	w->count = 0;
+	begin_results(w);
 	w->history = SPAN_NONE;
 	w->attempt_count = 0;
 	w->begun_at = queued_wall(q);
@@ -237,7 +245,7 @@ expire_others(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
 	while (plan_next_expired(q->plan, pu, queued_now(q), &other)) {
 		struct store_unit *unit = plan_unit_owner(other);
 
-		w->count = 0;
+		begin_results(w);
 		for (uint32_t i = 0; i < unit->count; i++)
 			add_row(w, unit, i, why, OUTCOME_NO_ATTEMPT);
 		decide(q, w, unit, false);
@@ -253,20 +261,29 @@ expire_others(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
 
 /* Where the unit stands after an attempt that did not settle it. */
 static void
-reschedule(struct queued *q, struct lease *lease, struct plan_unit *pu,
+reschedule(struct queued *q, struct store_unit *unit, bool is_partial,
     uint64_t due_at)
 {
-	struct store_unit *unit = lease->unit;
-	bool is_partial = lease->count < unit->left;
+	struct plan_unit *pu = unit->plan;
 
-	if (is_partial) {	/* others of it go another way, now */
-		plan_remove(q->plan, &pu);
-		unit->plan = NULL;
-		if (residence_adopt(q, unit) == OK)
-			return;
-	} else {
+	if (!is_partial) {
 		plan_later(q->plan, pu, queued_plan_time(q, due_at));
+		return;
 	}
+	/* others of it go another way */
+	plan_remove(q->plan, &pu);
+	unit->plan = NULL;
+	if (residence_adopt(q, unit) != OK)
+		residence_release(q, unit);
+}
+
+static bool
+is_all_settled(const struct outcome_work *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (!w->results[i].is_settled)
+			return false;
+	return true;
 }
 
 static uint64_t
@@ -286,6 +303,22 @@ due_after(struct queued *q, struct plan_unit *pu,
 	return due;
 }
 
+/* Nobody was tried, or all of it was told before: in the latter case what is
+ * left of the unit has a time of its own. */
+static enum err
+untried(struct queued *q, struct lease *lease)
+{
+	struct plan_unit *pu = lease->unit->plan;
+	uint64_t due = lease->unit->due_at;
+
+	if (due > queued_wall(q))
+		plan_later(q->plan, pu, queued_plan_time(q, due));
+	else
+		plan_back(q->plan, pu);
+	lease_end(q, lease);
+	return OK;
+}
+
 static enum err
 conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
     uint8_t scope)
@@ -293,17 +326,17 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 	struct store_unit *unit = lease->unit;
 	struct plan_unit *pu = unit->plan;
 	struct store_result first = w->results[0];
+	bool is_partial = lease->count < unit->left;
 	bool is_over = false;
 	uint64_t due;
 	enum err e;
 
-	if (w->count == 0) {		/* nobody was tried */
-		plan_back(q->plan, pu);
-		lease_end(q, lease);
-		return OK;
-	}
+	if (w->count == 0)
+		return untried(q, lease);
 	due = due_after(q, pu, unit, scope);
 	decide(q, w, unit, lease->is_deleted);
+	if (is_partial && is_all_settled(w))
+		due = queued_wall(q);	/* for those that are left */
 	if ((e = settle(q, w, unit, due, &is_over)) != OK)
 		return e;
 	if (scope == SCOPE_DESTINATION) {
@@ -313,20 +346,26 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 	if (is_over)
 		residence_end(q, pu);
 	else
-		reschedule(q, lease, pu, due);
+		reschedule(q, unit, is_partial, due);
 	lease_end(q, lease);
 	return OK;
 }
 
+/* When nothing waits to be written no group would come to carry it. */
 static void
 confirm(struct queued *q, struct queued_peer *peer, uint64_t lease)
 {
 	struct effect effect = { .kind = EFFECT_CONFIRM };
+	struct msg m = { .type = MSG_confirm };
 
 	effect.a = lease;
-	effect.group = store_group(q->store);
+	effect.group = store_last_group(q->store);
 	effect.peer = peer->index;
-	effects_add(&q->on_written, &effect);
+	m.confirm.lease = lease;
+	if (effect.group > q->written)
+		effects_add(&q->on_written, &effect);
+	else
+		(void)channel_send(peer->channel, &m);
 }
 
 void
@@ -366,6 +405,7 @@ outcome_in_doubt(struct queued *q, struct lease *lease)
 	struct outcome_work *w = q->work;
 	uint64_t due = unit->tries < 3 ? queued_wall(q) + IN_DOUBT_PAUSE_MS :
 	    next_due(q, unit);
+	bool is_partial = lease->count < unit->left;
 	bool is_over = false;
 
 	begin_own(q, w, true);
@@ -378,7 +418,7 @@ outcome_in_doubt(struct queued *q, struct lease *lease)
 	if (is_over)
 		residence_end(q, pu);
 	else
-		reschedule(q, lease, pu, due);
+		reschedule(q, unit, is_partial, due);
 	lease_end(q, lease);
 }
 

@@ -17,8 +17,7 @@ void outcome_verdict(struct queued *q, struct queued_peer *peer,
 /* The deliverd that had this lease is gone: nobody knows. */
 void outcome_in_doubt(struct queued *q, struct lease *lease);
 
-/* An operator deletes what is left of a unit that is not leased; *IS_OVER is
- * always set true on success. */
+/* An operator deletes what is left of a unit that is not leased. */
 enum err outcome_delete(struct queued *q, struct store_unit *unit);
 
 #endif

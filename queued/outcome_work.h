@@ -14,7 +14,8 @@
 struct outcome_work {
 	struct store_result results[STORE_UNIT_RECIPIENTS];
 	uint8_t attempt_of[STORE_UNIT_RECIPIENTS];	/* of each result */
-	size_t count;			/* each about one recipient */
+	size_t count;			/* each about one recipient … */
+	bool is_told[STORE_UNIT_RECIPIENTS];	/* … that is told of once */
 	struct msg_attempt attempts[64];
 	size_t attempt_count;
 	struct span history;		/* the attempts as deliverd told them */

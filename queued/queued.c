@@ -89,9 +89,9 @@ on_turn_end(void *ctx)
 	wake = plan_wake_at(q->plan);
 	if (is_short && residence_is_refilling(q))
 		wake = queued_now(q) + 1;
-	/* INT64_MIN: ready, but something else is awaited (a deliverd, memory):
+	/* In the past: due, but something else is awaited (a deliverd, memory):
 	 * that something touches us. */
-	if (wake != PLAN_NEVER && wake != INT64_MIN)
+	if (wake != PLAN_NEVER && wake > queued_now(q))
 		timer_start_at(&q->wake, wake);
 	deferred_add(&q->answered);
 }
@@ -127,6 +127,7 @@ on_store_written(void *ctx, uint64_t group)
 	struct msg m = { .type = MSG_confirm };
 	struct effect effect;
 
+	q->written = group;
 	while (effects_take(&q->on_written, group, &effect)) {
 		struct queued_peer *peer = &q->deliverds[effect.peer];
 
@@ -347,14 +348,11 @@ open_store(struct queued *q, struct why *why)
 	return OK;
 }
 
-enum err
-queued_open(struct queued *q, struct proc *proc, struct why *why)
+static enum err
+open_all(struct queued *q, struct why *why)
 {
 	enum err e;
 
-	q->proc = proc;
-	q->loop = proc_loop(proc);
-	q->log = proc_log(proc);
 	q->work = calloc(1, sizeof(*q->work));
 	init_buffers(q);
 	if (q->work == NULL || (e = seed(q)) != OK ||
@@ -365,12 +363,26 @@ queued_open(struct queued *q, struct proc *proc, struct why *why)
 	q->was_accepting = true;
 	if (q->has_orphans)
 		return why_set(why, ERR_NOMEM, "no memory for the queue");
+	q->written = store_group(q->store) - 1;
 	q->started_at_ms = queued_now(q);
 	q->is_started = true;
 	timer_start(&q->housekeeping, HOUSEKEEPING_MS);
 	residence_refill(q);
 	queued_touch(q);
 	return OK;
+}
+
+enum err
+queued_open(struct queued *q, struct proc *proc, struct why *why)
+{
+	enum err e;
+
+	q->proc = proc;
+	q->loop = proc_loop(proc);
+	q->log = proc_log(proc);
+	if ((e = open_all(q, why)) != OK)
+		queued_close(q);
+	return e;
 }
 
 void

@@ -59,7 +59,8 @@ struct queued {
 	struct deferred answered;	/* tell the store what has left */
 	struct timer wake;		/* the planner's next time */
 	struct watch *store_ready;
-	uint64_t synced;		/* groups whose effects were taken */
+	uint64_t written;		/* groups whose effects were taken */
+	uint64_t synced;
 
 	struct map_u64 streams;		/* intake.c, by token */
 	struct map_u64 tokens;		/* intake.c: of replayed groups */

@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mtime.h"
+#include "queued/lease.h"
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
 
@@ -26,15 +27,14 @@ residence_expires(const struct queued *q, const struct store_message *m)
 	return queued_plan_time(q, m->arrived_at + (uint64_t)life);
 }
 
-/* The key of the first recipient that is not settled, by today's routes. */
+/* The key of the recipient that the next lease begins with, by today's
+ * routes. */
 static struct span
 unit_key(struct queued *q, const struct store_unit *unit)
 {
-	uint32_t i = 0;
+	uint32_t i = lease_first_row(unit);
 	struct route route;
 
-	while (i + 1 < unit->count && unit->recipients[i].is_settled)
-		i++;
 	route = route_table_find(q->routes, unit->message->sender,
 	    unit->recipients[i].address);
 	buf_reset(&q->scratch);

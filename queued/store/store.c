@@ -415,6 +415,12 @@ store_group(const struct store *s)
 }
 
 uint64_t
+store_last_group(const struct store *s)
+{
+	return s->log.end.sequence + (store_log_is_open_empty(s) ? 0 : 1);
+}
+
+uint64_t
 store_synced(const struct store *s)
 {
 	return s->log.synced.sequence;

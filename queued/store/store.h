@@ -72,6 +72,9 @@ void store_turn(struct store *s);
 /* The number that the open group will have. */
 uint64_t store_group(const struct store *s);
 
+/* The last group that holds anything: the open one, or the one before it. */
+uint64_t store_last_group(const struct store *s);
+
 /* Up to here everything is synced. */
 uint64_t store_synced(const struct store *s);
 
