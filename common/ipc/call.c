@@ -1,3 +1,8 @@
+/*
+ * A blocking client of queued's control socket: poll(2) with a deadline
+ * instead of a loop.  The frames and the hello are those of a channel
+ * (frame.c), so that queued serves mtactl as it serves its siblings.
+ */
 #include "common/ipc/call.h"
 
 #include "common/base/mtime.h"
@@ -36,6 +41,8 @@ call_close(struct call **c)
 	*c = NULL;
 }
 
+/* The words are for the person at the command line, who can do something about
+ * them. */
 static enum err
 connect_to(const char *path, int *fd, struct why *why)
 {
@@ -87,6 +94,9 @@ call_open(const char *path, enum ipc_role self, enum ipc_role peer,
 	return OK;
 }
 
+/* OK does not say that it is ready: the caller tries again, and the deadline
+ * is looked at each time.  At most a minute at once, for poll() counts in an
+ * int. */
 static enum err
 wait_for(struct call *c, short events, int64_t until_ms, struct why *why)
 {
@@ -103,6 +113,8 @@ wait_for(struct call *c, short events, int64_t until_ms, struct why *why)
 	return OK;
 }
 
+/* What was sent of a request that failed can't be taken back: close the
+ * call. */
 enum err
 call_send(struct call *c, const struct msg *m, int64_t timeout_ms,
     struct why *why)
@@ -128,6 +140,7 @@ call_send(struct call *c, const struct msg *m, int64_t timeout_ms,
 	return OK;
 }
 
+/* Reads behind what is there; next_frame() drops what was given out. */
 static enum err
 receive(struct call *c, struct why *why)
 {
@@ -159,6 +172,7 @@ next_frame(struct call *c, struct msg *out, struct why *why)
 	struct frame f;
 	enum err e;
 
+	/* only now, for the caller still read the message before */
 	buf_drop(&c->in, c->used);
 	c->used = 0;
 	e = frame_get(buf_span(&c->in), c->peer, c->self, &f, why);
@@ -186,6 +200,7 @@ next_msg(struct call *c, struct msg *out, struct why *why)
 	return next_frame(c, out, why);
 }
 
+/* OUT is untouched on failure: a hello is decoded into M first. */
 enum err
 call_next(struct call *c, int64_t timeout_ms, struct msg *out,
     struct why *why)

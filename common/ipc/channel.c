@@ -1,3 +1,14 @@
+/*
+ * The life of a channel: opened, failed, closed, finished.
+ *
+ * A channel that fails closes nothing by itself and calls nobody at once: the
+ * failure may be found in the middle of the owner's own channel_send().  It
+ * turns deaf and dumb (is_ended) and tells the owner from the loop.
+ *
+ * The owner may close it from inside any callback; enter() and leave() count
+ * the callbacks under way, and the last one frees the memory.  After each
+ * callback c->fd tells whether the channel still is one.
+ */
 #include "common/ipc/channel.h"
 
 #include "common/ipc/channel_impl.h"
@@ -7,8 +18,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Two frames with the largest body that travels inline. */
 #define OUT_KEEP_BYTES	((size_t)512 * 1024)
 
+/* Twice when called from inside a callback: first closes, then frees. */
 static void
 destroy(struct channel *c)
 {
@@ -44,6 +57,7 @@ channel_leave(struct channel *c)
 		destroy(c);
 }
 
+/* The first reason counts.  What was not sent will never be. */
 void
 channel_fail(struct channel *c, enum channel_end end, const char *why)
 {
@@ -58,6 +72,7 @@ channel_fail(struct channel *c, enum channel_end end, const char *why)
 	deferred_add(&c->tell);
 }
 
+/* Room for writing is waited for only when the kernel did not take all. */
 void
 channel_rewatch(struct channel *c)
 {
@@ -80,6 +95,7 @@ end_orphan(void *ctx)
 	destroy(c);
 }
 
+/* The owner closes the channel in on_close; nobody does so for an orphan. */
 static void
 on_tell(void *ctx)
 {
@@ -115,6 +131,7 @@ on_parse(void *ctx)
 	channel_leave(c);
 }
 
+/* Writing first: it may give the peer what it needs to go on. */
 static void
 on_ready(void *ctx, unsigned events)
 {
@@ -133,6 +150,8 @@ on_ready(void *ctx, unsigned events)
 	channel_leave(c);
 }
 
+/* The buffer for input is there as long as the channel: channels are few, and
+ * all of them busy. */
 static enum err
 equip(struct channel *c)
 {
@@ -145,6 +164,7 @@ equip(struct channel *c)
 	return e == OK && c->in == NULL ? ERR_NOMEM : e;
 }
 
+/* The peer may not know yet whom to expect; it checks when the hello comes. */
 static enum err
 greet(struct channel *c)
 {
@@ -180,6 +200,7 @@ channel_new(struct loop *l, int fd, const struct channel_id *self,
 		e = greet(c);
 	if (e != OK) {
 		watch_free(&c->watch);
+		/* greet() may have asked for it */
 		deferred_clear(&c->write);
 		c->fd = -1;	/* stays the caller's */
 		destroy(c);
@@ -197,6 +218,8 @@ channel_close(struct channel **c)
 	*c = NULL;
 }
 
+/* Only output counts now: what the peer still says is read to see its end, and
+ * thrown away. */
 void
 channel_finish(struct channel **channel, int64_t timeout_ms)
 {
@@ -215,6 +238,7 @@ channel_finish(struct channel **channel, int64_t timeout_ms)
 	deferred_cancel(&c->parse);
 	orphan_add(&c->orphan, c->loop, end_orphan, c);
 	c->ops = NULL;
+	/* or the end of the peer would not be seen */
 	c->is_paused = false;
 	timer_start(&c->deadline, timeout_ms);
 	channel_rewatch(c);
@@ -228,6 +252,7 @@ channel_pause(struct channel *c)
 		channel_rewatch(c);
 }
 
+/* Frames that came before the pause are told first. */
 void
 channel_resume(struct channel *c)
 {
@@ -247,6 +272,7 @@ channel_drain_input(struct channel *c)
 	channel_enter(c);
 	c->is_paused = false;
 	channel_parse(c);
+	/* ends when a read finds nothing, or the end of the peer */
 	while (c->fd >= 0 && !c->is_ended && channel_read(c))
 		continue;
 	if (c->fd >= 0)

@@ -1,3 +1,15 @@
+/*
+ * What comes: bytes to frames to messages.
+ *
+ * One large recvmsg(2) a readiness, then all whole frames of it, in place: the
+ * spans of a message point into the input buffer, which is why they are good
+ * for the call only.  The rest, mostly a part of one frame, moves to the front.
+ *
+ * All of it was written by another process of ours that may have been taken
+ * over (I-05).  The header is judged as soon as it is there, by direction,
+ * length and descriptors; the fields by the decoder.  The first thing that is
+ * wrong ends the channel, and nothing else.
+ */
 #include "common/ipc/channel_impl.h"
 #include "common/ipc/frame.h"
 #include "common/os/fd.h"
@@ -19,6 +31,9 @@ take_fd(struct channel *c, const struct frame *f)
 	return fd;
 }
 
+/* A successor that got its predecessor's socket, or a process of another
+ * build, must not be spoken with.  Instance 0 is one that learns its own from
+ * us. */
 static void
 check_hello(struct channel *c, const struct msg *m)
 {
@@ -40,6 +55,8 @@ dispatch(struct channel *c, const struct frame *f)
 	struct why why;
 	int fd;
 
+	/* the kernel gives a descriptor not later than the first byte it was
+	 * sent with */
 	if (f->fds > c->fd_count) {
 		channel_fail(c, CHANNEL_VIOLATION,
 		    "a frame came without its descriptor");
@@ -96,6 +113,8 @@ trim(struct channel *c)
 	c->in_size = CHANNEL_READ_BYTES;
 }
 
+/* Asked anew after each message, since the owner may close, pause or finish
+ * inside. */
 static bool
 may_go_on(const struct channel *c)
 {
@@ -120,8 +139,10 @@ channel_parse(struct channel *c)
 	}
 	if (c->fd < 0)
 		return;
+	/* mostly nothing, and whole frames only after a pause */
 	memmove(c->in, c->in + at, c->in_n - at);
 	c->in_n -= at;
+	/* the last frame is not whole */
 	if (e == ERR_AGAIN)
 		make_room(c, f.length);
 	else if (e != OK)
@@ -129,6 +150,8 @@ channel_parse(struct channel *c)
 	trim(c);
 }
 
+/* Descriptors that nobody announced stay in fds until the room for them is
+ * used up; then receiving fails and the channel with it. */
 static enum err
 fill(struct channel *c)
 {
@@ -163,6 +186,7 @@ channel_read(struct channel *c)
 	return false;
 }
 
+/* No frames any more, so the buffer starts from its beginning each time. */
 void
 channel_discard(struct channel *c)
 {

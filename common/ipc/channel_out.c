@@ -1,3 +1,14 @@
+/*
+ * What goes out: frames gather in one buffer, which leaves at the end of the
+ * turn, mostly by one send(2).
+ *
+ * Descriptors make it less simple.  sendmsg(2) ties a descriptor to the first
+ * byte of its data, and a receiver's read stops behind data with descriptors.
+ * So each is noted with the place of its frame in the stream of bytes (a
+ * mark), and the buffer is sent in pieces: up to a mark, then from the mark on
+ * with the descriptor.  Marks are in order, and counted from the first byte
+ * ever sent, so that nothing need be changed when the buffer moves.
+ */
 #include "common/ipc/channel_impl.h"
 #include "common/ipc/frame.h"
 #include "common/os/fd.h"
@@ -5,6 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Each holds a descriptor open; so many that wait mean a peer that is dead. */
 #define MARKS_MAX	4096
 
 void
@@ -44,6 +56,7 @@ reserve_mark(struct channel *c)
 	return OK;
 }
 
+/* Our own mistakes are refused here, not found out by the peer. */
 static enum err
 check_sendable(const struct channel *c, const struct msg *m)
 {
@@ -53,6 +66,8 @@ check_sendable(const struct channel *c, const struct msg *m)
 	    OK : ERR_DENIED;
 }
 
+/* A full buffer is the peer's fault when most of it is old; else it is one
+ * message that is too long for now. */
 static enum err
 put(struct channel *c, const struct msg *m, unsigned fds)
 {
@@ -80,6 +95,7 @@ channel_send(struct channel *c, const struct msg *m)
 enum err
 channel_send_fd(struct channel *c, const struct msg *m, int fd)
 {
+	/* the frame will begin behind all that waits */
 	const uint64_t at = c->sent_bytes + outq_backlog(&c->out);
 	enum err e = reserve_mark(c);
 
@@ -123,6 +139,7 @@ push_marked(struct channel *c)
 	return OK;
 }
 
+/* sent_bytes counts here as well, or marks that come later would be off. */
 static enum err
 push_plain(struct channel *c)
 {

@@ -1,3 +1,8 @@
+/*
+ * Frames, for channels and calls alike.  The length is written when the fields
+ * are there; a message that can't be encoded takes its header back, so that a
+ * sender's mistake never reaches the wire.
+ */
 #include "common/ipc/frame.h"
 
 #include "common/base/text.h"
@@ -45,6 +50,8 @@ check_header(const struct frame *f, enum ipc_role from, enum ipc_role to,
 	return OK;
 }
 
+/* F is complete as soon as the header is: OUT tells how much is still to
+ * come. */
 enum err
 frame_get(struct span bytes, enum ipc_role from, enum ipc_role to,
     struct frame *out, struct why *why)
@@ -66,6 +73,7 @@ frame_get(struct span bytes, enum ipc_role from, enum ipc_role to,
 	f.fields = span_sub(bytes, FRAME_HEADER_BYTES,
 	    f.length - FRAME_HEADER_BYTES);
 	*out = f;
+	/* then its fields are cut, and must not be looked at */
 	return bytes.n >= f.length ? OK : ERR_AGAIN;
 }
 
@@ -83,6 +91,8 @@ frame_hello(enum ipc_role role, uint16_t index, uint64_t instance)
 	};
 }
 
+/* All processes come from one build.  There is no older version of a message
+ * that would have to be understood. */
 enum err
 frame_check_hello(const struct msg *m, enum ipc_role role, struct why *why)
 {

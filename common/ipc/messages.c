@@ -1,3 +1,12 @@
+/*
+ * messages.def becomes code, in five passes over it: sizes, writers, readers,
+ * lists, and the table by number.  Each pass says what RECORD, MSG and the
+ * kinds of fields mean, includes the list and takes their meanings back
+ * (messages_undef.def).  messages_rows.def is for passes that want names only.
+ *
+ * Nothing here is written by hand for one message, and so no message can be
+ * read otherwise than it is written.
+ */
 #include "common/ipc/messages.h"
 
 /*
@@ -32,6 +41,8 @@ put_span(struct buf *b, struct span s, size_t max, bool *is_long)
 		wire_put_span(b, s);
 }
 
+/* The caller put the elements together with msg_put_RECORD(); only their
+ * number and length are checked here, the receiver checks them all. */
 static void
 put_list(struct buf *b, const struct msg_list *l, uint32_t max, size_t bytes,
     bool *is_long)
@@ -68,6 +79,7 @@ put_##name(struct buf *b, const struct msg_##name *m, bool *is_long) \
  * Reading.  A list is walked once to check it; its bytes stay where they are
  * and are walked again by whoever wants them.
  */
+/* Walks one element and forgets it. */
 #define LIST_WALK(record) \
 static void \
 skip_##record(struct wire *w) \
@@ -77,6 +89,8 @@ skip_##record(struct wire *w) \
 	get_##record(w, &element); \
 }
 
+/* Time and memory are bounded by the bytes of the frame: each element takes at
+ * least one of them or fails the cursor. */
 static struct msg_list
 get_list(struct wire *w, uint32_t max, void (*skip)(struct wire *w))
 {
@@ -173,6 +187,7 @@ static const struct row rows[MSG_NUMBER_MAX + 1] = {
 #include "common/ipc/messages_rows.def"
 };
 
+/* Numbers without a message are empty rows. */
 static const struct row *
 find_row(unsigned number)
 {
@@ -189,6 +204,7 @@ msg_info(unsigned number)
 	return row != NULL ? &row->info : NULL;
 }
 
+/* The directions of messages.def; both ends ask. */
 bool
 msg_is_allowed(unsigned number, enum ipc_role from, enum ipc_role to)
 {
@@ -212,6 +228,8 @@ ipc_role_name(enum ipc_role role)
 	return (unsigned)role < ROLE_COUNT ? names[role] : "unknown";
 }
 
+/* Fields that are too long are left out while writing: the caller drops all of
+ * it (frame_put()). */
 enum err
 msg_encode(const struct msg *m, struct buf *b)
 {
@@ -238,6 +256,8 @@ msg_decode(unsigned number, struct span bytes, struct msg *out)
 	m.type = (enum msg_type)number;
 	wire_init(&w, bytes);
 	row->get(&w, &m);
+	/* also when bytes are left over: nobody sends more than a message
+	 * has */
 	if (wire_done(&w) != OK)
 		return ERR_SYNTAX;
 	*out = m;
