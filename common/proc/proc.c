@@ -1,3 +1,13 @@
+/*
+ * main() of a child.  It opens what it needs without any configuration (log,
+ * loop, channel to the parent) and then does what the parent says
+ * (proc_parent.c): there is no other source of orders, no command line, no
+ * signal, no file.
+ *
+ * It ends in one of three ways: drained, as the parent asked; failed, after
+ * proc_fail(), and then the parent starts another one; or orphaned, when it
+ * finishes what is in hand and goes.
+ */
 #include "common/proc/proc.h"
 
 #include "common/conf/conf.h"
@@ -16,6 +26,8 @@
 
 /* ---- the log, written once a turn ---- */
 
+/* The log's reader can't take it yet: it is tried again, since the loop can't
+ * wait for every kind of file. */
 static void
 on_log_flush(void *ctx)
 {
@@ -35,6 +47,8 @@ on_log_line(void *ctx)
 
 /* ---- the end ---- */
 
+/* Who has not finished by now is ended as if it had: the parent would kill it
+ * soon. */
 static void
 on_deadline(void *ctx)
 {
@@ -43,6 +57,8 @@ on_deadline(void *ctx)
 	loop_stop(p->loop);
 }
 
+/* Before the start there is nothing to finish.  A second call with a shorter
+ * grace moves the deadline. */
 void
 proc_drain(struct proc *p, int64_t grace_ms)
 {
@@ -51,10 +67,13 @@ proc_drain(struct proc *p, int64_t grace_ms)
 		proc_drained(p);
 		return;
 	}
+	/* before on_drain, which may be done at once */
 	timer_start(&p->deadline, grace_ms);
 	p->ops->on_drain(p->ctx, p, grace_ms);
 }
 
+/* What was said to siblings must reach them: their answers to their clients
+ * depend on it.  After this the process says nothing more. */
 void
 proc_drained(struct proc *p)
 {
@@ -66,6 +85,7 @@ proc_drained(struct proc *p)
 	loop_stop(p->loop);
 }
 
+/* The loop still runs to the end of its turn; callers return at once. */
 void
 proc_fail(struct proc *p, const char *why)
 {
@@ -93,6 +113,7 @@ ignore_signals(void)
 		signals_ignore(ignored[i]);
 }
 
+/* The log goes to standard error, which the parent chose. */
 static enum err
 open_parts(struct proc *p, const char *name)
 {
@@ -114,6 +135,8 @@ open_parts(struct proc *p, const char *name)
 	return e;
 }
 
+/* Also what open_parts() made only half of.  Channels go before their loop, and
+ * the log after all that may write to it. */
 static void
 free_parts(struct proc *p)
 {
@@ -135,6 +158,7 @@ log_plain(struct proc *p, enum log_id id)
 		log_end(p->log);
 }
 
+/* on_stop() is owed only after an on_start() that succeeded. */
 static void
 run(struct proc *p)
 {

@@ -1,3 +1,11 @@
+/*
+ * What the parent says, and how a child becomes what it is.
+ *
+ * The order is the parent's: identity, config, what the daemon needs besides,
+ * start.  Messages out of order are harmless: `start` without the others
+ * fails, and a second identity is refused.  With `start` all privileges go,
+ * before any code of the daemon runs that could meet foreign bytes.
+ */
 #include "common/conf/conf_wire.h"
 #include "common/os/fd.h"
 #include "common/proc/proc_impl.h"
@@ -7,11 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The two rooms don't know of each other; the numbers travel as they are. */
 _Static_assert((int)CONF_LEVEL_ERROR == (int)LOG_LEVEL_ERROR &&
     (int)CONF_LEVEL_DEBUG == (int)LOG_LEVEL_DEBUG, "levels differ");
 _Static_assert((int)CONF_FORMAT_TEXT == (int)LOG_TEXT &&
     (int)CONF_FORMAT_POSTFIX == (int)LOG_POSTFIX, "formats differ");
 
+/* After the start and after each reload: the parent counts on it. */
 static void
 tell_ready(struct proc *p)
 {
@@ -23,6 +33,7 @@ tell_ready(struct proc *p)
 		proc_fail(p, "cannot tell the parent that we are ready");
 }
 
+/* The directory is kept as a copy, for the sandbox only borrows it. */
 static void
 take_identity(struct proc *p, const struct msg *m, int fd)
 {
@@ -36,6 +47,7 @@ take_identity(struct proc *p, const struct msg *m, int fd)
 		proc_fail(p, "cannot take an identity");
 		return;
 	}
+	/* a second one before the start replaces the first */
 	free(p->root);
 	p->root = root;
 	p->sandbox = (struct sandbox){
@@ -48,6 +60,7 @@ take_identity(struct proc *p, const struct msg *m, int fd)
 	p->workers = identity->workers;
 }
 
+/* A level that was set by `mtactl log level` ends with the next reload. */
 static void
 apply_log_settings(struct proc *p)
 {
@@ -78,6 +91,8 @@ take_config(struct proc *p, const struct msg *m, int fd)
 	p->generation = m->config.generation;
 	apply_log_settings(p);
 	if (p->is_started) {
+		/* both configurations are there while the daemon changes
+		 * over */
 		if (p->ops->on_reload != NULL)
 			p->ops->on_reload(p->ctx, p, old);
 		tell_ready(p);
@@ -119,6 +134,8 @@ take_start(struct proc *p, const struct msg *m, int fd)
 		log_end(p->log);
 }
 
+/* A socket before the start, or one that this daemon doesn't want, is closed:
+ * a listening socket that nobody accepts from would swallow connections. */
 static void
 take_listener(struct proc *p, const struct msg *m, int fd)
 {
@@ -144,6 +161,7 @@ take_listener_gone(struct proc *p, const struct msg *m, int fd)
 		p->ops->on_listener_gone(p->ctx, p, &l);
 }
 
+/* The hello must then show that it is this one. */
 static void
 take_peer(struct proc *p, const struct msg *m, int fd)
 {
@@ -162,6 +180,7 @@ static void
 take_log_file(struct proc *p, const struct msg *m, int fd)
 {
 	(void)m;
+	/* lines so far belong into the old file */
 	(void)log_flush(p->log);
 	if (fd >= 0 && fd_dup_to(fd, STDERR_FILENO) == OK)
 		log_set_fd(p->log, STDERR_FILENO);
@@ -183,6 +202,7 @@ take_drain(struct proc *p, const struct msg *m, int fd)
 	proc_drain(p, m->drain.grace_ms);
 }
 
+/* A table, so that a message without a row goes to the daemon. */
 static void
 on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 {
@@ -216,6 +236,8 @@ on_close(void *ctx, struct channel *c, enum channel_end end, const char *why)
 	struct proc *p = ctx;
 
 	(void)c;
+	/* never a reason to go on: without the parent's word nothing is
+	 * sure */
 	if (end != CHANNEL_EOF) {
 		proc_fail(p, why);
 		return;

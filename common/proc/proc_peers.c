@@ -1,3 +1,9 @@
+/*
+ * Channels to siblings.  The parent makes them and sends each end; when a
+ * sibling dies its end closes, and its successor comes with a new one.  To the
+ * daemon this is: on_peer, messages, on_peer_gone, and never two channels of
+ * one place at a time.
+ */
 #include "common/os/fd.h"
 #include "common/proc/proc_impl.h"
 
@@ -9,6 +15,7 @@ struct proc_peer {
 	struct channel *channel;
 };
 
+/* Without a word to the daemon. */
 static void
 free_peer(struct proc_peer *peer)
 {
@@ -29,6 +36,8 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		fd_close(&fd);
 }
 
+/* The daemon may still look at the channel in on_peer_gone, and send
+ * nothing. */
 static void
 lose_peer(struct proc_peer *peer)
 {
@@ -65,12 +74,14 @@ ask_for_another(struct proc *p, const struct channel_id *peer)
 	(void)channel_send(p->parent, &m);
 }
 
+/* PEER is gone on return. */
 static void
 on_close(void *ctx, struct channel *c, enum channel_end end, const char *why)
 {
 	struct proc_peer *peer = ctx;
 	const struct channel_id *id = channel_peer(c);
 
+	/* it died or ends; the parent knows that itself */
 	if (end == CHANNEL_EOF) {
 		log_peer(peer->proc, LOG_PEER_GONE, id, why);
 	} else {
@@ -107,6 +118,7 @@ proc_add_peer(struct proc *p, const struct channel_id *id, int fd)
 	struct proc_peer *peer;
 
 	replace_peer(p, id);
+	/* FD stays ours until the channel is made */
 	peer = calloc(1, sizeof(*peer));
 	if (peer == NULL || channel_new(p->loop, fd, &p->self, id, &ops, peer,
 	    &peer->channel) != OK) {
@@ -123,6 +135,7 @@ proc_add_peer(struct proc *p, const struct channel_id *id, int fd)
 		p->ops->on_peer(p->ctx, p, peer->channel);
 }
 
+/* For the end of a process; else they leave at the end of the turn. */
 void
 proc_flush_peers(struct proc *p)
 {
