@@ -1,3 +1,12 @@
+/*
+ * A line is begun, gets its fields, and ends; in between it is written into
+ * l->line (log_format.c) and then copied to the lines that wait (log_out.c).
+ * No allocation after log_new(), no system call a line but the clock, which
+ * the kernel answers without one.
+ *
+ * The price is that there can be only one open line: a function that is called
+ * between log_begin() and log_end() must not log.
+ */
 #include "common/log/log.h"
 
 #include "common/base/check.h"
@@ -7,12 +16,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* log_ids.def is the list of all events; the manual is compared with it. */
 #define LOG_EVENT(id, name, level, doc) { name, LOG_LEVEL_##level },
 const struct log_row log_rows[LOG_ID_COUNT] = {
 #include "common/log/log_ids.def"
 };
 #undef LOG_EVENT
 
+/* The pid is asked once: a process that logs doesn't fork. */
 enum err
 log_new(const char *process, int fd, struct log **out)
 {
@@ -35,6 +46,7 @@ log_new(const char *process, int fd, struct log **out)
 	return OK;
 }
 
+/* What can't be written now is lost. */
 void
 log_free(struct log **l)
 {
@@ -52,6 +64,7 @@ log_set_level(struct log *l, enum log_level level)
 	l->level = level;
 }
 
+/* The text of the date depends on it and is made anew. */
 void
 log_set_format(struct log *l, enum log_format format)
 {
@@ -59,6 +72,7 @@ log_set_format(struct log *l, enum log_format format)
 	l->second = -1;
 }
 
+/* Escaped once here, instead of in each line. */
 void
 log_set_host(struct log *l, struct span host)
 {
@@ -67,6 +81,7 @@ log_set_host(struct log *l, struct span host)
 	l->host[n] = '\0';
 }
 
+/* Called from inside log_end(), and not again before all has been written. */
 void
 log_set_notify(struct log *l, void (*fn)(void *ctx), void *ctx)
 {
@@ -106,6 +121,8 @@ add_context(struct log *l, const struct log_context *c)
 		add_field(l, &c->fields[i]);
 }
 
+/* The level is asked first, so that events that are hidden cost one
+ * comparison. */
 bool
 log_begin(struct log *l, enum log_id id, const struct log_context *c)
 {
@@ -120,6 +137,7 @@ log_begin(struct log *l, enum log_id id, const struct log_context *c)
 	return true;
 }
 
+/* Copied behind the lines that wait; the line's own memory is used again. */
 void
 log_end(struct log *l)
 {
@@ -129,6 +147,8 @@ log_end(struct log *l)
 	log_out_add(l, l->line, l->n);
 }
 
+/* A context lies in its owner's object and borrows what it shows; nothing of
+ * it is formatted before a line is written. */
 void
 log_context_init(struct log_context *c, const struct log_context *up)
 {
@@ -136,6 +156,7 @@ log_context_init(struct log_context *c, const struct log_context *up)
 	c->n = 0;
 }
 
+/* A field too many is a mistake that costs a field, no more. */
 static void
 add_to_context(struct log_context *c, const struct log_field *f)
 {

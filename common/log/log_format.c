@@ -1,3 +1,12 @@
+/*
+ * One line in one of three formats.  LOG_TEXT and LOG_POSTFIX are for people
+ * and for the programs that read Postfix's log; LOG_JSON for the others.  The
+ * fields are the same in all.
+ *
+ * Whatever was not written by us is escaped: control characters, backslashes,
+ * bytes outside ASCII and what ends a value.  A line can't be forged by a HELO
+ * name, nor a terminal be driven by one.
+ */
 #include "common/base/b32.h"
 #include "common/base/mtime.h"
 #include "common/base/text.h"
@@ -21,6 +30,7 @@ room(const struct log *l)
 	return l->n < end ? end - l->n : 0;
 }
 
+/* All or nothing: half a key would be worse than none. */
 static void
 put(struct log *l, const char *s, size_t n)
 {
@@ -38,6 +48,7 @@ put_str(struct log *l, const char *s)
 	put(l, s, strlen(s));
 }
 
+/* By hand, for most fields are numbers. */
 static size_t
 format_u64(uint64_t v, char out[DIGITS_MAX])
 {
@@ -81,6 +92,7 @@ update_date(struct log *l, int64_t second)
 	memcpy(l->date, utc, l->date_n);
 }
 
+/* Always the wall clock: lines of several processes are sorted by it. */
 static void
 put_time(struct log *l)
 {
@@ -99,6 +111,7 @@ put_time(struct log *l)
 		put(l, fraction, sizeof(fraction));
 }
 
+/* Events at the level of information don't say so, for nearly all are. */
 static void
 begin_text(struct log *l, const struct log_row *row)
 {
@@ -162,6 +175,8 @@ log_format_begin(struct log *l)
 	}
 }
 
+/* LOG_POSTFIX only: the event's name comes before the first field, but behind
+ * the queue id if that is the first. */
 static void
 put_event(struct log *l)
 {
@@ -175,6 +190,7 @@ put_event(struct log *l)
 	put_str(l, log_rows[l->id].name);
 }
 
+/* The tail has its own room, so that a line that was cut is still a line. */
 void
 log_format_end(struct log *l)
 {
@@ -244,6 +260,7 @@ put_json(struct log *l, struct span s)
 	l->line[l->n++] = '"';
 }
 
+/* An empty value, or one with a blank or a quote. */
 static bool
 needs_quotes(struct span s)
 {
@@ -274,6 +291,8 @@ log_str(struct log *l, const char *key, const char *s)
 	log_text(l, key, span_str(s));
 }
 
+/* In angle brackets in the formats for people, as mail addresses are in the
+ * dialogue: the null sender is <>. */
 void
 log_address(struct log *l, const char *key, struct span address)
 {
@@ -288,6 +307,7 @@ log_address(struct log *l, const char *key, struct span address)
 	l->line[l->n++] = '>';
 }
 
+/* A number is never cut: a part of it would be another number. */
 void
 log_u64(struct log *l, const char *key, uint64_t v)
 {
@@ -300,6 +320,7 @@ log_u64(struct log *l, const char *key, uint64_t v)
 		put(l, digits, n);
 }
 
+/* -(uint64_t)v is right for the smallest number, too. */
 void
 log_i64(struct log *l, const char *key, int64_t v)
 {
@@ -311,6 +332,8 @@ log_i64(struct log *l, const char *key, int64_t v)
 	}
 }
 
+/* The first field of a line in Postfix's format stands in front of the
+ * event. */
 void
 log_queue_id(struct log *l, const char *key, uint64_t id)
 {
@@ -335,6 +358,7 @@ log_ip(struct log *l, const char *key, const struct ipaddr *ip)
 	log_text(l, key, span_of(text, n));
 }
 
+/* Seconds with three digits; JSON gets a number. */
 void
 log_ms(struct log *l, const char *key, int64_t ms)
 {

@@ -1,3 +1,10 @@
+/*
+ * Lines on their way out.
+ *
+ * They wait in one buffer, LOG_BUFFER_BYTES, and leave once a turn.  A write
+ * never blocks, for the mail path would wait with it: what finds no room is
+ * dropped, counted and, as soon as something can be written again, told.
+ */
 #include "common/log/log_impl.h"
 
 #include <errno.h>
@@ -16,6 +23,7 @@
 
 _Static_assert(LOG_LINE_MAX <= CHUNK_BYTES, "a line would be torn");
 
+/* What it is decides how to write to it without blocking. */
 void
 log_set_fd(struct log *l, int fd)
 {
@@ -31,6 +39,8 @@ log_set_fd(struct log *l, int fd)
 		l->target = LOG_TO_SOCKET;
 }
 
+/* The newest line is dropped, not the oldest: what came first tells the cause.
+ * Only the first line that waits asks for a flush. */
 void
 log_out_add(struct log *l, const char *line, size_t n)
 {
@@ -58,6 +68,8 @@ chunk(const struct log *l, const char *p, size_t n)
 	return end != NULL ? (size_t)(end + 1 - p) : CHUNK_BYTES;
 }
 
+/* A regular file may make us wait for the disk; there is no way around
+ * that. */
 static ssize_t
 write_some(const struct log *l, const char *p, size_t n)
 {
@@ -80,6 +92,7 @@ write_some(const struct log *l, const char *p, size_t n)
 	return write(l->fd, p, n);
 }
 
+/* For the count of what was lost; a torn line counts when its end is lost. */
 static uint64_t
 count_lines(const char *p, size_t n)
 {
@@ -90,6 +103,7 @@ count_lines(const char *p, size_t n)
 	return count;
 }
 
+/* Called when nothing waits, so that there is room for the line. */
 static void
 tell_dropped(struct log *l)
 {
@@ -125,6 +139,7 @@ log_flush(struct log *l)
 			break;
 		done += (size_t)n;
 	}
+	/* mostly nothing is left to move */
 	memmove(l->waiting, l->waiting + done, l->waiting_n - done);
 	l->waiting_n -= done;
 	if (l->waiting_n == 0)
