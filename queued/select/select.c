@@ -1,3 +1,20 @@
+/*
+ * From the text of a selection to steps in postfix order.
+ *
+ * A parser by recursive descent, a function for each level of the grammar:
+ *
+ *	or:	 and { "or" and }
+ *	and:	 not { ["and"] not }
+ *	not:	 { "not" } primary
+ *	primary: "all" | "(" or ")" | test
+ *	test:	 name relation value
+ *
+ * The text comes from an operator, but through a socket: its length, the
+ * number of steps and the depth of parentheses (which is that of the
+ * recursion) are bounded.  After the first mistake nothing more is emitted and
+ * at_end() is true, so that all loops end without being asked about errors one
+ * by one.
+ */
 #include "queued/select/select.h"
 
 #include "common/base/b32.h"
@@ -17,6 +34,7 @@ struct parser {
 	enum err error;
 };
 
+/* The names are the contract of mtactl(1) and of scripts. */
 static const struct word {
 	const char *name;
 	uint8_t kind;
@@ -49,6 +67,7 @@ fail(struct parser *p, size_t at, const char *what)
 		    at + 1, what);
 }
 
+/* Each operand is emitted before its operator. */
 static void
 emit(struct parser *p, const struct step *step)
 {
@@ -62,6 +81,7 @@ emit(struct parser *p, const struct step *step)
 	p->s->steps[p->s->count++] = *step;
 }
 
+/* Operators and `all` have nothing but their kind. */
 static void
 emit_kind(struct parser *p, uint8_t kind)
 {
@@ -78,6 +98,8 @@ is_blank(uint8_t c)
 	return c == ' ' || c == '\t';
 }
 
+/* Called behind each word, so that whatever reads next begins on its own first
+ * character. */
 static void
 skip_blanks(struct parser *p)
 {
@@ -85,12 +107,15 @@ skip_blanks(struct parser *p)
 		p->at++;
 }
 
+/* False at the end. */
 static bool
 next_is(const struct parser *p, uint8_t c)
 {
 	return p->at < p->text.n && p->text.p[p->at] == c;
 }
 
+/* Names and operators are letters only: what follows is a relation, a blank or
+ * a parenthesis. */
 static struct span
 peek_letters(const struct parser *p)
 {
@@ -125,6 +150,7 @@ at_end(const struct parser *p)
 
 /* ---- values ---- */
 
+/* Without the quotes; there is no escape inside, for no address needs one. */
 static struct span
 take_quoted(struct parser *p)
 {
@@ -139,6 +165,7 @@ take_quoted(struct parser *p)
 	return span_sub(p->text, start, p->at++ - start);
 }
 
+/* Up to a blank or a parenthesis; those need quotes. */
 static struct span
 take_value(struct parser *p)
 {
@@ -154,6 +181,7 @@ take_value(struct parser *p)
 	return span_sub(p->text, start, p->at - start);
 }
 
+/* False when no relation stands here; nothing is taken then. */
 static bool
 take_test(struct parser *p, uint8_t *test)
 {
@@ -177,6 +205,7 @@ take_test(struct parser *p, uint8_t *test)
 	return true;
 }
 
+/* Messages in other states are not in the queue, and can't be selected. */
 static void
 parse_state(struct parser *p, size_t at, struct span value,
     struct step *step)
@@ -190,6 +219,7 @@ parse_state(struct parser *p, size_t at, struct span value,
 	fail(p, at, "a state is one of active, deferred, held");
 }
 
+/* The units are those of the configuration.  The number is 0 0 after a mistake. */
 static void
 parse_number(struct parser *p, size_t at, struct span value,
     struct step *step)
@@ -215,6 +245,7 @@ parse_number(struct parser *p, size_t at, struct span value,
 	}
 }
 
+/* The value is a span of the copied text, good as long as the selection. */
 static void
 parse_value(struct parser *p, const struct word *word, struct step *step)
 {
@@ -235,6 +266,7 @@ parse_value(struct parser *p, const struct word *word, struct step *step)
 
 /* ---- the grammar ---- */
 
+/* Relations of order make sense for numbers only. */
 static void
 parse_test(struct parser *p)
 {
@@ -263,6 +295,7 @@ parse_test(struct parser *p)
 	    "to: domain: age> size> tries>, or, not, ( )");
 }
 
+/* After a mistake P->AT may pass the end by one; at_end() knows. */
 static void
 parse_primary(struct parser *p)
 {
@@ -290,6 +323,7 @@ parse_primary(struct parser *p)
 	}
 }
 
+/* Twice not is nothing: a long chain costs no steps. */
 static void
 parse_not(struct parser *p)
 {
@@ -302,6 +336,8 @@ parse_not(struct parser *p)
 		emit_kind(p, STEP_NOT);
 }
 
+/* Everything but `or`, a parenthesis and the end goes on with an `and`,
+ * written or not. */
 static bool
 ends_and(struct parser *p)
 {
@@ -311,6 +347,7 @@ ends_and(struct parser *p)
 	    span_equal_nocase(letters, SPAN_LIT("or"));
 }
 
+/* Left to right; the order changes nothing but the place in the stack. */
 static void
 parse_and(struct parser *p)
 {
@@ -322,6 +359,7 @@ parse_and(struct parser *p)
 	}
 }
 
+/* The top of the recursion. */
 static void
 parse_or(struct parser *p)
 {
@@ -332,6 +370,7 @@ parse_or(struct parser *p)
 	}
 }
 
+/* An empty selection is all, as for `queue list` without words. */
 static void
 parse_whole(struct parser *p)
 {
@@ -345,6 +384,8 @@ parse_whole(struct parser *p)
 		fail(p, p->at, "this does not belong here");
 }
 
+/* The steps lie in one block with the text they point to: one allocation, one
+ * free. */
 enum err
 select_compile(struct span text, struct select **out, struct why *why)
 {

@@ -1,9 +1,16 @@
+/*
+ * Runs the steps over the facts of one message, for each message of a walk
+ * over the whole queue: no allocation, no recursion.  Both sides of an `and`
+ * or `or` are computed always; steps are cheap but those that walk recipients,
+ * and a selection seldom has two of them.
+ */
 #include "queued/select/select.h"
 
 #include "common/base/check.h"
 #include "common/base/glob.h"
 #include "queued/select/select_private.h"
 
+/* `:` and `=` are the default. */
 static bool
 number_matches(const struct step *step, uint64_t v)
 {
@@ -21,6 +28,7 @@ number_matches(const struct step *step, uint64_t v)
 	}
 }
 
+/* What is behind the last @; the null sender and bare names have none. */
 static struct span
 domain_of(struct span address)
 {
@@ -40,6 +48,7 @@ address_matches(struct span pattern, struct span address)
 	return glob_match(pattern, address);
 }
 
+/* <> can't be an address, so it is free to mean the null sender. */
 static bool
 sender_matches(const struct step *step, struct span sender)
 {
@@ -48,6 +57,8 @@ sender_matches(const struct step *step, struct span sender)
 	return address_matches(step->text, sender);
 }
 
+/* One recipient that matches is enough.  `not to:x` is thus true for a message
+ * none of whose recipients is x. */
 static bool
 recipient_matches(const struct step *step, const struct select_facts *f)
 {
@@ -61,6 +72,7 @@ recipient_matches(const struct step *step, const struct select_facts *f)
 	return false;
 }
 
+/* A message from the future has the age 0. */
 static bool
 step_matches(const struct step *step, const struct select_facts *f)
 {
@@ -91,6 +103,7 @@ step_matches(const struct step *step, const struct select_facts *f)
 bool
 select_match(const struct select *s, const struct select_facts *facts)
 {
+	/* as deep as there are steps, at most: no check while it is running */
 	bool stack[SELECT_STEPS_MAX];
 	size_t top = 0;
 
@@ -109,6 +122,7 @@ select_match(const struct select *s, const struct select_facts *facts)
 			stack[top++] = step_matches(step, facts);
 		}
 	}
+	/* the parser's mistake, not the operator's */
 	MUST(top == 1);
 	return stack[0];
 }
@@ -119,7 +133,8 @@ select_is_all(const struct select *s)
 	return s->count == 1 && s->steps[0].kind == STEP_ALL;
 }
 
-/* An id that every match must have: one in a chain of ands. */
+/* An id that every match must have: one in a chain of ands.  The caller then
+ * looks at one message instead of all. */
 bool
 select_is_one(const struct select *s, uint64_t *id)
 {
