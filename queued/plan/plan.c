@@ -1,3 +1,19 @@
+/*
+ * Units and their states.
+ *
+ *	add -> WAITING -> READY -> LEASED -> WAITING, READY, or removed
+ *	WAITING, READY <-> HELD; a leased one is held when its lease ends
+ *
+ * A unit is in exactly one list by its state: WAITING and HELD in
+ * plan->waiting, READY in its destination's line, LEASED in plan->leased.
+ * WAITING ones are in the heap of clocks besides, by the time they are due.
+ * All counts follow from enter() and leave(), which nobody goes around.
+ *
+ * plan_next() is O(log n): the clocks that are over make units ready, the
+ * first destination in the ring of turns gives the first of its line and goes
+ * behind the others.  Room in the heaps is reserved when a unit or a
+ * destination is made, so that no change of state can fail.
+ */
 #include "queued/plan/plan.h"
 
 #include "common/base/check.h"
@@ -70,6 +86,8 @@ plan_free(struct plan **plan)
 	*plan = NULL;
 }
 
+/* Back-offs and windows that exist stay; the next change goes by the new
+ * ones. */
 void
 plan_set_params(struct plan *plan, const struct plan_params *params)
 {
@@ -78,6 +96,8 @@ plan_set_params(struct plan *plan, const struct plan_params *params)
 
 /* ---- a unit's state: enter() and leave() keep all counts ---- */
 
+/* Between leave() and enter() the unit is in no list, and its state is the old
+ * one still. */
 static void
 leave(struct plan *plan, struct plan_unit *pu)
 {
@@ -106,10 +126,13 @@ enter(struct plan *plan, struct plan_unit *pu, enum plan_state state)
 		list_add_last(&plan->leased, &pu->link);
 		pu->dest->leased++;
 	} else {
+		/* held: among those that memory can spare */
 		list_add_last(&plan->waiting, &pu->link);
 	}
 }
 
+/* The destination is looked at after each change: it may have got something to
+ * give, or have nothing more. */
 static void
 change(struct plan *plan, struct plan_unit *pu, enum plan_state state)
 {
@@ -138,12 +161,15 @@ plan_add(struct plan *plan, void *unit, struct span key, int64_t due,
 	pu->expires = expires;
 	plan->units++;
 	pu->dest->units++;
+	/* also when due now: it becomes ready with the next tick, in order of
+	 * its time */
 	enter(plan, pu, is_held ? PLAN_HELD : PLAN_WAITING);
 	plan_dest_update(&plan->dests, pu->dest);
 	*out = pu;
 	return OK;
 }
 
+/* The destination may be freed with its last unit. */
 void
 plan_remove(struct plan *plan, struct plan_unit **pu)
 {
@@ -159,6 +185,7 @@ plan_remove(struct plan *plan, struct plan_unit **pu)
 
 /* ---- time passes, units are leased ---- */
 
+/* Destinations first: a unit that comes due may find its back-off ended. */
 static void
 tick(struct plan *plan, int64_t now)
 {
@@ -183,10 +210,14 @@ plan_next(struct plan *plan, int64_t now, struct plan_unit **out)
 	list_remove(turn);		/* the next time it is behind others */
 	d = CONTAINER_OF(turn, struct plan_dest, turn);
 	*out = CONTAINER_OF(list_first(&d->ready), struct plan_unit, link);
+	/* this puts the destination back into the ring, at its end, if it may
+	 * give more */
 	change(plan, *out, PLAN_LEASED);
 	return true;
 }
 
+/* Not by its turn and beyond the window, for it is a fact: a deliverd that
+ * lived on while queued was restarted has it. */
 void
 plan_take(struct plan *plan, struct plan_unit *pu)
 {
@@ -204,6 +235,7 @@ plan_back(struct plan *plan, struct plan_unit *pu)
 		change(plan, pu, PLAN_HELD);
 		return;
 	}
+	/* in front of its line again, for it had its turn and was not tried */
 	change(plan, pu, PLAN_READY);
 	list_remove(&pu->link);
 	list_add_first(&pu->dest->ready, &pu->link);
@@ -213,6 +245,7 @@ void
 plan_later(struct plan *plan, struct plan_unit *pu, int64_t due)
 {
 	pu->due = due;
+	/* only its time was changed */
 	if (pu->state == PLAN_HELD)
 		return;
 	change(plan, pu, pu->wants_hold ? PLAN_HELD : PLAN_WAITING);
@@ -243,6 +276,9 @@ plan_dest_explain(struct plan *plan, struct plan_unit *pu, struct span why)
 	d->why_bytes = (uint8_t)why.n;
 }
 
+/* A destination that is down would let its units expire one probe at a time,
+ * hours late.  Those that came due first are mostly the oldest, so that a
+ * bounded look from the front of the line finds them. */
 bool
 plan_next_expired(struct plan *plan, struct plan_unit *pu, int64_t now,
     struct plan_unit **out)
@@ -266,6 +302,8 @@ plan_next_expired(struct plan *plan, struct plan_unit *pu, int64_t now,
 
 /* ---- operators ---- */
 
+/* A leased one is under way already: only its time and its destination
+ * count. */
 void
 plan_hurry(struct plan *plan, struct plan_unit *pu, int64_t now)
 {
@@ -276,6 +314,7 @@ plan_hurry(struct plan *plan, struct plan_unit *pu, int64_t now)
 	plan_dest_lift(&plan->dests, pu->dest);
 }
 
+/* A lease can't be called back; it is held when it ends. */
 void
 plan_hold(struct plan *plan, struct plan_unit *pu, bool is_held)
 {
@@ -287,6 +326,7 @@ plan_hold(struct plan *plan, struct plan_unit *pu, bool is_held)
 		change(plan, pu, PLAN_WAITING);
 }
 
+/* Lifting may free a destination that was only remembered. */
 void
 plan_lift_all(struct plan *plan)
 {
@@ -303,6 +343,8 @@ plan_lift_all(struct plan *plan)
 
 /* ---- what memory could spare ---- */
 
+/* Those looked at go to the end of the list, spared or not: so each is looked
+ * at once before any is twice. */
 bool
 plan_spare_waiting(struct plan *plan, int64_t horizon, uint32_t *looks,
     struct plan_unit **out)
@@ -349,6 +391,7 @@ plan_spare_ready(struct plan *plan, int64_t horizon, uint32_t depth,
 
 /* ---- inspection ---- */
 
+/* INT64_MIN: something can be leased now. */
 int64_t
 plan_wake_at(const struct plan *plan)
 {

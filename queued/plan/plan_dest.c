@@ -1,3 +1,16 @@
+/*
+ * A destination: how many of its units may be out at a time (window), and how
+ * long nothing is tried after it failed as a whole (back-off).
+ *
+ * The window begins with window_first, grows by one with each success and
+ * falls back to its beginning with a failure: a host that takes much gets
+ * much, a new or shaky one little.  After a failure everything waits for
+ * blocked_until; then one unit goes as a probe, until a success clears the
+ * failures.
+ *
+ * The clock of a destination is set while it backs off and, after that, while
+ * the back-off is remembered; it is what keeps a destination without units.
+ */
 #include "queued/plan/plan_dest.h"
 
 #include "common/base/check.h"
@@ -14,6 +27,8 @@ dest_key(const void *object)
 	return span_of(d->key, d->key_bytes);
 }
 
+/* Keys hold domains that strangers choose: the map's seed is not theirs to
+ * know. */
 void
 plan_dests_init(struct plan_dests *ds, const struct plan_params *params)
 {
@@ -67,6 +82,7 @@ plan_dest_get(struct plan_dests *ds, struct span key)
 	return d;
 }
 
+/* Only from plan_dest_update(): nobody else knows that it is not needed. */
 static void
 dest_free(struct plan_dests *ds, struct plan_dest *d)
 {
@@ -77,6 +93,7 @@ dest_free(struct plan_dests *ds, struct plan_dest *d)
 	free(d);
 }
 
+/* Can't fail: see plan_dest_get(). */
 static void
 set_clock(struct plan_dests *ds, struct plan_dest *d, int64_t at)
 {
@@ -108,6 +125,7 @@ plan_dest_update(struct plan_dests *ds, struct plan_dest *d)
 		dest_free(ds, d);
 		return;
 	}
+	/* one that is in the ring keeps its turn */
 	if (may_lease && !list_is_linked(&d->turn))
 		list_add_last(&ds->turns, &d->turn);
 	else if (!may_lease)
@@ -131,6 +149,7 @@ dest_tick(struct plan_dests *ds, struct plan_dest *d, int64_t now)
 	plan_dest_update(ds, d);
 }
 
+/* dest_tick() moves the clock on or takes it out of the heap, so this ends. */
 void
 plan_dests_tick(struct plan_dests *ds, int64_t now)
 {
@@ -140,6 +159,7 @@ plan_dests_tick(struct plan_dests *ds, int64_t now)
 		dest_tick(ds, CONTAINER_OF(node, struct plan_dest, clock), now);
 }
 
+/* The failures stay: the next to go is a probe still. */
 void
 plan_dest_lift(struct plan_dests *ds, struct plan_dest *d)
 {
@@ -150,6 +170,7 @@ plan_dest_lift(struct plan_dests *ds, struct plan_dest *d)
 	plan_dest_update(ds, d);
 }
 
+/* It talked: nothing is remembered against it. */
 void
 plan_dest_note_ok(struct plan_dests *ds, struct plan_dest *d)
 {

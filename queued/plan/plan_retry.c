@@ -1,3 +1,8 @@
+/*
+ * FIRST, 2 FIRST, 4 FIRST … MAX, each less by up to a fifth.  The jitter only
+ * shortens, so that MAX and a message's expiry hold as they were
+ * configured.
+ */
 #include "queued/plan/plan_retry.h"
 
 int64_t
@@ -8,6 +13,7 @@ plan_retry_delay(int64_t first, int64_t max, uint32_t tries, uint64_t dice)
 	if (max < delay)
 		max = delay;
 	while (tries-- > 1 && delay < max)
+		/* no overflow, whatever was configured */
 		delay = delay > max / 2 ? max : delay * 2;
 	if (delay > max)
 		delay = max;
