@@ -1,3 +1,16 @@
+/*
+ * The life of a dialogue, its input and what it asks of its owner.
+ *
+ * Nothing but order ties a reply to its command.  So the state names the one
+ * command whose reply is due, each whole reply goes to that state's handler,
+ * and what makes the order doubtful (a reply that nothing asked for, bytes
+ * that are no reply) ends the connection instead of being skipped: taken for
+ * the next mail's reply it could make an accepted recipient of a refused one.
+ *
+ * At most two mails are in a dialogue: the one in its transaction and one
+ * begun ahead while the final reply of the first is awaited.  Those that have
+ * left it wait in over[] until tx_next() has given them back.
+ */
 #include "deliverd/engine/tx.h"
 
 #include <stdlib.h>
@@ -6,6 +19,8 @@
 #include "common/base/mtime.h"
 #include "deliverd/engine/tx_state.h"
 
+/* RFC 5321 4.5.3.2, but for QUIT: nothing depends on its reply, and until then
+ * the connection takes the place of another. */
 const struct tx_setup tx_setup_default = {
 	.helo = "localhost.localdomain",
 	.wait_ms = {
@@ -56,8 +71,9 @@ tx_connected(struct tx *t)
 	tx_rules_enter(t, TX_GREETING);
 }
 
-/* 421 ends the dialogue wherever it comes, RFC 5321 3.8; to an idle
- * connection it is no more than a good-bye. */
+/* 421 ends the dialogue wherever it comes, RFC 5321 3.8; to an idle connection
+ * it is no more than a good-bye.  The reply is forgotten last: findings borrow
+ * its words. */
 static void
 take_reply(struct tx *t)
 {
@@ -72,6 +88,8 @@ take_reply(struct tx *t)
 	smtp_response_reset(&t->response);
 }
 
+/* What was read is no reply: without its code, and so without its words, it
+ * goes into the reason. */
 static void
 refuse_input(struct tx *t, const char *what)
 {
@@ -81,7 +99,8 @@ refuse_input(struct tx *t, const char *what)
 }
 
 /* What came together with a reply can't be the answer to a command that this
- * reply has caused: replies too many must not shift the pairing (NH-05). */
+ * reply has caused: replies too many must not shift the pairing.  In a
+ * pipelined group the commands were sent before, and this can't be seen. */
 void
 tx_input(struct tx *t, struct span bytes)
 {
@@ -91,6 +110,7 @@ tx_input(struct tx *t, struct span bytes)
 		enum err e = smtp_response_feed(&t->response, bytes, &used);
 
 		bytes = span_from(bytes, used);
+		/* whatever is said there, it changes nothing any more */
 		if (t->state == TX_QUIT) {
 			t->ignored += used;
 			if (t->ignored > TX_INPUT_IGNORED_MAX ||
@@ -117,6 +137,10 @@ tx_input(struct tx *t, struct span bytes)
 	}
 }
 
+/*
+ * Not on top of a reply that is half read: in an idle connection nobody asked
+ * for it, and behind a final dot it may be the 421 that ends the connection.
+ */
 static bool
 may_begin(const struct tx *t)
 {
@@ -126,6 +150,9 @@ may_begin(const struct tx *t)
 	    (t->state == TX_FINAL && tx_rules_may_pipeline(t));
 }
 
+/* Output without memory is a lost connection: some command was not written,
+ * and no reply would fit.  Mails are given back before the end is told, since
+ * the engine is freed then. */
 enum tx_action
 tx_next(struct tx *t, struct tx_mail **mail)
 {

@@ -1,6 +1,11 @@
 /*
  * Ends that nobody wished: 421, timeouts, lost connections, broken protocol.
  * Whatever was not settled is settled here, or given back untried.
+ *
+ * What becomes of the recipients that the host has accepted hangs on the final
+ * dot.  Before it the host must drop the message (RFC 5321 4.1.1.10) and a
+ * second attempt is safe.  Behind it only a reply can tell: without one they
+ * are in doubt (I-03).
  */
 #include <stdio.h>
 
@@ -19,6 +24,9 @@ tx_fault_give_back(struct tx *t, struct tx_mail *m, enum tx_rest rest)
 	}
 }
 
+/* Kept for tx_trouble(): the words may lie in a reply or on a stack that is
+ * gone by then.  The connection failed, no recipient: never more than
+ * deferred. */
 static void
 note_trouble(struct tx *t, const struct tx_finding *f)
 {
@@ -46,8 +54,11 @@ doubt_accepted(struct tx_mail *m, const struct tx_finding *f)
 /*
  * The connection is of no more use.  A mail that the host has said nothing
  * about is given back untried when others went over this connection before:
- * hosts close connections that were used enough, and that is no reason to
- * make a mail wait.
+ * hosts close connections that were used enough, and that is no reason to make
+ * a mail wait.  To the first mail it happens because the host is not well.
+ *
+ * IS_DOUBTFUL: the final dot has left, or may have.  The mail ahead is untried
+ * in any case: its content waits for a 354 that never came.
  */
 static void
 abandon_mails(struct tx *t, const struct tx_finding *f, bool is_doubtful)
@@ -71,7 +82,7 @@ abandon_mails(struct tx *t, const struct tx_finding *f, bool is_doubtful)
 		tx_fault_give_back(t, ahead, TX_REST_UNTRIED);
 }
 
-/* QUIT can't be said in the middle of a message. */
+/* QUIT can't be said in the middle of a message: it would be a line of it. */
 static void
 say_goodbye(struct tx *t)
 {
@@ -83,6 +94,7 @@ say_goodbye(struct tx *t)
 	tx_rules_enter(t, TX_QUIT);
 }
 
+/* The trouble first: who gets a mail back asks tx_trouble() why. */
 static void
 end_dialogue(struct tx *t, const struct tx_finding *f, bool is_doubtful)
 {
@@ -107,7 +119,7 @@ tx_fault_reply(struct tx *t, const struct smtp_response *r)
 /*
  * A reply that fits no command, after several were sent at once: one too many
  * may have shifted those before it, until a 354 proves that none did.  Nobody
- * is given up for what another was told (NH-05).
+ * is given up for what another was told.
  */
 static void
 reopen_refused(struct tx_mail *m)
@@ -150,6 +162,9 @@ tx_fault_violation(struct tx *t, const char *what)
 	end_dialogue(t, &f, t->state == TX_FINAL);
 }
 
+/* Behind QUIT no reply is owed: the connection is simply over.  The final dot
+ * counts as sent though it may still wait in our buffer: a doubt too many is a
+ * note in the history, one too few hides a duplicate. */
 void
 tx_timeout(struct tx *t)
 {
@@ -175,6 +190,8 @@ tx_timeout(struct tx *t)
 	end_dialogue(t, &f, t->state == TX_FINAL);
 }
 
+/* As long as more is unwritten than what follows the dot, the host can't have
+ * the whole message.  Hosts close idle connections: that is no trouble. */
 void
 tx_lost(struct tx *t, const char *why, uint64_t unsent)
 {

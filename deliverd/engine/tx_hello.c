@@ -1,5 +1,10 @@
 /*
- * Greeting, EHLO, and HELO for hosts that know nothing better.
+ * Greeting, EHLO, and HELO for hosts that know nothing better; after HELO no
+ * extension is known, so none is used.
+ *
+ * Who is refused here is this client, or everybody; no recipient was named
+ * yet.  So tx_fault_reply() makes any refusal temporary, and the next host is
+ * tried.
  */
 #include "deliverd/engine/tx_state.h"
 
@@ -41,6 +46,7 @@ become_up(struct tx *t)
 {
 	t->is_up = true;
 	tx_rules_enter(t, TX_IDLE);
+	/* tx_quit() came earlier, when it could only be noted */
 	if (t->is_quit_wanted)
 		tx_quit(t);
 }

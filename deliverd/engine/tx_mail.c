@@ -1,3 +1,12 @@
+/*
+ * A recipient is settled once: the first finding about it stands, whatever is
+ * found about the mail as a whole later.  So a refusal of RCPT survives the
+ * loss of the connection, and to settle all that is open is safe at any time.
+ * (Only tx_fault takes findings back, where replies may have been mixed up.)
+ *
+ * The words of all replies lie in one buffer, recipients know where: it may
+ * move when it grows.
+ */
 #include "deliverd/engine/tx_mail.h"
 
 #include "common/base/check.h"
@@ -20,6 +29,7 @@ tx_stage_name(enum tx_stage stage)
 	return stage_names[stage];
 }
 
+/* The addresses stay, all else of a recipient is what an earlier use left. */
 void
 tx_mail_reset(struct tx_mail *m)
 {
@@ -46,6 +56,8 @@ is_last_text(const struct tx_mail *m, struct span text)
 	    m->texts.n - text.n), text);
 }
 
+/* Where the words are now; *TEXT is cut to what is kept, to nothing without
+ * room. */
 static uint32_t
 keep_text(struct tx_mail *m, struct span *text)
 {

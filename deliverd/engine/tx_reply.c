@@ -2,9 +2,16 @@
  * What the host says within a transaction.  Only the code decides, and of an
  * unknown code the first digit (RFC 5321 4.2.1); 421 and other ends of the
  * whole dialogue were dealt with before.
+ *
+ * A pipelined group was sent as a whole, so each of its commands is answered,
+ * also when an earlier reply has made it pointless: the replies to RCPT and
+ * DATA behind a refused MAIL are counted off here, and a 354 without any
+ * recipient is answered with an empty message (RFC 2920 3.1).  In lockstep
+ * the next command is sent only when it still makes sense.
  */
 #include "deliverd/engine/tx_state.h"
 
+/* 3yz makes TX_OPEN: nowhere an outcome, for the callers to refuse. */
 struct tx_finding
 tx_reply_finding(enum tx_stage stage, const struct smtp_response *r)
 {
@@ -21,7 +28,8 @@ tx_reply_finding(enum tx_stage stage, const struct smtp_response *r)
 	};
 }
 
-/* The mail has left the dialogue; what comes next? */
+/* The mail has left the dialogue; what comes next?  One that was begun ahead
+ * has its commands on their way already, and just takes its place. */
 static void
 end_mail(struct tx *t)
 {
@@ -35,6 +43,7 @@ end_mail(struct tx *t)
 		tx_quit(t);
 }
 
+/* A reply to DATA or to the content is about those that were accepted. */
 static void
 settle_accepted(struct tx_mail *m, const struct tx_finding *f)
 {
@@ -50,6 +59,8 @@ tx_reply_idle(struct tx *t, const struct smtp_response *r)
 	tx_fault_violation(t, "a reply that nothing was asked for");
 }
 
+/* RFC 5321 4.1.1.5 knows no refusal: such a host may still be in the
+ * transaction before. */
 void
 tx_reply_rset(struct tx *t, const struct smtp_response *r)
 {
@@ -72,6 +83,7 @@ tx_reply_mail(struct tx *t, const struct smtp_response *r)
 	m->is_answered = true;
 	if (f.outcome != TX_DELIVERED)
 		tx_mail_settle_open(m, &f);
+	/* pipelined, the replies to RCPT and DATA are still to come */
 	if (f.outcome != TX_DELIVERED && !tx_rules_may_pipeline(t))
 		end_mail(t);
 	else
@@ -92,6 +104,9 @@ is_too_many(const struct smtp_response *r)
 	    (r->status.subject == 5 && r->status.detail == 3);
 }
 
+/* Those that were too many stay open for a further transaction, if this one
+ * has any recipient at all; a host that takes not even one would not do so
+ * then. */
 static void
 judge_recipient(struct tx_mail *m, struct tx_rcpt *rcpt,
     const struct smtp_response *r)
@@ -113,6 +128,8 @@ judge_recipient(struct tx_mail *m, struct tx_rcpt *rcpt,
 	tx_mail_settle(m, rcpt, &f);
 }
 
+/* Pipelined, DATA was sent whatever came of the recipients.  In lockstep it
+ * isn't when none is left, and MAIL's transaction stays open until RSET. */
 void
 tx_reply_rcpt(struct tx *t, const struct smtp_response *r)
 {
@@ -126,6 +143,7 @@ tx_reply_rcpt(struct tx *t, const struct smtp_response *r)
 	rcpt->progress = TX_RCPT_ANSWERED;
 	if (rcpt->outcome == TX_OPEN)	/* not refused with MAIL already */
 		judge_recipient(m, rcpt, r);
+	/* to the next that was sent: others wait for a transaction */
 	while (m->at < m->rcpt_count &&
 	    m->rcpts[m->at].progress != TX_RCPT_AWAITED)
 		m->at++;
@@ -155,6 +173,8 @@ begin_content(struct tx *t)
 	tx_rules_enter(t, TX_FINAL);
 }
 
+/* What accepts DATA with 2yz has not understood it: content sent to it would
+ * be read as commands. */
 void
 tx_reply_data(struct tx *t, const struct smtp_response *r)
 {
@@ -173,7 +193,8 @@ tx_reply_data(struct tx *t, const struct smtp_response *r)
 	end_mail(t);
 }
 
-/* A host that refuses a message half-way won't read the rest of it. */
+/* A host that refuses a message half-way won't read the rest of it; a mail that
+ * it accepts before it has seen the end is no mail of ours. */
 void
 tx_reply_early(struct tx *t, const struct smtp_response *r)
 {

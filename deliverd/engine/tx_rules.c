@@ -1,3 +1,8 @@
+/*
+ * The states: name, stage as people know it, clock, the command that is sent
+ * on entering, and who reads the reply.  Connecting and over read nothing, so
+ * they have no reader; quit and over name a stage only to have one.
+ */
 #include "common/base/check.h"
 #include "deliverd/engine/tx_state.h"
 

@@ -1,12 +1,19 @@
 /*
  * Transactions begun, and their commands and content written.
+ *
+ * The commands of a pipelined group are all written by tx_begin(), DATA last,
+ * since nothing may follow it (RFC 2920 3.1).  In TX_FINAL they
+ * follow the final dot of the mail before in the same buffer, to leave in one
+ * write with it.
  */
 #include <stdio.h>
 
 #include "common/base/check.h"
 #include "deliverd/engine/tx_state.h"
 
-/* Nothing is said to the host that its EHLO didn't offer (C5321-33). */
+/* Nothing is said to the host that its EHLO didn't offer: SIZE by its list,
+ * 8BITMIME by is_sendable().  SIZE counts neither the final dot nor those that
+ * are stuffed (RFC 1870 3), but the CRLF that is added to a last line. */
 static void
 put_mail(struct tx *t, const struct tx_mail *m)
 {
@@ -34,6 +41,8 @@ put_rcpt(struct tx *t, const struct tx_rcpt *r)
 	buf_add_str(t->out, ">\r\n");
 }
 
+/* RSET too, when the last transaction was left open: it is a command like
+ * others. */
 static void
 put_group(struct tx *t, const struct tx_mail *m)
 {
@@ -70,6 +79,7 @@ tx_send_data(struct tx *t)
 	buf_add_str(t->out, "DATA\r\n");
 }
 
+/* Our own decision: no code, and M goes back without having met the host. */
 static void
 settle_unsendable(struct tx *t, struct tx_mail *m, struct status status,
     const char *text)
@@ -83,7 +93,9 @@ settle_unsendable(struct tx *t, struct tx_mail *m, struct status status,
 	tx_fault_give_back(t, m, TX_REST_NONE);
 }
 
-/* What this host has said it can't take isn't offered to it. */
+/* What this host has said it can't take isn't offered to it.  On false M is
+ * settled and on its way back.  A SIZE of 0 says that there is no limit, RFC
+ * 1870 3. */
 static bool
 is_sendable(struct tx *t, struct tx_mail *m)
 {
@@ -107,7 +119,8 @@ is_sendable(struct tx *t, struct tx_mail *m)
 	return true;
 }
 
-/* Chooses the recipients of this transaction. */
+/* The open ones of this transaction, the first of them in M->at.  Those beyond
+ * the limit stay open, and M comes back with TX_REST_MORE. */
 static void
 choose_recipients(const struct tx *t, struct tx_mail *m)
 {
@@ -127,6 +140,8 @@ choose_recipients(const struct tx *t, struct tx_mail *m)
 	}
 }
 
+/* Behind a final dot the octets of this mail are counted: as long as no more
+ * than they are unwritten, the dot before them has left (tx_lost()). */
 void
 tx_begin(struct tx *t, struct tx_mail *m)
 {
@@ -167,6 +182,8 @@ put_end(struct tx *t, const struct tx_mail *m)
 		buf_add_str(t->out, ".\r\n");
 }
 
+/* Each piece begins the wait anew: a long message on a slow line isn't cut off
+ * while it moves. */
 void
 tx_content(struct tx *t, struct span bytes, bool is_last)
 {
