@@ -16,6 +16,7 @@
 #include "deliverd/ask.h"
 #include "deliverd/body.h"
 #include "deliverd/jobs.h"
+#include "deliverd/own.h"
 #include "deliverd/verdict.h"
 
 #define FAILED_BYTES	((size_t)16 * 1024)
@@ -352,15 +353,17 @@ make_hops(struct session *s, const struct dest *dest)
 {
 	const struct job *first = CONTAINER_OF(list_first(&dest->waiting),
 	    struct job, node);
+	const struct settings *set = s->settings;
+	bool has_ipv6 = set->may_ipv6 && (!route_is_mx(&s->route) ||
+	    set->has_ipv6 || own_has_ipv6());
 	const struct hops_setup setup = {
 		.targets = s->route.targets, .n_targets = s->route.n_targets,
 		.domain = job_domain(first),
-		.has_ipv4 = s->settings->may_ipv4,
-		.has_ipv6 = route_is_mx(&s->route) ? s->settings->has_ipv6 :
-		    s->settings->may_ipv6,
-		.may_loopback = s->settings->may_loopback,
-		.own_name = s->settings->hostname,
-		.own = s->settings->own, .n_own = s->settings->n_own,
+		.has_ipv4 = set->may_ipv4, .has_ipv6 = has_ipv6,
+		.lacks_ipv6 = set->may_ipv6 && !has_ipv6,
+		.may_loopback = set->may_loopback,
+		.own_name = set->hostname,
+		.own = set->own, .n_own = set->n_own,
 		.seed = rng_u64(&s->d->dice),
 	};
 

@@ -1,3 +1,12 @@
+/*
+ * A round: the question for the exchangers (or none), then host by host its
+ * two address questions and its addresses one after the other.  Hosts are
+ * asked for only when those before them have failed, so a usual delivery costs
+ * three questions, however many exchangers there are.
+ *
+ * A round is short on purpose (HOPS_TRIED_MAX): the mail is deferred then, and
+ * the next round shuffles anew.  RFC 5321 5.1 asks for two addresses at least.
+ */
 #include "deliverd/hops/hops.h"
 
 #include <stdarg.h>
@@ -8,6 +17,7 @@
 #include "common/mail/address.h"
 #include "deliverd/hops/hops_state.h"
 
+/* The round is over with this; the first failure is the only one. */
 void
 hops_fail(struct hops *h, bool is_permanent, struct status status,
     const char *format, ...)
@@ -42,6 +52,8 @@ set_literal(struct hops *h, struct hops_host *host, const struct ipaddr *ip)
 	hops_host_add(h, host, ip);
 }
 
+/* The administrator's hosts are taken as they are: h->is_mx is false, so no
+ * address of theirs is refused. */
 static enum err
 set_targets(struct hops *h)
 {
@@ -94,6 +106,7 @@ hops_new(const struct hops_setup *setup, struct hops **out)
 	if (h == NULL)
 		return ERR_NOMEM;
 	h->setup = *setup;
+	/* borrowed for this call: h->domain is the copy */
 	h->setup.domain = SPAN_NONE;
 	rng_init(&h->rng, setup->seed);
 	h->is_mx = setup->targets[0].scheme == CONF_SCHEME_MX;
@@ -117,20 +130,38 @@ hops_free(struct hops **h)
 	*h = NULL;
 }
 
+/* Of a host without other addresses it is good to know whether it has those
+ * that can't be reached now. */
 static bool
-wants(const struct hops *h, enum hops_family family)
+wants(const struct hops *h, const struct hops_host *host,
+    enum hops_family family)
 {
-	return family == HOPS_V4 ? h->setup.has_ipv4 : h->setup.has_ipv6;
+	if (family == HOPS_V4)
+		return h->setup.has_ipv4;
+	return h->setup.has_ipv6 ||
+	    (h->setup.lacks_ipv6 && host->n_found[HOPS_V4] == 0);
 }
 
-/* Asks for both families at once, then waits for both. */
+static bool
+must_wait(const struct hops *h, const struct hops_host *host,
+    enum hops_family family)
+{
+	return family == HOPS_V6 && h->setup.lacks_ipv6 &&
+	    host->ask[HOPS_V4] == HOPS_ASKED;
+}
+
+/* Asks for both families at once, one question a call, then waits for both:
+ * who took the first answer would prefer the family whose question is quicker.
+ * HOPS_TRY: all is answered. */
 static enum hops_step
 resolve(struct hops *h, struct hops_host *host, struct hops_question *q)
 {
 	bool is_awaited = false;
 
 	for (unsigned f = 0; f < HOPS_FAMILIES; f++) {
-		if (host->ask[f] == HOPS_NOT_ASKED && !wants(h, f))
+		if (must_wait(h, host, f))
+			continue;
+		if (host->ask[f] == HOPS_NOT_ASKED && !wants(h, host, f))
 			host->ask[f] = HOPS_ANSWERED;
 		if (host->ask[f] == HOPS_NOT_ASKED) {
 			host->ask[f] = HOPS_ASKED;
@@ -145,6 +176,8 @@ resolve(struct hops *h, struct hops_host *host, struct hops_question *q)
 	return is_awaited ? HOPS_AWAIT : HOPS_TRY;
 }
 
+/* False when this host has nothing more to give: the next one's turn.  One
+ * with many addresses must not use up the round while others are left. */
 static bool
 give(struct hops *h, struct hops_host *host, struct hop *hop)
 {
@@ -171,6 +204,7 @@ hops_next(struct hops *h, struct hops_question *question, struct hop *hop)
 	}
 	if (h->mx == HOPS_ASKED)
 		return HOPS_AWAIT;
+	/* n_hosts may shrink: an answer may show that a host is ourselves */
 	while (!h->is_failed && h->turn < h->n_hosts &&
 	    h->tried < HOPS_TRIED_MAX) {
 		struct hops_host *host = &h->hosts[h->turn];
@@ -187,6 +221,7 @@ hops_next(struct hops *h, struct hops_question *question, struct hop *hop)
 	return HOPS_OVER;
 }
 
+/* Two ids for each host, by family; what isn't asked (any more) is ignored. */
 void
 hops_answer(struct hops *h, uint32_t id, const struct hops_answer *a)
 {
@@ -223,6 +258,7 @@ who(const struct hops *h)
 void
 hops_verdict(const struct hops *h, struct hops_verdict *out)
 {
+	/* only a place for the words: the round itself isn't changed */
 	struct hops other = { 0 };
 
 	if (h->is_failed) {
@@ -235,6 +271,10 @@ hops_verdict(const struct hops *h, struct hops_verdict *out)
 	else if (h->saw_temporary)
 		hops_fail(&other, false, STATUS(4, 4, 3), "the addresses of "
 		    "the hosts for %s can't be looked up now", who(h));
+	else if (h->saw_unreachable)
+		hops_fail(&other, false, STATUS(4, 4, 1), "the hosts for %s "
+		    "have IPv6 addresses only, and there is no way to these "
+		    "from here now", who(h));
 	else if (!h->is_mx)
 		hops_fail(&other, false, STATUS(4, 4, 4),
 		    "the next hop %s has no address", who(h));

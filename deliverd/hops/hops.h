@@ -31,6 +31,7 @@ struct hops_setup {
 	struct span domain;	/* for MX; borrowed for hops_new() only */
 	bool has_ipv4;
 	bool has_ipv6;		/* there is a route to the IPv6 world */
+	bool lacks_ipv6;	/* there is none now, but might be later */
 	bool may_loopback;	/* for exchangers too */
 	const char *own_name;	/* borrowed, as is own */
 	const struct endpoint *own;	/* where this host listens */

@@ -1,5 +1,10 @@
 /*
  * The addresses of a host: which of them may be used, and in which order.
+ *
+ * They are judged when they come, for exchangers only.  Private networks are
+ * not refused: the exchangers of a company may live there.  That one host has
+ * no address, or no name, says nothing about the others; only when none is
+ * left hops_verdict() asks what was seen on the way.
  */
 #include "common/base/check.h"
 #include "deliverd/hops/hops_state.h"
@@ -17,6 +22,9 @@ is_refused(const struct hops *h, const struct ipaddr *ip)
 	    ipaddr_is_link_local(ip) || ipaddr_is_broadcast(ip);
 }
 
+/*
+ * With its port: another server may listen at our address, as a filter does.
+ */
 static bool
 is_self(const struct hops *h, const struct hops_host *host,
     const struct ipaddr *ip)
@@ -29,6 +37,9 @@ is_self(const struct hops *h, const struct hops_host *host,
 	return false;
 }
 
+/* We may stand in the list under a name that isn't our own.  Those of our
+ * preference that the shuffle has put before us were tried by then; what they
+ * send back is stopped by the limit of hops. */
 void
 hops_host_add(struct hops *h, struct hops_host *host, const struct ipaddr *ip)
 {
@@ -44,10 +55,15 @@ hops_host_add(struct hops *h, struct hops_host *host, const struct ipaddr *ip)
 		h->saw_refused = true;
 		return;
 	}
+	if (family == HOPS_V6 && h->setup.lacks_ipv6) {
+		h->saw_unreachable = true;
+		return;
+	}
 	if (host->n_found[family] < HOPS_ADDRESSES_MAX)
 		host->found[family][host->n_found[family]++] = *ip;
 }
 
+/* An answer comes from another process: its lengths are not believed. */
 static bool
 read_address(enum hops_family family, struct span data, struct ipaddr *out)
 {
@@ -84,7 +100,10 @@ shuffle(struct rng *rng, struct ipaddr *list, size_t n)
 	}
 }
 
-/* The families by turns, so that one that leads nowhere costs little. */
+/*
+ * The families by turns, so that one that leads nowhere costs little; within a
+ * family by lot, so that the first in every answer doesn't get all the mail.
+ */
 void
 hops_host_make_ready(struct hops *h, struct hops_host *host)
 {

@@ -48,6 +48,7 @@ struct hops {
 	bool saw_temporary;
 	bool saw_refused;		/* an address that is nobody's */
 	bool saw_self;
+	bool saw_unreachable;		/* an address of the IPv6 we lack */
 	bool saw_more;			/* than are kept of an answer */
 	bool is_failed;			/* verdict is made */
 	struct hops_verdict verdict;

@@ -445,6 +445,30 @@ Test(hops, one_family)
 	cr_assert_str_eq(w.log, "[2001:db8::1]:25");
 }
 
+/* Without a way to the IPv6 world a host that has only such an address isn't
+ * given up, and one that has none at all is. */
+Test(hops, ipv6_is_lacking)
+{
+	static const char *const names[] = {
+		"both.example A 192.0.2.1", "both.example AAAA 2001:db8::1",
+		"six.example AAAA 2001:db8::1", NULL,
+	};
+	struct world w = { .names = names };
+	struct hops_setup setup = setup_of(&by_mx, 1, "both.example");
+
+	setup.has_ipv6 = false;
+	setup.lacks_ipv6 = true;
+	walk(&w, &setup);
+	cr_assert_str_eq(w.log, "192.0.2.1:25");
+	setup.domain = span_str("six.example");
+	walk(&w, &setup);
+	cr_assert_str_eq(w.log, "");
+	check_verdict(&w, false, "4.4.1");
+	setup.domain = span_str("none.example");
+	walk(&w, &setup);
+	check_verdict(&w, true, "5.4.4");
+}
+
 Test(hops, address_literal)
 {
 	static const char *const names[] = { NULL };
