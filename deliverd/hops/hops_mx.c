@@ -1,11 +1,20 @@
 /*
  * Mail exchangers: RFC 5321 5.1, RFC 7505.
+ *
+ * The order of things matters: names first become one host each, with the best
+ * of their preferences; then they are sorted, then cut at ourselves, and only
+ * then at HOPS_HOSTS_MAX.  Cut before, we might not be found among those that
+ * are left.
  */
 #include <stdlib.h>
 
 #include "common/mail/domain.h"
 #include "deliverd/hops/hops_state.h"
 
+/*
+ * Domains that take no mail said so in this way long before RFC 7505;
+ * connecting there would give the mail to ourselves.  It counts as a null MX.
+ */
 static bool
 is_localhost(struct span name)
 {
@@ -25,6 +34,8 @@ compare_hosts(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
+/* Twice in one answer is the same host; the list is short enough to be
+ * searched. */
 static struct hops_host *
 find_host(struct hops *h, struct span name)
 {
@@ -34,6 +45,8 @@ find_host(struct hops *h, struct span name)
 	return NULL;
 }
 
+/* A name too long for the DNS can't have come from there and is left out.
+ * ORDER is drawn once, for a sort that needs a stable answer. */
 static void
 add_exchanger(struct hops *h, const struct hops_record *r)
 {
@@ -54,7 +67,8 @@ add_exchanger(struct hops *h, const struct hops_record *r)
 }
 
 /* Ourselves, and who is preferred no more than we are, would send the mail
- * back to us (C5321-22). */
+ * back to us (RFC 5321 5.1).  Other names of ours show only by their
+ * addresses (hops_host_add()). */
 static void
 cut_at_self(struct hops *h)
 {
@@ -98,7 +112,8 @@ take_exchangers(struct hops *h, const struct hops_answer *a)
 		h->n_hosts = HOPS_HOSTS_MAX;
 }
 
-/* No MX at all: the domain is its own exchanger. */
+/* No MX at all: the domain is its own exchanger (RFC 5321 5.1).  Not so when
+ * it has some and all are useless. */
 static void
 take_domain(struct hops *h)
 {
@@ -113,6 +128,7 @@ take_domain(struct hops *h)
 	cut_at_self(h);
 }
 
+/* Of the failures only a domain that doesn't exist is for good. */
 void
 hops_mx_answer(struct hops *h, const struct hops_answer *a)
 {
