@@ -1,3 +1,11 @@
+/*
+ * A list of blocks, each filled from its start; nothing is given back before
+ * the whole arena is.  All memory for one parsed thing comes from one arena,
+ * so whoever parses needs no way to undo: a failure drops the arena.
+ *
+ * The ceiling counts what was asked for, rounded up, not the blocks' unused
+ * ends.
+ */
 #include "common/base/arena.h"
 
 #include <stdalign.h>
@@ -19,6 +27,7 @@ struct arena {
 	size_t max;
 };
 
+/* Without a block: an arena that nobody uses costs nothing more. */
 struct arena *
 arena_new(size_t max)
 {
@@ -29,6 +38,7 @@ arena_new(size_t max)
 	return arena;
 }
 
+/* All that it gave is gone with it; nothing in it is visited. */
 void
 arena_free(struct arena **arena)
 {
@@ -68,6 +78,8 @@ block_for(struct arena *arena, size_t n)
 	return block;
 }
 
+/* Zeroed, and aligned for any type.  NULL without memory or behind the
+ * ceiling: for the caller they are the same. */
 void *
 arena_alloc(struct arena *arena, size_t n, size_t size)
 {
@@ -75,6 +87,7 @@ arena_alloc(struct arena *arena, size_t n, size_t size)
 	size_t bytes, left = arena->max - arena->used;
 	void *p;
 
+	/* by division: N times SIZE may not fit into a size_t */
 	if (size != 0 && n > left / size)
 		return NULL;
 	bytes = n * size;
@@ -89,6 +102,7 @@ arena_alloc(struct arena *arena, size_t n, size_t size)
 	return memset(p, 0, bytes);
 }
 
+/* The NUL is the zero that the arena gave. */
 char *
 arena_text(struct arena *arena, struct span text)
 {

@@ -1,3 +1,7 @@
+/*
+ * Crockford's alphabet.  13 digits of 5 bits have one bit more than the
+ * number, so the first digit is at most 15 and each number has one spelling.
+ */
 #include "common/base/b32.h"
 
 /* In the order of ASCII, so that texts sort as their numbers. */
@@ -12,6 +16,7 @@ b32_encode(uint64_t v, char out[B32_LENGTH])
 	}
 }
 
+/* Lower case is what we write; capitals are read, since people type them. */
 static int
 value(uint8_t c)
 {

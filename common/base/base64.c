@@ -92,6 +92,8 @@ base64_decode(struct span s, uint8_t *out, size_t size, size_t *n)
 
 	if (s.n % 4 != 0)
 		return ERR_SYNTAX;
+	/* padding in front of the last group has no value, so it is refused
+	 * there */
 	for (size_t at = 0; at < s.n; at += 4) {
 		size_t count = at + 4 == s.n ? last_count(s) : 4;
 		int32_t bits = group_bits(s.p + at, count);

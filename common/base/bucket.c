@@ -8,6 +8,7 @@
  * product below 10^15.
  */
 
+/* Full at the start: the first burst of a client is no abuse. */
 enum err
 bucket_init(struct bucket *b, uint32_t count, uint32_t period_ms,
     uint32_t burst, int64_t now_ms)
@@ -28,7 +29,8 @@ bucket_init(struct bucket *b, uint32_t count, uint32_t period_ms,
 	return OK;
 }
 
-/* The level at NOW_MS. */
+/* The level at NOW_MS.  Whether it is full by then is asked by division,
+ * because the product of a long time would overflow. */
 static int64_t
 level_at(const struct bucket *b, int64_t now_ms)
 {
@@ -60,6 +62,7 @@ bucket_take(struct bucket *b, uint32_t n, int64_t now_ms)
 	return true;
 }
 
+/* Rounded up: a wait that ends a moment too early would be for nothing. */
 int64_t
 bucket_wait_ms(const struct bucket *b, uint32_t n, int64_t now_ms)
 {

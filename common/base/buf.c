@@ -1,6 +1,8 @@
 /*
  * One block of memory that doubles.  All ways of adding go through
- * buf_reserve(), the only place that decides about room and failure.
+ * buf_reserve(), the only place that decides about room and failure.  A
+ * failure sticks, so whoever builds something asks once, at its end, instead
+ * of after each piece.
  */
 #include "common/base/buf.h"
 
@@ -18,6 +20,7 @@ buf_init(struct buf *b, size_t max)
 	*b = (struct buf){ .max = max };
 }
 
+/* The maximum stays: the buffer can be filled again. */
 void
 buf_clear(struct buf *b)
 {
@@ -25,6 +28,7 @@ buf_clear(struct buf *b)
 	buf_init(b, b->max);
 }
 
+/* Keeps the block: for buffers that are filled again and again. */
 void
 buf_reset(struct buf *b)
 {
@@ -82,6 +86,7 @@ buf_reserve(struct buf *b, size_t n)
 void
 buf_commit(struct buf *b, size_t n)
 {
+	/* more than was reserved would be memory overwritten already */
 	MUST(n <= b->size - b->n);
 	b->n += n;
 }
@@ -136,6 +141,7 @@ buf_add_u64(struct buf *b, uint64_t decimal)
 	buf_add(b, digits + at, sizeof(digits) - at);
 }
 
+/* Formats twice: first to learn the length, then in place. */
 void
 buf_addf(struct buf *b, const char *format, ...)
 {
@@ -158,6 +164,8 @@ buf_addf(struct buf *b, const char *format, ...)
 	b->n += (size_t)n;
 }
 
+/* The rest moves to the front, so this is for what is taken in large
+ * pieces. */
 void
 buf_drop(struct buf *b, size_t n)
 {

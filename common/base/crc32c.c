@@ -16,6 +16,7 @@ static uint32_t tables[8][256];
 #define LANE 256
 static uint32_t lane_tables[4][256];
 
+/* The register holds the sum with its bits inverted, here and below. */
 static uint32_t
 sum_byte(uint32_t sum, uint8_t byte)
 {
@@ -99,6 +100,7 @@ sum_word(uint64_t sum, const uint8_t *p)
 	return __builtin_ia32_crc32di(sum, word);
 }
 
+/* The sum as it would be behind LANE zero bytes. */
 static uint64_t
 skip_lane(uint64_t sum)
 {
@@ -127,6 +129,7 @@ sum_by_instruction(uint32_t before, const uint8_t *p, size_t n)
 	uint64_t sum = ~before;
 	uint32_t rest;
 
+	/* long runs by lanes, the rest word by word, its rest byte by byte */
 	for (; n >= 3 * LANE; n -= 3 * LANE, p += 3 * LANE)
 		sum = sum_three_lanes(sum, p);
 	for (; n >= 8; n -= 8, p += 8)

@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+/* A leading zero is refused: 025 is 21 to some readers.  Digits behind the
+ * fifth are looked at only to tell a syntax error from a number too large. */
 enum err
 endpoint_parse_port(struct span text, uint16_t *port)
 {
@@ -80,6 +82,7 @@ endpoint_parse(struct span text, uint16_t default_port, struct endpoint *out)
 	return OK;
 }
 
+/* IPv6 in brackets, so that endpoint_parse() finds the same port. */
 size_t
 endpoint_format(const struct endpoint *e, char out[ENDPOINT_TEXT_SIZE])
 {

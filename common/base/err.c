@@ -34,6 +34,7 @@ err_text(enum err e)
 	return texts[-(int)e];
 }
 
+/* Gives E back, so that a failing function ends in `return why_set(...)`. */
 enum err
 why_set(struct why *why, enum err e, const char *format, ...)
 {

@@ -23,6 +23,8 @@ glob_match(struct span pattern, struct span text)
 			p++;
 			t++;
 		} else if (star != SIZE_MAX) {
+			/* the star takes one byte more, and what is behind it
+			 * is tried anew */
 			p = star;
 			t = ++star_text;
 		} else {

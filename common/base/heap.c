@@ -1,7 +1,7 @@
 /*
- * Each move writes the place into the node, so that removal from anywhere needs
- * no search.  Nodes are shifted into the gap rather than swapped: one store a
- * level.
+ * A binary heap in an array, the smallest key at the top.  Each move writes
+ * the place into the node, so that removal from anywhere needs no search.
+ * Nodes are shifted into the gap rather than swapped: one store a level.
  */
 #include "common/base/heap.h"
 
@@ -17,6 +17,7 @@ heap_init(struct heap *h)
 	*h = (struct heap){ 0 };
 }
 
+/* Nodes are the callers'; they are only told that they are in no heap. */
 void
 heap_clear(struct heap *h)
 {
@@ -26,7 +27,8 @@ heap_clear(struct heap *h)
 	heap_init(h);
 }
 
-/* Place 0 stays unused, so that the parent of I is I / 2. */
+/* Place 0 stays unused, so that the parent of I is I / 2.  Room reserved once
+ * makes later additions safe from failure. */
 enum err
 heap_reserve(struct heap *h, size_t n)
 {
@@ -108,6 +110,7 @@ heap_add(struct heap *h, struct heap_node *node, int64_t key)
 	return OK;
 }
 
+/* For a key that changed: cheaper than to remove and add. */
 void
 heap_move(struct heap *h, struct heap_node *node, int64_t key)
 {
@@ -116,6 +119,7 @@ heap_move(struct heap *h, struct heap_node *node, int64_t key)
 	settle(h, node->place, node);
 }
 
+/* The last node fills the gap, and goes up or down from there. */
 void
 heap_remove(struct heap *h, struct heap_node *node)
 {

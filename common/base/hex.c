@@ -1,8 +1,13 @@
+/*
+ * Written in lower case, read in either: unlike base64 there is no harm in two
+ * spellings, and people and other programs use both.
+ */
 #include "common/base/hex.h"
 
 int
 hex_value(uint8_t digit)
 {
+	/* folds A-F to a-f, and no other byte into that range */
 	uint8_t lower = digit | 0x20;
 
 	if (digit >= '0' && digit <= '9')

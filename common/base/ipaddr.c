@@ -32,12 +32,15 @@ raw_v6(const uint8_t bytes[16])
 	return a;
 }
 
+/* RFC 4291 2.5.5.2: ::ffff:0:0/96. */
 static bool
 is_mapped(const uint8_t bytes[16])
 {
 	return memcmp(bytes, mapped, sizeof(mapped)) == 0;
 }
 
+/* Also for what the kernel gives: a listener on :: would name IPv4 clients by
+ * mapped addresses, which no rule for IPv4 would match. */
 struct ipaddr
 ipaddr_v6(const uint8_t bytes[16])
 {
@@ -46,7 +49,8 @@ ipaddr_v6(const uint8_t bytes[16])
 	return raw_v6(bytes);
 }
 
-/* Takes 0..MAX off the front: no sign, no leading zero. */
+/* Takes 0..MAX off the front: no sign, and no leading zero, which some readers
+ * take for octal. */
 static enum err
 take_decimal(struct span *s, unsigned max, unsigned *out)
 {
@@ -116,6 +120,8 @@ take_groups(struct span *s, uint8_t *out, size_t max, size_t *count,
 
 	*is_gap = false;
 	while (s->n > 0) {
+		/* tried first: the digits in front of a dot could also be a
+		 * group */
 		if (n + 2 <= max && parse_v4(*s, out + 2 * n) == OK) {
 			*s = span_from(*s, s->n);
 			n += 2;
@@ -180,6 +186,8 @@ parse_raw(struct span text, struct ipaddr *out)
 	return OK;
 }
 
+/* A host that is written as a mapped address is the IPv4 host (RFC 4291
+ * 2.5.5.2), so rules for IPv4 hold for it. */
 enum err
 ipaddr_parse(struct span text, struct ipaddr *out)
 {
@@ -191,6 +199,7 @@ ipaddr_parse(struct span text, struct ipaddr *out)
 	return OK;
 }
 
+/* Bits of an address of that family; 0 for none. */
 static unsigned
 width(const struct ipaddr *a)
 {
@@ -217,6 +226,7 @@ masked(const struct ipaddr *a, unsigned bits)
 	for (unsigned i = 0; i < sizeof(m.bytes); i++) {
 		unsigned kept = bits > 8 * i ? bits - 8 * i : 0;
 
+		/* whole octets stay; kept is 0 behind the prefix */
 		if (kept < 8)
 			m.bytes[i] &= (uint8_t)(0xff00u >> kept);
 	}
@@ -238,6 +248,8 @@ ipaddr_prefix_parse(struct span text, struct ipaddr_prefix *out)
 	if (take_byte(&rest, '/') &&
 	    (take_decimal(&rest, bits, &bits) != OK || rest.n > 0))
 		return ERR_SYNTAX;
+	/* bits behind the prefix are most likely a typing error: refused, so
+	 * that a rule means what its author reads in it */
 	kept = masked(&p.addr, bits);
 	if (!ipaddr_equal(&kept, &p.addr))
 		return ERR_RANGE;
@@ -260,6 +272,7 @@ find_gap(const uint8_t *bytes, int *from, int *to)
 	int begin = -1;
 
 	*from = *to = -1;
+	/* one turn behind the last group ends a run that reaches it */
 	for (int i = 0; i <= GROUPS; i++) {
 		bool is_zero = i < GROUPS && bytes[2 * i] == 0 &&
 		    bytes[2 * i + 1] == 0;
@@ -290,6 +303,7 @@ put_hex(unsigned v, char *out)
 	return n;
 }
 
+/* 0 to 255, without leading zeros. */
 static size_t
 put_decimal(unsigned v, char *out)
 {
@@ -303,6 +317,7 @@ put_decimal(unsigned v, char *out)
 	return n;
 }
 
+/* As RFC 5952 section 4 wants it. */
 static size_t
 format_v6(const uint8_t *bytes, char *out)
 {
@@ -311,6 +326,8 @@ format_v6(const uint8_t *bytes, char *out)
 
 	find_gap(bytes, &from, &to);
 	for (int i = 0; i < GROUPS; i++) {
+		/* both colons of the gap are put here, its groups are jumped
+		 * over */
 		if (i == from) {
 			out[n++] = ':';
 			out[n++] = ':';
@@ -374,6 +391,8 @@ ipaddr_equal(const struct ipaddr *a, const struct ipaddr *b)
 	    memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+/* Any order will do, as long as it is total: by family, then as the bytes
+ * are. */
 int
 ipaddr_compare(const struct ipaddr *a, const struct ipaddr *b)
 {
@@ -382,6 +401,7 @@ ipaddr_compare(const struct ipaddr *a, const struct ipaddr *b)
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));
 }
 
+/* Families never match each other, not even 0.0.0.0/0 and ::/0. */
 bool
 ipaddr_prefix_has(const struct ipaddr_prefix *p, const struct ipaddr *a)
 {
@@ -400,6 +420,7 @@ is_in(const struct ipaddr *a, const struct ipaddr_prefix *prefixes, size_t n)
 	return false;
 }
 
+/* The ranges of the IANA's special-purpose registries (RFC 6890). */
 bool
 ipaddr_is_loopback(const struct ipaddr *a)
 {
@@ -467,6 +488,8 @@ ipaddr_is_broadcast(const struct ipaddr *a)
 	return is_in(a, prefixes, COUNT_OF(prefixes));
 }
 
+/* A host with IPv6 usually has a /64 for itself, so counting single addresses
+ * would count nothing. */
 struct ipaddr
 ipaddr_client(const struct ipaddr *a)
 {
@@ -481,5 +504,6 @@ ipaddr_client_key(const struct ipaddr *a, const struct siphash_key *key)
 
 	/* no padding: a family byte and sixteen others */
 	hash = siphash(key, span_of(&client, sizeof(client)));
+	/* 0 is left for those who need a key that nobody has */
 	return hash != 0 ? hash : 1;
 }

@@ -1,6 +1,7 @@
 /*
  * A bit a nesting level instead of a stack: the writer needs no memory of its
- * own and its depth is bounded by construction.
+ * own and its depth is bounded by construction.  Calls in an order that JSON
+ * doesn't allow make the whole text a failure, found at json_done().
  */
 #include "common/base/json.h"
 
@@ -19,12 +20,14 @@ level_bit(const struct json *j)
 	return UINT32_C(1) << (j->depth - 1);
 }
 
+/* What the innermost level is; the root is neither object nor array. */
 static bool
 is_in_object(const struct json *j)
 {
 	return j->depth > 0 && (j->is_object & level_bit(j)) != 0;
 }
 
+/* Between two values of one level, never before the first. */
 static void
 add_comma(struct json *j)
 {
@@ -69,6 +72,8 @@ open_level(struct json *j, bool is_object)
 	buf_add_byte(j->b, is_object ? '{' : '[');
 }
 
+/* What is closed must be what was opened, and no key may wait for its
+ * value. */
 static void
 close_level(struct json *j, bool is_object)
 {
@@ -104,6 +109,7 @@ json_array_end(struct json *j)
 	close_level(j, false);
 }
 
+/* A key is a program's own word and not checked for doubles. */
 void
 json_key(struct json *j, const char *key)
 {
@@ -187,6 +193,8 @@ json_quote(struct buf *b, struct span s)
 	buf_add_byte(b, '"');
 }
 
+/* Octets that are no UTF-8 are replaced: the text may hold what a stranger
+ * sent. */
 void
 json_string(struct json *j, struct span s)
 {
@@ -207,6 +215,7 @@ json_u64(struct json *j, uint64_t v)
 		buf_add_u64(j->b, v);
 }
 
+/* The negation is done unsigned: the smallest number has no opposite. */
 void
 json_i64(struct json *j, int64_t v)
 {
@@ -231,6 +240,8 @@ json_null(struct json *j)
 		buf_add_str(j->b, "null");
 }
 
+/* The buffer's own failure first: without memory the structure may look broken
+ * only because of it. */
 enum err
 json_done(const struct json *j)
 {

@@ -26,12 +26,14 @@ struct wanted {
 
 static char grave_place;
 
+/* An address that no caller's object can have. */
 static inline void *
 grave(void)
 {
 	return &grave_place;
 }
 
+/* Grave and NULL are the two kinds of slots without an object. */
 static inline bool
 is_live(const struct map_slot *slot)
 {
@@ -70,6 +72,7 @@ find_room(struct map_slot *slots, size_t size, uint64_t hash)
 {
 	size_t i = hash & (size - 1);
 
+	/* ends: a quarter of the table is free of objects */
 	while (is_live(&slots[i]))
 		i = (i + 1) & (size - 1);
 	return &slots[i];
@@ -130,6 +133,8 @@ adapt(struct map_table *t, bool is_number)
 	return OK;
 }
 
+/* The graves on the way are used again: a table with steady traffic is built
+ * anew seldom.  Nothing changes on a failure. */
 static enum err
 add(struct map_table *t, const struct wanted *w, void *object)
 {
@@ -143,6 +148,7 @@ add(struct map_table *t, const struct wanted *w, void *object)
 	if (e != OK)
 		return e;
 	slot = find_room(t->slots, t->size, w->hash);
+	/* a grave was counted when it was a place in use */
 	if (slot->object == NULL)
 		t->used++;
 	*slot = (struct map_slot){ w->tag, object };
@@ -165,6 +171,7 @@ level_graves(struct map_table *t, size_t i)
 	}
 }
 
+/* The object, or NULL when there was none. */
 static void *
 take(struct map_table *t, const struct wanted *w)
 {
@@ -180,6 +187,8 @@ take(struct map_table *t, const struct wanted *w)
 	return object;
 }
 
+/* In the order of the table, which is none that means anything.  Removal while
+ * walking is allowed because it moves nothing. */
 static void *
 next(const struct map_table *t, size_t *cursor)
 {
@@ -200,6 +209,7 @@ get(const struct map_table *t, const struct wanted *w)
 	return slot != NULL ? slot->object : NULL;
 }
 
+/* The seed stays: the map can be filled again. */
 static void
 clear(struct map_table *t)
 {
@@ -219,6 +229,7 @@ map_u64_clear(struct map_u64 *m)
 	clear(&m->table);
 }
 
+/* Numbers are hashed with the seed, too: ids may be chosen by a peer. */
 static struct wanted
 wanted_u64(const struct map_u64 *m, uint64_t key)
 {
@@ -271,6 +282,7 @@ map_span_clear(struct map_span *m)
 	clear(&m->table);
 }
 
+/* The hash is both tag and hash: it is compared before the bytes are. */
 static struct wanted
 wanted_span(const struct map_span *m, struct span key)
 {

@@ -56,6 +56,7 @@ mtime_civil(int64_t wall_ms, struct mtime_civil *out)
 	out->weekday = (int)weekday;
 }
 
+/* With leading zeros, from the right. */
 static void
 put_digits(char *to, int64_t v, int width)
 {
@@ -65,6 +66,8 @@ put_digits(char *to, int64_t v, int width)
 	}
 }
 
+/* Years of four digits only, which is what RFC 3339 has; times beyond are
+ * shown as the first or last moment. */
 void
 mtime_format_utc(int64_t wall_ms, char out[MTIME_UTC_SIZE])
 {

@@ -23,6 +23,8 @@ split_mix(uint64_t *at)
 	return v ^ v >> 31;
 }
 
+/* Any seed will do, 0 too: an all-zero state would stay so, and can't
+ * arise. */
 void
 rng_init(struct rng *r, uint64_t seed)
 {
@@ -62,6 +64,7 @@ rng_below(struct rng *r, uint64_t n)
 	return v % n;
 }
 
+/* Computed unsigned: the width of two signed numbers may not fit into one. */
 int64_t
 rng_between(struct rng *r, int64_t low, int64_t high)
 {

@@ -1,6 +1,7 @@
 /*
  * After Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012): two
- * rounds a word, four at the end.
+ * rounds a word, four at the end.  Keys of maps come from the network; with a
+ * secret seed nobody can choose ones that collide.
  */
 #include "common/base/siphash.h"
 
@@ -43,6 +44,7 @@ begin(const struct siphash_key *key)
 	};
 }
 
+/* One word into the state; two rounds between. */
 static inline void
 mix(struct state *s, uint64_t word)
 {
@@ -61,6 +63,7 @@ finish(struct state *s)
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
+/* Little-endian, as the paper has it. */
 static inline uint64_t
 load_eight(const uint8_t *p)
 {
@@ -94,6 +97,7 @@ siphash(const struct siphash_key *key, struct span s)
 	return finish(&state);
 }
 
+/* The same sum as siphash() over the number's eight little-endian bytes. */
 uint64_t
 siphash_u64(const struct siphash_key *key, uint64_t v)
 {

@@ -1,6 +1,7 @@
 /*
  * Free slots form a list inside the table.  The slot freed last is used next,
- * while it is still in the cache; generations make that safe.
+ * while it is still in the cache; generations make that safe: an id kept too
+ * long finds nothing, not the slot's next tenant.
  */
 #include "common/base/slots.h"
 
@@ -79,6 +80,7 @@ slots_get(const struct slots *s, uint64_t id)
 	return s->slot[index].object;
 }
 
+/* The generation moves at removal, so that the old id is void at once. */
 void *
 slots_remove(struct slots *s, uint64_t id)
 {
@@ -104,6 +106,7 @@ slots_count(const struct slots *s)
 	return s->count;
 }
 
+/* In the order of slots.  Removal while walking is allowed. */
 void *
 slots_next(const struct slots *s, uint32_t *cursor)
 {

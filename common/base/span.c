@@ -29,6 +29,7 @@ span_starts_nocase(struct span s, struct span prefix)
 	return s.n >= prefix.n && is_same_nocase(s.p, prefix.p, prefix.n);
 }
 
+/* By unsigned bytes; of two that begin alike the shorter comes first. */
 int
 span_compare(struct span a, struct span b)
 {
@@ -51,6 +52,8 @@ span_find(struct span s, uint8_t byte)
 	return found != NULL ? (size_t)(found - s.p) : s.n;
 }
 
+/* A NUL inside would make the copy shorter than it seems: that is told as a
+ * failure, too. */
 bool
 span_copy(struct span s, char *out, size_t size)
 {

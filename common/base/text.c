@@ -43,6 +43,8 @@ run_length(struct span s, const struct byte_set *set, size_t max)
 	return n;
 }
 
+/* Always four characters, so that one byte's escape can be told from the
+ * next. */
 static void
 show(uint8_t c, char shown[TEXT_ESCAPED_MAX])
 {
@@ -55,8 +57,9 @@ show(uint8_t c, char shown[TEXT_ESCAPED_MAX])
 }
 
 /*
- * Writes whole bytes as long as they fit, and says how far it came in the
- * text (the result) and in S (*USED).
+ * Writes whole bytes as long as they fit, and says how far it came in the text
+ * (the result) and in S (*USED).  Half an escape would be read as another
+ * byte, so there is none.
  */
 static size_t
 fill(struct span s, const struct byte_set *plain, char *out, size_t size,
@@ -71,6 +74,8 @@ fill(struct span s, const struct byte_set *plain, char *out, size_t size,
 			memcpy(out + n, s.p + at, run);
 		n += run;
 		at += run;
+		/* a plain byte here means that the run was ended by the
+		 * room */
 		if (at == s.n || is_in(plain, s.p[at]) ||
 		    size - n < TEXT_ESCAPED_MAX)
 			break;
@@ -81,6 +86,8 @@ fill(struct span s, const struct byte_set *plain, char *out, size_t size,
 	return n;
 }
 
+/* Two runs when it doesn't fit: how much has to go for the dots is known only
+ * when the first has shown that some must. */
 size_t
 text_escape(struct span s, const char *stress, char *out, size_t size)
 {
@@ -98,6 +105,7 @@ text_escape(struct span s, const char *stress, char *out, size_t size)
 	return n + width;
 }
 
+/* Room for the worst case, which is four times S, but never more than MAX. */
 void
 text_escape_to(struct buf *b, struct span s, const char *stress, size_t max)
 {

@@ -38,6 +38,7 @@ static const struct unit size_units[] = {
 	{ "TiB", TIB },
 };
 
+/* read, never written: K is not told apart from KiB */
 static const struct unit short_size_units[] = {
 	{ "K", KIB },
 	{ "M", MIB },
@@ -55,6 +56,7 @@ take_number(struct span *text, uint64_t *out)
 	while (n < text->n && text_is_digit(text->p[n])) {
 		uint64_t digit = (uint64_t)(text->p[n++] - '0');
 
+		/* a number that doesn't fit is known before it has wrapped */
 		if (__builtin_mul_overflow(v, 10, &v) ||
 		    __builtin_add_overflow(v, digit, &v))
 			return ERR_RANGE;
@@ -77,6 +79,8 @@ find_unit(const struct unit *units, size_t count, struct span name)
 	return NULL;
 }
 
+/* Digits only: no sign, no blank, no base but ten; zeros in front are let
+ * pass. */
 enum err
 units_parse_u64(struct span text, uint64_t *out)
 {
@@ -91,6 +95,8 @@ units_parse_u64(struct span text, uint64_t *out)
 	return OK;
 }
 
+/* A unit must be there: 30 alone would be seconds to one and minutes to
+ * another.  Zero is the same in all of them. */
 enum err
 units_parse_ms(struct span text, int64_t *ms)
 {
@@ -101,6 +107,7 @@ units_parse_ms(struct span text, int64_t *ms)
 	if (e != OK)
 		return e;
 	unit = find_unit(duration_units, COUNT_OF(duration_units), text);
+	/* "0" is the one number without a unit */
 	if (unit == NULL && (v != 0 || text.n > 0))
 		return ERR_SYNTAX;
 	if (unit != NULL && __builtin_mul_overflow(v, unit->factor, &v))
@@ -151,6 +158,7 @@ units_format_ms(int64_t ms, char out[UNITS_TEXT_SIZE])
 	    ms > 0 ? (uint64_t)ms : 0, out);
 }
 
+/* Exact, for configuration; units_glance_bytes() is for eyes. */
 size_t
 units_format_bytes(uint64_t bytes, char out[UNITS_TEXT_SIZE])
 {
@@ -168,6 +176,8 @@ print_pair(uint64_t v, const struct unit *big, const struct unit *small,
 	    small->name);
 }
 
+/* For eyes: cut to the two largest units, not rounded, so that a duration
+ * never seems longer than it is. */
 size_t
 units_glance_ms(int64_t ms, char out[UNITS_TEXT_SIZE])
 {
@@ -185,6 +195,8 @@ units_glance_ms(int64_t ms, char out[UNITS_TEXT_SIZE])
 	return print_pair(v, &u[4], &u[3], out);
 }
 
+/* Cut, not rounded.  A tenth only where it is one figure in two: 1.4MiB,
+ * 14MiB. */
 size_t
 units_glance_bytes(uint64_t bytes, char out[UNITS_TEXT_SIZE])
 {

@@ -30,6 +30,8 @@ lead_of(uint8_t c)
 	return (struct lead){ 0, 0, 0 };
 }
 
+/* One character or, when it is malformed, as many bytes as could have begun
+ * one: at least one, so that a caller's loop always ends. */
 bool
 utf8_take(struct span *s, uint32_t *code)
 {
@@ -38,6 +40,7 @@ utf8_take(struct span *s, uint32_t *code)
 	uint32_t v;
 	size_t i;
 
+	/* ASCII, or a byte that begins nothing */
 	if (first < 0x80 || lead.more == 0) {
 		*s = span_from(*s, 1);
 		if (first >= 0x80)
@@ -45,10 +48,12 @@ utf8_take(struct span *s, uint32_t *code)
 		*code = first;
 		return true;
 	}
+	/* the first byte's bits behind its length: 5, 4 or 3 */
 	v = first & (0x3fu >> lead.more);
 	for (i = 1; i <= lead.more && i < s->n; i++) {
 		uint8_t c = s->p[i];
 
+		/* the offending byte stays: it may begin the next character */
 		if (c < (i == 1 ? lead.low : 0x80) ||
 		    c > (i == 1 ? lead.high : 0xbf))
 			break;

@@ -1,6 +1,9 @@
 /*
- * Numbers are copied, never accessed in place: nothing in a record is aligned,
- * and the compiler makes one instruction of copy and swap.
+ * Little-endian.  Numbers are copied, never accessed in place: nothing in a
+ * record is aligned, and the compiler makes one instruction of copy and swap.
+ *
+ * A reader that failed gives zeros and empty spans and stays where it is;
+ * whoever reads a whole record asks once, at wire_done().
  */
 #include "common/base/wire.h"
 
@@ -35,6 +38,8 @@ wire_put_u64(struct buf *b, uint64_t v)
 	buf_add(b, &v, sizeof(v));
 }
 
+/* A length that doesn't fit fails the buffer: half a record would be read as
+ * something else. */
 void
 wire_put_span(struct buf *b, struct span s)
 {
@@ -136,6 +141,7 @@ wire_u64(struct wire *w)
 	return le64toh(v);
 }
 
+/* A length above MAX fails before anything is taken. */
 struct span
 wire_span(struct wire *w, size_t max)
 {
@@ -146,6 +152,8 @@ wire_span(struct wire *w, size_t max)
 	return wire_raw(w, n);
 }
 
+/* Trailing bytes are an error: they would mean that reader and writer
+ * differ. */
 enum err
 wire_done(const struct wire *w)
 {
