@@ -5,7 +5,7 @@
  * three questions, however many exchangers there are.
  *
  * A round is short on purpose (HOPS_TRIED_MAX): the mail is deferred then, and
- * the next round shuffles anew.  RFC 5321 5.1 asks for two addresses at least.
+ * the next round shuffles anew.  RFC 5321 5.1 wants two addresses at least.
  */
 #include "deliverd/hops/hops.h"
 

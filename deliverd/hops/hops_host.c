@@ -22,9 +22,7 @@ is_refused(const struct hops *h, const struct ipaddr *ip)
 	    ipaddr_is_link_local(ip) || ipaddr_is_broadcast(ip);
 }
 
-/*
- * With its port: another server may listen at our address, as a filter does.
- */
+/* With its port: a filter, say, may listen at our address on another. */
 static bool
 is_self(const struct hops *h, const struct hops_host *host,
     const struct ipaddr *ip)
