@@ -296,6 +296,7 @@ clear_lease(struct bench_lease *l)
 	buf_clear(&l->destination);
 	buf_clear(&l->rows);
 	buf_clear(&l->content);
+	buf_clear(&l->results);
 }
 
 void
@@ -359,6 +360,7 @@ note_lease(struct bench_peer *p, const struct msg_lease *m)
 	put(&l->sender, envelope.sender, 1024);
 	put(&l->destination, m->destination, 4096);
 	put(&l->rows, m->rows, 8193);
+	buf_init(&l->results, 1 << 22);
 	put(&l->content, m->content, 1 << 20);
 	buf_init(&l->to, 1 << 20);
 	envelope_iter_init(&envelope, &it);
@@ -385,6 +387,16 @@ note_answer(struct bench_peer *p, const struct msg_submitted *m)
 }
 
 static void
+note_confirm(struct bench_peer *p, uint64_t lease)
+{
+	p->confirms++;
+	p->confirmed = lease;
+	for (unsigned i = 0; i < p->b->n_leases; i++)
+		if (p->b->leases[i].m.lease == lease)
+			p->b->leases[i].is_confirmed = true;
+}
+
+static void
 peer_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 {
 	struct bench_peer *p = ctx;
@@ -405,8 +417,7 @@ peer_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 	} else if (m->type == MSG_lease)
 		note_lease(p, &m->lease);
 	else if (m->type == MSG_confirm) {
-		p->confirms++;
-		p->confirmed = m->confirm.lease;
+		note_confirm(p, m->confirm.lease);
 	} else if (m->type == MSG_content) {
 		p->contents++;
 		p->content_failed = m->content.is_failed;

@@ -59,6 +59,10 @@ struct bench_lease {
 	struct msg_lease m;		/* its spans are not valid */
 	uint16_t peer;
 	bool is_told;			/* a verdict was sent */
+	bool is_confirmed;
+	uint8_t scope;			/* of that verdict */
+	uint32_t n_results;
+	struct buf results;
 	uint32_t rcpts;
 	struct buf to;			/* "a@b c@d" */
 	struct buf sender;
@@ -160,6 +164,9 @@ void bench_tell(struct bench *b, struct bench_lease *l, enum outcome outcome,
 void bench_tell_rows(struct bench *b, struct bench_lease *l,
     enum verdict_scope scope, const struct msg_result *rows, uint32_t n);
 void bench_tell_held(struct bench_peer *p, const struct bench_lease *l);
+/* A deliverd that meets a new queued: what it holds, its verdicts that were
+ * not confirmed, and that this is all. */
+void bench_return(struct bench_peer *p);
 /* Waits for the next lease and tells. */
 void bench_next(struct bench *b, enum outcome outcome,
     enum verdict_scope scope, const char *text);

@@ -105,9 +105,8 @@ bench_untold(struct bench *b)
 	return NULL;
 }
 
-void
-bench_tell_rows(struct bench *b, struct bench_lease *l,
-    enum verdict_scope scope, const struct msg_result *rows, uint32_t n)
+static void
+send_verdict(struct bench *b, const struct bench_lease *l)
 {
 	struct bench_peer *p = &b->deliverds[l->peer];
 	const struct msg_attempt attempt = {
@@ -117,26 +116,35 @@ bench_tell_rows(struct bench *b, struct bench_lease *l,
 		.begun_at = (uint64_t)clock_wall_ms(),
 	};
 	struct msg m = { .type = MSG_verdict };
-	struct buf attempts, results;
+	struct buf attempts;
 
 	buf_init(&attempts, 1 << 16);
-	buf_init(&results, 1 << 22);
 	msg_put_attempt(&attempts, &attempt);
-	for (uint32_t i = 0; i < n; i++)
-		msg_put_result(&results, &rows[i]);
 	m.verdict.lease = l->m.lease;
 	m.verdict.id = l->m.id;
 	m.verdict.unit = l->m.unit;
-	m.verdict.scope = (uint8_t)scope;
+	m.verdict.scope = l->scope;
 	m.verdict.attempts.n = 1;
 	m.verdict.attempts.bytes = buf_span(&attempts);
-	m.verdict.results.n = n;
-	m.verdict.results.bytes = buf_span(&results);
-	l->is_told = true;
+	m.verdict.results.n = l->n_results;
+	m.verdict.results.bytes = buf_span(&l->results);
 	if (p->theirs != NULL)
 		MUST(channel_send(p->theirs, &m) == OK);
 	buf_clear(&attempts);
-	buf_clear(&results);
+}
+
+void
+bench_tell_rows(struct bench *b, struct bench_lease *l,
+    enum verdict_scope scope, const struct msg_result *rows, uint32_t n)
+{
+	buf_clear(&l->results);
+	buf_init(&l->results, 1 << 22);
+	for (uint32_t i = 0; i < n; i++)
+		msg_put_result(&l->results, &rows[i]);
+	l->n_results = n;
+	l->scope = (uint8_t)scope;
+	l->is_told = true;
+	send_verdict(b, l);
 }
 
 void
@@ -176,6 +184,25 @@ bench_tell_held(struct bench_peer *p, const struct bench_lease *l)
 	m.held.unit = l->m.unit;
 	m.held.rows = buf_span(&l->rows);
 	MUST(channel_send(p->theirs, &m) == OK);
+}
+
+void
+bench_return(struct bench_peer *p)
+{
+	struct bench *b = p->b;
+	struct bench_lease *l;
+
+	for (unsigned i = 0; i < b->n_leases; i++) {
+		l = &b->leases[i];
+		if (l->peer == p->index && !l->is_confirmed)
+			bench_tell_held(p, l);
+	}
+	for (unsigned i = 0; i < b->n_leases; i++) {
+		l = &b->leases[i];
+		if (l->peer == p->index && !l->is_confirmed && l->is_told)
+			send_verdict(b, l);
+	}
+	bench_present(p);
 }
 
 /* ---- mtactl ---- */

@@ -290,10 +290,12 @@ Test(lease, an_unknown_verdict_is_confirmed, .init = begin, .fini = end)
 	struct bench_lease l = { .m = { .lease = 12345, .id = 1 },
 		.rcpts = 1 };
 
+	buf_init(&l.results, 4096);
 	bench_turn(&b, 50);
 	bench_tell(&b, &l, OUTCOME_DELIVERED, SCOPE_RECIPIENTS, "taken");
 	WAIT(b.deliverds[0].confirmed == 12345);
 	cr_expect_eq(b.deliverds[0].confirms, 1);
+	buf_clear(&l.results);
 }
 
 /* I-03: queued dies at a lease; its successor hears of it and takes the
