@@ -1,3 +1,8 @@
+/*
+ * `message show`: everything about one message, in the order in which queued
+ * sends it: row, recipients, header, end.  In JSON the array of recipients
+ * stays open until the header comes or the answer ends.
+ */
 #include "mtactl/rows.h"
 
 #include "common/base/mtime.h"
@@ -53,6 +58,7 @@ put_client(struct rows *r, const struct msg_ctl_row *row)
 	end_line(r);
 }
 
+/* No time of a next try where there is none: held, leased or done. */
 static void
 show_for_people(struct rows *r, const struct msg_ctl_row *row)
 {
@@ -135,6 +141,7 @@ json_recipient(struct json *j, const struct msg_ctl_recipient *rcpt)
 	json_object_end(j);
 }
 
+/* Ignored without a row: the answer was begun wrongly. */
 void
 rows_show_more(struct rows *r, struct msg_list recipients)
 {
@@ -148,8 +155,11 @@ rows_show_more(struct rows *r, struct msg_list recipients)
 		else
 			put_recipient(r, &rcpt);
 	}
+	output_flush(r->o);
 }
 
+/* Recipients that didn't fit into the row's message follow by
+ * rows_show_more(). */
 void
 rows_show(struct rows *r, const struct msg_ctl_row *row)
 {
@@ -192,6 +202,7 @@ put_head(struct rows *r, struct span bytes)
 	}
 }
 
+/* For programs as it is, in one string, with its line ends. */
 void
 rows_show_head(struct rows *r, struct span bytes)
 {
@@ -211,7 +222,8 @@ rows_show_head(struct rows *r, struct span bytes)
 void
 rows_show_end(struct rows *r)
 {
-	/* its content can't be read */
+	/* no header came: the content can't be read, or the answer broke
+	 * off */
 	if (r->is_open && r->o->is_json) {
 		json_array_end(&r->json);
 		rows_json_close(r);

@@ -2,6 +2,7 @@
 #include "mtactl/rows.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #define NOW	UINT64_C(1800000000000)		/* 2027-01-15T08:00:00Z */
 #define MINUTE	UINT64_C(60000)
@@ -181,6 +182,28 @@ Test(rows, show_for_programs)
 	rows_show(&rows, &row);
 	rows_show_end(&rows);
 	expect(SHOWN_HEAD SHOWN_DAVE "]}\n");
+}
+
+/* I-04: a message with very many recipients is printed while they come. */
+Test(rows, many_recipients_are_not_kept)
+{
+	struct msg_list one;
+
+	cr_assert_not_null(freopen("/dev/null", "w", stdout));
+	o.is_json = true;
+	o.b.max = 1U << 20;
+	buf_reset(&recipients);
+	row.recipients.n = 0;
+	add("dave@x.test", STATE_ACTIVE, 0, 0, "");
+	one = row.recipients;
+	rows_show(&rows, &row);
+	for (int i = 0; i < 20000; i++) {
+		rows_show_more(&rows, one);
+		cr_assert_lt(o.b.n, 128 * 1024);
+	}
+	rows_show_head(&rows, SPAN_LIT("A: b\r\n"));
+	rows_show_end(&rows);
+	cr_expect_not(o.is_failed);
 }
 
 /* A peer that sends things in another order makes no harm. */
