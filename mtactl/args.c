@@ -1,3 +1,12 @@
+/*
+ * Options may stand anywhere, also behind the operands, as people type them;
+ * `--` ends them.  getopt_long(3) would do the same, but it prints its own
+ * words and can't guess what was meant; here each mistake becomes one
+ * sentence.
+ *
+ * Operands are moved to the front of argv as they are found, so nothing is
+ * allocated and their number has no limit of ours.
+ */
 #include "mtactl/args.h"
 
 #include "common/base/check.h"
@@ -12,6 +21,7 @@ struct reader {
 	struct why *why;
 };
 
+/* Options without a value; the two with one are take_option()'s. */
 static void
 set_flag(struct args *args, enum option_id id)
 {
@@ -64,6 +74,7 @@ take_option(struct reader *r, enum option_id id, const char *value)
 	return OK;
 }
 
+/* WORD with its `=value`: the guess is about its beginning. */
 static enum err
 refuse_option(struct reader *r, const char *word)
 {
@@ -114,6 +125,8 @@ take_letters(struct reader *r, const char *word)
 	return e;
 }
 
+/* KEPT never passes AT: no word is overwritten before it was looked at.  A
+ * lone `-` is a word. */
 static enum err
 take_words(struct reader *r)
 {
@@ -135,6 +148,8 @@ take_words(struct reader *r)
 	return e;
 }
 
+/* An option that the verb doesn't know is an error: `queue list --dry-run`
+ * would else look as if it could have changed something. */
 static enum err
 check_verb(const struct reader *r)
 {
@@ -157,6 +172,8 @@ check_verb(const struct reader *r)
 	return OK;
 }
 
+/* OUT is untouched on failure, but the words of argv may have changed
+ * places. */
 enum err
 args_parse(int argc, char **argv, struct args *out, struct why *why)
 {
@@ -168,6 +185,7 @@ args_parse(int argc, char **argv, struct args *out, struct why *why)
 
 	if (e != OK)
 		return e;
+	/* `mtactl --help` needs no verb */
 	if (r.kept > 1 || !(args.wants_help || args.wants_version)) {
 		e = verbs_find(argv + 1, r.kept - 1, &args.verb, &used, why);
 		if (e != OK)
@@ -175,6 +193,7 @@ args_parse(int argc, char **argv, struct args *out, struct why *why)
 	}
 	args.operands = argv + 1 + used;
 	args.operand_count = r.kept - 1 - used;
+	/* help about a verb doesn't ask for its operands */
 	if (args.verb != NULL && !args.wants_help && !args.wants_version)
 		e = check_verb(&r);
 	if (e == OK)
@@ -182,6 +201,7 @@ args_parse(int argc, char **argv, struct args *out, struct why *why)
 	return e;
 }
 
+/* A selection may be given as one quoted word or as many. */
 void
 args_join(const struct args *args, int first, struct buf *out)
 {

@@ -1,3 +1,8 @@
+/*
+ * One question, one answer: messages of it as they come, and `ctl_end` as the
+ * last.  mtactl has no loop and does nothing else meanwhile; ^C ends it, and
+ * queued sees the connection close.
+ */
 #include "mtactl/client.h"
 
 #include "common/base/mtime.h"
@@ -19,6 +24,8 @@ struct client {
 
 /* ---- life ---- */
 
+/* Whatever keeps us from connecting has one exit code: there is no mtad to
+ * ask, or none for us. */
 static int
 connect_to(const char *path, struct client **out)
 {
@@ -36,6 +43,8 @@ connect_to(const char *path, struct client **out)
 	return MTACTL_DONE;
 }
 
+/* --socket spares the configuration, which mtactl's user may not be able to
+ * read. */
 int
 client_open(const struct mtactl *m, struct client **out)
 {
@@ -65,6 +74,8 @@ client_close(struct client **c)
 
 /* ---- asking ---- */
 
+/* Nothing that arrives can grow our memory: each message is dealt with and
+ * forgotten. */
 int
 client_ask(struct client *c, const struct msg *request,
     client_on_msg *on_msg, void *ctx, struct msg_ctl_end *end)
@@ -79,6 +90,8 @@ client_ask(struct client *c, const struct msg *request,
 			break;
 		if (m.type == MSG_ctl_end) {
 			*end = m.ctl_end;
+			/* the frame is gone with the next call; a second
+			 * question may follow */
 			buf_reset(&c->text);
 			buf_add_span(&c->text, m.ctl_end.text);
 			end->text = buf_span(&c->text);
@@ -90,6 +103,7 @@ client_ask(struct client *c, const struct msg *request,
 	return mtactl_fail(MTACTL_UNREACHED, "%s", why.text);
 }
 
+/* The words are queued's, about the operator's own request. */
 int
 client_result(const struct msg_ctl_end *end)
 {

@@ -1,5 +1,7 @@
 /*
- * The configuration file, looked at without asking anybody.
+ * The configuration file, looked at without asking anybody: by the same loader
+ * that mtad uses, so that what is right here is right there.  Ports and users
+ * are for `mtad -t`, which may need root.
  */
 #include "common/confload/conf_check.h"
 #include "common/confload/conf_dump.h"
@@ -8,6 +10,7 @@
 
 #define TEXT_MAX ((size_t)4 * 1024 * 1024)
 
+/* Errors and warnings in one array; `severity` tells them apart. */
 static void
 json_remarks(struct json *j, const struct conf_report *report)
 {
@@ -30,6 +33,8 @@ json_remarks(struct json *j, const struct conf_report *report)
 	json_array_end(j);
 }
 
+/* Remarks for people go to standard error, the verdict to standard output: a
+ * script that looks at the latter sees one line. */
 static void
 print_verdict(struct output *o, const struct conf_report *report)
 {
@@ -56,6 +61,8 @@ print_verdict(struct output *o, const struct conf_report *report)
 	buf_add_byte(&o->b, '\n');
 }
 
+/* Remarks about files only when the text itself is right: they come from its
+ * values. */
 int
 cmd_config_check(struct mtactl *m)
 {
@@ -75,6 +82,8 @@ cmd_config_check(struct mtactl *m)
 	return is_good ? MTACTL_DONE : MTACTL_FAILED;
 }
 
+/* For programs the YAML is one text in an object: there is no second form of
+ * the configuration that would have to be kept up. */
 static void
 print_conf(struct output *o, const char *path, const struct conf *conf)
 {
@@ -96,12 +105,15 @@ print_conf(struct output *o, const char *path, const struct conf *conf)
 	json_key(&j, "yaml");
 	json_string(&j, buf_span(&yaml));
 	json_object_end(&j);
+	/* a text that was cut must not pass for the whole */
 	if (json_done(&j) != OK || buf_failed(&yaml))
 		o->is_failed = true;
 	buf_add_byte(&o->b, '\n');
 	buf_clear(&yaml);
 }
 
+/* With all defaults filled in; what a file leaves out is what one wants to
+ * see. */
 int
 cmd_config_show(struct mtactl *m)
 {

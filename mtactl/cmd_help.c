@@ -1,3 +1,7 @@
+/*
+ * What is printed comes from verbs.def, as do the checks of the command
+ * line.
+ */
 #include "mtactl/mtactl.h"
 #include "mtad_version.h"
 
@@ -14,6 +18,7 @@ cmd_help(struct mtactl *m)
 		verbs_help(&m->out.b);
 		return MTACTL_DONE;
 	}
+	/* the words behind `help` are looked up as if they were the command */
 	if (v->run == cmd_help && verbs_find(args->operands,
 	    args->operand_count, &v, &used, &why) != OK)
 		return mtactl_fail(MTACTL_USAGE, "%s", why.text);
@@ -21,6 +26,7 @@ cmd_help(struct mtactl *m)
 	return MTACTL_DONE;
 }
 
+/* Of this program; `mtactl status` has that of the mtad that runs. */
 int
 cmd_version(struct mtactl *m)
 {

@@ -1,8 +1,13 @@
+/*
+ * `message show`: the row, more recipients when they don't fit into one
+ * message, the header, in this order, and printed as they come.
+ */
 #include "common/base/b32.h"
 #include "common/os/clock.h"
 #include "mtactl/client.h"
 #include "mtactl/rows.h"
 
+/* What has no part here is ignored. */
 static void
 on_answer(void *ctx, const struct msg *m)
 {
@@ -34,6 +39,8 @@ cmd_message_show(struct mtactl *m)
 		code = client_ask(client, &request, on_answer, &rows, &end);
 	if (code == MTACTL_DONE)
 		code = client_result(&end);
+	/* also after a failure in the middle: a JSON object that was begun is
+	 * closed */
 	rows_show_end(&rows);
 	client_close(&client);
 	return code;

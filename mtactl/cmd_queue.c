@@ -1,3 +1,11 @@
+/*
+ * Verbs about a selection of messages.  All of them are one request to queued,
+ * which does the selecting; they differ in what is printed.
+ *
+ * What deletes asks first: a dry run counts, a person confirms, and then the
+ * same selection is run for good.  What has changed in between is not noticed;
+ * the second answer has the number that counts.
+ */
 #include "common/ipc/messages.h"
 #include "common/os/clock.h"
 #include "mtactl/client.h"
@@ -31,6 +39,8 @@ struct question {
 	struct rows rows;
 };
 
+/* Rows are printed as they come, so that memory doesn't grow with the
+ * queue. */
 static void
 on_answer(void *ctx, const struct msg *m)
 {
@@ -53,6 +63,7 @@ ask(struct question *q, bool is_dry_run, struct msg_ctl_end *end)
 	m.ctl_queue.is_dry_run = is_dry_run;
 	m.ctl_queue.selection = buf_span(&q->selection);
 	code = client_ask(q->client, &m, on_answer, q, end);
+	/* before anything else is printed on the same terminal */
 	output_progress_end(&q->m->out);
 	return code != MTACTL_DONE ? code : client_result(end);
 }
@@ -78,6 +89,7 @@ print_count(struct output *o, uint64_t count)
 	buf_add_byte(&o->b, '\n');
 }
 
+/* Verbs that change nothing. */
 static int
 look(struct question *q)
 {
@@ -95,6 +107,8 @@ look(struct question *q)
 
 /* ---- what changes something ---- */
 
+/* The number is what was really done, also when it differs from the dry
+ * run's. */
 static void
 print_change(const struct question *q, bool is_dry_run, uint64_t count)
 {
@@ -146,6 +160,7 @@ change(struct question *q)
 
 	if (q->verb == CTL_DELETE && !args->has_yes && !args->is_dry_run) {
 		code = ask(q, true, &end);
+		/* nothing to confirm when nothing is meant */
 		if (code == MTACTL_DONE && end.count > 0)
 			code = confirm(end.count);
 		if (code != MTACTL_DONE)
@@ -159,6 +174,7 @@ change(struct question *q)
 
 /* ---- the verbs ---- */
 
+/* The verbs up to CTL_LIST only look (enum ctl_verb). */
 static int
 run_question(struct mtactl *m, enum ctl_verb verb)
 {
@@ -214,6 +230,7 @@ cmd_queue_retry(struct mtactl *m)
 int
 cmd_queue_delete(struct mtactl *m)
 {
+	/* a script must not hang in a question */
 	if (!m->args.has_yes && !m->args.is_dry_run &&
 	    !(isatty(STDIN_FILENO) && isatty(STDERR_FILENO)))
 		return mtactl_fail(MTACTL_USAGE,

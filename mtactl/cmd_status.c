@@ -1,3 +1,8 @@
+/*
+ * Questions to queued that have no selection: status, reload, log level.
+ * queued answers the last two for the parent, to which mtactl has no way of
+ * its own.
+ */
 #include "common/log/log.h"
 #include "common/os/clock.h"
 #include "mtactl/client.h"
@@ -40,6 +45,7 @@ end_json(struct json *j, struct output *o)
 
 /* ---- status ---- */
 
+/* Printed from inside: the lists borrow the frame. */
 static void
 on_figures(void *ctx, const struct msg *m)
 {
@@ -50,6 +56,7 @@ on_figures(void *ctx, const struct msg *m)
 		    (uint64_t)clock_wall_ms());
 }
 
+/* All was printed by on_figures(). */
 static int
 end_status(struct mtactl *m, const struct msg_ctl_end *end)
 {
@@ -81,6 +88,8 @@ put_lines(struct output *o, struct span text)
 	}
 }
 
+/* A refused reload doesn't come here: its text was printed by
+ * client_result(). */
 static int
 end_reload(struct mtactl *m, const struct msg_ctl_end *end)
 {
@@ -128,6 +137,8 @@ end_level(struct mtactl *m, const struct msg_ctl_end *end)
 	return MTACTL_DONE;
 }
 
+/* Checked here, so that a typo is answered without asking anybody.  The new
+ * level goes to all processes and lasts until the next reload. */
 int
 cmd_log_level(struct mtactl *m)
 {

@@ -1,3 +1,8 @@
+/*
+ * What goes to standard error.  What was printed to standard output before is
+ * flushed first, so that both stand in the right order in one terminal or
+ * file.
+ */
 #include "common/confload/conf_report.h"
 #include "mtactl/mtactl.h"
 
@@ -19,6 +24,7 @@ mtactl_fail(enum mtactl_exit code, const char *format, ...)
 	return (int)code;
 }
 
+/* In colour for a terminal. */
 void
 mtactl_print_report(const struct conf_report *report)
 {

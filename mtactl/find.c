@@ -1,3 +1,9 @@
+/*
+ * From a configuration to a socket.  The loader is asked first.  When it
+ * refuses the file, a relay that was started with an earlier version of it may
+ * still be running, and its operator needs mtactl more than ever: then one
+ * line of the file is read by hand.
+ */
 #include "mtactl/find.h"
 
 #include "common/conf/conf.h"
@@ -66,6 +72,7 @@ put_runtime(const char *config, struct span runtime, struct buf *path)
 	buf_add_span(path, runtime);
 }
 
+/* Says on standard error that it had to guess; that is not a failure. */
 static int
 from_broken(const char *config, struct buf *path)
 {
@@ -89,6 +96,7 @@ from_broken(const char *config, struct buf *path)
 
 /* ---- any file ---- */
 
+/* PATH is made with its NUL, so that it can be used as a string. */
 int
 find_socket(const char *config, struct buf *path)
 {
@@ -106,6 +114,7 @@ find_socket(const char *config, struct buf *path)
 	if (code != MTACTL_DONE)
 		return code;
 	buf_add(path, "/control.sock", sizeof("/control.sock"));
+	/* a NUL in the file's value would cut the path short */
 	if (buf_failed(path) || strlen((const char *)path->p) + 1 < path->n)
 		return mtactl_fail(MTACTL_UNREACHED,
 		    "%s: `runtime` is no path", config);

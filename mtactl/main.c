@@ -1,5 +1,12 @@
+/*
+ * mtactl: parse, do, print.  Everything that a verb prints gathers in one
+ * buffer, so that there is one place where a full disk or a closed pipe is
+ * noticed, and it becomes an exit code.
+ */
 #include "mtactl/mtactl.h"
 
+/* Help and version win over a verb: whoever asks for them wants nothing
+ * done. */
 static int
 run(struct mtactl *m)
 {

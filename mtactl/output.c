@@ -1,3 +1,11 @@
+/*
+ * Three kinds of things are printed: words of ours, foreign bytes, JSON.
+ * Foreign bytes (addresses, replies, headers) go through output_text() or the
+ * JSON writer, which escape them; a mail must not be able to drive the
+ * terminal of the administrator who looks at it.
+ *
+ * Colours and the progress bar are for terminals only, and never for JSON.
+ */
 #include "mtactl/output.h"
 
 #include "common/base/mtime.h"
@@ -15,6 +23,8 @@
 
 enum { BAR_WIDTH = 30 };
 
+/* Of the descriptor; without TERM, or with a dumb one, it is treated as a
+ * file. */
 static bool
 is_terminal(int fd)
 {
@@ -23,6 +33,7 @@ is_terminal(int fd)
 	return isatty(fd) && term != NULL && strcmp(term, "dumb") != 0;
 }
 
+/* NO_COLOR counts when it is set and not empty. */
 void
 output_init(struct output *o, bool is_json, bool has_no_colour)
 {
@@ -37,12 +48,16 @@ output_init(struct output *o, bool is_json, bool has_no_colour)
 	o->has_progress = !is_json && is_terminal(STDERR_FILENO);
 }
 
+/* After a failed write the rest is dropped, and the failure is told at the
+ * end. */
 static void
 print_all(struct output *o)
 {
 	if (buf_failed(&o->b) || (o->b.n > 0 &&
 	    fwrite(o->b.p, 1, o->b.n, stdout) != o->b.n))
 		o->is_failed = true;
+	/* also lifts the failure of the buffer: later rows may still be
+	 * printed */
 	buf_reset(&o->b);
 }
 
@@ -53,6 +68,7 @@ output_flush(struct output *o)
 		print_all(o);
 }
 
+/* A full disk may show only now, with the last write. */
 bool
 output_end(struct output *o)
 {
@@ -66,12 +82,15 @@ output_end(struct output *o)
 
 /* ---- words ---- */
 
+/* Escaping makes a byte at most TEXT_ESCAPED_MAX characters: nothing is
+ * cut. */
 void
 output_text(struct output *o, struct span s)
 {
 	text_escape_to(&o->b, s, NULL, s.n * TEXT_ESCAPED_MAX);
 }
 
+/* A negative width is the caller's affair. */
 static void
 pad(struct output *o, size_t used, int width)
 {
@@ -79,6 +98,7 @@ pad(struct output *o, size_t used, int width)
 		buf_add_byte(&o->b, ' ');
 }
 
+/* Padded by what is seen, after the escaping. */
 void
 output_padded(struct output *o, struct span s, int width)
 {
@@ -105,6 +125,7 @@ output_coloured(struct output *o, enum output_colour colour,
 	};
 	bool is_coloured = o->has_colour && colour != OUTPUT_PLAIN;
 
+	/* codes have no width: they stand outside of what is padded */
 	if (is_coloured)
 		buf_add_str(&o->b, codes[colour]);
 	output_padded(o, span_str(text), width);
@@ -112,6 +133,8 @@ output_coloured(struct output *o, enum output_colour colour,
 		buf_add_str(&o->b, "\033[0m");
 }
 
+/* Cut at its buffer, which is enough for words of our own; what is foreign goes
+ * through output_text(). */
 void
 output_line(struct output *o, const char *format, ...)
 {
@@ -137,6 +160,7 @@ output_number(struct output *o, uint64_t n, int width)
 	output_padded(o, span_of(text, (size_t)length), width);
 }
 
+/* After a clock that went back nothing is older than 0. */
 void
 output_age(struct output *o, uint64_t since, uint64_t now, int width)
 {
@@ -166,6 +190,7 @@ output_count(struct output *o, uint64_t n, const char *noun)
 		buf_add_byte(&o->b, 's');
 }
 
+/* Without a time there is null, so that programs need not know our numbers. */
 void
 output_json_time(struct json *j, const char *key, uint64_t at)
 {
@@ -182,6 +207,8 @@ output_json_time(struct json *j, const char *key, uint64_t at)
 
 /* ---- progress ---- */
 
+/* Drawn over itself; a terminal that is narrower than the bar wraps it, which
+ * is ugly and harmless. */
 void
 output_progress(struct output *o, const char *what, uint64_t done,
     uint64_t total)
@@ -194,6 +221,7 @@ output_progress(struct output *o, const char *what, uint64_t done,
 		return;
 	if (done > total)
 		done = total;
+	/* a hundred times as much must fit */
 	part = done >= UINT64_MAX / 100 ? 100 : done * 100 / total;
 	memset(bar, '.', BAR_WIDTH);
 	memset(bar, '#', (size_t)(part * BAR_WIDTH / 100));

@@ -1,3 +1,11 @@
+/*
+ * What the list and the single message have in common: names, colours,
+ * reasons, and the members of the JSON object.
+ *
+ * A JSON object is written straight into the output and stays open while its
+ * recipients come, in several messages for a large one; nothing of a message
+ * is kept in memory.
+ */
 #include "mtactl/rows.h"
 
 #include "mtactl/rows_private.h"
@@ -12,6 +20,8 @@ rows_init(struct rows *r, struct output *o, uint64_t now)
 	r->now = now;
 }
 
+/* A newer queued isn't met here (one build), but a number from outside never
+ * indexes a table unchecked. */
 const char *
 rows_state_name(uint8_t state)
 {
@@ -60,12 +70,14 @@ rows_put_until(struct rows *r, uint64_t at, int width)
 		output_age(r->o, r->now, at, width);
 }
 
+/* The null sender of reports would else be an empty column. */
 void
 rows_put_sender(struct output *o, struct span sender)
 {
 	output_text(o, sender.n > 0 ? sender : SPAN_LIT("<>"));
 }
 
+/* A time alone is none: it was tried, and nobody said anything. */
 bool
 rows_has_reason(const struct msg_ctl_recipient *r)
 {
@@ -87,6 +99,8 @@ rows_put_reason(struct output *o, const struct msg_ctl_recipient *r)
 	}
 }
 
+/* The members are a contract with scripts: mtactl(1) has them, and `v` counts
+ * changes that would break one. */
 void
 rows_json_message(struct rows *r, const struct msg_ctl_row *row)
 {
@@ -121,6 +135,7 @@ rows_json_message(struct rows *r, const struct msg_ctl_row *row)
 	json_string(j, row->helo);
 }
 
+/* The failure is the output's, which main() looks at. */
 void
 rows_json_close(struct rows *r)
 {

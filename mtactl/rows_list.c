@@ -1,3 +1,11 @@
+/*
+ * `queue list`.  For people a line with columns, and a second one with the
+ * reason when something waits; for programs a JSON object a line, which can be
+ * read while it comes.
+ *
+ * A column that is too narrow for its value is widened in that line, never
+ * cut: half an address or number misleads.
+ */
 #include "mtactl/rows.h"
 
 #include "mtactl/rows_private.h"
@@ -18,6 +26,7 @@ gap(struct output *o)
 	buf_add_str(&o->b, "  ");
 }
 
+/* Before the first row, so that an empty list has none. */
 static void
 put_column_names(struct rows *r)
 {
@@ -58,6 +67,7 @@ put_columns(struct rows *r, const struct msg_ctl_row *row)
 	gap(o);
 	output_number(o, row->tries, COLUMN_TRIES);
 	gap(o);
+	/* its time means nothing while it is held */
 	if (row->state == STATE_HELD)
 		output_padded(o, SPAN_LIT("-"), COLUMN_NEXT);
 	else
@@ -82,6 +92,7 @@ put_addresses(struct output *o, const struct msg_ctl_row *row,
 			continue;
 		if (!rows_has_reason(last) && rows_has_reason(&r))
 			*last = r;
+		/* further ones are read for their reason only */
 		if (named >= NAMED_MAX)
 			continue;
 		if (named++ > 0)
@@ -93,6 +104,8 @@ put_addresses(struct output *o, const struct msg_ctl_row *row,
 	buf_add_byte(&o->b, '\n');
 }
 
+/* The reason has a line of its own: it is the longest part and often the one
+ * that is looked for. */
 static void
 list_for_people(struct rows *r, const struct msg_ctl_row *row)
 {
@@ -147,6 +160,7 @@ rows_list(struct rows *r, const struct msg_ctl_row *row)
 	output_flush(r->o);
 }
 
+/* The sum is for people; a program counts the lines. */
 void
 rows_list_end(struct rows *r)
 {

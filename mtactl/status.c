@@ -1,3 +1,8 @@
+/*
+ * `status`.  Figures have names and values, and the name says what the value
+ * is (is_… a truth, …_ms a time, …bytes a size); so a figure that queued adds
+ * needs no line here, for people nor for programs.
+ */
 #include "mtactl/status.h"
 
 /* Columns; a negative width aligns to the right. */
@@ -20,6 +25,7 @@ json_pids(struct json *j, const struct msg_ctl_figures *m, enum ipc_role role)
 	json_array_end(j);
 }
 
+/* Also those that are down; `pids` has those that run. */
 static void
 json_processes(struct json *j, const struct msg_ctl_figures *m)
 {
@@ -61,6 +67,7 @@ json_figures(struct json *j, const struct msg_ctl_figures *m)
 	while (msg_next_figure(&list, &f)) {
 		char name[64 + 1];
 
+		/* longer than messages.def allows: can't be */
 		if (!span_copy(f.name, name, sizeof(name)))
 			continue;
 		json_key(j, name);
@@ -72,6 +79,7 @@ json_figures(struct json *j, const struct msg_ctl_figures *m)
 	json_object_end(j);
 }
 
+/* Every role has its array, also without processes: scripts index by name. */
 static void
 show_json(struct output *o, const struct msg_ctl_figures *m)
 {
@@ -102,6 +110,7 @@ show_json(struct output *o, const struct msg_ctl_figures *m)
 
 /* ---- for people ---- */
 
+/* One that is down is waiting for its next start. */
 static void
 put_process(struct output *o, const struct msg_process *p, uint64_t now)
 {
@@ -153,6 +162,7 @@ put_figure(struct output *o, const struct msg_figure *f)
 	else if (ends_with(name, SPAN_LIT("_bytes")))
 		name.n -= 6;
 	output_padded(o, name, NAME_WIDTH);
+	/* in place, behind the escaping */
 	for (size_t i = before; !buf_failed(&o->b) && i < o->b.n; i++)
 		if (o->b.p[i] == '_')
 			o->b.p[i] = ' ';
@@ -168,6 +178,7 @@ put_figure(struct output *o, const struct msg_figure *f)
 	buf_add_byte(&o->b, '\n');
 }
 
+/* Figures in the order in which queued sends them. */
 void
 status_show(struct output *o, const struct msg_ctl_figures *m, uint64_t now)
 {

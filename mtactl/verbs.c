@@ -1,3 +1,8 @@
+/*
+ * The table of verbs, and what is said to somebody who mistypes one.  A verb
+ * is one word or two; the first of two is a group (`queue`, `message`), which
+ * is no verb by itself.
+ */
 #include "mtactl/verbs.h"
 
 #include "common/base/check.h"
@@ -51,6 +56,7 @@ words_of(const struct verb *v, char *const *words, int n)
 	    span_str(words[1])) ? 2 : 0;
 }
 
+/* Some verb of two words begins with it. */
 static bool
 is_group(struct span word)
 {
@@ -78,6 +84,7 @@ refuse_group(const char *group, struct why *why)
 
 		if (!span_starts_nocase(span_str(name), start) ||
 		    name[start.n] != ' ' ||
+		/* what doesn't fit is left out: `mtactl help` has all */
 		    n + strlen(name) + 3 > sizeof(list))
 			continue;
 		if (n > 0) {
@@ -110,6 +117,7 @@ guess_verb(struct span word, struct span group)
 	return guess.best;
 }
 
+/* The group was right: only its own verbs are suggested. */
 static enum err
 refuse_of_group(const char *group, const char *word, struct why *why)
 {
@@ -123,6 +131,7 @@ refuse_of_group(const char *group, const char *word, struct why *why)
 	    group, (int)best.n, (const char *)best.p);
 }
 
+/* Perhaps both words are one verb, mistyped in the first. */
 static enum err
 refuse(char *const *words, int n, struct why *why)
 {
@@ -142,6 +151,7 @@ refuse(char *const *words, int n, struct why *why)
 	    (int)best.n, (const char *)best.p);
 }
 
+/* OUT and USED are untouched on failure. */
 enum err
 verbs_find(char *const *words, int n, const struct verb **out, int *used,
     struct why *why)
@@ -165,6 +175,7 @@ verbs_find(char *const *words, int n, const struct verb **out, int *used,
 
 /* ---- help ---- */
 
+/* Options of the whole program are known to every verb. */
 static bool
 knows(const struct verb *v, enum option_id id)
 {
@@ -175,6 +186,7 @@ knows(const struct verb *v, enum option_id id)
 	return true;
 }
 
+/* Two columns; options without a letter are set in under the others. */
 static void
 put_option(const struct verb_option *o, struct buf *out)
 {
@@ -189,6 +201,7 @@ put_option(const struct verb_option *o, struct buf *out)
 		buf_addf(out, "      %-16s %s\n", name, o->doc);
 }
 
+/* The columns are as wide as the longest verb; long texts are the manual's. */
 void
 verbs_help(struct buf *out)
 {
