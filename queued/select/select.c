@@ -219,7 +219,8 @@ parse_state(struct parser *p, size_t at, struct span value,
 	fail(p, at, "a state is one of active, deferred, held");
 }
 
-/* The units are those of the configuration.  The number is 0 0 after a mistake. */
+/* The units are those of the configuration.  The number is 0 after a
+ * mistake. */
 static void
 parse_number(struct parser *p, size_t at, struct span value,
     struct step *step)
