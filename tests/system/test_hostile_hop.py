@@ -19,6 +19,7 @@ from support.nexthop import CLOSE, HANG, REPLIES, RESET
 
 SHORT = {"connect_timeout": "1s", "reply_timeout": "1s", "data_timeout": "1s",
          "final_timeout": "1s", "idle_timeout": "200ms"}
+LONG = {"idle_timeout": "200ms"}        # where no time may run out
 QUICK = {"first_retry": "300ms", "max_retry": "300ms"}
 STAGES = ("greeting", "EHLO", "MAIL", "RCPT", "DATA", "dot")
 EHLO = (b"250-hop.example\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
@@ -71,12 +72,10 @@ class Cases(unittest.TestCase):
     """Makes the cases, sends each a message to `a`, `lost` and `b` of its
     domain, and waits for the end."""
 
-    limits = {}
-
     def run_cases(self, cases, content=b"Subject: x\r\n\r\nbody\r\n",
-                  seconds=basics.PATIENCE):
+                  times=SHORT):
         self.relay = relay.Relay(
-            deliver={**SHORT, **self.limits}, queue=QUICK,
+            deliver=times, queue=QUICK,
             routes=[{"to": c.domain, "via": f"smtp://127.0.0.1:{c.hop.port}"}
                     for c in cases])
         self.addCleanup(self.relay.remove)
@@ -89,7 +88,7 @@ class Cases(unittest.TestCase):
                 case.id = c.mail("", [f"{name}@{case.domain}" for name in
                                       ("a", "lost", "b")], content)
         try:
-            self.relay.wait_empty(seconds)
+            self.relay.wait_empty()
         except AssertionError:
             print(self.relay.list(), self.relay.log_tail(200))
             raise
@@ -156,7 +155,7 @@ class Faults(Cases):
         for case in cases:
             if case.name.endswith("1") and "ehlo" not in case.name:
                 case.hop.script["EHLO"] = EHLO[1]
-        self.run_cases(cases)
+        self.run_cases(cases, times=LONG)
         for case in cases:
             with self.subTest(case.name):
                 stage = case.name[:-2]
@@ -189,7 +188,7 @@ class Faults(Cases):
             session.peer = Slowly(session.peer)
 
         slow = Case("slowly", greeting=by_octets)
-        self.run_cases([*cases, slow])
+        self.run_cases([*cases, slow], times=LONG)
         self.check([*cases, slow])
         for case in cases:
             with self.subTest(case.name):
@@ -255,19 +254,19 @@ class Floods(Cases):
         start = time.monotonic()
         self.run_cases(cases)
         self.check(cases)
-        self.assertLess(time.monotonic() - start, 15)
+        self.assertLess(time.monotonic() - start, 18)
         self.assertLess(self.growth, MEMORY)
 
     def test_drips(self):
         """A reply that never ends does not win time octet by octet."""
         def drip(_, session):
-            for _ in range(60):
+            for _ in range(300):
                 session.peer.sendall(b"2")
                 time.sleep(0.1)
             return CLOSE
 
         def drip_lines(_, session):
-            for _ in range(60):
+            for _ in range(300):
                 session.peer.sendall(b"250-x\r\n")
                 time.sleep(0.1)
             return CLOSE
@@ -278,7 +277,7 @@ class Floods(Cases):
         start = time.monotonic()
         self.run_cases(cases)
         self.check(cases)
-        self.assertLess(time.monotonic() - start, 5.5)
+        self.assertLess(time.monotonic() - start, 15)
 
     def test_takes_nothing(self):
         """T32: a next hop that stops reading in the middle of a message, or
@@ -297,13 +296,11 @@ class Floods(Cases):
 
         cases = [Case("stalls", DATA=stall), Case("refuses", DATA=refuse),
                  Case("takes")]
-        self.run_cases(cases, body)
+        self.run_cases(cases, body, {**LONG, "data_timeout": "1s"})
         self.check(cases, body)
 
 
-class Windows(Cases):
-    limits = {"recipients": 1000}
-
+class Windows(unittest.TestCase):
     def test_replies_exceed_the_window(self):
         """PIPE-10: a thousand recipients in one group, 500 octets for each,
         to a next hop with small buffers that answers all at the end."""
@@ -341,7 +338,7 @@ class Words(Cases):
             case.hop.script["EHLO"] = b"".join(
                 b"250%c%s\r\n" % (b"- "[i == len(lines) - 1], w.encode())
                 for i, w in enumerate(lines))
-        self.run_cases(cases, big)
+        self.run_cases(cases, big, LONG)
         for case in cases:
             with self.subTest(case.name):
                 mails = [line for session in case.hop.sessions
@@ -361,7 +358,7 @@ class Words(Cases):
         421; QUIT at the end of all of them."""
         cases = [Case(f"h{code}", EHLO=b"%d what\r\n" % code)
                  for code in (500, 501, 502, 504, 550, 421, 451, 554)]
-        self.run_cases(cases)
+        self.run_cases(cases, times=LONG)
         self.check(cases)
         for case in cases:
             with self.subTest(case.name):
@@ -415,7 +412,7 @@ class Neighbours(unittest.TestCase):
             sender.start()
             basics.wait_for("all good mail", lambda: len(good.messages) ==
                             300)
-            self.assertLess(time.monotonic() - start, 5)
+            self.assertLess(time.monotonic() - start, 10)
             sender.join()
             self.assertLessEqual(len(pit.sessions), 20)
             pit.script = {}
