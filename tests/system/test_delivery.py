@@ -9,8 +9,6 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from support import basics, nexthop, relay
 
-SHORT = {"connect_timeout": "1s", "reply_timeout": "1s", "data_timeout": "1s",
-         "final_timeout": "1s"}
 BODY = b"Subject: x\r\n\r\nbody\r\n"
 
 
@@ -20,9 +18,8 @@ class Delivery(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.hop = nexthop.NextHop()
-        cls.relay = relay.Relay(cls.hop.port, deliver=SHORT,
-                                queue={"first_retry": "1s",
-                                       "max_retry": "1s"})
+        cls.relay = relay.Relay(cls.hop.port, queue={
+            "first_retry": "1s", "max_retry": "1s"})
 
     @classmethod
     def tearDownClass(cls):
