@@ -215,7 +215,7 @@ Test(intake, tokens_after_a_kill, .init = begin, .fini = end)
 }
 
 /* I-03: the questions of many starts, each with some unanswered. */
-Test(intake, tokens_of_many_kills, .init = begin, .fini = end, .timeout = 50)
+Test(intake, tokens_of_many_kills, .init = begin, .fini = end)
 {
 	struct msg ask = { .type = MSG_token_ask };
 	uint64_t tokens[8], accepted = 0;

@@ -453,7 +453,7 @@ send_hostile(struct rng *dice, struct bench_peer *p, uint64_t known)
 	buf_clear(&attempts);
 }
 
-Test(lease, hostile_frames, .init = begin, .fini = end, .timeout = 60)
+Test(lease, hostile_frames, .init = begin, .fini = end)
 {
 	struct bench_peer *bad = &b.deliverds[1];
 	struct rng dice;

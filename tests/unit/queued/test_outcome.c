@@ -151,7 +151,7 @@ Test(outcome, retries_grow_and_end, .init = begin, .fini = end)
 
 /* A destination that fails as a whole: one probe, not a hundred; when what
  * waits behind it gets too old, it is told so without an attempt of its own. */
-Test(outcome, dead_destination, .init = begin, .fini = end, .timeout = 40)
+Test(outcome, dead_destination, .init = begin, .fini = end)
 {
 	unsigned out;
 
@@ -306,7 +306,7 @@ kill_after_a_verdict(int step)
 	bench_close(&b);
 }
 
-Test(outcome, killed_at_every_step, .timeout = 60)
+Test(outcome, killed_at_every_step)
 {
 	for (int step = 0; step < 24; step++)
 		kill_after_a_verdict(step);
@@ -367,8 +367,7 @@ answer_all(struct rng *dice)
 	}
 }
 
-Test(outcome, killed_again_and_again, .init = begin, .fini = end,
-    .timeout = 100)
+Test(outcome, killed_again_and_again, .init = begin, .fini = end)
 {
 	struct rng dice;
 	char sender[32];
