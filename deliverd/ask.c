@@ -1,3 +1,12 @@
+/*
+ * Each question lies in a map (by id, for its answer) and in a list (as they
+ * were put, for the clock and for the next dnsd).  All have the same timeout
+ * but those put around a reload, so the list is as good as ordered by time,
+ * and one timer for the oldest is enough.
+ *
+ * While dnsd is away, or its channel has no memory, questions just lie here:
+ * they are put to the next one, or answered by the clock.
+ */
 #include "deliverd/ask.h"
 
 #include <stdlib.h>
@@ -38,6 +47,7 @@ free_question(struct ask *a, struct question *q)
 	free(q);
 }
 
+/* Q is gone before FN is called: it may put questions, and cancel others. */
 static void
 tell(struct ask *a, struct question *q, const struct hops_answer *answer)
 {
@@ -58,6 +68,8 @@ oldest(const struct ask *a)
 	    CONTAINER_OF(node, struct question, node);
 }
 
+/* The oldest is looked up anew each time, since ask_fn may have changed the
+ * list. */
 static void
 on_timer(void *ctx)
 {
@@ -172,6 +184,7 @@ ask_cancel(struct ask *a, const void *ctx)
 	}
 }
 
+/* A word that we don't know is temporary: no mail is returned for it. */
 static enum hops_found
 found_of(uint8_t status)
 {
@@ -203,6 +216,8 @@ take_records(const struct question *q, struct msg_list list,
 	return n;
 }
 
+/* An answer to nothing came too late, or to a question that was forgotten.
+ * Data without a record of the type asked for is no data. */
 void
 ask_answer(struct ask *a, const struct msg_dns_answer *m)
 {

@@ -1,3 +1,9 @@
+/*
+ * One piece is asked for at a time: asked_to is beyond content_at while it is
+ * on its way.  Together with the bound on what is unsent this keeps of a
+ * message of any size little more than a piece in memory (I-04), and a slow
+ * host slows the reading of the spool, nothing else.
+ */
 #include "deliverd/body.h"
 
 #include "common/ipc/channel.h"
@@ -20,6 +26,8 @@ ask_piece(struct session *s, struct job *j)
 	(void)channel_send(s->d->queued, &m);
 }
 
+/* With too much unsent nothing is asked for: on_sent() comes here again when
+ * it has gone. */
 bool
 body_feed(struct session *s, struct job *j)
 {

@@ -1,3 +1,12 @@
+/*
+ * The frame of a lease is gone when its handler returns, so all of it is
+ * copied, into one block:
+ *
+ *	recipients | attempt_of | envelope | destination | rows | content
+ *
+ * Addresses are spans into the copied envelope.  A job is used again with its
+ * memory: nothing is allocated for the usual lease.
+ */
 #include "deliverd/job.h"
 
 #include <stdlib.h>
@@ -6,7 +15,9 @@
 #include "common/mail/envelope.h"
 #include "deliverd/settings.h"
 
+/* What a spare job may keep: content of the usual size, no large one. */
 #define BLOCK_KEPT	((size_t)64 * 1024)
+/* JOB_ATTEMPTS_MAX records at their longest. */
 #define ATTEMPTS_BYTES	((size_t)128 * 1024)
 
 struct job *
@@ -38,7 +49,8 @@ job_free(struct job **job)
 	free(j);
 }
 
-/* One block for all of a lease; most leases find it large enough. */
+/* One block for all of a lease; most leases find it large enough.  What was in
+ * it isn't moved: all of it is written anew. */
 static enum err
 reserve(struct job *j, size_t n)
 {
@@ -55,6 +67,7 @@ reserve(struct job *j, size_t n)
 	return OK;
 }
 
+/* Appends S to the block; room was made for it. */
 static struct span
 copy(uint8_t **at, struct span s)
 {
@@ -90,7 +103,8 @@ flags_of(uint8_t flags)
 	    (flags & CONTENT_NO_EOL ? TX_CONTENT_NO_EOL : 0));
 }
 
-/* The recipients come first: they need an alignment. */
+/* The recipients come first: they need an alignment.  The envelope is checked
+ * a second time to have it as spans into the copy. */
 static enum err
 fill_block(struct job *j, const struct msg_lease *m,
     const struct envelope *checked)
@@ -115,6 +129,7 @@ fill_block(struct job *j, const struct msg_lease *m,
 	return OK;
 }
 
+/* Content that did not come with the lease is large: it is asked for. */
 static void
 set_head(struct job *j, const struct msg_lease *m)
 {
@@ -135,6 +150,7 @@ set_head(struct job *j, const struct msg_lease *m)
 	j->mail.flags = flags_of(m->flags);
 }
 
+/* The settings are used last, when nothing can fail any more. */
 enum err
 job_load(struct job *j, const struct msg_lease *m, struct settings *settings)
 {
@@ -175,6 +191,7 @@ job_add_attempt(struct job *j, const struct msg_attempt *a)
 	struct msg_attempt cut = *a;
 	size_t before = j->attempts.n;
 
+	/* the lengths of messages.def: the peer would refuse more */
 	cut.host = span_sub(a->host, 0, 256);
 	cut.address = span_sub(a->address, 0, 64);
 	cut.tls = span_sub(a->tls, 0, 64);

@@ -1,3 +1,12 @@
+/*
+ * WAITING in the pool, ACTIVE in a session, TOLD until it is confirmed: a job
+ * is in the map by its lease all the time, so that whichever queued comes can
+ * be told what is in hand.
+ *
+ * Only queued's confirmation ends it (I-03).  A verdict that was told and lost,
+ * on a channel that broke or in a queued without memory, is told again; queued
+ * drops what it knows already.
+ */
 #include "deliverd/jobs.h"
 
 #include <stdlib.h>
@@ -12,6 +21,7 @@
 #include "deliverd/settings.h"
 #include "deliverd/verdict.h"
 
+/* Enough for a burst; what is beyond it was a backlog and is freed. */
 #define SPARE_MAX 256
 #define JOBS_AGAIN_MS INT64_C(30000)	/* for an unconfirmed verdict */
 
@@ -106,6 +116,7 @@ jobs_free(struct jobs **jobs)
 	*jobs = NULL;
 }
 
+/* Gives a job that is in no list; NULL without memory. */
 static struct job *
 take_spare(struct jobs *jobs)
 {
@@ -176,6 +187,8 @@ load(struct jobs *jobs, const struct msg_lease *m, struct settings *settings,
 	return OK;
 }
 
+/* What can't be taken now goes back untried, for another deliverd or a later
+ * time; what makes no sense is deferred (verdict_give_back()). */
 void
 jobs_lease(struct jobs *jobs, const struct msg_lease *m)
 {
@@ -199,6 +212,7 @@ jobs_lease(struct jobs *jobs, const struct msg_lease *m)
 		jobs_tell(jobs, j);
 }
 
+/* The job keeps all that its verdict is made of: it may be told again. */
 void
 jobs_tell(struct jobs *jobs, struct job *j)
 {
@@ -208,6 +222,8 @@ jobs_tell(struct jobs *jobs, struct job *j)
 	tell(jobs, j);
 }
 
+/* Nothing is forgotten for a confirmation of what was not told; one that comes
+ * twice finds no job. */
 void
 jobs_confirm(struct jobs *jobs, uint64_t lease)
 {
@@ -249,6 +265,8 @@ ask_again(struct jobs *jobs, const struct job *j)
 	(void)channel_send(jobs->d->queued, &m);
 }
 
+/* In this order: each lease before its verdict, the end of the list, and only
+ * then questions, to a queued that knows what they are about. */
 void
 jobs_present(struct jobs *jobs)
 {

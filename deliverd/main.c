@@ -1,5 +1,10 @@
 /*
  * deliverd: delivers what queued leases to it, by SMTP.
+ *
+ * Here are the ends: start, configuration, siblings that come, speak and go,
+ * and the drain.  Siblings may be away at any time, and a new one may come
+ * before the old one is gone: so each message and each end is compared with
+ * the channel that counts now.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,6 +22,7 @@
 
 /* ---- start ---- */
 
+/* The dice shuffle hosts; the key guards our maps against chosen names. */
 static enum err
 make_dice(struct deliverd *d)
 {
@@ -61,6 +67,9 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	return OK;
 }
 
+/* The flags first: what sessions give back at their end isn't queued anew, and
+ * nobody asks for a drain.  Verdicts that are not confirmed are lost with us, as
+ * in a crash: queued knows whose leases they were. */
 static void
 on_stop(void *ctx, struct proc *p)
 {
@@ -140,6 +149,8 @@ on_queued(struct deliverd *d, const struct msg *m)
 	}
 }
 
+/* No message to us carries a descriptor.  The channel has checked type and
+ * direction, so what isn't known here is nothing to be done about. */
 static void
 on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
     int fd)
@@ -186,6 +197,7 @@ deliverd_check_drained(struct deliverd *d)
 	proc_drained(d->proc);
 }
 
+/* May be called again, with less time; the parent sees to the time. */
 static void
 on_drain(void *ctx, struct proc *p, int64_t grace_ms)
 {

@@ -1,3 +1,8 @@
+/*
+ * The endpoints are looked up with each configuration, not with each mail: an
+ * address that this host is given later counts after the next reload.  Until
+ * then its own name in an MX record still shows who it is.
+ */
 #include "deliverd/own.h"
 
 #include <sys/socket.h>
@@ -15,6 +20,7 @@ struct gathering {
 	const struct ifaddrs *interfaces;
 };
 
+/* Beyond OWN_MAX nothing is kept: such a host is known by its name only. */
 static void
 add(struct gathering *g, const struct ipaddr *ip, uint16_t port)
 {

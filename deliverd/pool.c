@@ -2,6 +2,15 @@
  * What changes a destination only touches it; it is looked at once, at the end
  * of the turn (serve()).  So nothing here is called back from inside a
  * session's own work, and a turn full of leases costs one look a destination.
+ *
+ * The node `touched` of a destination is in one list at most: touched (to be
+ * looked at), starving (all connections of the process are in use) or paused
+ * (no new connection for a while).  Each way out of the last two leads through
+ * the first.
+ *
+ * Jobs wait in the order in which they came.  Those that a connection gave
+ * back untried stand before them, since they waited longest; n_returned of
+ * them want a new connection (job.returns > 0), the rest takes any.
  */
 #include "deliverd/pool.h"
 
@@ -37,6 +46,7 @@ key_of(const void *object)
 	return span_of(dest->key, dest->key_n);
 }
 
+/* Idempotent; takes it out of the list in which it waited. */
 static void
 touch(struct pool *p, struct dest *dest)
 {
@@ -84,6 +94,7 @@ dest_for(struct pool *p, const struct job *j)
 	return dest;
 }
 
+/* No job waits and no session is left, or all ends. */
 static void
 free_dest(struct pool *p, struct dest *dest)
 {
@@ -109,6 +120,8 @@ make_room(struct pool *p, const struct dest *dest)
 	return false;
 }
 
+/* A host that refused a connection isn't asked again at once by each job that
+ * comes; those that are open go on. */
 static bool
 is_paused(const struct pool *p, const struct dest *dest)
 {
@@ -131,7 +144,9 @@ may_open(const struct pool *p, const struct dest *dest)
 	    !is_paused(p, dest);
 }
 
-/* The next job for a connection, or NULL. */
+/* The next job for a connection, or NULL.  A used one skips those that met
+ * the end of a used one before: a host that takes one mail a connection would
+ * hand them round until they are deferred. */
 static struct job *
 take_waiting(struct dest *dest, bool is_new)
 {
@@ -151,7 +166,8 @@ take_waiting(struct dest *dest, bool is_new)
 	return j;
 }
 
-/* WHY is the verdict of all that wait; NULL: they go back untried. */
+/* WHY is the verdict of all that wait; NULL: they go back untried.  Each has
+ * the attempts that FAILED, the last of them as that of its recipients. */
 static void
 tell_waiting(struct pool *p, struct dest *dest, const struct tx_finding *why,
     struct msg_list failed)
@@ -175,6 +191,9 @@ tell_waiting(struct pool *p, struct dest *dest, const struct tx_finding *why,
 	}
 }
 
+/* Without memory for the first connection nothing would ever touch the
+ * destination again: its jobs are deferred.  Else the other connections do the
+ * work. */
 static void
 open_session(struct pool *p, struct dest *dest)
 {
@@ -220,6 +239,11 @@ park(struct list *list, struct dest *dest)
 	list_add_last(list, &dest->touched);
 }
 
+/*
+ * The one place where jobs meet connections: idle ones first, then new ones as
+ * far as may_open() allows.  All that is called here may touch DEST again and
+ * none of it frees it: that is done here alone, with its last job and session.
+ */
 static void
 serve(struct pool *p, struct dest *dest)
 {
@@ -247,6 +271,7 @@ serve(struct pool *p, struct dest *dest)
 	}
 }
 
+/* All at once, also those whose pause lasts longer: serve() puts them back. */
 static void
 on_pause_over(void *ctx)
 {
@@ -256,6 +281,8 @@ on_pause_over(void *ctx)
 	deferred_add(&p->work);
 }
 
+/* What is touched while this runs waits for the next run: it has a list of its
+ * own. */
 static void
 on_work(void *ctx)
 {
@@ -295,6 +322,7 @@ pool_new(struct deliverd *d, struct pool **out)
 	return OK;
 }
 
+/* Jobs are let go, not freed: they belong to jobs, which are freed next. */
 void
 pool_free(struct pool **pool)
 {
@@ -346,6 +374,8 @@ pool_take(struct dest *dest, bool is_new)
 	return j;
 }
 
+/* A job that is settled, or that comes while all ends, goes to queued instead
+ * of into the queue; so does one for whose destination there is no memory. */
 void
 pool_return(struct pool *p, struct job *j, const struct tx_finding *why)
 {
@@ -380,6 +410,7 @@ pool_up(struct pool *p, struct session *s)
 	touch(p, s->dest);
 }
 
+/* While others wait for a place, an idle connection gives up its own. */
 void
 pool_idle(struct pool *p, struct session *s)
 {
@@ -410,6 +441,8 @@ pool_leave(struct pool *p, struct session *s)
 	touch(p, dest);
 }
 
+/* A place is free: all that starve are looked at, in turn.  on_work() also
+ * asks whether this was the last thing that a drain waited for. */
 void
 pool_gone(struct pool *p, struct session *s)
 {
@@ -423,6 +456,8 @@ pool_gone(struct pool *p, struct session *s)
 	deferred_add(&p->work);
 }
 
+/* The last connection to give up speaks for all that wait.  As long as there
+ * is another one, up or still trying, theirs may be a better fate. */
 void
 pool_dial_failed(struct pool *p, struct session *s,
     const struct tx_finding *why, struct msg_list failed)
@@ -438,6 +473,7 @@ pool_dial_failed(struct pool *p, struct session *s,
 
 /* ---- the whole ---- */
 
+/* Sessions that are not up have no job yet; ending them loses nothing. */
 void
 pool_drain(struct pool *p)
 {

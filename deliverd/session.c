@@ -2,6 +2,15 @@
  * The engine decides, the pool has the jobs, the stream the bytes: here they
  * meet, in pump(), after every event.  A session may end inside pump(), and so
  * inside everything that calls it as its last step.
+ *
+ * A session looks for a host (session_dial), has a dialogue, and is up once
+ * mails may be sent; it goes back to looking for a host only before that.
+ * From then on it is busy, or idle in the pool's list.  It leaves its
+ * destination when it takes no more jobs (pool_leave()), and may live on to
+ * finish those in hand and to say QUIT.
+ *
+ * Before each event is handed to the engine stream_out() is called: it gives
+ * the engine's buffer, and asks for the write at the end of this turn.
  */
 #include "deliverd/session.h"
 
@@ -19,17 +28,18 @@
 #include "deliverd/own.h"
 #include "deliverd/verdict.h"
 
+/* HOPS_TRIED_MAX records at their longest, twice. */
 #define FAILED_BYTES	((size_t)16 * 1024)
 #define INPUT_BYTES	((size_t)64 * 1024)
 #define OUTPUT_KEPT	((size_t)16 * 1024)
+/* For QUIT to leave and the host to close; nothing hangs on it. */
 #define GOODBYE_MS	2000
 
 static void	pump(struct session *s);
 
 /* ---- the stream's events ---- */
 
-/* stream_out() asks for the write at the end of this turn: whatever the engine
- * has to say to these bytes leaves with it, in one piece. */
+/* Whatever the engine has to say to these bytes leaves in one piece. */
 static size_t
 on_bytes(void *ctx, struct span bytes)
 {
@@ -41,6 +51,7 @@ on_bytes(void *ctx, struct span bytes)
 	return bytes.n;
 }
 
+/* Also when only the host's side has ended: it won't reply any more. */
 static void
 on_end(void *ctx, enum stream_end end, int error)
 {
@@ -56,6 +67,7 @@ on_end(void *ctx, enum stream_end end, int error)
 	pump(s);
 }
 
+/* More content may be asked for now (body_feed()). */
 static void
 on_sent(void *ctx)
 {
@@ -65,6 +77,7 @@ on_sent(void *ctx)
 	pump(s);
 }
 
+/* The engine has no clock for an idle connection; that one just ends. */
 static void
 on_timer(void *ctx)
 {
@@ -82,7 +95,9 @@ on_timer(void *ctx)
 	pump(s);
 }
 
-/* Each wait has its whole time; an idle connection has the pool's. */
+/* Each wait has its whole time; an idle connection has the pool's.  Called
+ * after every event, it starts the timer only when the engine has moved on: a
+ * host that sends a byte now and then gains nothing. */
 static void
 set_timer(struct session *s)
 {
@@ -104,6 +119,8 @@ job_of(struct tx_mail *mail)
 	return CONTAINER_OF(mail, struct job, mail);
 }
 
+/* A mail may have been begun before, here or elsewhere: its content starts
+ * anew.  The engine may give it back at once. */
 static void
 begin(struct session *s, struct job *j)
 {
@@ -123,7 +140,8 @@ begin(struct session *s, struct job *j)
 	tx_begin(s->tx, &j->mail);
 }
 
-/* The row of this connection: what was said last decides it. */
+/* The row of this connection, for the recipients that it settled: what was
+ * said last decides it.  None for a mail that it didn't try. */
 static void
 note_attempt(struct session *s, struct job *j)
 {
@@ -201,7 +219,8 @@ take_back(struct session *s, struct tx_mail *mail)
 	pool_return(s->d->pool, j, &lost);
 }
 
-/* False when there is nothing to do now. */
+/* False when there is nothing to do now.  A connection that had its share of
+ * mails (messages_per_connection) ends. */
 static bool
 take_job(struct session *s)
 {
@@ -225,6 +244,8 @@ take_job(struct session *s)
 
 /* ---- the dialogue ---- */
 
+/* The hosts that are left are of no more use: what fails from now on is the
+ * business of the next connection. */
 static void
 come_up(struct session *s)
 {
@@ -255,7 +276,8 @@ log_violation(const struct session *s)
 	log_end(log);
 }
 
-/* QUIT, if it was said, goes out by itself. */
+/* QUIT, if it was said, goes out by itself.  The stream outlives us with what
+ * is written: the engine that borrows its buffer goes first. */
 static void
 hang_up(struct session *s)
 {
@@ -348,6 +370,7 @@ session_connected(struct session *s, int fd)
 
 /* ---- life ---- */
 
+/* All that wait go the same way: by MX to one domain, whichever is first. */
 static enum err
 make_hops(struct session *s, const struct dest *dest)
 {
@@ -370,6 +393,7 @@ make_hops(struct session *s, const struct dest *dest)
 	return hops_new(&setup, &s->hops);
 }
 
+/* What is left of one that has no connection, or never had. */
 static void
 free_session(struct session *s)
 {
@@ -420,6 +444,8 @@ session_new(struct deliverd *d, struct dest *dest, struct session **out)
 	return OK;
 }
 
+/* Out of everything that might call back, then out of the pool, which may then
+ * be drained. */
 void
 session_end(struct session *s)
 {
@@ -438,6 +464,7 @@ session_offer(struct session *s)
 	pump(s);
 }
 
+/* An idle one says QUIT at once, a busy one when its mails are over. */
 void
 session_quit(struct session *s)
 {
@@ -451,6 +478,8 @@ session_quit(struct session *s)
 	set_timer(s);
 }
 
+/* The engine gives back each mail as lost: in doubt, deferred or untried, as
+ * it stood. */
 void
 session_kill(struct session *s, const char *why)
 {

@@ -1,6 +1,11 @@
 /*
  * The way to a connection: names are asked for, addresses tried one after the
  * other, until one dialogue is up or the round is over.
+ *
+ * No job is in a session's hands so far: those that caused it wait in the
+ * pool, and any of them may be served by another connection meanwhile.  So
+ * what is tried here is noted in the session (failed), and told with the first
+ * job it gets, or with all that wait when there is no host at all.
  */
 #include <string.h>
 
@@ -35,7 +40,9 @@ log_failed(const struct session *s, const struct tx_finding *why)
 	log_end(log);
 }
 
-/* Keeps the words for the verdict, should this have been the last host. */
+/* Keeps the words for the verdict, should this have been the last host.  WHY
+ * may borrow from what is kept already.  A host that doesn't want us is no
+ * reason to return mail: never more than deferred. */
 void
 session_dial_note(struct session *s, const struct tx_finding *why)
 {
@@ -86,6 +93,7 @@ on_dialed(void *ctx, int fd, int error)
 	session_dial_next(s);
 }
 
+/* The host is noted first: the note of a failure names it. */
 static bool
 dial_hop(struct session *s, const struct hop *hop)
 {
@@ -100,6 +108,7 @@ dial_hop(struct session *s, const struct hop *hop)
 	return false;
 }
 
+/* The session may be gone afterwards. */
 static void
 on_answer(void *ctx, uint32_t tag, const struct hops_answer *a)
 {
@@ -109,6 +118,7 @@ on_answer(void *ctx, uint32_t tag, const struct hops_answer *a)
 	session_dial_next(s);
 }
 
+/* Without memory it is answered here, so that the round goes on to its end. */
 static void
 put_question(struct session *s, const struct hops_question *q)
 {
@@ -122,7 +132,8 @@ put_question(struct session *s, const struct hops_question *q)
 }
 
 /* The round is over.  What the last host said counts more than that there is
- * no other. */
+ * no other.  Notes without memory are left out as a whole: half of a list is
+ * none. */
 static void
 give_up(struct session *s)
 {
@@ -148,6 +159,8 @@ give_up(struct session *s)
 	session_end(s);
 }
 
+/* Goes on until there is something to wait for.  Nobody calls it while a
+ * connection is made or a dialogue runs. */
 void
 session_dial_next(struct session *s)
 {

@@ -1,3 +1,9 @@
+/*
+ * The part of the configuration that deliveries need, computed once.  A reload
+ * makes a new one; jobs and sessions keep the one that they began with, so no
+ * limit or route changes under a dialogue, and a lease is served by the routes
+ * it was planned by.
+ */
 #include "deliverd/settings.h"
 
 #include <stdlib.h>
@@ -65,6 +71,7 @@ set_limits(const struct conf *conf, uint16_t workers, struct settings *s)
 	s->mails = conf->deliver.messages_per_connection;
 }
 
+/* Not to be copied: tx.helo points into it. */
 enum err
 settings_new(const struct conf *conf, uint32_t generation, uint16_t workers,
     struct settings **out)

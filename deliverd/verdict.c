@@ -1,3 +1,9 @@
+/*
+ * Verdicts are written when they are told, each time anew, from the job:
+ * between two tries only the job is kept, no message.  Neighbours with one
+ * result share it, so that a thousand recipients of one reply cost one result,
+ * not a thousand times its words.
+ */
 #include "deliverd/verdict.h"
 
 #include <stdlib.h>
@@ -5,6 +11,7 @@
 #include "common/base/check.h"
 #include "common/ipc/channel.h"
 
+/* JOB_RCPTS_MAX results with TX_TEXT_MAX octets each, and to spare. */
 #define RESULTS_BYTES	((size_t)4 * 1024 * 1024)
 
 struct verdict {
@@ -119,6 +126,7 @@ put_result(struct verdict *v, const struct job *j, uint32_t first,
 	v->n_results++;
 }
 
+/* Ranges of neighbours: FIRST is where the present one began. */
 static void
 put_results(struct verdict *v, const struct job *j)
 {
@@ -140,8 +148,8 @@ begin(struct verdict *v, struct msg *m)
 	*m = (struct msg){ .type = MSG_verdict };
 }
 
-/* A verdict that can't be sent for lack of memory is told again when queued
- * or we are started anew; nothing is lost. */
+/* A verdict that can't be sent for lack of memory is told again by jobs, since
+ * it isn't confirmed; nothing is lost. */
 static void
 finish(struct verdict *v, struct channel *c, struct msg *m)
 {
@@ -169,6 +177,8 @@ verdict_send(struct verdict *v, struct channel *c, const struct job *j)
 	finish(v, c, &m);
 }
 
+/* Untried costs the message nothing.  A lease that makes no sense would be
+ * given to us again at once, for ever: it is deferred, and so waits. */
 void
 verdict_give_back(struct verdict *v, struct channel *c,
     const struct msg_lease *lease, uint32_t n, bool is_broken)
