@@ -317,21 +317,24 @@ child_start(struct child *c)
 
 /* The receiver makes the channel out of FD, and expects exactly this peer at
  * its other end. */
-static void
+static enum err
 send_peer(struct child *c, const struct child *other, int fd)
 {
 	struct msg msg = { .type = MSG_peer };
+	int copy;
+	enum err e = fd_dup(fd, &copy);
 
 	msg.peer.role = (uint8_t)other->row->role;
 	msg.peer.index = other->index;
 	msg.peer.instance = other->instance;
-	child_send(c, &msg, fd);
+	return e == OK ? channel_send_fd(c->channel, &msg, copy) : e;
 }
 
 void
 child_join(struct child *a, struct child *b)
 {
 	int ends[2];
+	enum err e;
 
 	if (a->channel == NULL || b->channel == NULL ||
 	    (a->row->peers & (1u << b->row->role)) == 0)
@@ -340,12 +343,14 @@ child_join(struct child *a, struct child *b)
 		rejoin_later(a, b->instance);
 		return;
 	}
-	/* if only one of them gets its end, it finds the other one closed,
-	 * says `peer_lost`, and both get new ones */
-	send_peer(a, b, ends[0]);
-	send_peer(b, a, ends[1]);
+	e = send_peer(a, b, ends[0]);
+	if (e == OK)
+		e = send_peer(b, a, ends[1]);
 	fd_close(&ends[0]);
 	fd_close(&ends[1]);
+	/* whoever got its end alone takes the other one for dead */
+	if (e != OK)
+		rejoin_later(a, b->instance);
 }
 
 /* The channel takes the descriptor it is given, so it is given a copy. */
@@ -501,8 +506,7 @@ child_drain(struct child *c, int64_t grace_ms)
 
 /* ---- all of them ---- */
 
-/* A place that was made half is cleared by child_free_all() no more than one
- * that was never made: count goes up last. */
+/* The count goes up last, so that child_free_all() meets whole places only. */
 static enum err
 make(struct mtad *m, const struct proc_row *row, uint16_t index)
 {

@@ -1,6 +1,8 @@
 /* Parts of the parent: names of the host, ports, environment, children. */
 #include "common/base/check.h"
+#include "common/os/fd.h"
 #include "common/os/sock.h"
+#include "mtad/child.h"
 #include "mtad/environment.h"
 #include "mtad/names.h"
 #include "mtad/ports.h"
@@ -9,6 +11,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 Test(names, servers_of_resolv_conf)
@@ -200,4 +203,80 @@ Test(procs, peers_are_mutual)
 	for (size_t b = 0; b < PROC_COUNT; b++)
 		cr_assert_eq((procs[a].peers & 1u << procs[b].role) != 0,
 		    (procs[b].peers & 1u << procs[a].role) != 0);
+}
+
+/* ---- siblings ---- */
+
+static void
+on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
+{
+	(void)ctx;
+	(void)c;
+	(void)m;
+	(void)fd;
+}
+
+static void
+on_close(void *ctx, struct channel *c, enum channel_end end, const char *why)
+{
+	(void)ctx;
+	(void)c;
+	(void)end;
+	(void)why;
+}
+
+/* A running child: gives the end of its channel that is not the parent's. */
+static int
+make_child(struct mtad *m, enum proc_id id)
+{
+	static const struct channel_ops ops = { on_msg, on_close };
+	static const struct channel_id self = { .role = ROLE_PARENT };
+	const struct channel_id peer = { .role = procs[id].role };
+	struct child *c = &m->children[m->child_count];
+	int ends[2];
+
+	c->mtad = m;
+	c->row = &procs[id];
+	c->instance = ++m->child_count;
+	MUST(fd_pair(ends) == OK);
+	MUST(timer_init(&c->restart, m->loop, NULL, c) == OK);
+	MUST(timer_init(&c->kill, m->loop, NULL, c) == OK);
+	MUST(timer_init(&c->rejoin, m->loop, NULL, c) == OK);
+	MUST(channel_new(m->loop, ends[0], &self, &peer, &ops, c,
+	    &c->channel) == OK);
+	return ends[1];
+}
+
+/* Without a descriptor for the second copy nobody is left half joined. */
+Test(child, joined_again_when_descriptors_ran_out)
+{
+	struct mtad *m = calloc(1, sizeof(*m));
+	struct rlimit old, low;
+	int queued, smtpd, next;
+
+	cr_assert_eq(loop_new(&m->loop), OK);
+	queued = make_child(m, PROC_QUEUED);
+	smtpd = make_child(m, PROC_SMTPD);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	for (int room = 0; room < 4; room++) {
+		timer_stop(&m->children[0].rejoin);
+		/* the numbers below the limit: of the pair and a copy */
+		next = dup(queued);
+		close(next);
+		low = old;
+		low.rlim_cur = (rlim_t)(next + room);
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+		child_join(&m->children[0], &m->children[1]);
+		cr_assert_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+		cr_expect(timer_is_running(&m->children[0].rejoin), "%d",
+		    room);
+	}
+	timer_stop(&m->children[0].rejoin);
+	child_join(&m->children[0], &m->children[1]);
+	cr_expect_not(timer_is_running(&m->children[0].rejoin));
+	child_free_all(m);
+	close(queued);
+	close(smtpd);
+	loop_free(&m->loop);
+	free(m);
 }
