@@ -2,9 +2,9 @@
  * From a file to a parent that may start its children.
  *
  * Until the log is open everything is said on standard error, to the person
- * who typed the command, and all that is wrong at once: errors of the file,
- * then missing users, then ports.  Nothing here is undone after a failure but
- * by boot_close(), which takes a half-made struct mtad.
+ * who typed the command, and of each step all that is wrong at once: of the
+ * file, of the users, of the ports.  Nothing here is undone after a failure
+ * but by boot_close(), which takes a half-made struct mtad.
  *
  * `mtad -t` makes the same checks and changes nothing: it makes no directory,
  * takes no lock and leaves no socket behind.
@@ -222,7 +222,7 @@ boot_open_log(const struct conf *conf, int *fd, struct why *why)
 			    strerror(errno));
 		return OK;
 	}
-	/* O_APPEND, for all processes write to it; each line is one write */
+	/* all processes write to it, each through its own descriptor */
 	*fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC,
 	    0640);
 	if (*fd < 0)
