@@ -117,6 +117,7 @@ decide(const struct queued *q, struct outcome_work *w,
 	for (size_t i = 0; i < w->count; i++) {
 		struct store_result *r = &w->results[i];
 
+		w->is_in_doubt[i] = r->outcome == OUTCOME_IN_DOUBT;
 		if (!is_settling(r->outcome) && is_deleted)
 			r->outcome = OUTCOME_DISCARDED;
 		else if (!is_settling(r->outcome) && expired)
@@ -143,10 +144,12 @@ next_due(struct queued *q, const struct store_unit *unit)
 
 /* ---- reports ---- */
 
+/* Tells of result I. */
 static void
 tell(struct bounce *b, const struct store_unit *unit,
-    const struct store_result *r, uint64_t begun_at)
+    const struct outcome_work *w, size_t i)
 {
+	const struct store_result *r = &w->results[i];
 	const struct store_recipient *rcpt = &unit->recipients[r->first];
 	struct report_rcpt *row =
 	    bounce_add(b, rcpt->address, rcpt->attributes);
@@ -157,7 +160,8 @@ tell(struct bounce *b, const struct store_unit *unit,
 	row->remote_host = r->host;
 	row->code = r->code;
 	row->text = r->text;
-	row->last_attempt_at = (int64_t)begun_at;
+	row->is_in_doubt = w->is_in_doubt[i];
+	row->last_attempt_at = (int64_t)w->begun_at;
 	if (status_parse(r->status, &row->status) != OK)
 		row->status = STATUS(0, 0, 0);
 }
@@ -176,9 +180,9 @@ build_reports(struct queued *q, struct outcome_work *w,
 
 		if (r->outcome == OUTCOME_FAILED ||
 		    r->outcome == OUTCOME_EXPIRED)
-			tell(&w->failure, unit, r, w->begun_at);
+			tell(&w->failure, unit, w, i);
 		else if (!is_settling(r->outcome) && notice)
-			tell(&w->delay, unit, r, w->begun_at);
+			tell(&w->delay, unit, w, i);
 	}
 	if ((e = bounce_build(q, &w->failure)) != OK)
 		return e;

@@ -14,6 +14,7 @@
 struct outcome_work {
 	struct store_result results[STORE_UNIT_RECIPIENTS];
 	uint8_t attempt_of[STORE_UNIT_RECIPIENTS];	/* of each result */
+	bool is_in_doubt[STORE_UNIT_RECIPIENTS];	/* at its end */
 	size_t count;			/* each about one recipient … */
 	bool is_told[STORE_UNIT_RECIPIENTS];	/* … that is told of once */
 	struct msg_attempt attempts[64];

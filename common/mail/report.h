@@ -26,6 +26,7 @@ struct report_rcpt {
 	enum report_action action;
 	struct status status;		/* class 0: derived from code */
 	bool is_expired;		/* given up because of its age */
+	bool is_in_doubt;		/* it may have arrived all the same */
 	struct span remote_host;	/* empty: no host was reached */
 	uint16_t code;			/* its reply code, 0: it said nothing */
 	struct span text;		/* its words (without the code), any

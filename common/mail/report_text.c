@@ -71,6 +71,16 @@ has_failed(const struct report *r)
 	return false;
 }
 
+/* Nothing may be said for certain then. */
+static bool
+is_doubtful(const struct report *r)
+{
+	for (size_t i = 0; i < r->rcpt_count; i++)
+		if (r->rcpts[i].is_in_doubt)
+			return true;
+	return false;
+}
+
 const char *
 report_text_subject(const struct report *r)
 {
@@ -109,14 +119,34 @@ add_opening(const struct report *r, struct buf *out)
 	buf_addf(&s, ". The message that you sent on %s ", date);
 	if (has_failed(r))
 		buf_addf(&s, "could not be delivered to the recipient%s "
-		    "below. It is given up; %s not receive it.",
+		    "below. It is given up; %s %s not receive it.",
 		    r->rcpt_count == 1 ? "" : "s", r->rcpt_count == 1 ?
-		    "this recipient will" : "these recipients will");
+		    "this recipient" : "these recipients",
+		    is_doubtful(r) ? "may" : "will");
 	else
 		buf_addf(&s, "has not reached the recipient%s below yet. You "
 		    "need not send it again: we keep trying.",
 		    r->rcpt_count == 1 ? "" : "s");
 	end_paragraph(&s, 0, out);
+	buf_clear(&s);
+}
+
+/* Nobody answered: what we saw ourselves, and with which host. */
+static void
+add_own_reason(const struct report_rcpt *rcpt, struct buf *out)
+{
+	struct buf s;
+
+	buf_init(&s, SENTENCE_MAX);
+	if (rcpt->remote_host.n > 0) {
+		buf_add_str(&s, "At the mail server ");
+		report_format_words(rcpt->remote_host, 255, &s);
+		buf_add_byte(&s, ':');
+		end_paragraph(&s, 4, out);
+	}
+	report_format_wrapped(rcpt->text.n > 0 ? rcpt->text :
+	    SPAN_LIT("No reason is known."),
+	    rcpt->remote_host.n > 0 ? 8 : 4, out);
 	buf_clear(&s);
 }
 
@@ -127,8 +157,7 @@ add_reason(const struct report_rcpt *rcpt, struct buf *out)
 	struct buf s;
 
 	if (rcpt->code == 0) {
-		report_format_wrapped(rcpt->text.n > 0 ? rcpt->text :
-		    SPAN_LIT("No reason is known."), 4, out);
+		add_own_reason(rcpt, out);
 		return;
 	}
 	buf_init(&s, SENTENCE_MAX);
@@ -161,11 +190,15 @@ add_rcpt(const struct report_rcpt *rcpt, struct buf *out)
 		add_sentence("It was tried again and again, and is given up "
 		    "now. The last attempt ended so:", 4, out);
 	add_reason(rcpt, out);
+	if (rcpt->is_in_doubt)
+		add_sentence("The other mail server had got the whole message "
+		    "by then, and may have delivered it: ask the recipient "
+		    "before you send it again.", 4, out);
 	if (status.subject != 0) {
 		buf_addf(&s, "This means: %s.", status_text(status));
 		end_paragraph(&s, 4, out);
 	}
-	if (rcpt->action == REPORT_FAILED)
+	if (rcpt->action == REPORT_FAILED && !rcpt->is_in_doubt)
 		add_sentence(find_hint(status), 4, out);
 	buf_clear(&s);
 }

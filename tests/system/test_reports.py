@@ -354,6 +354,23 @@ class Expiry(unittest.TestCase):
                     self.assertEqual(group["Status"], "4.4.1")
                     self.assertIn("refused", found[-1].text.lower())
 
+    def test_in_doubt(self):
+        """C5321-38: when the last answer was lost nobody can say that the
+        message did not arrive, and the report does not."""
+        with nexthop.NextHop(dot=nexthop.CLOSE) as hop, \
+                nexthop.NextHop() as back, relay.Relay(
+                    routes=[{"to": "sender.example",
+                             "via": f"smtp://127.0.0.1:{back.port}"},
+                            {"to": "*", "via":
+                             f"smtp://127.0.0.1:{hop.port}"}],
+                    queue={**QUICK, "expire": "500ms"}) as r:
+            r.send(sender="s@sender.example")
+            found = one_report(back, "s@sender.example")
+            self.assertIn("may have delivered it", report.unfolded(
+                " ".join(found.text.split())))
+            self.assertNotIn("will not receive it", found.text)
+            r.wait_empty()
+
     def test_delay_notice(self):
         """DSN-34, DSN-17: once, with the time until which it is tried; none
         for a null sender, none for a report."""
