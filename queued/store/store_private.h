@@ -1,9 +1,8 @@
 /*
  * The inside of a store: what its files share.  Nobody else includes it.
  *
- * Everything here belongs to the owner's thread.  Jobs (store_worker.h) are
- * the only things that threads share with it, and a frozen overlay is bytes
- * that nobody changes any more.
+ * All of it belongs to the owner's thread, which shares only jobs with the
+ * others (store_worker.h); a frozen overlay is bytes that nobody changes.
  */
 #ifndef MTAD_QUEUED_STORE_STORE_PRIVATE_H
 #define MTAD_QUEUED_STORE_STORE_PRIVATE_H
