@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+/* More than a Unix socket's address can hold: what is too long fails there,
+ * with words. */
 enum { PATH_SIZE = 4096 };
 
 /* Between two messages of an answer: a walk over a very long queue that finds

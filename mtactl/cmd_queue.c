@@ -197,6 +197,7 @@ run_question(struct mtactl *m, enum ctl_verb verb)
 	return code;
 }
 
+/* The verbs differ in their word for queued only. */
 int
 cmd_queue_list(struct mtactl *m)
 {

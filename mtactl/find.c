@@ -15,6 +15,7 @@
 
 /* ---- a file with errors ---- */
 
+/* A CR is one: files from other systems have it at each line's end. */
 static bool
 is_blank(uint8_t c)
 {

@@ -21,6 +21,7 @@
 #define FLUSH_BYTES	((size_t)64 * 1024)
 #define BUFFER_MAX	((size_t)64 * 1024 * 1024)
 
+/* With the longest verb it stays within 60 columns. */
 enum { BAR_WIDTH = 30 };
 
 /* Of the descriptor; without TERM, or with a dumb one, it is treated as a

@@ -43,6 +43,7 @@ put_moment(struct rows *r, const char *name, uint64_t at)
 	end_line(r);
 }
 
+/* Who brought it, as smtpd saw it and as it called itself. */
 static void
 put_client(struct rows *r, const struct msg_ctl_row *row)
 {

@@ -56,6 +56,7 @@ is_flag(struct span name)
 	return span_starts_nocase(name, SPAN_LIT("is_"));
 }
 
+/* Names are keys as they come: a new figure is a new member. */
 static void
 json_figures(struct json *j, const struct msg_ctl_figures *m)
 {
