@@ -7,7 +7,7 @@
  * one is read: pipelined commands (RFC 2920) need no queue of their own, they
  * stay in the driver's input.
  *
- * What a verb may do is in rx_table.c. run() asks the table before, and checks
+ * What a verb may do is in rx_table.c: run() asks the table before, and checks
  * afterwards that the verb went no further than its row allows.
  *
  * A client may make limits.errors mistakes (5xx) and say RX_JUNK_MAX idle
@@ -186,8 +186,8 @@ count_junk(struct rx *rx, const struct rx_verb *verb)
 }
 
 /* The order of the checks is the order in which a client should hear of its
- * mistakes: what is no command at all, then what is out of place, then what
- * lacks an argument. */
+ * mistakes: what is malformed, then what is out of place, then what lacks an
+ * argument. */
 static enum rx_reply_id
 run(struct rx *rx, const struct smtp_command *c)
 {

@@ -10,7 +10,8 @@
 
 #include "smtpd/engine/rx_rules.h"
 
-/* Underscores in domains, addresses without a domain: printers and cron jobs */
+/* Underscores in domains, addresses without a domain: printers and cron jobs
+ * send such. */
 #define PATH_FLAGS (SMTP_PATH_UNDERSCORE | SMTP_PATH_BARE)
 
 static enum rx_reply_id

@@ -60,8 +60,8 @@ rx_table_verb(enum smtp_verb verb)
 	return &verbs[verb];
 }
 
-/* 503 with the step that is missing.  Asked from the most general reason to
- * the most special one. */
+/* The step that is missing, from the most general reason to the most special
+ * one. */
 enum rx_reply_id
 rx_table_refusal(const struct rx *rx, enum smtp_verb verb)
 {
