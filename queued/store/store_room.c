@@ -44,8 +44,10 @@ beyond_reserve(const struct store *s)
 {
 	const struct store_segment *seg = s->log.segment;
 	uint64_t reserve = STORE_SPARES * s->spares.segment_bytes;
-	uint64_t room = s->spares.bytes + s->space.available;
+	uint64_t room = s->spares.bytes;
 
+	if (!s->spares.is_barren)	/* inodes, a quota, an error */
+		room += s->space.available;
 	if (seg != NULL && seg->bytes > s->log.end.offset)
 		room += seg->bytes - s->log.end.offset;
 	if (s->log.open != NULL)

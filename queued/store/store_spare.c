@@ -155,10 +155,12 @@ done(struct store_job *job, void *owner)
 		add_ready(s, j->spare);
 	else
 		free(j->spare);
-	if (j->segment == 0)
+	if (j->segment == 0) {
 		s->failure = j->e;
-	else
+		s->is_barren = j->e != OK;
+	} else {
 		s->on_gone(owner, j->segment, j->e);
+	}
 	free(j);
 	s->on_change(owner);
 }

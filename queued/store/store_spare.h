@@ -33,7 +33,10 @@ struct store_spares {
 	size_t count;			/* ready */
 	size_t making;			/* jobs under way */
 	uint64_t bytes;			/* of the ready ones */
-	enum err failure;		/* of the last try to make one */
+	enum err failure;		/* of the last try to make one; OK when
+					 * it is time for another */
+	bool is_barren;			/* that try failed: no file can be
+					 * made, whatever room there is */
 	/* called in the owner's thread */
 	void (*on_change)(void *owner);
 	void (*on_gone)(void *owner, uint64_t segment, enum err e);
