@@ -30,8 +30,8 @@ job_clear(struct ctl_job *job)
 	job->step = NULL;
 }
 
-void
-ctl_end(struct ctl_session *s, uint8_t result, uint64_t count,
+static void
+send_end(struct ctl_session *s, uint8_t result, uint64_t count,
     struct span text)
 {
 	struct msg m = { .type = MSG_ctl_end };
@@ -40,6 +40,13 @@ ctl_end(struct ctl_session *s, uint8_t result, uint64_t count,
 	m.ctl_end.count = count;
 	m.ctl_end.text = text;
 	ctl_send(s, &m);
+}
+
+void
+ctl_end(struct ctl_session *s, uint8_t result, uint64_t count,
+    struct span text)
+{
+	send_end(s, result, count, text);
 	job_clear(&s->job);
 }
 
@@ -124,6 +131,13 @@ set_log_level(struct ctl_session *s, uint8_t level)
 		ctl_end(s, CTL_DONE, 0, SPAN_NONE);
 }
 
+static bool
+is_busy(const struct ctl_session *s)
+{
+	return s->job.step != NULL || s->awaits_sync || s->wants_status ||
+	    s->reload_cookie != 0;
+}
+
 static void
 on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 {
@@ -132,8 +146,8 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 	(void)c;
 	if (fd >= 0)
 		close(fd);
-	if (s->job.step != NULL || s->reload_cookie != 0 || s->wants_status) {
-		ctl_end(s, CTL_BUSY, 0, SPAN_LIT("one question at a time"));
+	if (is_busy(s)) {
+		send_end(s, CTL_BUSY, 0, SPAN_LIT("one question at a time"));
 		return;
 	}
 	switch (m->type) {
@@ -295,8 +309,10 @@ ctl_synced(struct queued *q, uint64_t session)
 	struct ctl_session *s =
 	    q->ctl != NULL ? slots_get(q->ctl->sessions, session) : NULL;
 
-	if (s != NULL)
-		ctl_end(s, CTL_DONE, s->job.count, SPAN_NONE);
+	if (s == NULL)
+		return;
+	s->awaits_sync = false;
+	ctl_end(s, CTL_DONE, s->job.count, SPAN_NONE);
 }
 
 static void

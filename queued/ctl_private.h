@@ -61,6 +61,7 @@ struct ctl_session {
 	uint32_t uid;
 	uint64_t reload_cookie;		/* awaited; 0: none */
 	bool wants_status;		/* when the parent has told of all */
+	bool awaits_sync;		/* the answer waits for job.group */
 	struct ctl_job job;
 	struct buf rows;		/* recipients of a row */
 };

@@ -57,6 +57,14 @@ is_selected(const struct ctl_session *s, const struct store_message *m,
 
 /* ---- walking ---- */
 
+/* What changes is counted, not what was so before. */
+static bool
+is_as_wanted(const struct ctl_job *job, const struct store_message *m)
+{
+	return job->verb == CTL_HOLD ? m->is_held :
+	    job->verb == CTL_RELEASE && !m->is_held;
+}
+
 /* Acting changes the store, which may not happen while it is walked: ids are
  * noted, and acted upon when the step is over. */
 static bool
@@ -67,7 +75,7 @@ on_message(void *ctx, const struct store_message *m,
 	struct ctl_job *job = &s->job;
 
 	job->seen++;
-	if (!is_selected(s, m, units))
+	if (is_as_wanted(job, m) || !is_selected(s, m, units))
 		return true;
 	job->count++;
 	if (job->verb == CTL_LIST)
@@ -114,6 +122,7 @@ finish(struct ctl_session *s)
 	effect.group = job->group;
 	effect.a = s->id;
 	effects_insert(&s->q->on_synced, &effect);
+	s->awaits_sync = true;
 	queued_touch(s->q);
 }
 

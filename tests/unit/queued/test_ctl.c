@@ -1,0 +1,396 @@
+/*
+ * mtactl's side: states, selections, changes that are on disk when they are
+ * answered, and that no operator disturbs mail or another operator.
+ */
+#include "bench.h"
+#include "common/base/rng.h"
+#include "common/base/slots.h"
+#include "queued/ctl_private.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static struct bench b;
+
+static void
+begin(void)
+{
+	bench_open(&b, "queue: {first_retry: 10s, max_retry: 100s}\n"
+	    "routes: [{to: b.example, via: \"smtp://one.example\"}, "
+	    "{to: \"*\", via: \"smtp://two.example\"}]\n");
+	bench_usual(&b);
+}
+
+static void
+end(void)
+{
+	bench_close(&b);
+}
+
+/* A deferred, a held and an active message. */
+static void
+three_messages(uint64_t ids[3])
+{
+	char words[64];
+
+	ids[0] = bench_mail(&b, "s@a.example", "deferred@b.example");
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "try later");
+	WAIT(b.deliverds[0].confirms == 1);
+	bench_hold_syncs(true);
+	(void)bench_submit(&b, "t@a.example", "held@c.example", "x\r\n");
+	bench_turn(&b, 10);
+	bench_hold_syncs(false);
+	WAIT(b.n_answers == 2);
+	ids[1] = b.answers[1].id;
+	WAIT(b.n_leases == 2);
+	(void)snprintf(words, sizeof(words), "to:held@c.example");
+	cr_assert_eq(bench_ask(&b, CTL_HOLD, words), 1);
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "try later");
+	WAIT(b.deliverds[0].confirms == 2);
+	ids[2] = bench_mail(&b, "", "active@b.example");
+	WAIT(b.n_leases == 3);
+}
+
+/* I-10: each message in its state, with the words for why. */
+Test(ctl, states, .init = begin, .fini = end)
+{
+	struct bench_client *c = bench_client(&b);
+	uint64_t ids[3];
+
+	three_messages(ids);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "all"), 3);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, ""), 3);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "state:deferred"), 1);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "state:held"), 1);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "state:active"), 1);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "from:<>"), 1);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "domain:b.example"), 2);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "tries>=1"), 2);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "not tries>=1 or state:held"),
+	    2);
+	bench_send_queue(c, CTL_LIST, "state:deferred", false);
+	WAIT(c->ends == 1);
+	cr_expect_eq(c->rows, 1);
+	cr_expect_eq(c->row.id, ids[0]);
+	cr_expect_eq(c->row.state, STATE_DEFERRED);
+	cr_expect_eq(c->row.tries, 1);
+	cr_expect_eq(c->row.left, 1);
+	cr_expect_str_eq(c->why, "try later");
+}
+
+static void
+tell_processes(void)
+{
+	const struct msg_process row = { .role = ROLE_QUEUED, .pid = 1 };
+	struct msg m = { .type = MSG_processes };
+	struct buf rows;
+
+	buf_init(&rows, 4096);
+	msg_put_process(&rows, &row);
+	m.processes.rows.n = 1;
+	m.processes.rows.bytes = buf_span(&rows);
+	ctl_parent_msg(b.q, &m);
+	buf_clear(&rows);
+}
+
+Test(ctl, wrong_questions, .init = begin, .fini = end)
+{
+	struct bench_client *c = bench_client(&b);
+	struct msg m = { .type = MSG_ctl_message };
+
+	bench_send_queue(c, CTL_COUNT, "nonsense:1", false);
+	WAIT(c->ends == 1);
+	cr_expect_eq(c->result, CTL_BAD_SELECTION);
+	cr_expect_neq(c->text[0], '\0');
+	bench_send_queue(c, (enum ctl_verb)99, "all", false);
+	WAIT(c->ends == 2);
+	cr_expect_eq(c->result, CTL_FAILED);
+	m.ctl_message.id = 4711;
+	(void)channel_send(c->c, &m);
+	WAIT(c->ends == 3);
+	cr_expect_eq(c->result, CTL_NO_SUCH_MESSAGE);
+	m.type = MSG_ctl_log_level;
+	m.ctl_log_level.level = 99;
+	(void)channel_send(c->c, &m);
+	WAIT(c->ends == 4);
+	cr_expect_eq(c->result, CTL_FAILED);
+	m.ctl_log_level.level = 1;
+	(void)channel_send(c->c, &m);
+	WAIT(c->ends == 5 && b.levels_set == 1);
+	/* right after the start the answer waits for the parent */
+	m.type = MSG_ctl_status;
+	(void)channel_send(c->c, &m);
+	bench_turn(&b, 20);
+	cr_expect_eq(c->ends, 5);
+	tell_processes();
+	WAIT(c->ends == 6 && c->figures == 1);
+	bench_send_queue(c, CTL_COUNT, "all", false);
+	WAIT(c->ends == 7);
+	cr_expect_eq(c->result, CTL_DONE);
+}
+
+Test(ctl, show, .init = begin, .fini = end)
+{
+	struct bench_client *c = bench_client(&b);
+	struct msg m = { .type = MSG_ctl_message };
+
+	m.ctl_message.id = bench_mail(&b, "s@a.example",
+	    "1@b.example 2@c.example 3@b.example");
+	(void)channel_send(c->c, &m);
+	WAIT(c->ends == 1);
+	cr_expect_eq(c->result, CTL_DONE);
+	cr_expect_eq(c->rows, 1);
+	cr_expect_eq(c->heads, 1);
+	cr_expect_eq(c->row.total, 3);
+	cr_expect_eq(c->row.recipients.n, 3);
+}
+
+/* hold and release tell how many they changed, not how many they met. */
+Test(ctl, hold_and_release, .init = begin, .fini = end)
+{
+	uint64_t ids[3];
+
+	three_messages(ids);
+	cr_expect_eq(bench_ask(&b, CTL_HOLD, "all"), 2);
+	cr_expect_eq(bench_ask(&b, CTL_HOLD, "all"), 0);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "state:held"), 3);
+	/* the active one is held when its attempt is over */
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "try later");
+	WAIT(b.deliverds[0].confirms == 3);
+	bench_skip(&b, 200000);
+	bench_turn(&b, 50);
+	cr_expect_eq(b.n_leases, 3, "a held one is leased");
+	cr_expect_eq(bench_ask(&b, CTL_RELEASE, "domain:b.example"), 2);
+	WAIT(b.n_leases == 5);
+	cr_expect_eq(bench_ask(&b, CTL_RELEASE, "all"), 1);
+	WAIT(b.n_leases == 6);
+	cr_expect_eq(bench_ask(&b, CTL_RELEASE, "all"), 0);
+}
+
+/* What --dry-run tells is what would change; nothing does. */
+Test(ctl, dry_run, .init = begin, .fini = end)
+{
+	struct bench_client *c = bench_client(&b);
+	uint64_t ids[3];
+
+	three_messages(ids);
+	bench_send_queue(c, CTL_HOLD, "all", true);
+	WAIT(c->ends == 1);
+	cr_expect_eq(c->count, 2);
+	bench_send_queue(c, CTL_DELETE, "all", true);
+	WAIT(c->ends == 2);
+	cr_expect_eq(c->count, 3);
+	bench_send_queue(c, CTL_RETRY, "all", true);
+	WAIT(c->ends == 3);
+	bench_turn(&b, 20);
+	cr_expect_eq(bench_messages(&b), 3);
+	cr_expect_eq(b.n_leases, 3);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "state:held"), 1);
+	cr_expect_eq(bench_log_count(&b, " operator "), 1, "the first hold");
+}
+
+/* retry makes due what waits, also behind a dead destination. */
+Test(ctl, retry, .init = begin, .fini = end)
+{
+	(void)bench_mail(&b, "s@a.example", "r@b.example");
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_DESTINATION, "refused");
+	(void)bench_mail(&b, "s@a.example", "q@b.example");
+	bench_turn(&b, 30);
+	cr_expect_eq(b.n_leases, 1);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "state:deferred"), 2);
+	cr_expect_eq(bench_ask(&b, CTL_RETRY, "to:r@b.example"), 1);
+	WAIT(b.n_leases >= 2);
+	bench_next(&b, OUTCOME_DELIVERED, SCOPE_RECIPIENTS, "taken");
+	WAIT(b.n_leases == 3);
+	bench_next(&b, OUTCOME_DELIVERED, SCOPE_RECIPIENTS, "taken");
+	WAIT(bench_messages(&b) == 0);
+}
+
+/* delete: gone at once, or when its attempt is over; without a report, with a
+ * line in the log. */
+Test(ctl, delete, .init = begin, .fini = end)
+{
+	uint64_t ids[3];
+
+	three_messages(ids);
+	cr_expect_eq(bench_ask(&b, CTL_DELETE, "state:deferred"), 1);
+	cr_expect_eq(bench_messages(&b), 2);
+	cr_expect_eq(bench_log_count(&b, " discarded "), 1);
+	cr_expect_eq(bench_ask(&b, CTL_DELETE, "all"), 2);
+	cr_expect_eq(bench_messages(&b), 1, "the one that is under way");
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+	WAIT(bench_messages(&b) == 0);
+	cr_expect_eq(bench_log_count(&b, " reported "), 0);
+	bench_skip(&b, 200000);
+	cr_expect_eq(b.n_leases, 3);
+}
+
+/* I-01: the answer to a change comes when it is on disk, and then it stays,
+ * whatever happens. */
+Test(ctl, answers_after_the_sync, .init = begin, .fini = end)
+{
+	struct bench_client *c = bench_client(&b);
+	uint64_t ids[3];
+
+	three_messages(ids);
+	bench_hold_syncs(true);
+	bench_send_queue(c, CTL_DELETE, "state:deferred", false);
+	bench_turn(&b, 60);
+	cr_expect_eq(c->ends, 0, "answered before the sync");
+	bench_hold_syncs(false);
+	WAIT(c->ends == 1);
+	cr_expect_eq(c->count, 1);
+	bench_kill(&b);
+	bench_start(&b);
+	cr_expect_eq(bench_messages(&b), 2);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "state:held"), 1);
+}
+
+/* One question at a time: the second is told so, the first goes on. */
+Test(ctl, busy, .init = begin, .fini = end)
+{
+	struct bench_client *c = bench_client(&b);
+
+	for (int i = 0; i < 600; i++)
+		(void)bench_submit(&b, "s@a.example", "r@b.example", "x\r\n");
+	WAIT(b.n_answers == 600);
+	bench_send_queue(c, CTL_HOLD, "all", false);
+	bench_send_queue(c, CTL_COUNT, "all", false);
+	WAIT(c->ends == 1);
+	cr_expect_eq(c->result, CTL_BUSY);
+	WAIT(c->ends == 2);
+	cr_expect_eq(c->result, CTL_DONE);
+	cr_expect_eq(c->count, 600);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "state:held"), 600);
+	/* also while only the disk is awaited */
+	bench_hold_syncs(true);
+	bench_send_queue(c, CTL_RELEASE, "all", false);
+	bench_turn(&b, 100);
+	bench_send_queue(c, CTL_COUNT, "all", false);
+	WAIT(c->ends == 3);
+	cr_expect_eq(c->result, CTL_BUSY);
+	bench_hold_syncs(false);
+	WAIT(c->ends == 4);
+	cr_expect_eq(c->result, CTL_DONE);
+	cr_expect_eq(c->count, 600);
+}
+
+/* A reload is asked of the parent, and answered when it is done. */
+Test(ctl, reload, .init = begin, .fini = end)
+{
+	struct bench_client *c = bench_client(&b);
+	struct msg m = { .type = MSG_ctl_reload };
+
+	(void)channel_send(c->c, &m);
+	WAIT(b.reload_asked == 1);
+	bench_send_queue(c, CTL_COUNT, "all", false);
+	WAIT(c->ends == 1);
+	cr_expect_eq(c->result, CTL_BUSY);
+	m.type = MSG_reload_done;
+	m.reload_done.cookie = b.reload_cookie;
+	m.reload_done.is_done = 0;
+	m.reload_done.text = SPAN_LIT("unknown key");
+	ctl_parent_msg(b.q, &m);
+	WAIT(c->ends == 2);
+	cr_expect_eq(c->result, CTL_FAILED);
+	cr_expect_str_eq(c->text, "unknown key");
+	bench_send_queue(c, CTL_COUNT, "all", false);
+	WAIT(c->ends == 3);
+	cr_expect_eq(c->result, CTL_DONE);
+}
+
+/* I-04: who does not read is waited for, not buffered for. */
+Test(ctl, slow_reader, .init = begin, .fini = end)
+{
+	struct bench_client *c = bench_client(&b);
+	struct ctl_session *s;
+	char rcpts[8192] = "";
+	size_t most = 0, n = 0;
+	uint32_t cursor = 0;
+
+	for (int i = 0; i < 90; i++)
+		n += (size_t)snprintf(rcpts + n, sizeof(rcpts) - n,
+		    "%sa-rather-long-name-to-fill-a-row-%d@b.example",
+		    i > 0 ? " " : "", i);
+	for (int i = 0; i < 1000; i++)
+		(void)bench_submit(&b, "s@a.example", rcpts, "x\r\n");
+	WAIT(b.n_answers == 1000);
+	channel_pause(c->c);
+	bench_send_queue(c, CTL_LIST, "all", false);
+	bench_turn(&b, 200);
+	s = slots_next(b.q->ctl->sessions, &cursor);
+	cr_assert_not_null(s);
+	most = channel_backlog(s->channel);
+	cr_expect_gt(most, 0);
+	cr_expect_lt(most, (size_t)8 << 20, "%zu bytes wait", most);
+	(void)bench_mail(&b, "s@a.example", "r@c.example");
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "all"), 1001);
+	channel_resume(c->c);
+	WAIT(c->ends == 1);
+	cr_expect_geq(c->rows, 1000);
+	cr_expect_leq(c->rows, 1001);
+}
+
+/* Sessions are limited; who goes away in the middle leaves nothing. */
+Test(ctl, sessions, .init = begin, .fini = end)
+{
+	struct bench_client *c;
+
+	for (int i = 0; i < 100; i++)
+		(void)bench_submit(&b, "s@a.example", "r@b.example", "x\r\n");
+	WAIT(b.n_answers == 100);
+	for (int i = 0; i < CTL_SESSIONS_MAX; i++)
+		c = bench_client(&b);
+	bench_send_queue(c, CTL_COUNT, "all", false);
+	WAIT(c->ends == 1);
+	c = bench_client(&b);
+	WAIT(c->is_cut);
+	for (int i = 0; i < CTL_SESSIONS_MAX; i++) {
+		bench_send_queue(&b.clients[i], i % 2 == 0 ? CTL_LIST :
+		    CTL_RELEASE, "all", false);
+		if (i % 3 == 0)
+			bench_turn(&b, 1);
+		channel_close(&b.clients[i].c);
+	}
+	bench_turn(&b, 50);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "all"), 100);
+	cr_expect_eq(slots_count(b.q->ctl->sessions), 1);
+}
+
+/* I-05: noise on the control socket ends that session alone. */
+Test(ctl, noise, .init = begin, .fini = end)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct rng dice;
+	uint8_t junk[256];
+
+	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", b.sock);
+	rng_init(&dice, 9);
+	for (int i = 0; i < 50; i++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		cr_assert_eq(connect(fd, (struct sockaddr *)&sun,
+		    sizeof(sun)), 0);
+		for (size_t k = 0; k < sizeof(junk); k++)
+			junk[k] = (uint8_t)rng_below(&dice,
+			    i % 2 == 0 ? 256 : 12);
+		cr_assert_eq(write(fd, junk, sizeof(junk)),
+		    (ssize_t)sizeof(junk));
+		bench_turn(&b, 1);
+		(void)close(fd);
+	}
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "all"), 0);
+}
+
+/* A second queued finds the spool in use, and leaves nothing behind. */
+Test(ctl, spool_in_use, .init = begin, .fini = end)
+{
+	static struct queued second;
+	struct why why = { .text = "" };
+
+	cr_expect_neq(queued_open(&second, b.proc, &why), OK);
+	cr_expect_neq(why.text[0], '\0');
+	(void)bench_mail(&b, "s@a.example", "r@b.example");
+}
