@@ -2,41 +2,14 @@
 
 #include "common/os/clock.h"
 #include "queued/store/store_body_private.h"
-#include "queued/store/store_dead.h"
-#include "queued/store/store_group.h"
 #include "queued/store/store_memory.h"
-#include "queued/store/store_replay.h"
 #include "queued/store/store_row.h"
+#include "queued/store/store_scan.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
-/* More than this much log is replayed in parts, so that memory is bounded;
- * a check-point never leaves as much behind. */
-#define PART_BYTES ((uint64_t)512 << 20)
-
 enum { START_SHIFT = 40 };
-
-/* What the first group of a segment says of the one before. */
-struct seal {
-	bool counts;			/* the segment is part of the log */
-	bool is_known;			/* its first group could be read */
-	uint64_t previous;
-	uint64_t length;
-};
-
-struct recovery {
-	struct store *s;
-	struct store_position at;	/* behind the last group replayed */
-	bool is_loose;			/* no chain to check: begin of a log */
-	size_t row;			/* of at.segment in the table */
-	bool has_tail;			/* whole groups that do not count */
-	struct buf group;
-	struct seal *seals;		/* by row of the table of segments */
-	struct store_numbers dead;	/* segments without a live message */
-	uint64_t replayed;		/* bytes since the last apply */
-};
 
 /* ---- preparation ---- */
 
@@ -136,309 +109,11 @@ store_recover_prepare(struct store *s)
 	return seg == NULL || at->offset > seg->bytes ? ERR_CORRUPT : OK;
 }
 
-/* ---- reading groups ---- */
-
-/* The group at OFFSET into r->group; ERR_CORRUPT when there is none. */
-static enum err
-read_group(struct recovery *r, struct store_segment *seg, uint64_t offset,
-    struct store_group_head *head, uint32_t *sum)
-{
-	size_t size;
-	uint8_t *p;
-	enum err e;
-	int fd;
-
-	if ((e = store_segments_open(&r->s->segments, seg, &fd)) != OK)
-		return e;
-	buf_reset(&r->group);
-	if ((p = buf_reserve(&r->group, STORE_BLOCK)) == NULL)
-		return ERR_NOMEM;
-	if (offset + STORE_BLOCK > seg->bytes)
-		return ERR_CORRUPT;
-	/* a sector that can't be read is damage like any other */
-	if (store_io_read(fd, p, STORE_BLOCK, offset) != OK)
-		return ERR_CORRUPT;
-	e = store_group_get_head(span_of(p, STORE_BLOCK), head);
-	if (e != OK)
-		return e;
-	size = store_group_size(head);
-	if (head->segment != seg->number || head->offset != offset ||
-	    offset + size > seg->bytes)
-		return ERR_CORRUPT;
-	if ((p = buf_reserve(&r->group, size)) == NULL)
-		return ERR_NOMEM;
-	if (store_io_read(fd, p + STORE_BLOCK, size - STORE_BLOCK,
-	    offset + STORE_BLOCK) != OK)
-		return ERR_CORRUPT;
-	buf_commit(&r->group, size);
-	return store_group_check(buf_span(&r->group), head, sum);
-}
-
-/* Whether it follows what was replayed. */
-static bool
-does_follow(const struct recovery *r, const struct store_group_head *head)
-{
-	return r->is_loose || (head->sequence > r->at.sequence &&
-	    head->chain == r->at.sum);
-}
-
-static bool
-is_dead(const struct recovery *r, uint64_t segment)
-{
-	for (size_t i = 0; i < r->dead.n; i++) {
-		if (r->dead.p[i] == segment)
-			return true;
-	}
-	return false;
-}
-
-static enum err
-replay(struct recovery *r, struct store_segment *seg,
-    const struct store_group_head *head, uint32_t sum)
-{
-	struct store *s = r->s;
-	size_t size = store_group_size(head);
-	enum err e = store_replay_group(s, seg, is_dead(r, seg->number),
-	    buf_span(&r->group), head);
-
-	if (e != OK)
-		return e;
-	if (head->start > s->start)
-		s->start = head->start;
-	r->at = (struct store_position){ .segment = seg->number,
-	    .offset = head->offset + size, .sequence = head->sequence,
-	    .sum = sum };
-	r->is_loose = false;
-	s->overlay.appended += size;
-	r->replayed += size;
-	if (r->replayed < PART_BYTES)
-		return OK;
-	r->replayed = 0;
-	return store_overlay_apply_now(s, &r->at);
-}
-
-/* ---- damage ---- */
-
-/* A later group from OFFSET on.  NEEDS_PROOF: only one that was written when
- * the group that should be here had been synced. */
-static enum err
-find_later(struct recovery *r, struct store_segment *seg, uint64_t offset,
-    uint64_t end, bool needs_proof, struct store_group_head *out)
-{
-	struct store_group_head head;
-	uint8_t bytes[STORE_GROUP_HEAD];
-	uint32_t sum;
-	enum err e;
-	int fd;
-
-	if ((e = store_segments_open(&r->s->segments, seg, &fd)) != OK)
-		return e;
-	for (; offset + STORE_BLOCK <= end; offset += STORE_BLOCK) {
-		if (store_io_read(fd, bytes, sizeof(bytes), offset) != OK ||
-		    store_group_get_head(span_of(bytes, sizeof(bytes)),
-		    &head) != OK ||
-		    read_group(r, seg, offset, &head, &sum) != OK ||
-		    head.sequence <= r->at.sequence)
-			continue;
-		if (!needs_proof || head.synced > r->at.sequence) {
-			*out = head;
-			return OK;
-		}
-		r->has_tail = true;
-	}
-	return ERR_NOT_FOUND;
-}
-
-/* Goes on at HEAD, over what is damaged. */
-static void
-resync(struct recovery *r, size_t row, const struct store_group_head *head)
-{
-	const struct store_segment *seg = r->s->segments.rows[row];
-
-	store_notice(r->s, "log-damage", "segment %ju at %ju: groups %ju to "
-	    "%ju can't be read; going on in segment %ju at %ju",
-	    (uintmax_t)r->at.segment, (uintmax_t)r->at.offset,
-	    (uintmax_t)r->at.sequence + 1, (uintmax_t)head->sequence - 1,
-	    (uintmax_t)seg->number, (uintmax_t)head->offset);
-	r->at = (struct store_position){ .segment = seg->number,
-	    .offset = head->offset, .sequence = head->sequence - 1,
-	    .sum = head->chain };
-	r->row = row;
-}
-
-/* ---- the way through the log ---- */
-
-/* The next row that counts; the table's n: none. */
-static size_t
-next_row(const struct recovery *r)
-{
-	size_t row = r->row + 1;
-
-	while (row < r->s->segments.n && !r->seals[row].counts)
-		row++;
-	return row;
-}
-
-/*
- * Which segments are part of the log: the last one whose first group is
- * whole, the one that it seals, and so on.  What lies between was begun and
- * failed, or its group was never whole.
- */
-static void
-follow_seals(struct recovery *r)
-{
-	const struct store_segments *t = &r->s->segments;
-	uint64_t wanted = UINT64_MAX;
-
-	for (size_t i = t->n; i > 0; i--) {
-		struct seal *seal = &r->seals[i - 1];
-		uint64_t number = t->rows[i - 1]->number;
-
-		seal->counts = number == wanted ||
-		    (number < wanted && seal->is_known);
-		if (!seal->counts || number < r->at.segment)
-			continue;
-		/* damaged at its begin: whatever comes before it */
-		wanted = seal->is_known ? seal->previous : number - 1;
-	}
-}
-
-static enum err
-read_seals(struct recovery *r)
-{
-	struct store_segments *t = &r->s->segments;
-	struct store_group_head head;
-	uint32_t sum;
-
-	r->seals = calloc(t->n + 1, sizeof(*r->seals));
-	if (r->seals == NULL)
-		return ERR_NOMEM;
-	for (size_t i = 0; i < t->n; i++) {
-		enum err e;
-
-		if (t->rows[i]->number < r->at.segment)
-			continue;
-		e = read_group(r, t->rows[i], 0, &head, &sum);
-		if (e != OK && e != ERR_CORRUPT)
-			return e;
-		if (e == OK)
-			r->seals[i] = (struct seal){ .is_known = true,
-			    .previous = head.previous_segment,
-			    .length = head.previous_length };
-	}
-	follow_seals(r);
-	return OK;
-}
-
-/* Where the present segment ends for certain; false: nobody sealed it. */
-static bool
-sealed_length(const struct recovery *r, uint64_t *length)
-{
-	const struct seal *seal = &r->seals[next_row(r)];
-
-	/* the one that sealed it may be gone, or damaged */
-	if (!seal->is_known ||
-	    seal->previous != r->s->segments.rows[r->row]->number)
-		return false;
-	*length = seal->length;
-	return true;
-}
-
-/* To the next segment that counts; false at the end of the log. */
-static bool
-next_segment(struct recovery *r)
-{
-	size_t next = next_row(r);
-
-	if (next == r->s->segments.n)
-		return false;
-	/* segments between them went, their groups are not needed */
-	if (r->seals[next].previous != r->s->segments.rows[r->row]->number)
-		r->is_loose = true;
-	r->row = next;
-	r->at.segment = r->s->segments.rows[next]->number;
-	r->at.offset = 0;
-	return true;
-}
-
-/* No group at the present place of a segment that nobody sealed: the end,
- * unless a later group proves that one was synced here. */
-static enum err
-end_or_damage(struct recovery *r)
-{
-	struct store_segments *t = &r->s->segments;
-	/* a segment that others follow, whose seal is gone, proves for itself
-	 * only: what it needs from the next ones may rightly be gone too */
-	size_t end = next_row(r) < t->n ? r->row + 1 : t->n;
-	uint64_t from = r->at.offset;
-	struct store_group_head head;
-	enum err e = ERR_NOT_FOUND;
-
-	for (size_t row = r->row; row < end && e == ERR_NOT_FOUND; row++) {
-		e = find_later(r, t->rows[row], from, t->rows[row]->bytes,
-		    true, &head);
-		if (e == OK)
-			resync(r, row, &head);
-		from = 0;
-	}
-	return e;
-}
-
-static enum err
-damage_or_next(struct recovery *r, uint64_t length, bool *goes_on)
-{
-	struct store_group_head head;
-	enum err e;
-
-	if (r->at.offset < length) {
-		e = find_later(r, r->s->segments.rows[r->row], r->at.offset,
-		    length, false, &head);
-		if (e == OK)
-			resync(r, r->row, &head);
-		if (e != ERR_NOT_FOUND)
-			return e;
-		store_notice(r->s, "log-damage", "segment %ju from %ju to %ju "
-		    "can't be read", (uintmax_t)r->at.segment,
-		    (uintmax_t)r->at.offset, (uintmax_t)length);
-		r->is_loose = true;
-	}
-	*goes_on = next_segment(r);
-	return OK;
-}
-
-/* One group, or one step over the end of a segment. */
-static enum err
-step(struct recovery *r, bool *goes_on)
-{
-	struct store_segment *seg = r->s->segments.rows[r->row];
-	uint64_t length = seg->bytes;
-	bool is_sealed = sealed_length(r, &length);
-	struct store_group_head head;
-	enum err e = ERR_CORRUPT;
-	uint32_t sum;
-
-	*goes_on = true;
-	if (r->at.offset < length)
-		e = read_group(r, seg, r->at.offset, &head, &sum);
-	if (e == OK && does_follow(r, &head))
-		return replay(r, seg, &head, sum);
-	if (e != OK && e != ERR_CORRUPT)
-		return e;
-	if (is_sealed)
-		return damage_or_next(r, length, goes_on);
-	e = end_or_damage(r);
-	if (e != ERR_NOT_FOUND)
-		return e;
-	/* a segment whose seal is gone ends where its groups end */
-	*goes_on = next_segment(r);
-	return OK;
-}
-
 /* ---- the end of it ---- */
 
 /* After kill -9 it may lie in memory only. */
 static enum err
-sync_replayed(struct recovery *r, uint64_t first)
+sync_replayed(struct store_scan *r, uint64_t first)
 {
 	struct store *s = r->s;
 
@@ -515,67 +190,20 @@ tell_units(struct store *s)
 	}
 }
 
-/* Where the index ends, or the begin of the log; false when there is no log.
- * ERR_CORRUPT: the index is ahead of what counts. */
 static enum err
-find_begin(struct recovery *r, bool *has_log)
-{
-	const struct store_segments *t = &r->s->segments;
-	uint64_t length = UINT64_MAX;
-
-	r->row = 0;
-	while (r->row < t->n && (r->at.segment != 0 ?
-	    t->rows[r->row]->number != r->at.segment :
-	    !r->seals[r->row].counts))
-		r->row++;
-	*has_log = r->row < t->n;
-	if (r->at.segment == 0) {
-		r->is_loose = true;
-		if (*has_log)
-			r->at.segment = t->rows[r->row]->number;
-		return OK;
-	}
-	if (!*has_log || !r->seals[r->row].counts ||
-	    (sealed_length(r, &length) && r->at.offset > length))
-		return ERR_CORRUPT;
-	return OK;
-}
-
-/* Without an index: what the newest segment says of the others. */
-static enum err
-read_dead(struct recovery *r)
-{
-	const struct store_segments *t = &r->s->segments;
-	struct store_group_head head;
-	size_t row = t->n;
-	uint32_t sum;
-
-	while (row > 0 && !(r->seals[row - 1].counts &&
-	    r->seals[row - 1].is_known))
-		row--;
-	if (row == 0 || read_group(r, t->rows[row - 1], 0, &head, &sum) != OK)
-		return OK;
-	return store_dead_read(store_group_records(buf_span(&r->group),
-	    &head), &r->dead);
-}
-
-static enum err
-recover(struct recovery *r, struct why *why)
+recover(struct store_scan *r, struct why *why)
 {
 	struct store *s = r->s;
 	uint64_t first = s->overlay.indexed.segment;
 	bool goes_on;
 	enum err e;
 
-	r->at = s->overlay.indexed;
-	if ((e = read_seals(r)) != OK)
-		return why_set(why, e, "log: %s", err_text(e));
-	if (r->at.segment == 0 && (e = read_dead(r)) != OK)
-		return why_set(why, e, "log: %s", err_text(e));
-	if ((e = find_begin(r, &goes_on)) != OK)
-		return why_set(why, e, "index and log contradict each other");
+	if ((e = store_scan_begin(r, &goes_on)) != OK)
+		return why_set(why, e, e == ERR_CORRUPT ?
+		    "index and log contradict each other" : "log: %s",
+		    err_text(e));
 	while (goes_on) {
-		if ((e = step(r, &goes_on)) != OK)
+		if ((e = store_scan_step(r, &goes_on)) != OK)
 			return why_set(why, e, "log, segment %ju at %ju: %s",
 			    (uintmax_t)r->at.segment, (uintmax_t)r->at.offset,
 			    err_text(e));
@@ -590,15 +218,13 @@ recover(struct recovery *r, struct why *why)
 enum err
 store_recover(struct store *s, struct why *why)
 {
-	struct recovery r = { .s = s };
+	struct store_scan r;
 	enum err e;
 
 	s->is_recovering = true;
-	buf_init(&r.group, STORE_GROUP_MAX);
+	store_scan_init(&r, s);
 	e = recover(&r, why);
-	buf_clear(&r.group);
-	free(r.seals);
-	store_numbers_clear(&r.dead);
+	store_scan_clear(&r);
 	s->is_recovering = false;
 	if (e == OK)
 		tell_units(s);

@@ -61,6 +61,9 @@ check_rescue(struct rig *r, const char *event)
 	id = report->message->id;
 	r->next_token = 2000;
 	rig_verdict(r, old, 0, 0, false, 4321, "kept");
+	/* a check-point of just this group is frozen, and must be thawed */
+	store_answered(r->s, UINT64_MAX);
+	r->s->overlay.begun_at_ms = INT64_MIN / 2;
 	store_flush(r->s, clock_mono_ms());
 	/* this one stands in the open group meanwhile, and is kept */
 	(void)rig_submit(r, "open@one.example", "open\r\n");
@@ -81,6 +84,13 @@ check_rescue(struct rig *r, const char *event)
 	buf_clear(&b);
 	dump = rig_dump(r);
 	rig_kill(r, NULL);
+	rig_open(r);
+	again = rig_dump(r);
+	cr_assert_str_eq(dump, again);
+	free(again);
+	/* nor does the index know what was refused */
+	rig_checkpoint(r);
+	rig_close(r);
 	rig_open(r);
 	again = rig_dump(r);
 	cr_assert_str_eq(dump, again);
