@@ -60,6 +60,7 @@ region_size(uint32_t sets)
 	return sizeof(struct region) + (size_t)sets * sizeof(struct set);
 }
 
+/* Worker I's; all are of the same size. */
 static struct region *
 region(const struct client_table *t, uint32_t worker)
 {
@@ -68,6 +69,7 @@ region(const struct client_table *t, uint32_t worker)
 	return (struct region *)(void *)(base + worker * region_size(t->sets));
 }
 
+/* What both sides compute alike from the configuration; memory comes later. */
 static enum err
 make(uint32_t workers, uint32_t capacity, const struct siphash_key *key,
     struct client_table **out)
@@ -105,6 +107,8 @@ client_table_new(uint32_t workers, uint32_t capacity,
 	return OK;
 }
 
+/* The size must be that of our own numbers, so a table of other ones is
+ * refused before it is looked into. */
 enum err
 client_table_attach(int fd, uint32_t worker, uint32_t workers,
     uint32_t capacity, const struct siphash_key *key,
@@ -144,6 +148,8 @@ client_table_fd(const struct client_table *t)
 	return t->shm.fd;
 }
 
+/* Relaxed throughout: what is seen a moment late, or under the key of before,
+ * makes a limit imprecise for that moment and nothing else wrong. */
 static uint32_t
 load_count(const struct place *p)
 {
@@ -210,6 +216,7 @@ choose(const struct client_table *t, struct region *r, uint64_t key)
 	return load0 <= load1 ? p0 : p1;
 }
 
+/* CHANGE is 1, or UINT32_MAX for one less. */
 static void
 add_to(_Atomic uint32_t *number, uint32_t change)
 {
@@ -219,6 +226,7 @@ add_to(_Atomic uint32_t *number, uint32_t change)
 	atomic_store_explicit(number, v + change, memory_order_relaxed);
 }
 
+/* ERR_FULL when both sets of the client are full. */
 enum err
 client_table_enter(struct client_table *t, const struct ipaddr *addr)
 {
@@ -238,6 +246,7 @@ client_table_enter(struct client_table *t, const struct ipaddr *addr)
 	return OK;
 }
 
+/* Never below zero, whatever was done to the memory. */
 void
 client_table_leave(struct client_table *t, const struct ipaddr *addr)
 {
@@ -261,6 +270,10 @@ add_capped(uint32_t *sum, uint32_t v)
 		*sum = UINT32_MAX;
 }
 
+/*
+ * The sum over all workers is a snapshot of no single moment: limits may be
+ * missed by connections that are accepted at the same time, by one a worker.
+ */
 uint32_t
 client_table_count(const struct client_table *t, const struct ipaddr *addr)
 {
@@ -287,6 +300,7 @@ client_table_total(const struct client_table *t)
 	return sum;
 }
 
+/* For the parent, when a worker has died: what it counted is over. */
 void
 client_table_forget(struct client_table *t, uint32_t worker)
 {

@@ -1,3 +1,8 @@
+/*
+ * Two clocks.  Intervals and deadlines are monotonic, so that a clock that is
+ * set wakes nobody early; wall time is for people and for what outlives a
+ * start.
+ */
 #include "common/os/clock.h"
 
 #include <time.h>

@@ -1,6 +1,10 @@
 /*
- * Capabilities by raw system calls: a library for forty lines is one more thing
- * to trust in a process that is still root.
+ * Capabilities by raw system calls: a library for forty lines is one more
+ * thing to trust in a process that is still root.
+ *
+ * Each step of the drop is checked by its result, and the whole of it once
+ * more by asking the kernel: a process that has kept a right must not start
+ * (I-07).
  */
 #include "common/os/creds.h"
 
@@ -21,7 +25,8 @@
 #define LOOKUP_MAX ((size_t)1024 * 1024)
 #define PEER_GROUPS_MAX 65536u		/* the kernel's NGROUPS_MAX */
 
-/* (uid_t)-1 means "unchanged" to the kernel, so it is nobody's number. */
+/* Users and groups may be given by number, too. (uid_t)-1 means "unchanged" to
+ * the kernel, so it is nobody's number. */
 static bool
 parse_number(const char *name, unsigned *out)
 {
@@ -113,6 +118,7 @@ creds_group(const char *name, gid_t *out)
 	return look_up(look_up_group, name, out);
 }
 
+/* Who connected, by the kernel's word: as it was at connect(). */
 enum err
 creds_peer(int sock, struct creds_peer *out)
 {
@@ -161,6 +167,7 @@ peer_has_supplementary(int sock, gid_t group, bool *out)
 	return OK;
 }
 
+/* The primary group need not be among those that SO_PEERGROUPS tells. */
 enum err
 creds_peer_in_group(int sock, gid_t group, bool *out)
 {
@@ -176,6 +183,7 @@ creds_peer_in_group(int sock, gid_t group, bool *out)
 	return peer_has_supplementary(sock, group, out);
 }
 
+/* Names the step, for the one line that the parent logs. */
 static enum err
 failed(struct why *why, const char *step)
 {
@@ -206,6 +214,7 @@ set_ids(const struct creds_user *user, struct why *why)
 	return OK;
 }
 
+/* Ambient ones need a call of their own, and old kernels don't know it. */
 enum err
 creds_drop_capabilities(struct why *why)
 {
@@ -250,6 +259,7 @@ check_ids(const struct creds_user *user, struct why *why)
 	return OK;
 }
 
+/* The bounding set goes first, while there is the capability to drop it. */
 enum err
 creds_drop(const struct creds_user *user, struct why *why)
 {

@@ -62,14 +62,18 @@ fd_dup(int fd, int *copy)
 	return OK;
 }
 
+/* Open through an exec only as a standard stream. */
 enum err
 fd_dup_to(int fd, int to)
 {
+	/* dup3() refuses equal numbers */
 	if (fd == to)
 		return OK;
 	return dup3(fd, to, to > 2 ? O_CLOEXEC : 0) < 0 ? ERR_IO : OK;
 }
 
+/* A stream: messages have lengths of their own, and it tells when the peer
+ * dies. */
 enum err
 fd_pair(int ends[2])
 {
@@ -82,6 +86,8 @@ fd_pair(int ends[2])
 	return OK;
 }
 
+/* Else the first socket that is opened becomes descriptor 2, and a library's
+ * message goes to a client. */
 enum err
 fd_fill_standard(void)
 {
@@ -136,6 +142,7 @@ next_kept(int fd, const int *keep, size_t n)
 	return found;
 }
 
+/* In runs between those that are kept: one call each, not one a number. */
 void
 fd_close_from(int first, const int *keep, size_t n)
 {
@@ -154,6 +161,9 @@ fd_close_from(int first, const int *keep, size_t n)
 	errno = saved;
 }
 
+/*
+ * For a child before its exec: what is to survive is put in place afterwards.
+ */
 void
 fd_cloexec_from(int first)
 {

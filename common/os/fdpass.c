@@ -46,6 +46,8 @@ fdpass_send(int sock, const void *p, size_t n, const int *fds,
 	ssize_t done;
 
 	MUST(n > 0 && fd_count <= FDPASS_MAX);
+	/* they travel with the first byte: whoever sends on sends none
+	 * again */
 	if (fd_count > 0) {
 		struct cmsghdr *c = &control.header;
 
@@ -76,6 +78,7 @@ take_fds(struct msghdr *m, int *fds, size_t max)
 
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
+		/* the kernel pads: the room of one may bring two (cmsg(3)) */
 		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (size_t i = 0; i < n; i++, count++) {
 			int fd;

@@ -94,6 +94,7 @@ file_open_beneath(int dir, const char *path, int flags, mode_t mode, int *fd)
 	return OK;
 }
 
+/* An interrupted read has taken nothing. */
 static ssize_t
 read_some(int fd, void *to, size_t n)
 {
@@ -117,6 +118,8 @@ expect_end(int fd, enum err full)
 	return n == 0 ? OK : full;
 }
 
+/* MAX bounds what the file may have, the buffer's own ceiling what fits; one
+ * byte more is tried, to tell the end from too much. */
 enum err
 file_read_fd(int fd, size_t max, struct buf *out)
 {
@@ -139,6 +142,7 @@ file_read_fd(int fd, size_t max, struct buf *out)
 	return expect_end(fd, max <= room_left ? ERR_RANGE : ERR_NOMEM);
 }
 
+/* With words for a person, where file_read_fd() leaves errno. */
 enum err
 file_read(int dir, const char *path, size_t max, struct buf *out,
     struct why *why)
@@ -158,7 +162,8 @@ file_read(int dir, const char *path, size_t max, struct buf *out,
 	return e;
 }
 
-/* A short write is followed by another, which then says why. */
+/* A short write is followed by another, which then says why.  On failure any
+ * part of it may be written: callers that care write beside and rename. */
 enum err
 file_write_all(int fd, const void *p, size_t n)
 {
@@ -177,6 +182,7 @@ file_write_all(int fd, const void *p, size_t n)
 	return OK;
 }
 
+/* At its place, so that threads can share the descriptor. */
 enum err
 file_pwrite_all(int fd, const void *p, size_t n, off_t where)
 {
@@ -196,6 +202,7 @@ file_pwrite_all(int fd, const void *p, size_t n, off_t where)
 	return OK;
 }
 
+/* ERR_RANGE: the file is shorter than it should be. */
 enum err
 file_pread_all(int fd, void *p, size_t n, off_t where)
 {
@@ -217,6 +224,7 @@ file_pread_all(int fd, void *p, size_t n, off_t where)
 	return OK;
 }
 
+/* A name is on disk when its directory is. */
 enum err
 file_sync_dir(int dir_fd)
 {

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* errno in words for people, sorted for the caller. */
 static enum err
 system_error(struct why *why, const char *path)
 {
@@ -23,6 +24,8 @@ system_error(struct why *why, const char *path)
 	return why_set(why, e, "%s: %s", path, strerror(errno));
 }
 
+/* O_NOFOLLOW: the last part of the path may be no link; the folders above
+ * belong to the administrator. */
 static enum err
 open_dir(int dir, const char *path, int *fd, struct why *why)
 {
@@ -38,7 +41,8 @@ open_dir(int dir, const char *path, int *fd, struct why *why)
 	return OK;
 }
 
-/* Makes an owner and mode so, in a directory that was made just now. */
+/* Makes owner and mode so, in a directory that was made just now.  fchmod()
+ * after fchown(), which clears bits. */
 static enum err
 set_up(int fd, const char *path, uid_t uid, gid_t gid, mode_t mode,
     struct why *why)
@@ -48,6 +52,8 @@ set_up(int fd, const char *path, uid_t uid, gid_t gid, mode_t mode,
 	return OK;
 }
 
+/* More closed than asked for is right, too: only bits for group and others
+ * that MODE lacks are refused. (uid_t)-1 and (gid_t)-1 allow any. */
 static enum err
 check_owner(const struct stat *st, const char *path, uid_t uid, gid_t gid,
     mode_t mode, struct why *why)
@@ -100,6 +106,8 @@ is_trusted_owner(const struct stat *st)
 	return st->st_uid == 0 || st->st_uid == geteuid();
 }
 
+/* The group may read, so that a daemon's group can be given the file; it may
+ * not write, and others nothing. */
 enum err
 file_check_secret(int fd, const char *path, struct why *why)
 {
@@ -121,6 +129,7 @@ file_check_secret(int fd, const char *path, struct why *why)
 	return OK;
 }
 
+/* Nobody but root, us and OWNER can have put anything there. */
 enum err
 file_check_closed(const char *dir, uid_t owner, struct why *why)
 {

@@ -37,6 +37,7 @@ random_u64(uint64_t *out)
 	return e;
 }
 
+/* One for each map that takes keys from the network. */
 enum err
 random_key(struct siphash_key *out)
 {

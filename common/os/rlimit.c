@@ -1,3 +1,7 @@
+/*
+ * The kernel's usual limit of 1024 descriptors is fewer than a worker can have
+ * sessions.  Whatever is got is told, for the daemon to bound them by it.
+ */
 #include "common/os/rlimit.h"
 
 #include <sys/resource.h>
@@ -34,6 +38,7 @@ rlimit_raise_files(uint64_t wanted, uint64_t *got)
 	return OK;
 }
 
+/* A core would write mail and keys to disk. */
 enum err
 rlimit_no_core(void)
 {

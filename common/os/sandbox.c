@@ -45,10 +45,11 @@ failed(struct why *why, const char *step, const char *what)
 	return why_set(why, ERR_IO, "%s %s: %s", step, what, strerror(errno));
 }
 
-/* The directory is root's, or the user's own: the spool belongs to the one who
- * is closed into it.  Nobody else may put anything there.  By the way of
- * chdir(), so that what was checked is what becomes the root, and no
- * descriptor of the outside stays the working directory. */
+/*
+ * The directory is root's, or the user's own: the spool belongs to the one who
+ * is closed into it.  Nobody else may put anything there.  chdir() first: a
+ * working directory outside would be a way out.
+ */
 static enum err
 close_into(const char *root, const struct creds_user *user, struct why *why)
 {
@@ -77,6 +78,8 @@ hide_memory(struct why *why)
 	return OK;
 }
 
+/* Without root there is no chroot and no change of user: what is left is to
+ * give up capabilities and later ones. */
 enum err
 sandbox_enter(const struct sandbox *sandbox, struct why *why)
 {
@@ -93,6 +96,7 @@ sandbox_enter(const struct sandbox *sandbox, struct why *why)
 	}
 	if (e != OK)
 		return e;
+	/* for good and inherited: no exec gains anything, whatever it finds */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return failed(why, "prctl", "no_new_privs");
 	return hide_memory(why);

@@ -18,6 +18,7 @@
 #define MFD_NOEXEC_SEAL 0x0008u
 #endif
 
+/* Without memory a caller may try again later; other errors stay. */
 static enum err
 error_of(int error)
 {
@@ -35,6 +36,8 @@ map(int fd, size_t n, void **out)
 	return OK;
 }
 
+/* Memory without a name: nobody but who is handed the descriptor can map
+ * it. */
 static int
 make_memfd(const char *name)
 {
@@ -47,6 +50,7 @@ make_memfd(const char *name)
 	return fd;
 }
 
+/* Grown before it is sealed, since F_SEAL_GROW would forbid that, too. */
 enum err
 shm_make(const char *name, size_t n, struct shm *out)
 {
@@ -88,6 +92,8 @@ shm_attach(int fd, size_t n, struct shm *out)
 	return e;
 }
 
+/* Only the mapping of this process; the memory lives as long as another has
+ * it. */
 void
 shm_close(struct shm *s)
 {

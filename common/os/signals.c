@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* Blocked before the descriptor exists, so that none is lost between. */
 enum err
 signals_open(const int *signals, int *fd)
 {
@@ -27,6 +28,7 @@ signals_open(const int *signals, int *fd)
 	return OK;
 }
 
+/* One signal a call; equal ones that came meanwhile are one. */
 enum err
 signals_read(int fd, int *signal)
 {
@@ -59,6 +61,8 @@ signals_ignore(int signal)
 	set_handler(signal, SIG_IGN);
 }
 
+/* For a child before its exec: ignored signals and the mask would be
+ * inherited. */
 void
 signals_reset(void)
 {

@@ -11,6 +11,8 @@
 #include <netinet/tcp.h>
 #include <string.h>
 
+/* A zeroed copy first: padding and scope must not carry what was on the
+ * stack. */
 enum err
 sock_address(const struct endpoint *e, struct sockaddr_storage *out,
     socklen_t *size)
@@ -82,8 +84,11 @@ open_tcp(const struct sockaddr_storage *s, int *sock)
 	return OK;
 }
 
-/* SO_REUSEADDR lets a restart bind while old connections are in TIME_WAIT; on
- * Linux it does not let two listeners share an address. */
+/*
+ * SO_REUSEADDR lets a restart bind while old connections are in TIME_WAIT; on
+ * Linux it does not let two listeners share an address.  An IPv6 socket takes
+ * IPv6 only: IPv4 clients come by a socket and under addresses of their own.
+ */
 static enum err
 bind_tcp(int sock, const struct sockaddr_storage *s, socklen_t size)
 {
@@ -130,11 +135,13 @@ sock_accept(int listener, struct endpoint *peer, int *sock)
 		return OK;
 	}
 	switch (errno) {
+	/* out of something that others may free: wait, then accept again */
 	case EMFILE:
 	case ENFILE:
 	case ENOBUFS:
 	case ENOMEM:
 		return ERR_FULL;
+	/* the listener itself is wrong: trying again would not end */
 	case EBADF:
 	case EFAULT:
 	case EINVAL:
@@ -147,6 +154,7 @@ sock_accept(int listener, struct endpoint *peer, int *sock)
 	}
 }
 
+/* ERR_AGAIN: on its way, readiness to write will tell. */
 static enum err
 begin_connect(int sock, const struct sockaddr_storage *s, socklen_t size,
     const struct ipaddr *source)
@@ -167,6 +175,7 @@ begin_connect(int sock, const struct sockaddr_storage *s, socklen_t size,
 	return errno == EINPROGRESS || errno == EINTR ? ERR_AGAIN : ERR_IO;
 }
 
+/* OK is possible at once, to a host of our own. */
 enum err
 sock_connect(const struct endpoint *e, const struct ipaddr *source, int *sock)
 {
@@ -205,6 +214,7 @@ sock_result(int sock)
 
 typedef int name_of_end(int, struct sockaddr *, socklen_t *);
 
+/* getpeername() or getsockname(), which have the same form. */
 static enum err
 ask_end(name_of_end *ask, int sock, struct endpoint *out)
 {
@@ -228,12 +238,15 @@ sock_local(int sock, struct endpoint *out)
 	return ask_end(getsockname, sock, out);
 }
 
+/* A reply is one write and must not wait for the last one's
+ * acknowledgement. */
 enum err
 sock_set_nodelay(int sock)
 {
 	return set_option(sock, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
+/* The reset leaves no state of the connection behind, not even TIME_WAIT. */
 enum err
 sock_set_abort(int sock)
 {

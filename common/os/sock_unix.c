@@ -22,6 +22,7 @@ struct place {
 	int folder;			/* -1: not needed */
 };
 
+/* O_PATH: the folder need not be readable to be gone through. */
 static enum err
 open_folder(const char *path, size_t n, int *fd)
 {
@@ -39,6 +40,8 @@ open_folder(const char *path, size_t n, int *fd)
 	return OK;
 }
 
+/* A path that doesn't fit into sun_path (108 bytes) is reached by its folder's
+ * descriptor under /proc. */
 static enum err
 place_open(const char *path, struct place *place)
 {
@@ -77,6 +80,8 @@ open_unix(int flags, int *sock)
 	return OK;
 }
 
+/* A local connect() comes at once or fails: no waiting, but for a full
+ * backlog. */
 static enum err
 connect_place(int sock, const struct place *place)
 {
@@ -147,6 +152,8 @@ listen_place(const struct place *place, mode_t mode, int backlog, int *sock)
 	return OK;
 }
 
+/* The folder is needed until bind() is done; the socket keeps no hold of
+ * it. */
 enum err
 sock_unix_listen(const char *path, mode_t mode, int backlog, int *sock)
 {

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* O_PATH: a program that may be run but not read will do. */
 enum err
 spawn_open(const char *path, int *program, struct why *why)
 {
@@ -34,6 +35,7 @@ spawn_open(const char *path, int *program, struct why *why)
 	return OK;
 }
 
+/* Copies are made above it, out of the way of all that is to be placed. */
 static int
 highest_number(const struct spawn *s)
 {
@@ -46,6 +48,7 @@ highest_number(const struct spawn *s)
 	return highest;
 }
 
+/* Two for one number would make the second win unnoticed. */
 static bool
 is_legal(const struct spawn *s)
 {
@@ -67,6 +70,7 @@ is_legal(const struct spawn *s)
  * failure means -1 with errno.
  */
 
+/* A copy that closes by itself at the exec. */
 static int
 dup_above(int fd, int highest)
 {
@@ -115,6 +119,7 @@ place_fds(const struct spawn *s, int *program, int *status)
 		if (copies[i] < 0)
 			return -1;
 	}
+	/* all that the parent has open, whatever library opened it */
 	fd_cloexec_from(0);
 	for (size_t i = 0; i < s->fd_count; i++) {
 		if (dup2(copies[i], s->fds[i].number) < 0)
@@ -132,6 +137,7 @@ run_child(const struct spawn *s, int status)
 	int program = s->program;
 	int error;
 
+	/* first: handlers of the parent must not run here */
 	signals_reset();
 	umask(077);
 	if (place_fds(s, &program, &status) == 0)
@@ -139,6 +145,7 @@ run_child(const struct spawn *s, int status)
 		    (char *const *)(uintptr_t)s->argv,
 		    (char *const *)(uintptr_t)envp, AT_EMPTY_PATH);
 	error = errno;
+	/* four octets: a pipe takes them whole */
 	if (write(status, &error, sizeof(error)) < 0)
 		_exit(126);
 	_exit(127);
@@ -162,6 +169,8 @@ wait_for_exec(int status, pid_t pid)
 	return ERR_IO;
 }
 
+/* Waits until the exec has happened or failed, so that a failure has a reason
+ * and no pid of a child that never ran gets out. */
 enum err
 spawn_start(const struct spawn *s, pid_t *pid)
 {
