@@ -1,3 +1,8 @@
+/*
+ * A struct conf and all that it points to live in one arena, so it is made,
+ * handed on and freed as one.  It begins as its defaults; whoever makes it
+ * writes over what was set.
+ */
 #include "common/conf/conf.h"
 
 #include <stdlib.h>
@@ -7,8 +12,10 @@
 #include "common/conf/conf_object.h"
 #include "common/conf/conf_wire.h"
 
+/* far above the largest file: bounds what hostile wire bytes can reserve */
 #define CONF_MEMORY_MAX ((size_t)64 * 1024 * 1024)	/* bytes */
 
+/* All defaults; the arena is the caller's through the struct. */
 enum err
 conf_new(struct conf **out)
 {
@@ -60,6 +67,8 @@ is_same(const struct conf_row *row, const struct conf *a,
 	return is_equal;
 }
 
+/* By rows of the main schema: a list is one row, changed when any element
+ * is. */
 size_t
 conf_compare(const struct conf *a, const struct conf *b, unsigned who,
     struct conf_change *out)

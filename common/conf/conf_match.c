@@ -1,3 +1,9 @@
+/*
+ * The two questions that smtpd asks for each client and each recipient, who
+ * may relay and for whom, answered by binary search: lists may have thousands
+ * of entries and the answer is on the way of each command.  Built once for
+ * each configuration (I-08).
+ */
 #include "common/conf/conf_match.h"
 
 #include <stdlib.h>
@@ -22,6 +28,7 @@ struct conf_match {
 	size_t n_domains;
 };
 
+/* By their beginnings: where they end is looked at when they are merged. */
 static int
 compare_ranges(const void *a, const void *b)
 {
@@ -102,6 +109,7 @@ add_domain(struct conf_match *match, struct span text)
 	return OK;
 }
 
+/* Doubles do no harm: either of them is found. */
 static enum err
 set_domains(struct conf_match *match, const struct conf_texts *domains)
 {
@@ -169,6 +177,7 @@ unmapped(const struct ipaddr *client)
 	return client->family == IPADDR_6 ? ipaddr_v6(client->bytes) : *client;
 }
 
+/* Families never mix: they are compared first. */
 bool
 conf_match_client(const struct conf_match *match, const struct ipaddr *client)
 {
@@ -179,6 +188,7 @@ conf_match_client(const struct conf_match *match, const struct ipaddr *client)
 	    sizeof(match->ranges[0]), compare_client) != NULL;
 }
 
+/* By bytes: both sides are in lower case. */
 static bool
 has_domain(const struct conf_match *match, struct span domain)
 {
@@ -186,6 +196,8 @@ has_domain(const struct conf_match *match, struct span domain)
 	    sizeof(match->domains[0]), compare_domains) != NULL;
 }
 
+/* The domain itself, then `.` and each of its parents: as many searches as it
+ * has labels, whatever the length of the list. */
 bool
 conf_match_domain(const struct conf_match *match, struct span domain)
 {

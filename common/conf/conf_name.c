@@ -1,3 +1,9 @@
+/*
+ * What a configuration may call a host, a domain or a mailbox, and the
+ * patterns made of them.  The rules are close to those of common/mail; but
+ * what is written by hand is more often a typing error than an exotic name, so
+ * a last label of digits is refused.
+ */
 #include "common/conf/conf_name.h"
 
 #include "common/base/ipaddr.h"
@@ -5,6 +11,8 @@
 
 #define LABEL_MAX 63
 
+/* Underscores stand in names of the DNS that are no hosts, and in some that
+ * are. */
 static bool
 is_label_byte(uint8_t c, bool may_underscore)
 {
@@ -52,6 +60,7 @@ is_labels(struct span name, bool may_underscore)
 	}
 }
 
+/* For our own name, so no underscore: other servers check it. */
 bool
 conf_name_is_host(struct span name)
 {
@@ -136,6 +145,8 @@ domain_pattern(struct span text)
 	return pattern;
 }
 
+/* A pattern that says less than it seems to is refused rather than read in
+ * some other way: rules decide where mail goes (I-08). */
 struct conf_pattern
 conf_name_pattern(struct span text)
 {

@@ -1,7 +1,15 @@
+/*
+ * A value by its row, whatever its type: the rows of the schema say where in
+ * the struct it is and how it is read.  Defaults are kept as the texts that a
+ * person would write and go through the same parsers, so they can't be wrong
+ * in a way that a file couldn't.
+ */
 #include "common/conf/conf_object.h"
 
 #include "common/base/check.h"
 
+/* Zeroed, not yet defaults: conf_object_element() or conf_object_init()
+ * follow. */
 void *
 conf_object_list(const struct conf_row *row, size_t n,
     const struct conf_scope *scope)
@@ -10,6 +18,8 @@ conf_object_list(const struct conf_row *row, size_t n,
 	    conf_type_size(conf_type_element(row->type)));
 }
 
+/* An element with members that is written as one text means its first member:
+ * `- "*:25"` is a listener with that address. */
 enum err
 conf_object_element(const struct conf_row *row, struct span text,
     const struct conf_scope *scope, void *element, struct why *why)
@@ -48,6 +58,7 @@ init_list(const struct conf_row *row, const struct conf_scope *scope,
 	struct span words = span_str(row->fallback);
 	struct conf_list list = { NULL, 0 };
 
+	/* counted first: a list is one piece of the arena */
 	for (struct span rest = words; rest.n > 0; next_word(&rest))
 		list.n++;
 	if ((list.v = conf_object_list(row, list.n, scope)) == NULL)
@@ -65,6 +76,7 @@ init_list(const struct conf_row *row, const struct conf_scope *scope,
 	return OK;
 }
 
+/* Whatever the schema has as a fallback, "" for what may be absent. */
 enum err
 conf_object_init(const struct conf_schema *schema,
     const struct conf_scope *scope, void *base)
@@ -89,7 +101,8 @@ conf_object_init(const struct conf_schema *schema,
 	return OK;
 }
 
-/* The text that the schema would have for a value as its default. */
+/* The text that the schema would have for a value as its default.  Elements
+ * with members never are one, hence `?`. */
 static void
 put_fallback(const struct conf_row *row, const void *base, struct buf *out)
 {
@@ -125,6 +138,8 @@ is_same_number(const struct conf_row *row, struct span text)
 	    &scope, &b, NULL) == OK && a == b;
 }
 
+/* Without memory it counts as set: then it is sent or printed, which is right
+ * in any case. */
 bool
 conf_object_is_default(const struct conf_row *row, const void *base)
 {

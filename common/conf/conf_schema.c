@@ -132,6 +132,7 @@ static const enum conf_type elements[CONF_TYPES] = {
 	[CONF_TYPE_ROUTES] = CONF_TYPE_ROUTE,
 };
 
+/* The section's one sentence for people, or NULL. */
 const char *
 conf_schema_section(struct span name)
 {
@@ -150,6 +151,7 @@ conf_schema_find(const struct conf_schema *schema, struct span key)
 	return NULL;
 }
 
+/* Of a value in its struct or in a list's array. */
 size_t
 conf_type_size(enum conf_type type)
 {
@@ -157,12 +159,14 @@ conf_type_size(enum conf_type type)
 	return sizes[type];
 }
 
+/* The type of a list's elements; other types are their own. */
 enum conf_type
 conf_type_element(enum conf_type type)
 {
 	return conf_type_is_list(type) ? elements[type] : type;
 }
 
+/* The schema of an element that has members of its own, or NULL. */
 const struct conf_schema *
 conf_type_schema(enum conf_type type)
 {

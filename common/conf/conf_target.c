@@ -1,3 +1,9 @@
+/*
+ * Next hops, listeners' addresses and paths: the values with a syntax of their
+ * own.  Messages say what to write instead, because these are where people
+ * guess: URLs with passwords, ports alone, brackets that mean something
+ * elsewhere.
+ */
 #include "common/conf/conf_target.h"
 
 #include "common/base/check.h"
@@ -13,6 +19,7 @@ static const char *const schemes[] = {
 	[CONF_SCHEME_LMTP] = "lmtp",
 };
 
+/* Into the arena, with a NUL. */
 static enum err
 copy(struct span text, const struct conf_scope *scope, const char **out)
 {
@@ -37,12 +44,14 @@ is_path(struct span text)
 	return text.n > 0;
 }
 
-/* TEXT below DIR, as one path. */
+/* TEXT below DIR, as one path, so that processes elsewhere mean the same
+ * file. */
 static enum err
 join(const char *dir, struct span text, const struct conf_scope *scope,
     const char **out)
 {
 	size_t n = strlen(dir);
+	/* a slash between and a NUL behind, which the arena gives */
 	char *joined = arena_alloc(scope->arena, n + text.n + 2, 1);
 
 	if (joined == NULL)
@@ -112,6 +121,7 @@ address_error(struct span text, struct why *why)
 	    "of a socket");
 }
 
+/* A slash makes a path: none can be in an address. */
 enum err
 conf_target_parse_address(struct span text, const struct conf_scope *scope,
     struct conf_address *out, struct why *why)
@@ -135,6 +145,7 @@ conf_target_parse_address(struct span text, const struct conf_scope *scope,
 	return OK;
 }
 
+/* Parsing the text gives the same address: it goes over the wire like that. */
 void
 conf_target_print_address(const struct conf_address *address, struct buf *out)
 {
@@ -251,6 +262,7 @@ take_host(struct span text, const struct conf_scope *scope,
 	return set_host(span_sub(text, 0, end), scope, out, why);
 }
 
+/* `mx` stands for itself and has neither user nor host nor port. */
 enum err
 conf_target_parse(struct span text, const struct conf_scope *scope,
     struct conf_target *out, struct why *why)

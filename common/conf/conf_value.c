@@ -1,3 +1,11 @@
+/*
+ * One parser and one printer for each type of the schema.  Both the file and
+ * the wire between processes use them, so a value is one that this parser has
+ * passed, whoever sends it (I-05).
+ *
+ * Values are read and written by memcpy() through their row's offset, never by
+ * a cast to a struct: the rows know no types.
+ */
 #include "common/conf/conf_value.h"
 
 #include "common/base/check.h"
@@ -7,6 +15,7 @@
 
 /* ---- choices: the names of enum values, by their number ---- */
 
+/* each in the order of its enum in conf_types.h */
 static const char *const services[] = { "mx", "submission" };
 static const char *const listener_tls[] = { "none", "starttls", "implicit" };
 static const char *const route_tls[] = {
@@ -37,6 +46,7 @@ static const struct choice {
 _Static_assert(sizeof(enum conf_service) == sizeof(unsigned) &&
     sizeof(enum conf_route_tls) == sizeof(unsigned), "enums are unsigned");
 
+/* For guesses and the documentation; NULL when the type has no names. */
 const char *const *
 conf_value_choices(enum conf_type type, size_t *n)
 {
@@ -61,6 +71,7 @@ parse_choice(enum conf_type type, struct span text, void *out, struct why *why)
 			memcpy(out, &i, sizeof(i));
 			return OK;
 		}
+		/* the names are ours, and so few that they fit */
 		MUST(used + name.n + 3 < sizeof(names));
 		memcpy(names + used, name.p, name.n + 1);
 		used += name.n;
@@ -95,6 +106,7 @@ out_of_range(const struct conf_row *row, enum conf_type type, struct why *why)
 	return why_set(why, ERR_RANGE, "must be between %s and %s", low, high);
 }
 
+/* A row's limits are in milliseconds, as its value is. */
 static enum err
 parse_time(const struct conf_row *row, struct span text, void *out,
     struct why *why)
@@ -111,6 +123,7 @@ parse_time(const struct conf_row *row, struct span text, void *out,
 	return OK;
 }
 
+/* A row's limits are in bytes. */
 static enum err
 parse_size(const struct conf_row *row, struct span text, void *out,
     struct why *why)
@@ -128,7 +141,8 @@ parse_size(const struct conf_row *row, struct span text, void *out,
 	return OK;
 }
 
-/* A number; 0 stands for `auto` and can't be written. */
+/* A number; 0 stands for `auto` and can't be written, as the row's least is
+ * 1. */
 static enum err
 parse_count(const struct conf_row *row, enum conf_type type, struct span text,
     void *out, struct why *why)
@@ -165,6 +179,7 @@ is_line(struct span text)
 	return true;
 }
 
+/* For `to` and `from` of routes. */
 static enum err
 check_pattern(enum conf_type type, struct span text, struct why *why)
 {
@@ -195,6 +210,7 @@ check_domain(struct span text, struct why *why)
 	return OK;
 }
 
+/* What a text may be, by its type; the length is checked before. */
 static enum err
 check_text(enum conf_type type, struct span text, struct why *why)
 {
@@ -240,6 +256,7 @@ parse_text(const struct conf_row *row, enum conf_type type, struct span text,
 	return OK;
 }
 
+/* MAX is the row's: a socket's path has to fit into its address. */
 static enum err
 parse_path(const struct conf_row *row, struct span text,
     const struct conf_scope *scope, void *out, struct why *why)
@@ -287,6 +304,7 @@ parse_server(enum conf_type type, struct span text, void *out,
 		return why_set(why, ERR_SYNTAX, "expected an address%s a port "
 		    "such as 127.0.0.1:%u", has_default ? ", perhaps with" :
 		    " and", has_default ? 53u : 9125u);
+	/* the two types have different structs: see conf_type_size() */
 	if (!has_default) {
 		memcpy(out, &address, sizeof(address));
 		return OK;
@@ -299,6 +317,7 @@ parse_server(enum conf_type type, struct span text, void *out,
 
 /* ---- all types ---- */
 
+/* Copies what it keeps into the scope's arena.  OUT is set on success only. */
 enum err
 conf_value_parse(const struct conf_row *row, enum conf_type type,
     struct span text, const struct conf_scope *scope, void *out,
@@ -333,6 +352,8 @@ conf_value_parse(const struct conf_row *row, enum conf_type type,
 	}
 }
 
+/* With the largest unit that divides, so that parsing gives the same
+ * number. */
 static void
 print_number(enum conf_type type, const void *value, struct buf *out)
 {
@@ -372,6 +393,7 @@ print_choice(enum conf_type type, const void *value, struct buf *out)
 	buf_add_str(out, choices[type].names[number]);
 }
 
+/* The text that conf_value_parse() would take for the same value. */
 void
 conf_value_print(enum conf_type type, const void *value, struct buf *out)
 {
@@ -411,6 +433,7 @@ conf_value_print(enum conf_type type, const void *value, struct buf *out)
 	}
 }
 
+/* Absent: texts are empty, never NULL, so that no reader needs to ask. */
 void
 conf_value_clear(enum conf_type type, void *value)
 {

@@ -10,6 +10,7 @@
  * text   = u16 length, bytes
  */
 
+/* Where the row's value is in the struct. */
 static const void *
 member(const struct conf_row *row, const void *base)
 {
@@ -89,6 +90,8 @@ put_object(const struct conf_schema *schema, const void *base, unsigned who,
 		out->p[at] = n;
 }
 
+/* Defaults aren't sent: the receiver makes them from the same schema, being of
+ * the same build. */
 void
 conf_wire_encode(const struct conf *conf, unsigned who, struct buf *out)
 {
@@ -103,6 +106,7 @@ struct reader {
 	enum err e;		/* ERR_NOMEM, which is no fault of the bytes */
 };
 
+/* Any other failure is the bytes' fault and shows as the cursor's. */
 static void
 fail(struct reader *r, enum err e)
 {
@@ -111,6 +115,7 @@ fail(struct reader *r, enum err e)
 	wire_fail(&r->wire);
 }
 
+/* By the same parser as the file, and so with all of its checks (I-05). */
 static void
 get_text(struct reader *r, const struct conf_row *row, enum conf_type type,
     void *value)
@@ -177,6 +182,8 @@ get_members(struct reader *r, const struct conf_schema *schema, void *base)
 		size_t i = wire_u8(&r->wire);
 		const struct conf_row *row;
 
+		/* this order has one spelling: what is out of it wasn't
+		 * written by us */
 		if (r->wire.is_failed || i < next || i >= schema->n) {
 			wire_fail(&r->wire);
 			return;
@@ -191,6 +198,7 @@ get_members(struct reader *r, const struct conf_schema *schema, void *base)
 	}
 }
 
+/* Defaults first, then what came. */
 static void
 get_object(struct reader *r, const struct conf_schema *schema, void *base)
 {
@@ -202,6 +210,7 @@ get_object(struct reader *r, const struct conf_schema *schema, void *base)
 		get_members(r, schema, base);
 }
 
+/* Whole or not at all: on a failure nothing of CONF is seen by anybody. */
 enum err
 conf_wire_decode(struct span bytes, struct conf **out)
 {
