@@ -1,3 +1,8 @@
+/*
+ * What needs the files themselves: that they are there and that secrets are
+ * closed to others.  Contents are read by those who use them.  A failure is an
+ * error of the configuration, so it is told before a running one is given up.
+ */
 #include "common/confload/conf_check.h"
 
 #include <fcntl.h>

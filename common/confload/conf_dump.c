@@ -1,3 +1,8 @@
+/*
+ * The configuration as a file that loads to the same values: all of it, what
+ * differs from the defaults, or with a line of documentation before each key.
+ * Walks the rows of the schema, so nothing can be forgotten.
+ */
 #include "common/confload/conf_dump.h"
 
 #include "common/base/text.h"
@@ -65,6 +70,7 @@ put_quoted(struct dump *d, struct span text)
 	buf_add_byte(d->out, '"');
 }
 
+/* In quotes unless it is a plain word to each YAML parser. */
 static void
 put_scalar(struct dump *d, enum conf_type type, const void *value)
 {
@@ -81,6 +87,7 @@ put_scalar(struct dump *d, enum conf_type type, const void *value)
 	buf_clear(&text);
 }
 
+/* Where the list's element I is. */
 static const void *
 element(const struct conf_row *row, const struct conf_list *list, size_t i)
 {
@@ -117,6 +124,8 @@ put_elements(struct dump *d, const struct conf_row *row,
 	enum conf_type type = conf_type_element(row->type);
 	const struct conf_schema *schema = conf_type_schema(type);
 
+	/* two for the level, two for the dash, which begin_line() takes
+	 * back */
 	d->indent += 4;
 	for (size_t i = 0; i < list->n && !buf_failed(d->out); i++) {
 		d->is_element = true;
@@ -153,6 +162,7 @@ put_list(struct dump *d, const struct conf_row *row, const void *base)
 	buf_add_str(d->out, "]\n");
 }
 
+/* A comment would part the dash from its first key, so there is none there. */
 static void
 put_doc(struct dump *d, const char *doc)
 {
@@ -162,6 +172,7 @@ put_doc(struct dump *d, const char *doc)
 	buf_addf(d->out, "# %s\n", doc);
 }
 
+/* Key and value, the value behind the colon or, of a long list, below it. */
 static void
 put_row(struct dump *d, const struct conf_row *row, struct span name,
     const void *base)
@@ -209,6 +220,7 @@ put_rows(struct dump *d, const struct conf_schema *schema, const void *base)
 	}
 }
 
+/* Failure shows in OUT alone. */
 void
 conf_dump(const struct conf *conf, unsigned flags, struct buf *out)
 {

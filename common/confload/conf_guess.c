@@ -1,3 +1,8 @@
+/*
+ * "Did you mean": the nearest of the known words by edits (a letter more, less,
+ * other, or two swapped), if it is near enough.  A third of the word and one
+ * letter more may be wrong; beyond that a guess misleads.
+ */
 #include "common/confload/conf_guess.h"
 
 #include "common/base/text.h"
@@ -19,6 +24,7 @@ least(size_t a, size_t b, size_t c)
 	return ab < c ? ab : c;
 }
 
+/* Case is no mistake here.  I and J count from 1, as the matrix does. */
 static bool
 is_same(struct span a, size_t i, struct span b, size_t j)
 {
@@ -31,6 +37,7 @@ distance(struct span a, struct span b)
 {
 	size_t rows[3][CONF_GUESS_WORD_MAX + 1];
 
+	/* from nothing to the first J letters: J additions */
 	for (size_t j = 0; j <= b.n; j++)
 		rows[0][j] = j;
 	for (size_t i = 1; i <= a.n; i++) {

@@ -1,3 +1,11 @@
+/*
+ * From the tree of the file to a struct conf, walking file and schema side by
+ * side.  All mistakes are gathered, each with its place, so that a person
+ * mends a file in one go; nothing is used of a file that has one.
+ *
+ * Three steps: each value for itself (here), then what one value means for
+ * another (conf_rules.c), then the files that are named (conf_check.c).
+ */
 #include "common/confload/conf_load.h"
 
 #include <fcntl.h>
@@ -111,6 +119,7 @@ load_text(struct loader *l, const struct conf_schema *schema,
 	struct why why = { "" };
 	enum err e;
 
+	/* one text for an element with members is its first member */
 	if (inner != NULL)
 		path = path_of(inner, &inner->rows[0]);
 	if (node->is_empty) {
@@ -233,6 +242,8 @@ load_value(struct loader *l, const struct conf_schema *schema,
 {
 	struct path path = path_of(schema, row);
 
+	/* places are kept for the rules: members of elements are found by the
+	 * tree */
 	if (schema == &conf_schema_main)
 		l->places.v[row - schema->rows] = node->place;
 	if (conf_type_is_list(row->type))
@@ -347,6 +358,7 @@ load_key(struct loader *l, const struct conf_schema *schema,
 		end = (const char *)key.p + key.n;
 		if (is_duplicate(l, map, node))
 			return;
+		/* the row's own key ends here; at a dot a section begins */
 		if (*end == '\0') {
 			load_value(l, schema, row, node, base);
 			return;
@@ -359,6 +371,8 @@ load_key(struct loader *l, const struct conf_schema *schema,
 	complain_unknown(l, schema, section, node);
 }
 
+/* SECTION is the name under which the map stands, "" at the top.  A section's
+ * rows are rows of the same schema with the section before a dot. */
 static void
 load_map(struct loader *l, const struct conf_schema *schema,
     const struct yaml_node *map, const char *section, void *base)
@@ -396,6 +410,7 @@ load_tree(struct conf *conf, const char *dir, const struct yaml_node *root,
 	return report->n_errors == 0 ? OK : ERR_SYNTAX;
 }
 
+/* The tree lives until the struct is made; texts are copied from it. */
 static enum err
 load_bytes(struct span bytes, const char *dir, struct conf_report *report,
     struct arena *arena, struct conf **out)
@@ -415,6 +430,8 @@ load_bytes(struct span bytes, const char *dir, struct conf_report *report,
 	return OK;
 }
 
+/* REPORT borrows the bytes for the time of the call, to quote lines of
+ * them. */
 enum err
 conf_load(struct span bytes, const char *dir, struct conf_report *report,
     struct conf **out)
@@ -468,6 +485,7 @@ complain_file(struct conf_report *report, const char *path, const char *text)
 	return ERR_IO;
 }
 
+/* DIR is where the file is: relative paths in it mean files beside it. */
 enum err
 conf_load_file(const char *path, struct conf_report *report,
     struct conf **out)

@@ -1,3 +1,11 @@
+/*
+ * Remarks with the line that they are about and a caret below it, as compilers
+ * have them.  The text may quote a file of anybody's making, so everything is
+ * made harmless for a terminal before it is kept.
+ *
+ * Bounded: a file of nothing but mistakes gives CONF_REPORT_MAX remarks and a
+ * last one that says so.
+ */
 #include "common/confload/conf_report.h"
 
 #include <stdarg.h>
@@ -22,6 +30,7 @@ conf_report_clear(struct conf_report *report)
 	report->n = report->n_errors = report->n_warnings = 0;
 }
 
+/* Reading on would tell nobody anything. */
 bool
 conf_report_is_full(const struct conf_report *report)
 {
@@ -111,6 +120,7 @@ reserve(struct conf_report *report)
 	return report->v != NULL && report->n <= CONF_REPORT_MAX;
 }
 
+/* Without memory only the counts are kept: an error stays an error. */
 void
 conf_report_add(struct conf_report *report, enum conf_severity severity,
     struct conf_place place, const char *format, ...)
@@ -120,6 +130,7 @@ conf_report_add(struct conf_report *report, enum conf_severity severity,
 
 	if (severity == CONF_ERROR)
 		report->n_errors++;
+	/* warnings must not take the room of errors */
 	else if (++report->n_warnings > CONF_REPORT_WARNINGS_MAX)
 		return;
 	if (!reserve(report))

@@ -1,3 +1,8 @@
+/*
+ * What the schema can't say of one value alone: defaults that depend on the
+ * host or on another value, and values that contradict each other.  What
+ * surely breaks is an error; what is seldom meant is a warning.
+ */
 #include "common/confload/conf_rules.h"
 
 #include <stdio.h>
@@ -9,16 +14,19 @@
 
 #define NO_PLACE ((struct conf_place){ 0, 0 })
 
+/* Where a key was set; line 0 when it is a default. */
 static struct conf_place
 place_of(const struct conf_places *places, const char *key)
 {
 	const struct conf_row *row = conf_schema_find(&conf_schema_main,
 	    span_str(key));
 
+	/* the keys asked for are literals in this file */
 	MUST(row != NULL);
 	return places->v[row - conf_schema_main.rows];
 }
 
+/* Written in the file, as opposed to a default. */
 static bool
 is_set(const struct conf_places *places, const char *key)
 {
@@ -90,6 +98,7 @@ fill_retry(struct conf *conf, const struct conf_places *places)
 		conf->queue.first_retry_ms = conf->queue.max_retry_ms;
 }
 
+/* Before the checks, which look at what will be in force. */
 enum err
 conf_rules_fill(struct conf *conf, const struct conf_places *places,
     struct conf_report *report)
@@ -165,6 +174,7 @@ is_same_address(const struct conf_address *a, const struct conf_address *b)
 	return endpoint_equal(&a->endpoint, &b->endpoint);
 }
 
+/* Better told with the place in the file than by a bind() that fails. */
 static void
 check_listeners(const struct conf *conf, const struct yaml_node *root,
     struct conf_report *report)
@@ -200,6 +210,7 @@ check_networks(const struct conf *conf, const struct conf_places *places,
 			    "open relay");
 }
 
+/* A `*` among others makes the others moot. */
 static bool
 is_catch_all(const struct conf_texts *patterns)
 {
@@ -209,6 +220,7 @@ is_catch_all(const struct conf_texts *patterns)
 	return false;
 }
 
+/* Mistakes inside one rule. */
 static void
 check_route(const struct conf_route *route, struct conf_place place,
     struct conf_report *report)
@@ -236,6 +248,8 @@ check_routes(const struct conf *conf, const struct yaml_node *root,
 		const struct conf_route *route = &conf->routes.v[i];
 		struct conf_place place = next_place(list, &at);
 
+		/* lists are bounded by the schema, so neither product nor sum
+		 * can wrap */
 		pairs += route->to.n * route->from.n;
 		if (pairs > CONF_ROUTE_PAIRS_MAX) {
 			conf_report_add(report, CONF_ERROR, place,
@@ -283,6 +297,7 @@ check_size(const struct conf *conf, struct conf_report *report)
 	buf_clear(&bytes);
 }
 
+/* Each for itself: a person gets all that is wrong at once. */
 void
 conf_rules_check(const struct conf *conf, const struct yaml_node *root,
     const struct conf_places *places, struct conf_report *report)

@@ -1,3 +1,12 @@
+/*
+ * YAML in, a tree of texts out, with the place of each.  Only the plain part
+ * of YAML is taken: maps, lists, scalars, one document.  Anchors, aliases,
+ * tags and complex keys are refused, since nobody configures by them and they
+ * are where surprises and bombs are (I-05).
+ *
+ * libyaml gives events; the tree is built by a stack of open levels, bounded
+ * in depth, and nodes come from an arena, bounded in count and bytes.
+ */
 #include "common/confload/yaml_tree.h"
 
 #include <yaml.h>
@@ -33,6 +42,7 @@ place_of(const yaml_mark_t *mark)
 	};
 }
 
+/* For `return refuse(...)`: the remark is made, the error is what ends. */
 static enum err
 refuse(struct reader *r, struct conf_place place, const char *text)
 {
@@ -128,6 +138,7 @@ take_text(struct reader *r, const yaml_event_t *event)
 		return ERR_NOMEM;
 	if (event->data.scalar.tag != NULL)
 		return refuse(r, place, "YAML's tags are not used here");
+	/* "\0" in quotes: texts are C strings from here on */
 	if (memchr(copy, '\0', n) != NULL)
 		return refuse(r, place, "a NUL has no place here");
 	if (awaits_key(r)) {
