@@ -1,9 +1,18 @@
+/*
+ * The name of a destination.  Recipients with the same name may share a unit,
+ * a connection and a backoff, so it holds all that makes delivery differ: for
+ * mail by MX the domain, for a route its hosts, and in both cases TLS and
+ * credentials.
+ *
+ * It is text because it is also what people see and type (I-10).
+ */
 #include "common/route/route.h"
 
 #include "common/base/text.h"
 #include "common/conf/conf_schema.h"
 #include "common/conf/conf_value.h"
 
+/* Behind the last @: a quoted local part may hold others. */
 struct span
 route_domain(struct span address)
 {
@@ -20,6 +29,7 @@ static const char *const schemes[] = {
 	[CONF_SCHEME_LMTP] = "lmtp",
 };
 
+/* One spelling, so that one destination isn't two. */
 static void
 put_lower(struct span s, struct buf *out)
 {
@@ -56,6 +66,7 @@ put_target(const struct route_target *target, struct buf *out)
 	buf_add_u64(out, target->port);
 }
 
+/* All of the name but the domain.  The default of TLS isn't spelled out. */
 void
 route_manner(const struct route *route, struct buf *out)
 {

@@ -1,3 +1,7 @@
+/*
+ * First match over rules, without walking the rules: there may be thousands of
+ * them, and a lookup for each recipient.
+ */
 #include "common/route/route_table.h"
 
 #include <stdlib.h>
@@ -47,6 +51,7 @@ struct route_table {
 	size_t n;
 };
 
+/* The key of a pattern in its map. */
 static struct span
 form_of(const void *object)
 {
@@ -154,6 +159,7 @@ intern(struct route_table *table, struct patterns *patterns, const char *text,
 	return OK;
 }
 
+/* Ids begin at 1 and are few, so each pair has a key of its own. */
 static uint64_t
 pair_key(uint32_t to, uint32_t from)
 {
@@ -225,6 +231,7 @@ port_of(const struct conf_target *target, const struct conf *conf)
 	}
 }
 
+/* Into the table's arena: see add_rule(). */
 static enum err
 copy_text(struct arena *arena, const char *text, const char **out)
 {
@@ -232,6 +239,8 @@ copy_text(struct arena *arena, const char *text, const char **out)
 	return *out != NULL ? OK : ERR_NOMEM;
 }
 
+/* With the port that will be used, so that nobody else has to know
+ * defaults. */
 static enum err
 set_targets(struct route_table *table, const struct conf *conf,
     const struct conf_targets *via, struct route *route)
@@ -273,6 +282,8 @@ set_manner(struct route_table *table, struct route *route)
 	return route->manner != NULL ? OK : ERR_NOMEM;
 }
 
+/* Texts are copied: the table outlives the configuration that it was made
+ * of. */
 static enum err
 add_rule(struct route_table *table, const struct conf *conf, uint32_t index)
 {
@@ -293,6 +304,7 @@ add_rule(struct route_table *table, const struct conf *conf, uint32_t index)
 	return add_patterns(table, index, rule);
 }
 
+/* What no rule takes goes by MX: as a route of its own behind the others. */
 static enum err
 add_by_mx(struct route_table *table, const struct conf *conf)
 {
@@ -364,10 +376,13 @@ route_table_free(struct route_table **table)
 /* ---- asking ---- */
 
 struct hits {
+	/* room for each label of the longest address, and for `*` and two
+	 * more */
 	uint32_t ids[HITS_MAX];
 	size_t n;
 };
 
+/* An address longer than ADDRESS_MAX never comes here, so IDS has room. */
 static void
 try_form(const struct patterns *patterns, struct span form,
     struct hits *hits)
@@ -421,6 +436,8 @@ collect(const struct patterns *patterns, struct span address,
 		try_address(patterns, address, at, hits);
 }
 
+/* A few patterns a side, so a few dozen pairs at most, but for domains of very
+ * many labels. */
 struct route
 route_table_find(const struct route_table *table, struct span sender,
     struct span recipient)
@@ -449,6 +466,7 @@ route_table_find(const struct route_table *table, struct span sender,
 	return route;
 }
 
+/* INDEX comes from another process, which may have other rules still. */
 bool
 route_table_get(const struct route_table *table, uint32_t index,
     struct route *out)
