@@ -1,5 +1,12 @@
+/*
+ * What the packet said, in the words of the message that siblings understand.
+ * Three outcomes must never be mixed up, because mail's fate hangs on them:
+ * there are records, there is nothing (a lasting failure, or the next step),
+ * and it could not be found out (try again later).
+ */
 #include "dnsd/answer.h"
 
+/* /etc/hosts has no TTLs; a changed file is told by the parent anyhow */
 static const uint32_t hosts_ttl_s = 60;
 
 /* Records that nobody can use are a reason to ask again later, never one to
@@ -17,6 +24,7 @@ status_of(enum dns_wire_result result)
 	return DNS_TEMPORARY;
 }
 
+/* For the log and for the reason of a deferral, by RCODE (RFC 1035 4.1.1). */
 static const char *
 failure_text(const struct dns_wire_answer *a)
 {
@@ -30,6 +38,8 @@ failure_text(const struct dns_wire_answer *a)
 	}
 }
 
+/* Records longer than a message allows are left out: of the types that mail
+ * asks for a TXT could be, or a TLSA with a whole certificate. */
 static void
 put_records(const struct dns_wire_answer *a, struct buf *buf,
     struct msg_list *out)
@@ -50,6 +60,7 @@ put_records(const struct dns_wire_answer *a, struct buf *buf,
 	out->bytes = buf_span(buf);
 }
 
+/* OUT borrows from A and BUF, so both must live until it is sent. */
 void
 answer_wire(const struct dns_wire_answer *a, bool is_trusted,
     struct buf *buf, struct msg_dns_answer *out)
@@ -57,6 +68,7 @@ answer_wire(const struct dns_wire_answer *a, bool is_trusted,
 	*out = (struct msg_dns_answer){
 		.status = (uint8_t)status_of(a->result),
 	};
+	/* the bit is as good as the way it came by */
 	out->is_secure = a->is_secure && is_trusted;
 	out->canonical = span_str(a->canonical);
 	buf_reset(buf);

@@ -1,6 +1,10 @@
 /*
  * Read once, kept as a map from names to addresses.  The file comes from the
- * parent as bytes; it is the administrator's, but it is read as if it weren't.
+ * parent as bytes; it is the administrator's, but it is read as if it weren't:
+ * what is malformed or too much is skipped, never an error.
+ *
+ * A name has all addresses of all its lines, each family in the file's order,
+ * up to HOSTS_ADDRESSES.
  */
 #include "dnsd/hosts.h"
 
@@ -43,6 +47,7 @@ lower(struct span name, uint8_t out[DNS_NAME_SIZE])
 	return span_of(out, name.n);
 }
 
+/* In the map already; NULL without memory. */
 static struct host *
 make_host(struct hosts *h, struct span key)
 {
@@ -59,6 +64,7 @@ make_host(struct hosts *h, struct span key)
 	return host;
 }
 
+/* Beyond the limits nothing is added, and nothing said. */
 static enum err
 add(struct hosts *h, struct span name, const struct ipaddr *ip)
 {
@@ -82,12 +88,14 @@ add(struct hosts *h, struct span name, const struct ipaddr *ip)
 	return OK;
 }
 
+/* CR, too: the file may have been edited elsewhere. */
 static bool
 is_blank(uint8_t c)
 {
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
+/* Takes it off LINE; empty at its end. */
 static struct span
 next_word(struct span *line)
 {
@@ -119,6 +127,7 @@ read_line(struct hosts *h, struct span line)
 	return e;
 }
 
+/* A comment may begin anywhere in a line. */
 static enum err
 read_all(struct hosts *h, struct span bytes)
 {
@@ -135,6 +144,7 @@ read_all(struct hosts *h, struct span bytes)
 	return OK;
 }
 
+/* RFC 6761 6.3: never asked of the DNS.  What the file says goes first. */
 static enum err
 add_localhost(struct hosts *h)
 {
@@ -179,6 +189,7 @@ hosts_free(struct hosts **h)
 
 	if (*h == NULL)
 		return;
+	/* the map lets objects go during a walk; the key is the object's */
 	while ((host = map_span_next(&(*h)->map, &cursor)) != NULL) {
 		(void)map_span_remove(&(*h)->map, key_of(host));
 		free(host);

@@ -1,5 +1,10 @@
 /*
  * dnsd: resolves names for its siblings; the one process that meets the DNS.
+ *
+ * It can open no file, so the parent reads resolv.conf and hosts and sends
+ * their contents by `names`, before the start and after each change (I-07).
+ * All of the work is resolve.c's; here is what ties it to the skeleton of a
+ * child.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,6 +15,7 @@
 #include "common/proc/proc.h"
 #include "dnsd/resolve.h"
 
+/* room for what the parent may send, docs/IPC.md */
 #define SERVERS_BYTES	4096
 #define HOSTS_BYTES	((size_t)256 * 1024)
 
@@ -42,7 +48,8 @@ choose_servers(const struct dnsd *d, const struct conf *conf,
 		buf_add_str(out, "127.0.0.1:53");
 }
 
-/* The AD bit counts when nobody on the way could have set it. */
+/* The AD bit counts when nobody on the way could have set it: when the
+ * resolver is on this host. */
 static bool
 are_local(struct span servers)
 {
@@ -58,6 +65,7 @@ are_local(struct span servers)
 	return true;
 }
 
+/* The NUL is for c-ares, which takes a string. */
 static enum err
 set_up(struct dnsd *d)
 {
@@ -81,6 +89,7 @@ set_up(struct dnsd *d)
 	return e;
 }
 
+/* On a failure what was before stays in use. */
 static void
 set_up_anew(struct dnsd *d)
 {
@@ -96,6 +105,7 @@ set_up_anew(struct dnsd *d)
 
 /* ---- the skeleton's calls ---- */
 
+/* On a failure the channel is ending or memory is out: nobody can be told. */
 static void
 tell(void *ctx, void *asker, const struct msg_dns_answer *answer)
 {
@@ -149,6 +159,7 @@ on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 		set_up_anew(d);
 }
 
+/* A descriptor has no place in any message of siblings. */
 static void
 on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
     int fd)
@@ -162,6 +173,7 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 		resolve_ask(d->resolve, c, &m->dns_ask);
 }
 
+/* Its questions go on for others, or for the cache. */
 static void
 on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 {

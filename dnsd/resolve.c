@@ -74,6 +74,7 @@ struct resolve {
 	struct dns_wire_answer answer;	/* being read */
 };
 
+/* The key is the type in two octets, then the name. */
 static struct span
 query_name(const struct query *q)
 {
@@ -88,6 +89,7 @@ key_of(const void *object)
 	return span_of(q->key, q->key_n);
 }
 
+/* NAME is at most 253 octets: is_askable() has seen to it. */
 static size_t
 make_key(struct span name, uint16_t type, uint8_t out[2 + DNS_NAME_SIZE])
 {
@@ -99,6 +101,7 @@ make_key(struct span name, uint16_t type, uint8_t out[2 + DNS_NAME_SIZE])
 
 /* ---- telling ---- */
 
+/* QUESTION is the asker's own number for it. */
 static void
 tell_one(struct resolve *r, void *asker, uint32_t question,
     struct msg_dns_answer *answer)
@@ -108,6 +111,8 @@ tell_one(struct resolve *r, void *asker, uint32_t question,
 		r->fn(r->ctx, asker, answer);
 }
 
+/* The list is taken apart from its front, so it doesn't matter what the callee
+ * does to others. */
 static void
 tell_all(struct resolve *r, struct query *q, struct msg_dns_answer *answer)
 {
@@ -122,6 +127,7 @@ tell_all(struct resolve *r, struct query *q, struct msg_dns_answer *answer)
 	}
 }
 
+/* Once for a query, however many have asked it. */
 static void
 log_failure(struct resolve *r, const struct query *q, struct span text)
 {
@@ -147,6 +153,7 @@ free_query(struct resolve *r, struct query *q)
 	deferred_add(&r->work);
 }
 
+/* Tells all and frees Q. */
 static void
 end_query(struct resolve *r, struct query *q, struct msg_dns_answer *answer)
 {
@@ -156,6 +163,8 @@ end_query(struct resolve *r, struct query *q, struct msg_dns_answer *answer)
 	free_query(r, q);
 }
 
+/* From c-ares, maybe from inside transport_ask() or transport_free().  WHY is
+ * set when PACKET is empty. */
 static void
 on_packet(void *ctx, struct span packet, const char *why)
 {
@@ -199,6 +208,8 @@ start_query(struct resolve *r, struct query *q)
 	char name[DNS_NAME_SIZE];
 	enum err e;
 
+	/* set before the asking: on_packet() may come from inside it, and free
+	 * Q */
 	(void)span_copy(query_name(q), name, sizeof(name));
 	q->state = QUERY_ASKED;
 	list_remove(&q->node);
@@ -235,6 +246,10 @@ on_work(void *ctx)
 			return;
 }
 
+/*
+ * All queries have the same time, so the list is in order of their ends.  A
+ * reload that shortens it bends the order for no longer than the old time was.
+ */
 static void
 on_timer(void *ctx)
 {
@@ -355,6 +370,8 @@ find_host(struct resolve *r, struct span name, uint16_t type,
 	return true;
 }
 
+/* Hosts, then the cache, then the name servers.  What can be told at once is
+ * told from inside this call. */
 void
 resolve_ask(struct resolve *r, void *asker, const struct msg_dns_ask *ask)
 {
@@ -379,6 +396,7 @@ resolve_ask(struct resolve *r, void *asker, const struct msg_dns_ask *ask)
 	tell_one(r, asker, ask->question, &answer);
 }
 
+/* Queries go on without anybody who waits: their answers fill the cache. */
 static void
 forget_in(struct resolve *r, struct list *queries, const void *asker)
 {
@@ -401,6 +419,7 @@ forget_in(struct resolve *r, struct list *queries, const void *asker)
 	}
 }
 
+/* Stale queries have nobody who waits. */
 void
 resolve_forget(struct resolve *r, const void *asker)
 {
@@ -438,6 +457,8 @@ resolve_new(struct loop *l, struct log *log, resolve_fn *fn, void *ctx,
 	return OK;
 }
 
+/* The transport first: it gives all back that is in flight, and on_packet()
+ * frees it.  Nobody is told: their channels are closing. */
 void
 resolve_free(struct resolve **resolve)
 {
@@ -465,6 +486,8 @@ resolve_free(struct resolve **resolve)
 	*resolve = NULL;
 }
 
+/* All that can fail comes first; until then nothing of the old is touched.
+ * The cache goes too, since other servers may say otherwise. */
 enum err
 resolve_set(struct resolve *r, const struct resolve_setup *setup)
 {

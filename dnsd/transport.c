@@ -2,6 +2,10 @@
  * c-ares never blocks here: it tells by on_state() which sockets it wants
  * watched, and by ares_timeout() when it wants to be called at the latest.
  * Everything that it calls may come from inside a call to it.
+ *
+ * It is used for what is tedious and safe to leave to it: sockets, repeated
+ * tries over several servers, the change to TCP.  Packets are parsed by
+ * common/dns, and the ids are ours.
  */
 #include "dnsd/transport.h"
 
@@ -48,6 +52,8 @@ struct question {
 
 /* ---- sockets and time ---- */
 
+/* After each call to c-ares.  One millisecond more, so that rounding never
+ * wakes us before the time. */
 static void
 set_timer(struct transport *t)
 {
@@ -61,6 +67,7 @@ set_timer(struct transport *t)
 		    next->tv_sec * 1000 + next->tv_usec / 1000 + 1);
 }
 
+/* No descriptor is ready: only what has run out of time is looked at. */
 static void
 on_timer(void *ctx)
 {
@@ -84,6 +91,7 @@ on_socket(void *ctx, unsigned events)
 	set_timer(t);
 }
 
+/* A handful at a time: one for each server, and TCP. */
 static struct socket *
 find_socket(struct transport *t, ares_socket_t fd)
 {
@@ -200,6 +208,8 @@ transport_new(struct loop *l, const char *servers, int64_t timeout_ms,
 	return OK;
 }
 
+/* ares_destroy() calls back for all in flight, and closes its sockets, which
+ * on_state() is told of. */
 void
 transport_free(struct transport **t)
 {
@@ -225,6 +235,7 @@ is_busy(const struct transport *t, uint16_t id)
 	return (t->busy[id / 8] & (1U << (id % 8))) != 0;
 }
 
+/* A bit an id: 8 KiB, and no search. */
 static void
 set_busy(struct transport *t, uint16_t id, bool busy)
 {
@@ -266,6 +277,7 @@ reason(int status)
 	}
 }
 
+/* Q is freed before the callee runs, which may ask again. */
 static void
 on_packet(void *ctx, int status, int timeouts, unsigned char *packet, int n)
 {
@@ -283,6 +295,8 @@ on_packet(void *ctx, int status, int timeouts, unsigned char *packet, int n)
 		fn(fn_ctx, SPAN_NONE, reason(status));
 }
 
+/* Q is c-ares's from the call of ares_send() on, which may have ended it
+ * already when it returns. */
 static enum err
 send_question(struct transport *t, const char *name, uint16_t type,
     struct question *q)
@@ -303,6 +317,7 @@ send_question(struct transport *t, const char *name, uint16_t type,
 	return OK;
 }
 
+/* FN is called exactly once unless this fails. */
 enum err
 transport_ask(struct transport *t, const char *name, uint16_t type,
     transport_fn *fn, void *ctx)
