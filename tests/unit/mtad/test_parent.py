@@ -467,7 +467,9 @@ class Reloading(unittest.TestCase):
         answer = ask(i.control(), "reload")
         self.assertRegex(answer, r"^0 ")
         self.assertIn("'listner'", answer)
-        self.assertIn("reload_refused level=error line=", i.text())
+        # the answer leaves first, the log at the end of the turn
+        wait_for("the log", lambda: "reload_refused level=error line=" in
+                 i.text())
         self.assertEqual(i.who()["host"], "mx.example.org")
         # a port that is taken is an error, too
         with socket.socket() as s:
