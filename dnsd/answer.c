@@ -80,6 +80,7 @@ answer_wire(const struct dns_wire_answer *a, bool is_trusted,
 		out->text = span_str(failure_text(a));
 }
 
+/* NAME and BUF must live until OUT is sent. */
 void
 answer_addresses(struct span name, const struct ipaddr *list, size_t n,
     struct buf *buf, struct msg_dns_answer *out)

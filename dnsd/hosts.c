@@ -160,6 +160,7 @@ add_localhost(struct hosts *h)
 	return e != OK ? e : add(h, name, &other);
 }
 
+/* localhost comes last, so that the file can say otherwise. */
 enum err
 hosts_new(struct span bytes, const struct siphash_key *seed,
     struct hosts **out)

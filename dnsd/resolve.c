@@ -218,6 +218,7 @@ start_query(struct resolve *r, struct query *q)
 	    transport_ask(r->transport, name, q->type, on_packet, q);
 	if (e == OK)
 		return true;
+	/* back to where it stood: its turn doesn't change */
 	if (e == ERR_FULL) {
 		q->state = QUERY_WAITING;
 		list_remove(&q->node);
@@ -429,6 +430,7 @@ resolve_forget(struct resolve *r, const void *asker)
 
 /* ---- life ---- */
 
+/* Without name servers yet: resolve_set() brings them. */
 enum err
 resolve_new(struct loop *l, struct log *log, resolve_fn *fn, void *ctx,
     struct resolve **out)

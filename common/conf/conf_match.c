@@ -148,6 +148,7 @@ conf_match_new(const struct conf *conf, struct conf_match **out)
 	return OK;
 }
 
+/* Ranges and domains go with the arena. */
 void
 conf_match_free(struct conf_match **match)
 {
@@ -204,6 +205,7 @@ conf_match_domain(const struct conf_match *match, struct span domain)
 	uint8_t lower[CONF_NAME_DOMAIN_MAX + 1];
 	struct span rest = { lower, domain.n };
 
+	/* no list has a name as long */
 	if (domain.n == 0 || domain.n > sizeof(lower) ||
 	    match->n_domains == 0)
 		return false;

@@ -84,6 +84,7 @@ is_literal(struct span name)
 	    address.family == IPADDR_4;
 }
 
+/* A domain of an address: a name or a literal. */
 bool
 conf_name_is_domain(struct span name)
 {
@@ -114,6 +115,7 @@ find_at(struct span text)
 	return text.n;
 }
 
+/* IS_BARE: a local part alone will do. */
 bool
 conf_name_is_mailbox(struct span mailbox, bool is_bare)
 {

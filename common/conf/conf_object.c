@@ -89,6 +89,8 @@ conf_object_init(const struct conf_schema *schema,
 		if (conf_type_is_list(row->type)) {
 			e = init_list(row, scope, base);
 		} else {
+			/* first, as "" is no text that each parser would
+			 * take */
 			conf_value_clear(row->type, value);
 			e = row->fallback[0] == '\0' ? OK :
 			    conf_value_parse(row, row->type,
@@ -118,6 +120,7 @@ put_fallback(const struct conf_row *row, const void *base, struct buf *out)
 		if (i > 0)
 			buf_add_byte(out, ' ');
 		if (conf_type_schema(type) != NULL)
+			/* no default has it, so the texts differ */
 			buf_add_byte(out, '?');
 		else
 			conf_value_print(type, at + i * conf_type_size(type),

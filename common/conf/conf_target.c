@@ -74,6 +74,8 @@ conf_target_parse_path(struct span text, size_t max,
 
 	if (!is_path(text))
 		return why_set(why, ERR_SYNTAX, "expected a path");
+	/* on the wire all paths are absolute: no process knows another's
+	 * folder */
 	if (!is_absolute && scope->dir == NULL)
 		return why_set(why, ERR_SYNTAX, "expected an absolute path");
 	while (!is_absolute && span_starts_nocase(text, SPAN_LIT("./")))
@@ -227,6 +229,7 @@ set_host(struct span host, const struct conf_scope *scope,
 	struct span name = has_brackets ? span_sub(host, 1, host.n - 2) : host;
 
 	out->is_address = ipaddr_parse(name, &out->ip) == OK;
+	/* [host] means "this host, not its MX" in other mailers */
 	if (has_brackets && !out->is_address)
 		return why_set(why, ERR_SYNTAX, "brackets are for IPv6 "
 		    "addresses; a host never means its MX here");

@@ -67,6 +67,8 @@ parse_choice(enum conf_type type, struct span text, void *out, struct why *why)
 	for (unsigned i = 0; i < choice->n; i++) {
 		struct span name = span_str(choice->names[i]);
 
+		/* exact: names have one spelling, and a near miss gets a
+		 * guess */
 		if (span_equal(text, name)) {
 			memcpy(out, &i, sizeof(i));
 			return OK;
@@ -323,6 +325,8 @@ conf_value_parse(const struct conf_row *row, enum conf_type type,
     struct span text, const struct conf_scope *scope, void *out,
     struct why *why)
 {
+	/* bounds what any parser below may see, from a file or from the
+	 * wire */
 	if (text.n > CONF_VALUE_TEXT_MAX)
 		return why_set(why, ERR_RANGE, "this is too long");
 	if (choices[type].names != NULL)

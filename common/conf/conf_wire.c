@@ -17,6 +17,7 @@ member(const struct conf_row *row, const void *base)
 	return (const char *)base + row->offset;
 }
 
+/* The address of element I, by the size of its type. */
 static const void *
 element(const struct conf_row *row, const struct conf_list *list, size_t i)
 {
@@ -82,6 +83,7 @@ put_object(const struct conf_schema *schema, const void *base, unsigned who,
 		if ((row->readers & who) == 0 ||
 		    conf_object_is_default(row, base))
 			continue;
+		/* the row's number: both ends are of one build */
 		wire_put_u8(out, (uint8_t)i);
 		conf_wire_put(row, base, out);
 		n++;

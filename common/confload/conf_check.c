@@ -35,6 +35,7 @@ check_file(const char *key, const char *path, bool is_secret,
 		    why.text[0] != '\0' ? why.text : err_text(e));
 }
 
+/* All are looked at, and each one's fault told. */
 enum err
 conf_check_files(const struct conf *conf, struct conf_report *report)
 {

@@ -50,6 +50,7 @@ distance(struct span a, struct span b)
 
 			row[j] = least(above[j] + 1, row[j - 1] + 1,
 			    above[j - 1] + cost);
+			/* two neighbours swapped are one mistake, not two */
 			if (i > 1 && j > 1 && is_same(a, i, b, j - 1) &&
 			    is_same(a, i - 1, b, j) &&
 			    over[j - 2] + 1 < row[j])

@@ -52,6 +52,7 @@ is_over(const struct loader *l)
 	return l->e != OK || conf_report_is_full(l->report);
 }
 
+/* Goes on: one run of the loader finds all mistakes. */
 #define COMPLAIN(l, place, ...) \
 	conf_report_add((l)->report, CONF_ERROR, place, __VA_ARGS__)
 
@@ -415,6 +416,7 @@ static enum err
 load_bytes(struct span bytes, const char *dir, struct conf_report *report,
     struct arena *arena, struct conf **out)
 {
+	/* stays NULL for a file without anything: all defaults */
 	struct yaml_node *root = NULL;
 	struct conf *conf;
 	enum err e;

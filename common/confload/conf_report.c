@@ -15,6 +15,7 @@
 
 #define SOURCE_BEFORE 60	/* characters kept before the place, at least */
 
+/* Allocates nothing: most files have no mistake. */
 void
 conf_report_init(struct conf_report *report, const char *path)
 {
@@ -100,6 +101,7 @@ quote_line(struct conf_remark *remark, struct span line)
 	while (n < rest.n) {
 		size_t size = character_size(rest.p[n]);
 
+		/* a character that doesn't fit whole is left out */
 		if (n + size >= sizeof(remark->source) || n + size > rest.n)
 			break;
 		n += size;

@@ -258,6 +258,7 @@ check_routes(const struct conf *conf, const struct yaml_node *root,
 			return;
 		}
 		check_route(route, place, report);
+		/* told once: all behind it are in the same case */
 		if (last != SIZE_MAX) {
 			conf_report_add(report, CONF_WARNING, place,
 			    "never reached: route %zu takes all mail",

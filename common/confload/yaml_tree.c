@@ -156,6 +156,7 @@ take_text(struct reader *r, const yaml_event_t *event)
 	return OK;
 }
 
+/* A list or map begins: it is the value that its own level waited for. */
 static enum err
 open_level(struct reader *r, enum yaml_kind kind, const yaml_event_t *event)
 {
@@ -180,6 +181,7 @@ open_level(struct reader *r, enum yaml_kind kind, const yaml_event_t *event)
 	return OK;
 }
 
+/* libyaml tells of a second one after the first is complete. */
 static enum err
 open_document(struct reader *r, const yaml_event_t *event)
 {

@@ -54,6 +54,7 @@ sets_for(uint32_t capacity)
 	return sets;
 }
 
+/* A multiple of a cache line, so that no two workers write to the same one. */
 static size_t
 region_size(uint32_t sets)
 {
@@ -89,6 +90,7 @@ make(uint32_t workers, uint32_t capacity, const struct siphash_key *key,
 	return OK;
 }
 
+/* In the parent: it has no region of its own and only forgets for others. */
 enum err
 client_table_new(uint32_t workers, uint32_t capacity,
     const struct siphash_key *key, struct client_table **out)
@@ -289,6 +291,7 @@ client_table_count(const struct client_table *t, const struct ipaddr *addr)
 	return sum;
 }
 
+/* For the limit of all sessions together. */
 uint32_t
 client_table_total(const struct client_table *t)
 {

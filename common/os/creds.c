@@ -106,6 +106,7 @@ look_up(lookup *try, const char *name, void *out)
 	}
 }
 
+/* By name or number; the number too must be known to the system. */
 enum err
 creds_user(const char *name, struct creds_user *out)
 {

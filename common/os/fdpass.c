@@ -36,6 +36,7 @@ error_of(int error)
 	}
 }
 
+/* Never waits.  What is not sent of P is the caller's to send later. */
 enum err
 fdpass_send(int sock, const void *p, size_t n, const int *fds,
     size_t fd_count, size_t *sent)
@@ -106,6 +107,7 @@ check_fds(const struct msghdr *m, size_t count, size_t max)
 	return count < max ? ERR_FULL : ERR_PEER;
 }
 
+/* Descriptors that come with a failure are closed, whoever sent them. */
 enum err
 fdpass_recv(int sock, void *p, size_t size, int *fds, size_t fd_max,
     size_t *got, size_t *fd_count)

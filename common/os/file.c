@@ -73,6 +73,8 @@ open_plain(int dir, const char *path, int flags, mode_t mode)
 	return openat(dir, path, flags, mode);
 }
 
+/* Anything but a name below DIR is refused by the kernel itself, at each part
+ * of the path: nobody can change one between a check and the use. */
 enum err
 file_open_beneath(int dir, const char *path, int flags, mode_t mode, int *fd)
 {

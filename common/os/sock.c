@@ -120,6 +120,8 @@ sock_listen(const struct endpoint *e, int backlog, int *sock)
 	return OK;
 }
 
+/* Sorted by what a loop has to do.  An error of one connection is ERR_AGAIN:
+ * the next one may be good. */
 enum err
 sock_accept(int listener, struct endpoint *peer, int *sock)
 {
@@ -232,6 +234,7 @@ sock_peer(int sock, struct endpoint *out)
 	return ask_end(getpeername, sock, out);
 }
 
+/* The address that a client came to, which a listener on `*` doesn't know. */
 enum err
 sock_local(int sock, struct endpoint *out)
 {

@@ -69,6 +69,7 @@ place_open(const char *path, struct place *place)
 	return OK;
 }
 
+/* Closed at an exec, as every descriptor of ours. */
 static enum err
 open_unix(int flags, int *sock)
 {
@@ -169,6 +170,7 @@ sock_unix_listen(const char *path, mode_t mode, int backlog, int *sock)
 	return e;
 }
 
+/* Blocking, for programs that do nothing else meanwhile. */
 enum err
 sock_unix_connect(const char *path, int *sock)
 {

@@ -72,6 +72,7 @@ route_manner(const struct route *route, struct buf *out)
 {
 	size_t before = out->n;
 
+	/* in their order: another order is another destination */
 	for (size_t i = 0; i < route->n_targets && !route_is_mx(route); i++) {
 		if (i > 0)
 			buf_add_byte(out, ',');

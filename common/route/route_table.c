@@ -360,6 +360,7 @@ route_table_new(const struct conf *conf, struct route_table **out)
 	return OK;
 }
 
+/* Patterns, pairs and routes go with the arena. */
 void
 route_table_free(struct route_table **table)
 {
@@ -459,6 +460,7 @@ route_table_find(const struct route_table *table, struct span sender,
 		}
 	}
 	if (best == NULL)
+		/* no rule: by MX */
 		return table->routes[table->n];
 	route = table->routes[best->index];
 	route.to = best->to;
