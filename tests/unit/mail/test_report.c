@@ -318,6 +318,24 @@ Test(report, seven_bits_only)
 	cr_expect(span_equal(body_of(s), r.message), "7-bit text stays whole");
 }
 
+/* What is not known is not told as if it were. */
+Test(report, in_doubt)
+{
+	struct report r = report_sample();
+	struct report_rcpt rcpt = r.rcpts[0];
+	struct span s;
+
+	r.rcpts = &rcpt;
+	r.rcpt_count = 1;
+	cr_expect(has(part(build(&r), 0), "will not receive it"));
+	rcpt.is_in_doubt = true;
+	rcpt.code = 0;
+	s = part(build(&r), 0);
+	cr_expect(has(s, "may not receive it"));
+	cr_expect(has(s, "At the mail server mx1.example.net:\r\n"));
+	cr_expect_not(has(s, "will not"));
+}
+
 /* RFC 3464 2.1.2: an address is no domain name. */
 Test(report, remote_address)
 {
