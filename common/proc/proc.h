@@ -24,7 +24,9 @@ struct proc;
 
 #define PROC_PARENT_FD		3
 #define PROC_LOCK_FD		4	/* the instance's lock: held till we end */
-#define PROC_ORPHAN_GRACE_MS	5000	/* to drain after the parent's death */
+/* To drain after the parent's death: short, as no sibling that ends is replaced
+ * any more, and a new parent waits for the ports. */
+#define PROC_ORPHAN_GRACE_MS	1000
 
 #define PROC_LISTENER_CONTROL	0xffff	/* mtactl's; else row of listeners */
 
