@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from support import basics, kills
 
 ROUNDS = int(os.environ.get("MTAD_KILLS", "2" if basics.IS_SANITIZED else
-                            "7"))
+                            "6"))
 SEED = int(os.environ.get("MTAD_SEED", "35"))
 
 
