@@ -1,4 +1,4 @@
-/* What is appended is there, after a sync, a close, a kill. */
+/* What is appended is there, after a sync, a close, a kill (I-01, I-03). */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
@@ -154,6 +154,43 @@ Test(life, a_verdict_is_written_at_once_and_synced_within_a_second)
 		rig_turn(&r, 2000);
 	cr_assert_geq(clock_mono_ms() - begin, 400);
 	cr_assert_lt(clock_mono_ms() - begin, 1500);
+	rig_clear(&r);
+}
+
+/* I-04: who gives a unit back does not wait for the index. */
+Test(life, a_yielded_unit_leaves_memory_with_the_check_point)
+{
+	struct rig r;
+	struct store_unit *u;
+	struct store_figures f;
+	uint64_t id;
+
+	rig_init(&r);
+	rig_open(&r);
+	u = rig_submit(&r, "a@one.example", "x\r\n");
+	rig_sync(&r);
+	id = u->message->id;
+	store_yield_unit(r.s, &u);
+	cr_assert_null(u);
+	cr_assert_null(store_find_unit(r.s, id, 0));
+	store_figures(r.s, &f);
+	cr_assert_eq(f.memory_messages, 1);
+	/* taken back meanwhile it stays */
+	cr_assert_eq(store_load_unit(r.s, id, 0, &u), OK);
+	rig_checkpoint(&r);
+	cr_assert_eq(store_find_unit(r.s, id, 0), u);
+	store_yield_unit(r.s, &u);
+	store_figures(r.s, &f);
+	cr_assert_eq(f.memory_messages, 0);
+	cr_assert_eq(store_load_unit(r.s, id, 0, &u), OK);
+	/* a change makes it wait once more */
+	cr_assert_eq(store_reschedule(r.s, u, 12345), OK);
+	store_yield_unit(r.s, &u);
+	rig_checkpoint(&r);
+	store_figures(r.s, &f);
+	cr_assert_eq(f.memory_messages, 0);
+	cr_assert_eq(store_load_unit(r.s, id, 0, &u), OK);
+	cr_assert_eq(u->due_at, 12345);
 	rig_clear(&r);
 }
 
