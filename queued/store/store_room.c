@@ -6,17 +6,20 @@
 #define OPEN_MAX	((size_t)16 << 20)	/* bytes that wait: pause */
 #define INDEX_ROOM_MAX	((uint64_t)16 << 20)
 
-enum { SHARE_OF_DISK = 16, INDEX_SHARE = 32, BLOCK = 4096 };
+/* What a changed row may cost the index, its pages being copied on write. */
+#define ROW_BYTES	((uint64_t)1024)
+
+enum { SHARE_OF_DISK = 16, INDEX_SHARE = 16, BLOCK = 4096 };
 
 static enum err
 look(struct store *s, uint64_t *total)
 {
+	uint64_t kept = s->space.index_room + s->overlay.dirty * ROW_BYTES;
 	uint64_t available;
 
 	if (s->io->room(s->io->ctx, s->dir_fd, &available, total) != 0)
 		return ERR_IO;
-	s->space.available = available > s->space.index_room ?
-	    available - s->space.index_room : 0;
+	s->space.available = available > kept ? available - kept : 0;
 	return OK;
 }
 

@@ -265,6 +265,18 @@ store_spares_take(struct store_spares *s, struct store_spare *out)
 	return OK;
 }
 
+bool
+store_spares_give_up(struct store_spares *s)
+{
+	struct store_spare spare;
+
+	if (store_spares_take(s, &spare) != OK)
+		return false;
+	(void)s->io->unlink(s->io->ctx, s->dir_fd, spare.name);
+	(void)close(spare.fd);
+	return true;
+}
+
 enum err
 store_spares_bury(struct store_spares *s, struct store_worker *w,
     uint64_t segment, uint64_t bytes)

@@ -57,6 +57,10 @@ enum err store_spares_make_now(struct store_spares *s);
 /* The oldest ready one; its descriptor is the caller's.  ERR_AGAIN. */
 enum err store_spares_take(struct store_spares *s, struct store_spare *out);
 
+/* Removes one that is ready, to give the disk room for something that matters
+ * more; false when there is none. */
+bool store_spares_give_up(struct store_spares *s);
+
 /* Ends a segment's file: makes it a spare, or removes it; then on_gone.
  * ERR_NOMEM: nothing happened. */
 enum err store_spares_bury(struct store_spares *s, struct store_worker *w,

@@ -1,4 +1,5 @@
-/* What a kill, a power cut or a bad sector leaves is recovered, or told. */
+/* What a kill, a power cut or a bad sector leaves is recovered, or told (I-01,
+ * I-02, I-05). */
 #include <criterion/criterion.h>
 
 #include <fcntl.h>

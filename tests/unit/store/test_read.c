@@ -1,4 +1,5 @@
-/* Index and memory are one: order of time, walks, units that come and go. */
+/* Index and memory are one: order of time, walks, units that come and go
+ * (I-04). */
 #include <criterion/criterion.h>
 
 #include <stdio.h>
