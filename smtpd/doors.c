@@ -21,11 +21,14 @@
  * that for each connection of a flood. */
 #define EVICT_LOOKS	64	/* sessions looked at for an idle one */
 
+#define EXHAUSTED_QUIET_MS	10000	/* between two lines about it */
+
 struct door {			/* a listener */
 	struct server *server;
 	struct list node;
 	struct listener *listener;
 	uint16_t index;
+	int64_t quiet_until_ms;		/* no more lines of exhaustion */
 	char address[256];
 };
 
@@ -125,8 +128,11 @@ on_exhausted(void *ctx, int fd, int error)
 	    "421 4.3.2 Too many connections; try again later\r\n";
 	struct door *door = ctx;
 	struct log *log = door->server->log;
+	int64_t now = loop_now_ms(door->server->loop);
 
-	if (log_begin(log, LOG_ACCEPT_PAUSED, NULL)) {
+	if (now >= door->quiet_until_ms &&
+	    log_begin(log, LOG_ACCEPT_PAUSED, NULL)) {
+		door->quiet_until_ms = now + EXHAUSTED_QUIET_MS;
 		log_str(log, "address", door->address);
 		log_str(log, "why", strerror(error));
 		log_end(log);

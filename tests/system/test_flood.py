@@ -178,6 +178,7 @@ class Flood(unittest.TestCase):
         time.sleep(1)
         self.assertLess(cpu_seconds(pid) - used, 0.2)
         self.assertEqual(self.relay.pids("smtpd"), [pid])
+        self.assertEqual(self.relay.log().count(" accept_paused "), 1)
         first = b"".join(receive(s)[:4] for s in crowd)
         self.assertIn(b"220 ", first)
         for s in crowd:
