@@ -51,8 +51,25 @@ void
 lease_end(struct queued *q, struct lease *lease)
 {
 	map_u64_remove(&q->leases, lease->id);
+	q->shared_leases -= lease->is_shared ? 1 : 0;
 	q->leased_bytes -= lease->bytes;
 	lease_free(lease);
+}
+
+bool
+lease_is_left(struct queued *q, const struct store_unit *unit)
+{
+	return q->shared_leases > 0 && lease_of_unit(q, unit) != NULL;
+}
+
+void
+lease_end_all(struct queued *q, const struct store_unit *unit)
+{
+	struct lease *lease;
+
+	while (q->shared_leases > 0 &&
+	    (lease = lease_of_unit(q, unit)) != NULL)
+		lease_end(q, lease);
 }
 
 static struct lease *
@@ -389,15 +406,17 @@ on_held(struct queued *q, struct queued_peer *peer,
 		residence_release(q, unit);
 		return;
 	}
-	if (plan_unit_state(unit->plan) == PLAN_LEASED)
-		return;
 	lease = lease_new(q, unit, held->lease, peer->index);
 	if (lease == NULL)
 		return;
-	if (get_rows(held->rows, unit, lease) != OK)
+	if (get_rows(held->rows, unit, lease) != OK) {
 		lease_end(q, lease);
-	else
+	} else if (plan_unit_state(unit->plan) != PLAN_LEASED) {
 		plan_take(q->plan, unit->plan);
+	} else {
+		lease->is_shared = true;
+		q->shared_leases++;
+	}
 }
 
 void

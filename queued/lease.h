@@ -25,6 +25,7 @@ struct lease {
 	uint32_t bytes;		/* inline content */
 	uint16_t peer;
 	bool is_deleted;	/* by an operator: what is left is dropped */
+	bool is_shared;		/* the unit had another when it was told of */
 };
 
 /* Leases what may be leased now. */
@@ -51,6 +52,14 @@ struct lease *lease_of_unit(struct queued *q, const struct store_unit *unit);
 
 /* It is over, whatever became of its recipients. */
 void lease_end(struct queued *q, struct lease *lease);
+
+/*
+ * Deliverds may tell us of two leases of one unit: our predecessor gave it out
+ * again and died before the result of the attempt before was written.  The
+ * unit is not given out while one of them is left.
+ */
+bool lease_is_left(struct queued *q, const struct store_unit *unit);
+void lease_end_all(struct queued *q, const struct store_unit *unit);
 
 /* Some seconds after the start those that were not presented do not count. */
 void lease_stop_waiting(struct queued *q);

@@ -281,6 +281,20 @@ reschedule(struct queued *q, struct store_unit *unit, bool is_partial,
 		residence_release(q, unit);
 }
 
+/* After its lease was ended.  When IS_OVER the store has freed the unit, and
+ * its address is all that is left of it. */
+static void
+close_attempt(struct queued *q, struct store_unit *unit, struct plan_unit *pu,
+    bool is_over, bool is_partial, uint64_t due_at)
+{
+	if (is_over) {
+		lease_end_all(q, unit);
+		residence_end(q, pu);
+	} else if (!lease_is_left(q, unit)) {
+		reschedule(q, unit, is_partial, due_at);
+	}
+}
+
 static bool
 is_all_settled(const struct outcome_work *w)
 {
@@ -312,14 +326,16 @@ due_after(struct queued *q, struct plan_unit *pu,
 static enum err
 untried(struct queued *q, struct lease *lease)
 {
-	struct plan_unit *pu = lease->unit->plan;
-	uint64_t due = lease->unit->due_at;
+	struct store_unit *unit = lease->unit;
 
-	if (due > queued_wall(q))
-		plan_later(q->plan, pu, queued_plan_time(q, due));
-	else
-		plan_back(q->plan, pu);
 	lease_end(q, lease);
+	if (lease_is_left(q, unit))
+		return OK;
+	if (unit->due_at > queued_wall(q))
+		plan_later(q->plan, unit->plan,
+		    queued_plan_time(q, unit->due_at));
+	else
+		plan_back(q->plan, unit->plan);
 	return OK;
 }
 
@@ -347,11 +363,8 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 		plan_dest_explain(q->plan, pu, first.text);
 		expire_others(q, w, pu, &first);
 	}
-	if (is_over)
-		residence_end(q, pu);
-	else
-		reschedule(q, unit, is_partial, due);
 	lease_end(q, lease);
+	close_attempt(q, unit, pu, is_over, is_partial, due);
 	return OK;
 }
 
@@ -419,11 +432,8 @@ outcome_in_doubt(struct queued *q, struct lease *lease)
 	decide(q, w, unit, lease->is_deleted);
 	if (w->count > 0 && settle(q, w, unit, due, &is_over) != OK)
 		due = queued_wall(q) + IN_DOUBT_PAUSE_MS;
-	if (is_over)
-		residence_end(q, pu);
-	else
-		reschedule(q, unit, is_partial, due);
 	lease_end(q, lease);
+	close_attempt(q, unit, pu, is_over, is_partial, due);
 }
 
 enum err

@@ -66,6 +66,7 @@ struct queued {
 	struct map_u64 tokens;		/* intake.c: of replayed groups */
 	struct map_u64 leases;		/* lease.c, by lease id */
 	uint64_t next_lease;
+	uint32_t shared_leases;		/* whose unit has another one */
 	struct outcome_work *work;	/* outcome.c */
 	struct ctl *ctl;		/* ctl.c; NULL: nothing asked yet */
 	uint64_t leased_bytes;		/* contents that deliverds hold */

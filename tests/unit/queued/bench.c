@@ -84,8 +84,9 @@ load(const char *more)
 	struct buf text;
 	char yaml[4096];
 
-	(void)snprintf(yaml, sizeof(yaml), "hostname: self.example\n"
-	    "workers: {smtpd: 1, deliverd: 1}\n%s%s",
+	(void)snprintf(yaml, sizeof(yaml), "hostname: self.example\n%s%s%s",
+	    strstr(more, "workers:") == NULL ?
+	    "workers: {smtpd: 1, deliverd: 1}\n" : "",
 	    strstr(more, "routes:") == NULL ?
 	    "routes: [{to: \"*\", via: \"smtp://hub.example\"}]\n" : "", more);
 	conf_report_init(&report, "test.yaml");

@@ -382,6 +382,34 @@ Test(lease, a_settled_verdict_is_repeated, .init = begin, .fini = end)
 	cr_expect_str_eq((char *)bench_lease(&b, 1)->to.p, "q@b.example");
 }
 
+/* I-03: given out again before the verdict was written, then killed: both are
+ * held, and the result of each counts. */
+Test(lease, two_of_one_unit_are_held, .init = begin, .fini = end)
+{
+	struct bench_lease *first, *second;
+
+	(void)bench_mail(&b, "s@a.example", "r@b.example q@b.example");
+	WAIT(b.n_leases == 1);
+	first = bench_lease(&b, 0);
+	bench_tell(&b, first, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+	WAIT(b.deliverds[0].confirms == 1);
+	(void)bench_ask(&b, CTL_RETRY, "all");
+	WAIT(b.n_leases == 2);
+	second = bench_lease(&b, 1);
+	bench_kill(&b);
+	bench_start(&b);
+	first->is_confirmed = false;	/* as if it had not been written */
+	bench_live(&b.deliverds[0]);
+	bench_return(&b.deliverds[0]);
+	WAIT(first->is_confirmed);
+	bench_skip(&b, 200000);
+	bench_turn(&b, 20);
+	cr_expect_eq(b.n_leases, 2, "leased while it is held");
+	bench_tell(&b, second, OUTCOME_DELIVERED, SCOPE_RECIPIENTS, "taken");
+	WAIT(bench_messages(&b) == 0);
+	cr_expect_eq(b.n_leases, 2);
+}
+
 /* I-05: whatever a deliverd says, no crash, and nobody else's mail suffers. */
 static void
 put_hostile_rows(struct rng *dice, struct buf *out, uint32_t *n)
