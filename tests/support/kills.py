@@ -8,6 +8,7 @@ from . import basics, load, relay
 # pass on: only the death of deliverd, or of everything, may cause them.
 MAY_REPEAT = ("deliverd", "mtad")
 SESSIONS = 60
+BATCH = 6
 CONNECTIONS = 20
 # A connection has a message whose reply is on its way here, one behind it
 # whose end left with it, and one whose verdict is on its way to queued.
@@ -39,8 +40,14 @@ def one_round(r, work, victim, chance):
 
 
 def run(victim, rounds, seed, report=print):
-    """Kills the victim that often; raises when anything is lost, corrupt, or
-    repeated without excuse."""
+    """Kills the victim that often, a new instance for each batch: a process
+    that dies again and again is started later and later."""
+    for i, done in enumerate(range(0, rounds, BATCH)):
+        run_batch(victim, min(BATCH, rounds - done), seed + i, report)
+
+
+def run_batch(victim, rounds, seed, report):
+    """Raises when anything is lost, corrupt, or repeated without excuse."""
     chance = random.Random(seed)
     r = relay.Relay(start=False, limits={"connections_per_client": 500},
                     deliver={"connections": CONNECTIONS},
