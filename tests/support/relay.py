@@ -73,9 +73,12 @@ class Relay:
                            for key, value in self.config.items()))
 
     def write(self, text):
-        """Puts any text, right or wrong, where the configuration stands."""
-        with open(self.config_path, "w", encoding="utf-8") as f:
+        """Puts any text, right or wrong, where the configuration stands; at
+        once: half a file may be a valid one with other routes."""
+        scratch = f"{self.config_path}.new"
+        with open(scratch, "w", encoding="utf-8") as f:
             f.write(text)
+        os.replace(scratch, self.config_path)
 
     # -- life ---------------------------------------------------------------
     def command(self, tool, *words):

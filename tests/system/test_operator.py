@@ -186,7 +186,8 @@ class LongQueue(unittest.TestCase):
             fate = sink.compare()
             self.assertEqual(fate["lost"], 1)       # the deleted one
             self.assertEqual(fate["repeats"] + fate["corrupt"], 0)
-            self.assertLess(r.memory_kib(), 200 * 1024)
+            if not basics.IS_SANITIZED:
+                self.assertLess(r.memory_kib(), 200 * 1024)
 
 
 class Greedy(unittest.TestCase):
