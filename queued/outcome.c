@@ -14,6 +14,9 @@
 /* After a deliverd died its leases wait this long: it may have died of one. */
 #define IN_DOUBT_PAUSE_MS UINT64_C(1000)
 
+/* Senders told by one failure of a destination, in one turn. */
+enum { OTHERS_MAX = 2000 };
+
 /* ---- gathering the results of a lease ---- */
 
 static void
@@ -235,31 +238,39 @@ out:
 	return e;
 }
 
-/* What waits for the same dead destination as PU and is too old: the failure
- * WHY is their fresh attempt. */
+/* What waits for the same dead destination as PU and is overdue: the failure
+ * WHY is their fresh attempt.  Some go on with the next probe if they are very
+ * many, so that this turn ends. */
 static void
-expire_others(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
+tell_others(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
     const struct store_result *why)
 {
+	struct plan_scan scan = { .next = NULL };
 	struct plan_unit *other;
-	bool is_over = false;
 
 	if (is_settling(why->outcome))
 		return;
-	while (plan_next_expired(q->plan, pu, queued_now(q), &other)) {
+	for (int n = 0; n < OTHERS_MAX && plan_next_overdue(q->plan, pu,
+	    queued_now(q), &scan, &other); n++) {
 		struct store_unit *unit = plan_unit_owner(other);
+		uint64_t due = next_due(q, unit);
+		bool is_over = false;
+		enum err e;
 
 		begin_results(w);
 		for (uint32_t i = 0; i < unit->count; i++)
 			add_row(w, unit, i, why, OUTCOME_NO_ATTEMPT);
 		decide(q, w, unit, false);
-		if (settle(q, w, unit, next_due(q, unit), &is_over) != OK ||
-		    !is_over) {
-			plan_later(q->plan, other, mtime_add(queued_now(q),
-			    q->conf->queue.first_retry_ms));
-			return;
+		e = settle(q, w, unit, due, &is_over);
+		if (is_over) {
+			residence_end(q, other);
+			continue;
 		}
-		residence_end(q, other);
+		plan_set_overdue(other,
+		    residence_overdue(q, unit->message));
+		plan_later(q->plan, other, queued_plan_time(q, due));
+		if (e != OK)
+			return;
 	}
 }
 
@@ -271,6 +282,7 @@ reschedule(struct queued *q, struct store_unit *unit, bool is_partial,
 	struct plan_unit *pu = unit->plan;
 
 	if (!is_partial) {
+		plan_set_overdue(pu, residence_overdue(q, unit->message));
 		plan_later(q->plan, pu, queued_plan_time(q, due_at));
 		return;
 	}
@@ -281,18 +293,15 @@ reschedule(struct queued *q, struct store_unit *unit, bool is_partial,
 		residence_release(q, unit);
 }
 
-/* After its lease was ended.  When IS_OVER the store has freed the unit, and
- * its address is all that is left of it. */
+/* The store has freed the unit of LEASE. */
 static void
-close_attempt(struct queued *q, struct store_unit *unit, struct plan_unit *pu,
-    bool is_over, bool is_partial, uint64_t due_at)
+end_unit(struct queued *q, struct lease *lease, struct plan_unit *pu)
 {
-	if (is_over) {
+	const struct store_unit *unit = lease->unit;
+
+	if (lease_end_one(q, lease))
 		lease_end_all(q, unit);
-		residence_end(q, pu);
-	} else if (!lease_is_left(q, unit)) {
-		reschedule(q, unit, is_partial, due_at);
-	}
+	residence_end(q, pu);
 }
 
 static bool
@@ -328,8 +337,7 @@ untried(struct queued *q, struct lease *lease)
 {
 	struct store_unit *unit = lease->unit;
 
-	lease_end(q, lease);
-	if (lease_is_left(q, unit))
+	if (lease_end_one(q, lease))
 		return OK;
 	if (unit->due_at > queued_wall(q))
 		plan_later(q->plan, unit->plan,
@@ -361,10 +369,12 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 		return e;
 	if (scope == SCOPE_DESTINATION) {
 		plan_dest_explain(q->plan, pu, first.text);
-		expire_others(q, w, pu, &first);
+		tell_others(q, w, pu, &first);
 	}
-	lease_end(q, lease);
-	close_attempt(q, unit, pu, is_over, is_partial, due);
+	if (is_over)
+		end_unit(q, lease, pu);
+	else if (!lease_end_one(q, lease))
+		reschedule(q, unit, is_partial, due);
 	return OK;
 }
 
@@ -432,8 +442,10 @@ outcome_in_doubt(struct queued *q, struct lease *lease)
 	decide(q, w, unit, lease->is_deleted);
 	if (w->count > 0 && settle(q, w, unit, due, &is_over) != OK)
 		due = queued_wall(q) + IN_DOUBT_PAUSE_MS;
-	lease_end(q, lease);
-	close_attempt(q, unit, pu, is_over, is_partial, due);
+	if (is_over)
+		end_unit(q, lease, pu);
+	else if (!lease_end_one(q, lease))
+		reschedule(q, unit, is_partial, due);
 }
 
 enum err

@@ -15,15 +15,19 @@ enum {
 	TRIM_PEAK = 20000,	/* messages in memory that were many */
 };
 
-/* How long a unit that finds its destination's line full is put off. */
-#define PARK_MS INT64_C(60000)
+/* Units of one destination come back spread over this time. */
+#define PARK_SPREAD_MS UINT64_C(10000)
 
 int64_t
-residence_expires(const struct queued *q, const struct store_message *m)
+residence_overdue(const struct queued *q, const struct store_message *m)
 {
-	int64_t life = m->is_report ? q->conf->queue.report_expire_ms :
-	    q->conf->queue.expire_ms;
+	const struct conf *conf = q->conf;
+	int64_t life = m->is_report ? conf->queue.report_expire_ms :
+	    conf->queue.expire_ms;
 
+	if (conf->queue.warn_ms > 0 && conf->queue.warn_ms < life &&
+	    !m->is_warned && !m->is_report && m->sender.n > 0)
+		life = conf->queue.warn_ms;
 	return queued_plan_time(q, m->arrived_at + (uint64_t)life);
 }
 
@@ -52,7 +56,7 @@ residence_adopt(struct queued *q, struct store_unit *unit)
 		return OK;
 	e = plan_add(q->plan, unit, unit_key(q, unit),
 	    queued_plan_time(q, unit->due_at),
-	    residence_expires(q, unit->message), unit->message->is_held, &pu);
+	    residence_overdue(q, unit->message), unit->message->is_held, &pu);
 	if (e == OK)
 		unit->plan = pu;
 	return e;
@@ -92,22 +96,19 @@ move_out(struct queued *q, struct plan_unit *pu)
 }
 
 /*
- * A unit that is due and whose destination can't take it now would be read
- * from the index again and again: it is put off until its destination is
- * tried again.
+ * A unit that is due and whose destination backs off for long would be read
+ * from the index again and again: it is put off.  Not beyond the time of the
+ * next probe: when that fails, the senders of all that is ready then and too
+ * old hear of it.
  */
 static enum err
 park(struct queued *q, struct plan_unit *pu)
 {
-	int64_t wait = plan_unit_blocked_until(pu) - queued_now(q);
-	uint64_t due;
-	enum err e;
+	int64_t wait = plan_unit_blocked_until(pu) - queued_now(q) -
+	    (int64_t)rng_below(&q->dice, PARK_SPREAD_MS);
+	uint64_t due = queued_wall(q) + (wait > 0 ? (uint64_t)wait : 0);
+	enum err e = store_reschedule(q->store, plan_unit_owner(pu), due);
 
-	if (wait < PARK_MS)
-		wait = PARK_MS;
-	due = queued_wall(q) + (uint64_t)wait +
-	    rng_below(&q->dice, (uint64_t)PARK_MS / 4);
-	e = store_reschedule(q->store, plan_unit_owner(pu), due);
 	if (e == OK)
 		move_out(q, pu);
 	return e;
@@ -194,6 +195,7 @@ note_row(void *ctx, const struct store_due *row)
 static bool
 take_in(struct queued *q, const struct store_due *row)
 {
+	int64_t horizon = mtime_add(queued_now(q), RESIDENCE_HORIZON_MS);
 	struct store_unit *unit;
 
 	/* A damaged row is the store's to report. */
@@ -203,7 +205,7 @@ take_in(struct queued *q, const struct store_due *row)
 		store_yield_unit(q->store, &unit);
 		return false;
 	}
-	if (plan_unit_blocked_until(unit->plan) > queued_now(q))
+	if (plan_unit_blocked_until(unit->plan) > horizon)
 		return park(q, unit->plan) == OK;
 	/* enough of that destination: another pass finds it again */
 	if (plan_unit_depth(unit->plan) > RESIDENCE_DEPTH)

@@ -44,8 +44,9 @@ bool residence_is_refilling(const struct queued *q);
 /* Once a second: units that can wait leave, due ones come in. */
 void residence_keep_house(struct queued *q);
 
-/* Age at which this message is given up, as a moment of the planner. */
-int64_t residence_expires(const struct queued *q,
+/* When its sender must hear of this message if it is still here, as a moment
+ * of the planner: of the delay, else of the end. */
+int64_t residence_overdue(const struct queued *q,
     const struct store_message *m);
 
 #endif

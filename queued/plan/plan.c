@@ -21,16 +21,13 @@
 
 #include <stdlib.h>
 
-/* How many units one call of plan_next_expired() looks at. */
-enum { EXPIRED_LOOKS = 64 };
-
 struct plan_unit {
 	void *owner;
 	struct plan_dest *dest;
 	struct list link;		/* dest->ready, plan->waiting or leased */
 	struct heap_node clock;		/* plan->clocks while waiting */
 	int64_t due;
-	int64_t expires;
+	int64_t overdue;		/* when somebody must hear of it */
 	enum plan_state state;
 	bool wants_hold;		/* held while leased: at its end */
 };
@@ -143,7 +140,7 @@ change(struct plan *plan, struct plan_unit *pu, enum plan_state state)
 
 enum err
 plan_add(struct plan *plan, void *unit, struct span key, int64_t due,
-    int64_t expires, bool is_held, struct plan_unit **out)
+    int64_t overdue, bool is_held, struct plan_unit **out)
 {
 	struct plan_unit *pu = calloc(1, sizeof(*pu));
 
@@ -158,7 +155,7 @@ plan_add(struct plan *plan, void *unit, struct span key, int64_t due,
 	list_init(&pu->link);
 	pu->owner = unit;
 	pu->due = due;
-	pu->expires = expires;
+	pu->overdue = overdue;
 	plan->units++;
 	pu->dest->units++;
 	/* also when due now: it becomes ready with the next tick, in order of
@@ -276,28 +273,35 @@ plan_dest_explain(struct plan *plan, struct plan_unit *pu, struct span why)
 	d->why_bytes = (uint8_t)why.n;
 }
 
-/* A destination that is down would let its units expire one probe at a time,
- * hours late.  Those that came due first are mostly the oldest, so that a
- * bounded look from the front of the line finds them. */
+/* A destination that is down would let its units grow old one probe at a
+ * time, hours late. */
 bool
-plan_next_expired(struct plan *plan, struct plan_unit *pu, int64_t now,
-    struct plan_unit **out)
+plan_next_overdue(struct plan *plan, struct plan_unit *pu, int64_t now,
+    struct plan_scan *scan, struct plan_unit **out)
 {
 	struct list *head = &pu->dest->ready;
-	struct list *node = list_first(head);
 
-	for (int i = 0; node != NULL && i < EXPIRED_LOOKS; i++) {
+	if (!scan->is_begun)
+		scan->next = list_first(head);
+	scan->is_begun = true;
+	while (scan->next != NULL) {
 		struct plan_unit *u =
-		    CONTAINER_OF(node, struct plan_unit, link);
+		    CONTAINER_OF(scan->next, struct plan_unit, link);
 
-		if (u->expires <= now) {
-			change(plan, u, PLAN_LEASED);
-			*out = u;
-			return true;
-		}
-		node = list_next(head, node);
+		scan->next = list_next(head, scan->next);
+		if (u->overdue > now)
+			continue;
+		change(plan, u, PLAN_LEASED);
+		*out = u;
+		return true;
 	}
 	return false;
+}
+
+void
+plan_set_overdue(struct plan_unit *pu, int64_t overdue)
+{
+	pu->overdue = overdue;
 }
 
 /* ---- operators ---- */

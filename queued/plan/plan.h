@@ -19,6 +19,7 @@
 #define PLAN_NEVER INT64_MAX
 #define PLAN_WHY_MAX 200		/* bytes kept of a reason */
 
+struct list;
 struct plan;
 struct plan_unit;
 
@@ -40,7 +41,7 @@ void plan_set_params(struct plan *plan, const struct plan_params *params);
 /* A unit enters, due at DUE; KEY is copied.  UNIT is what plan_unit_owner()
  * gives back. */
 enum err plan_add(struct plan *plan, void *unit, struct span key, int64_t due,
-    int64_t expires, bool is_held, struct plan_unit **out);
+    int64_t overdue, bool is_held, struct plan_unit **out);
 
 /* It leaves (settled, deleted, moved to the index); frees a lease it had. */
 void plan_remove(struct plan *plan, struct plan_unit **pu);
@@ -65,10 +66,17 @@ int64_t plan_dest_failed(struct plan *plan, struct plan_unit *pu, int64_t now);
 void plan_dest_explain(struct plan *plan, struct plan_unit *pu,
     struct span why);
 
-/* A ready unit of PU's destination that is past its expiry: what failed for
- * PU counts as its fresh attempt.  It leaves READY as if leased. */
-bool plan_next_expired(struct plan *plan, struct plan_unit *pu, int64_t now,
-    struct plan_unit **out);
+/* The next ready unit of PU's destination that is past its overdue time: what
+ * failed for PU counts as its fresh attempt.  It leaves READY as if leased.
+ * SCAN is zero before the first call; only units given by it may change
+ * between two calls. */
+struct plan_scan {
+	struct list *next;
+	bool is_begun;
+};
+bool plan_next_overdue(struct plan *plan, struct plan_unit *pu, int64_t now,
+    struct plan_scan *scan, struct plan_unit **out);
+void plan_set_overdue(struct plan_unit *pu, int64_t overdue);
 
 /* By an operator: due now, and its destination's back-off is lifted. */
 void plan_hurry(struct plan *plan, struct plan_unit *pu, int64_t now);

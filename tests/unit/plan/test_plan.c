@@ -365,6 +365,9 @@ Test(plan, a_forgotten_destination_leaves)
 
 Test(plan, what_expired_goes_with_the_failed_attempt)
 {
+	struct plan_scan first = { .next = NULL };
+	struct plan_scan again = { .next = NULL };
+	struct plan_scan later = { .next = NULL };
 	struct plan_unit *pu;
 
 	add_expiring(0, "a", 0, 100);
@@ -377,12 +380,12 @@ Test(plan, what_expired_goes_with_the_failed_attempt)
 	plan_back(plan, units[1]);
 	plan_back(plan, units[3]);
 	(void)plan_dest_failed(plan, units[0], 100);
-	cr_assert(plan_next_expired(plan, units[0], 100, &pu));
+	cr_assert(plan_next_overdue(plan, units[0], 100, &first, &pu));
 	cr_expect_eq(pu, units[2]);
 	cr_expect_eq(plan_unit_state(pu), PLAN_LEASED);
-	cr_expect_not(plan_next_expired(plan, units[0], 100, &pu));
-	cr_expect_not(plan_next_expired(plan, units[0], 999, &pu));
-	cr_expect(plan_next_expired(plan, units[0], 1000, &pu));
+	cr_expect_not(plan_next_overdue(plan, units[0], 100, &first, &pu));
+	cr_expect_not(plan_next_overdue(plan, units[0], 999, &again, &pu));
+	cr_expect(plan_next_overdue(plan, units[0], 1000, &later, &pu));
 	cr_expect_eq(pu, units[1]);
 }
 

@@ -228,11 +228,12 @@ step_failed(struct model_unit *u)
 static void
 step_expired(struct model_unit *u)
 {
+	struct plan_scan scan = { .next = NULL };
 	struct plan_unit *pu;
 	struct model_unit *other;
 
 	/* Ready is what the last look at the clock made ready. */
-	if (!plan_next_expired(sim.plan, u->pu, sim.now, &pu))
+	if (!plan_next_overdue(sim.plan, u->pu, sim.now, &scan, &pu))
 		return;
 	other = plan_unit_owner(pu);
 	cr_assert_eq(other->pu, pu);
