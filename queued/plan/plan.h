@@ -33,7 +33,6 @@ struct plan_params {
 
 enum plan_state { PLAN_WAITING, PLAN_READY, PLAN_LEASED, PLAN_HELD };
 
-/* life */
 enum err plan_new(const struct plan_params *params, struct plan **out);
 void plan_free(struct plan **plan);
 void plan_set_params(struct plan *plan, const struct plan_params *params);
@@ -85,7 +84,7 @@ void plan_hold(struct plan *plan, struct plan_unit *pu, bool is_held);
 /* Lifts every back-off (an operator's `retry all`). */
 void plan_lift_all(struct plan *plan);
 
-/* When plan_next() should be asked again; PLAN_NEVER. */
+/* When to ask plan_next() again; PLAN_NEVER. */
 int64_t plan_wake_at(const struct plan *plan);
 
 /*
