@@ -395,6 +395,9 @@ store_flush(struct store *s, int64_t now_ms)
 	store_overlay_send(s, now_ms);
 	if (s->spares.failure == OK)
 		store_spares_want(&s->spares, s->prepare, s->space.available);
+	if (s->log.is_waiting)
+		store_spares_want_small(&s->spares, s->prepare,
+		    s->log.open->bytes.n + 2 * STORE_BLOCK, s->space.left);
 	if (needs_timer(s))
 		store_set_timer(s);
 }

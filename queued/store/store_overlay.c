@@ -311,9 +311,9 @@ done(struct store_job *job, void *owner)
 		return;
 	}
 	/* the log is the truth; the index follows when it can.  On a full disk
-	 * only its check-point frees segments, so it may have a spare's room;
-	 * LMDB tells a full disk as EIO too */
-	if (s->space.available == 0)
+	 * only its check-point frees segments, so it may have a spare's room,
+	 * but the last one's; LMDB tells a full disk as EIO too */
+	if (s->space.available == 0 && s->spares.count > 1)
 		(void)store_spares_give_up(&s->spares);
 	o->retry_at_ms = mtime_add(clock_mono_ms(), PERIOD_MS);
 	if (!o->has_failed)

@@ -19,6 +19,7 @@ look(struct store *s, uint64_t *total)
 
 	if (s->io->room(s->io->ctx, s->dir_fd, &available, total) != 0)
 		return ERR_IO;
+	s->space.left = available;
 	s->space.available = available > kept ? available - kept : 0;
 	return OK;
 }
@@ -58,6 +59,15 @@ beyond_reserve(const struct store *s)
 	return room > reserve ? room - reserve : 0;
 }
 
+/* Whether the reserve is there or sure to come: on a disk that is nearly full
+ * only files count, for free blocks may go to others. */
+static bool
+has_spares(const struct store *s)
+{
+	return s->spares.count + s->spares.making >= STORE_SPARES ||
+	    s->space.available >= 2 * STORE_SPARES * s->spares.segment_bytes;
+}
+
 void
 store_room_turn(struct store *s, int64_t now_ms)
 {
@@ -66,12 +76,12 @@ store_room_turn(struct store *s, int64_t now_ms)
 
 	if (now_ms - s->space.looked_at_ms >= LOOK_MS) {
 		if (look(s, &total) != OK)
-			s->space.available = 0;
+			s->space.available = s->space.left = 0;
 		s->space.looked_at_ms = now_ms;
 	}
 	room.bytes = beyond_reserve(s);
 	/* once closed it opens later, so that it does not flutter */
-	room.is_accepting = !s->is_dead &&
+	room.is_accepting = !s->is_dead && has_spares(s) &&
 	    room.bytes > (told->is_accepting ? step : 2 * step);
 	room.is_pausing = s->log.is_waiting ||
 	    s->log.open->bytes.n > OPEN_MAX ||

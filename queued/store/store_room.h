@@ -14,6 +14,7 @@
 
 struct store_space {
 	uint64_t available;		/* to new files */
+	uint64_t left;			/* what the disk has at all */
 	uint64_t index_room;		/* of that, kept for the index */
 	int64_t looked_at_ms;
 	struct store_room told;

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STEP_BYTES = 1 << 20 };
+enum { STEP_BYTES = 1 << 20, SMALL_BYTES = 256 << 10, BLOCK = 4096 };
 
 /* Makes a spare from nothing or from a segment, or removes a segment. */
 struct spare_job {
@@ -227,6 +227,22 @@ store_spares_want(struct store_spares *s, struct store_worker *w,
 		available -= bytes;
 		s->last_bytes = bytes;
 	}
+}
+
+void
+store_spares_want_small(struct store_spares *s, struct store_worker *w,
+    uint64_t bytes, uint64_t left)
+{
+	struct store_spare *spare;
+
+	if (bytes < SMALL_BYTES)
+		bytes = SMALL_BYTES;
+	bytes = (bytes + BLOCK - 1) / BLOCK * BLOCK;
+	if (s->count + s->making > 0 || s->failure != OK || left < bytes ||
+	    (spare = spare_new(s, bytes)) == NULL)
+		return;
+	if (put_job(s, w, 0, spare) != OK)
+		free(spare);
 }
 
 enum err

@@ -51,6 +51,11 @@ void store_spares_clear(struct store_spares *s);
 void store_spares_want(struct store_spares *s, struct store_worker *w,
     uint64_t available);
 
+/* Nothing is ready and BYTES wait: starts making one as small as may be of
+ * what the disk has LEFT, even of what was kept for others. */
+void store_spares_want_small(struct store_spares *s, struct store_worker *w,
+    uint64_t bytes, uint64_t left);
+
 /* Makes one here and now; only where nobody waits for us. */
 enum err store_spares_make_now(struct store_spares *s);
 
