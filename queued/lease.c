@@ -57,9 +57,13 @@ lease_end(struct queued *q, struct lease *lease)
 }
 
 bool
-lease_is_left(struct queued *q, const struct store_unit *unit)
+lease_end_one(struct queued *q, struct lease *lease)
 {
-	return q->shared_leases > 0 && lease_of_unit(q, unit) != NULL;
+	const struct store_unit *unit = lease->unit;
+	bool may_share = q->shared_leases > 0;
+
+	lease_end(q, lease);
+	return may_share && lease_of_unit(q, unit) != NULL;
 }
 
 void
@@ -67,8 +71,7 @@ lease_end_all(struct queued *q, const struct store_unit *unit)
 {
 	struct lease *lease;
 
-	while (q->shared_leases > 0 &&
-	    (lease = lease_of_unit(q, unit)) != NULL)
+	while ((lease = lease_of_unit(q, unit)) != NULL)
 		lease_end(q, lease);
 }
 

@@ -54,11 +54,13 @@ struct lease *lease_of_unit(struct queued *q, const struct store_unit *unit);
 void lease_end(struct queued *q, struct lease *lease);
 
 /*
- * Deliverds may tell us of two leases of one unit: our predecessor gave it out
- * again and died before the result of the attempt before was written.  The
- * unit is not given out while one of them is left.
+ * The same; tells whether its unit has another one.  Deliverds may hold two of
+ * one unit: our predecessor gave it out again and died before the result of
+ * the attempt before was written.  It is not given out while one is left.
  */
-bool lease_is_left(struct queued *q, const struct store_unit *unit);
+bool lease_end_one(struct queued *q, struct lease *lease);
+
+/* Those that are left of a unit that is no more: only its address counts. */
 void lease_end_all(struct queued *q, const struct store_unit *unit);
 
 /* Some seconds after the start those that were not presented do not count. */

@@ -76,7 +76,8 @@ struct bench_client {
 	struct bench *b;
 	struct channel *c;
 	bool is_cut;
-	unsigned ends;
+	unsigned ends;			/* of answers, but `busy` */
+	unsigned busy;
 	uint8_t result;
 	uint64_t count;
 	char text[512];

@@ -223,6 +223,8 @@ client_msg(void *ctx, struct channel *ch, const struct msg *m, int fd)
 		if (msg_next_ctl_recipient(&list, &r))
 			(void)snprintf(c->why, sizeof(c->why), "%.*s",
 			    (int)r.text.n, (const char *)r.text.p);
+	} else if (m->type == MSG_ctl_end && m->ctl_end.result == CTL_BUSY) {
+		c->busy++;
 	} else if (m->type == MSG_ctl_end) {
 		c->ends++;
 		c->result = m->ctl_end.result;

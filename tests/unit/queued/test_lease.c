@@ -384,9 +384,10 @@ Test(lease, a_settled_verdict_is_repeated, .init = begin, .fini = end)
 
 /* I-03: given out again before the verdict was written, then killed: both are
  * held, and the result of each counts. */
-Test(lease, two_of_one_unit_are_held, .init = begin, .fini = end)
+static void
+hold_two(struct bench_lease **first_out, struct bench_lease **second_out)
 {
-	struct bench_lease *first, *second;
+	struct bench_lease *first;
 
 	(void)bench_mail(&b, "s@a.example", "r@b.example q@b.example");
 	WAIT(b.n_leases == 1);
@@ -395,11 +396,19 @@ Test(lease, two_of_one_unit_are_held, .init = begin, .fini = end)
 	WAIT(b.deliverds[0].confirms == 1);
 	(void)bench_ask(&b, CTL_RETRY, "all");
 	WAIT(b.n_leases == 2);
-	second = bench_lease(&b, 1);
 	bench_kill(&b);
 	bench_start(&b);
 	first->is_confirmed = false;	/* as if it had not been written */
 	bench_live(&b.deliverds[0]);
+	*first_out = first;
+	*second_out = bench_lease(&b, 1);
+}
+
+Test(lease, two_of_one_unit_are_held, .init = begin, .fini = end)
+{
+	struct bench_lease *first, *second;
+
+	hold_two(&first, &second);
 	bench_return(&b.deliverds[0]);
 	WAIT(first->is_confirmed);
 	bench_skip(&b, 200000);
@@ -407,6 +416,22 @@ Test(lease, two_of_one_unit_are_held, .init = begin, .fini = end)
 	cr_expect_eq(b.n_leases, 2, "leased while it is held");
 	bench_tell(&b, second, OUTCOME_DELIVERED, SCOPE_RECIPIENTS, "taken");
 	WAIT(bench_messages(&b) == 0);
+	cr_expect_eq(b.n_leases, 2);
+}
+
+/* The other way round: what the second settles, the first may not touch. */
+Test(lease, two_of_one_unit_end_in_any_order, .init = begin, .fini = end)
+{
+	struct bench_lease *first, *second;
+
+	hold_two(&first, &second);
+	first->is_told = false;
+	bench_return(&b.deliverds[0]);
+	bench_tell(&b, second, OUTCOME_DELIVERED, SCOPE_RECIPIENTS, "taken");
+	WAIT(bench_messages(&b) == 0);
+	bench_tell(&b, first, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+	WAIT(first->is_confirmed);
+	bench_turn(&b, 20);
 	cr_expect_eq(b.n_leases, 2);
 }
 
