@@ -22,6 +22,7 @@
 #include "mtad/handover.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 /* Must fit into one message to queued. */
 #define TEXT_MAX_BYTES	((size_t)60 * 1024)
@@ -136,6 +137,24 @@ tell_fixed(struct mtad *m, const struct conf *conf)
 	    span_from(buf_span(&m->reload_text), begin));
 }
 
+/* An empty file is a configuration, but hardly what a running relay is to be
+ * given: an editor has cut it to write it anew, and will not be done. */
+static enum err
+check_not_empty(struct mtad *m)
+{
+	const size_t begin = m->reload_text.n;
+	struct stat st;
+
+	if (stat(m->config_path, &st) != 0 || st.st_size > 0)
+		return OK;
+	buf_addf(&m->reload_text, "%s: is empty: half-written? The old "
+	    "configuration stays; an empty one is taken at a start only\n",
+	    m->config_path);
+	log_lines(m, LOG_RELOAD_REFUSED,
+	    span_from(buf_span(&m->reload_text), begin));
+	return ERR_SYNTAX;
+}
+
 /* OUT is a configuration that may be taken over as it is. */
 static enum err
 load(struct mtad *m, struct conf **out)
@@ -151,8 +170,11 @@ load(struct mtad *m, struct conf **out)
 	conf_report_clear(&report);
 	if (e != OK)
 		return e;
-	tell_fixed(m, conf);
-	e = keep_fixed(conf, m->conf);
+	e = check_not_empty(m);
+	if (e == OK) {
+		tell_fixed(m, conf);
+		e = keep_fixed(conf, m->conf);
+	}
 	if (e != OK) {
 		conf_free(&conf);
 		return e;

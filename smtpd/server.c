@@ -102,6 +102,8 @@ on_spool_timer(void *ctx)
 	}
 	spool_client_give_up(&sv->spool);
 	each_session(sv, session_give_up);
+	/* what becomes whole later is not to wait for ever either */
+	timer_start(&sv->spool_timer, GONE_AFTER_MS);
 }
 
 /* Also called at the start: until queued's channel comes it is away. */

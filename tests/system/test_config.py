@@ -200,6 +200,9 @@ class Running(unittest.TestCase):
             for text, place, _ in WRONG[:12]:
                 self.relay.write(f"{text}runtime: run\n")
                 self.assertIn(place, self.reload(4))
+            self.relay.write("")            # cut by an editor, not meant
+            self.relay.process.send_signal(signal.SIGHUP)
+            self.relay.wait_log("is empty")
             self.relay.process.send_signal(signal.SIGHUP)
             self.relay.wait_log("reload_refused")
             os.unlink(self.relay.config_path)
