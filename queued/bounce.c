@@ -120,10 +120,10 @@ read_head(struct queued *q, const struct store_message *m, uint8_t ret,
 		want = store_message_size(m);
 	buf_reset(&q->content);
 	e = store_content(q->store, m, 0, (size_t)want, &q->content);
-	if (e == ERR_CORRUPT)	/* told all the same, without its bytes */
-		buf_reset(&q->content);
-	else if (e != OK)
+	if (e == ERR_NOMEM)
 		return e;
+	if (e != OK)		/* told all the same, without its bytes */
+		buf_reset(&q->content);
 	*out = span_sub(buf_span(&q->content), 0,
 	    header_length(buf_span(&q->content)) + (size_t)body);
 	return OK;

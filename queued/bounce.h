@@ -37,8 +37,8 @@ void bounce_clear(struct bounce *b);
 struct report_rcpt *bounce_add(struct bounce *b, struct span address,
     struct span attributes);
 
-/* Builds the report if there is one to send.  ERR_NOMEM, or ERR_CORRUPT when
- * the message can't be read. */
+/* Builds the report if there is one to send.  ERR_NOMEM.  A message
+ * that can't be read is told of without its bytes. */
 enum err bounce_build(struct queued *q, struct bounce *b);
 
 /* Appends it; after store_reserve() of bounce_bytes() this fails only without
