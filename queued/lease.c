@@ -1,3 +1,13 @@
+/*
+ * The table of leases is a map by lease id; a lease points at its unit, which
+ * stays in memory and in the planner while it is leased.  A unit has no
+ * pointer back: who needs the lease of a unit searches, which is rare.
+ *
+ * The planner says which unit is next; here its worker is picked, the rows
+ * that share a way today are gathered, and one frame carries all of it.  A
+ * lease is in the table before its frame is sent, so a verdict always finds
+ * it.  What comes of it is outcome.c's.
+ */
 #include "queued/lease.h"
 
 #include "common/base/mtime.h"
@@ -20,6 +30,7 @@ enum { SKIPPED_MAX = 64 };
 
 /* ---- the table ---- */
 
+/* A deliverd cannot speak about what another one holds. */
 struct lease *
 lease_get(struct queued *q, const struct queued_peer *peer, uint64_t id)
 {
@@ -28,6 +39,7 @@ lease_get(struct queued *q, const struct queued_peer *peer, uint64_t id)
 	return lease != NULL && lease->peer == peer->index ? lease : NULL;
 }
 
+/* Slow on purpose: only operators and units that have two leases need it. */
 struct lease *
 lease_of_unit(struct queued *q, const struct store_unit *unit)
 {
@@ -56,6 +68,8 @@ lease_end(struct queued *q, struct lease *lease)
 	lease_free(lease);
 }
 
+/* The search costs as much as the table is long: without any shared lease
+ * there is nothing to find. */
 bool
 lease_end_one(struct queued *q, struct lease *lease)
 {
@@ -75,6 +89,8 @@ lease_end_all(struct queued *q, const struct store_unit *unit)
 		lease_end(q, lease);
 }
 
+/* In the table at once, with room for every row of the unit and none of them
+ * in it yet.  NULL: no memory, or the id is taken. */
 static struct lease *
 lease_new(struct queued *q, struct store_unit *unit, uint64_t id,
     uint16_t peer)
@@ -136,6 +152,8 @@ lease_first_row(const struct store_unit *unit)
 }
 
 /* Rows of the unit that go the way of the first one; gives that way. */
+/* For MX routes the way is route and domain, else the route alone: one lease
+ * is one destination even if a reload has split its unit. */
 static struct route
 choose_rows(struct queued *q, const struct store_unit *unit,
     struct lease *lease, struct buf *key)
@@ -197,6 +215,8 @@ put_rows(const struct lease *lease, struct buf *out)
 	}
 }
 
+/* The inverse; what comes from a peer may name no row beyond the unit and no
+ * more rows than it has.  ERR_RANGE, ERR_SYNTAX. */
 static enum err
 get_rows(struct span bytes, const struct store_unit *unit,
     struct lease *lease)
@@ -237,6 +257,8 @@ find_content(struct queued *q, const struct store_message *m,
 	return e;
 }
 
+/* All or nothing: the frame is queued in the channel whole, and only then are
+ * its bytes counted.  Fails like find_content() and channel_send(). */
 static enum err
 send_lease(struct queued *q, struct queued_peer *peer, struct lease *lease,
     const struct route *route, struct span key)
@@ -295,6 +317,8 @@ set_aside(struct queued *q, struct plan_unit *pu, enum err e)
 	    q->conf->queue.first_retry_ms));
 }
 
+/* ERR_AGAIN, ERR_NOMEM and ERR_PEER are about us or the worker, any other
+ * failure is about this message. */
 static enum err
 give_out(struct queued *q, struct plan_unit *pu)
 {
@@ -323,6 +347,8 @@ give_out(struct queued *q, struct plan_unit *pu)
 	return e;
 }
 
+/* A worker that does not take its frames makes the contents pile up here: the
+ * ceiling holds for all of them together. */
 static bool
 may_lease(const struct queued *q)
 {
@@ -376,6 +402,8 @@ read_piece(struct queued *q, const struct store_message *m, uint64_t offset,
 	return OK;
 }
 
+/* An empty answer that says "failed" rather than none: the dialogue of
+ * deliverd waits for it. */
 static void
 on_content_want(struct queued *q, struct queued_peer *peer,
     const struct msg_content_want *want)
@@ -422,6 +450,7 @@ on_held(struct queued *q, struct queued_peer *peer,
 	}
 }
 
+/* It tells what it holds first, then MSG_presented. */
 void
 lease_open(struct queued *q, struct queued_peer *peer)
 {
@@ -452,6 +481,7 @@ lease_msg(struct queued *q, struct queued_peer *peer, const struct msg *m)
 	}
 }
 
+/* Removing from the map while it is walked is allowed. */
 void
 lease_gone(struct queued *q, struct queued_peer *peer)
 {
@@ -464,6 +494,7 @@ lease_gone(struct queued *q, struct queued_peer *peer)
 	queued_touch(q);
 }
 
+/* Leasing before all have spoken would give a unit out a second time. */
 bool
 lease_is_waiting(const struct queued *q)
 {
@@ -482,6 +513,7 @@ lease_stop_waiting(struct queued *q)
 	q->has_stopped_waiting = true;
 }
 
+/* At the end of the process; units and plan are the others' to free. */
 void
 lease_clear(struct queued *q)
 {

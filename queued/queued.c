@@ -1,3 +1,13 @@
+/*
+ * The turn of queued, the store's callbacks, its life.
+ *
+ * Handlers of frames only append records and note effects.  At the end of the
+ * turn (deferred, once however often it was asked for) due units are read,
+ * leases given out, and the open group is handed to the disk: a burst of
+ * frames costs one group.  The store calls back on a later turn; what waited
+ * for that group leaves then, and the next turn end hands over what gathered
+ * meanwhile.
+ */
 #include "queued/queued.h"
 
 #include "common/base/mtime.h"
@@ -56,6 +66,7 @@ queued_plan_time(const struct queued *q, uint64_t wall_at)
 	return mtime_add(queued_now(q), wait);
 }
 
+/* Asked for each report: it changes with the season. */
 int
 queued_zone_min(const struct queued *q)
 {
@@ -75,6 +86,8 @@ queued_touch(struct queued *q)
 	deferred_add(&q->turn_end);
 }
 
+/* Leasing before flushing: contents are borrowed from the store's buffers,
+ * which store_flush() may let go. */
 static void
 on_turn_end(void *ctx)
 {
@@ -120,6 +133,9 @@ on_answered(void *ctx)
 
 /* ---- the store speaks ---- */
 
+/* Only confirmations to deliverd wait for this: that a verdict survives our
+ * death is enough, for deliverd then forgets it; after a crash of the machine
+ * the message would be tried again. */
 static void
 on_store_written(void *ctx, uint64_t group)
 {
@@ -138,6 +154,8 @@ on_store_written(void *ctx, uint64_t group)
 	queued_touch(q);	/* the next group has gathered meanwhile */
 }
 
+/* q->synced grows after its effects were taken: ctl compares with it to learn
+ * whether an answer must still wait. */
 static void
 on_store_synced(void *ctx, uint64_t group)
 {
@@ -154,12 +172,14 @@ on_store_synced(void *ctx, uint64_t group)
 	queued_touch(q);
 }
 
+/* Called before on_synced of the group that took its place. */
 static void
 on_store_refused(void *ctx, uint64_t token, uint64_t id)
 {
 	intake_refused(ctx, token, id);
 }
 
+/* During store_open(), when a failure cannot be returned: open_all() looks. */
 static void
 on_store_unit(void *ctx, struct store_unit *unit)
 {
@@ -182,6 +202,8 @@ on_store_body(void *ctx, uint64_t token, uint64_t bytes, bool is_closed,
 	intake_body(ctx, token, bytes, is_closed, e);
 }
 
+/* Leaving without any reply is the only honest answer: nobody knows what is
+ * on the disk.  The next start finds out. */
 static void
 on_store_dead(void *ctx)
 {
@@ -190,6 +212,7 @@ on_store_dead(void *ctx)
 	proc_fail(q->proc, "the spool can't be written any more");
 }
 
+/* smtpds hear of every change, the log of the one that clients notice. */
 static void
 on_store_room(void *ctx)
 {
@@ -260,6 +283,7 @@ on_housekeeping(void *ctx)
 
 /* ---- life ---- */
 
+/* All or nothing: the old routes stay until everything new was made. */
 enum err
 queued_take_conf(struct queued *q)
 {
@@ -289,6 +313,7 @@ queued_take_conf(struct queued *q)
 	return OK;
 }
 
+/* Maps whose keys peers choose hash with a secret (tokens, lease ids). */
 static enum err
 seed(struct queued *q)
 {
@@ -307,6 +332,7 @@ seed(struct queued *q)
 	return OK;
 }
 
+/* scratch holds a whole envelope, content a whole record. */
 static void
 init_buffers(struct queued *q)
 {
@@ -329,6 +355,7 @@ init_loop_parts(struct queued *q)
 	return timer_init(&q->housekeeping, q->loop, on_housekeeping, q);
 }
 
+/* Half of the memory for bodies is the store's; leases have their part. */
 static enum err
 open_store(struct queued *q, struct why *why)
 {
@@ -372,6 +399,7 @@ open_all(struct queued *q, struct why *why)
 	return OK;
 }
 
+/* A failed start leaves nothing behind but what was set to zero. */
 enum err
 queued_open(struct queued *q, struct proc *proc, struct why *why)
 {
@@ -385,6 +413,8 @@ queued_open(struct queued *q, struct proc *proc, struct why *why)
 	return e;
 }
 
+/* Users of the store first, then the store, then what its last callbacks
+ * touch (deferred, plan). */
 void
 queued_close(struct queued *q)
 {

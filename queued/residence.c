@@ -1,3 +1,14 @@
+/*
+ * A unit lives in memory with a plan entry, or in the index without one; in
+ * between it is yielded: the store keeps it until the index has caught up.
+ * Whatever leaves is found again by its due time alone, so nothing needs to be
+ * remembered about it (I-04).
+ *
+ * Out: once a second sweep() moves out what waits beyond the horizon, and what
+ * is ready but cannot be leased soon.  In: a cursor walks the index's rows by
+ * due time in slices; LOW lies well below HIGH so that one unit does not go
+ * out and in again and again.
+ */
 #include "queued/residence.h"
 
 #include "common/base/check.h"
@@ -46,6 +57,8 @@ unit_key(struct queued *q, const struct store_unit *unit)
 	return buf_span(&q->scratch);
 }
 
+/* The key is of today's routes, not unit->key of the day it came: a reload
+ * takes effect on old mail as it enters the planner. */
 enum err
 residence_adopt(struct queued *q, struct store_unit *unit)
 {
@@ -70,6 +83,7 @@ residence_end(struct queued *q, struct plan_unit *pu)
 
 /* ---- out ---- */
 
+/* Leased ones cannot leave, so they do not count. */
 static uint32_t
 units_in_memory(const struct queued *q)
 {
@@ -133,6 +147,7 @@ residence_welcome(struct queued *q, struct store_unit *unit)
 	return OK;
 }
 
+/* HORIZON is a moment of the planner here and below. */
 static void
 sweep_waiting(struct queued *q, int64_t horizon)
 {
@@ -144,6 +159,8 @@ sweep_waiting(struct queued *q, int64_t horizon)
 		move_out(q, pu);
 }
 
+/* A long line of one destination is cut only in a crowd; lines that back off
+ * are always parked.  It ends at a failure: the next second tries again. */
 static void
 sweep_ready(struct queued *q, int64_t horizon)
 {
@@ -175,6 +192,8 @@ sweep(struct queued *q)
 
 /* ---- in ---- */
 
+/* Rows are gathered and then taken in: loading a unit while the index is being
+ * read would change what is walked. */
 struct refill {
 	struct queued *q;
 	struct store_due rows[64];
@@ -192,6 +211,7 @@ note_row(void *ctx, const struct store_due *row)
 }
 
 /* False: it stays where it was. */
+/* Whether the pass was not in vain: a unit came in, or found a better place. */
 static bool
 take_in(struct queued *q, const struct store_due *row)
 {
@@ -242,6 +262,8 @@ residence_refill(struct queued *q)
 	}
 }
 
+/* The cursor stands inside a pass, so the next slice has somewhere to go on;
+ * at its begin only time or freed memory brings news. */
 bool
 residence_is_refilling(const struct queued *q)
 {
