@@ -1,3 +1,14 @@
+/*
+ * An array of pointers, ascending by number.  New segments have the highest
+ * number, so adding moves none as a rule; finding is a binary search.  Rows
+ * lie where they were made until they are removed, for jobs hold pointers to
+ * them.
+ *
+ * Descriptors are kept for at most 64 segments, so that a spool of any size
+ * leaves descriptors to others; the one longest unused is closed, but never
+ * one that a job works with (pins).  If all are pinned, there are more for a
+ * while.
+ */
 #include "queued/store/store_segment.h"
 
 #include "common/base/hex.h"
@@ -15,6 +26,7 @@ store_segment_name(uint64_t number, char out[STORE_SEGMENT_NAME])
 	(void)snprintf(out, STORE_SEGMENT_NAME, "log.%016" PRIx64, number);
 }
 
+/* Names of another form are somebody else's files, and left alone. */
 bool
 store_name_number(const char *name, const char *prefix, uint64_t *out)
 {
@@ -42,6 +54,8 @@ compare_numbers(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
+/* By a descriptor of its own: closedir() closes it, and the place in the
+ * directory is not shared with other readers. */
 enum err
 store_segments_list(int dir_fd, struct store_numbers *out)
 {
@@ -201,6 +215,7 @@ store_segments_remove(struct store_segments *t, uint64_t number)
 	t->n--;
 	memmove(&t->rows[i], &t->rows[i + 1],
 	    (t->n - i) * sizeof(struct store_segment *));
+	/* first, since unneed() keeps what a seal cuts */
 	for (i = 0; i < t->n; i++) {
 		if (t->rows[i]->cuts == number)
 			t->rows[i]->cuts = 0;
@@ -225,6 +240,7 @@ close_oldest(struct store_segments *t)
 		segment_close(t, oldest);
 }
 
+/* For writing too: the recovery syncs what it has replayed. */
 enum err
 store_segments_open(struct store_segments *t, struct store_segment *seg,
     int *fd)

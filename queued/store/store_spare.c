@@ -1,3 +1,13 @@
+/*
+ * The thread makes, renames and removes files; the list of ready spares is the
+ * owner's alone.  A job carries the spare it makes, and hands it over in
+ * done().
+ *
+ * Order on disk: a file is filled and synced under a passing name, then
+ * renamed, then the directory synced.  So whatever is called spare.N is whole,
+ * and a start takes it as it is.  A recycled segment is not written again: its
+ * blocks are there, and its groups name another segment and count for nothing.
+ */
 #include "queued/store/store_spare.h"
 
 #include <dirent.h>
@@ -29,6 +39,8 @@ name_of(const char *prefix, uint64_t number, char out[STORE_SEGMENT_NAME])
 
 /* ---- in the thread ---- */
 
+/* Real zeros, not fallocate(): a sync of blocks that are only allocated must
+ * convert them too, and costs half as much again. */
 static enum err
 fill(const struct store_io *io, int fd, uint64_t bytes)
 {
@@ -48,6 +60,8 @@ fill(const struct store_io *io, int fd, uint64_t bytes)
 	return e;
 }
 
+/* One passing name is enough: jobs run one by one, and a start that makes one
+ * here and now does so before there are jobs. */
 /* Under another name until it is whole. */
 static enum err
 make_file(const struct store_spares *s, struct store_spare *spare)
@@ -74,6 +88,7 @@ make_file(const struct store_spares *s, struct store_spare *spare)
 	return OK;
 }
 
+/* Synced, for what depends on the removal may go only after it. */
 static enum err
 remove_segment(const struct store_spares *s, uint64_t segment)
 {
@@ -115,6 +130,7 @@ recycle(const struct store_spares *s, uint64_t segment,
 	return OK;
 }
 
+/* What can't be recycled is removed; on_gone hears of that alone. */
 static void
 run(struct store_job *job)
 {
@@ -143,6 +159,7 @@ add_ready(struct store_spares *s, struct store_spare *spare)
 	s->bytes += spare->bytes;
 }
 
+/* Frees the job.  Only a new file that failed says that the disk gives none. */
 static void
 done(struct store_job *job, void *owner)
 {
@@ -179,6 +196,7 @@ spare_new(struct store_spares *s, uint64_t bytes)
 	return spare;
 }
 
+/* On failure SPARE is still the caller's. */
 static enum err
 put_job(struct store_spares *s, struct store_worker *w, uint64_t segment,
     struct store_spare *spare)
@@ -229,6 +247,7 @@ store_spares_want(struct store_spares *s, struct store_worker *w,
 	}
 }
 
+/* Not counted as last_bytes: it says nothing about the size of the next one. */
 void
 store_spares_want_small(struct store_spares *s, struct store_worker *w,
     uint64_t bytes, uint64_t left)
@@ -264,6 +283,7 @@ store_spares_make_now(struct store_spares *s)
 	return OK;
 }
 
+/* The directory still has the spare's name: the commit thread renames it. */
 enum err
 store_spares_take(struct store_spares *s, struct store_spare *out)
 {
@@ -281,6 +301,8 @@ store_spares_take(struct store_spares *s, struct store_spare *out)
 	return OK;
 }
 
+/* The directory is not synced: should the name come back after a crash, the
+ * next start takes it for a spare again. */
 bool
 store_spares_give_up(struct store_spares *s)
 {
@@ -293,6 +315,8 @@ store_spares_give_up(struct store_spares *s)
 	return true;
 }
 
+/* Only segments of full size are kept, or the small ones of a young spool, or
+ * of a full disk, would come round for ever. */
 enum err
 store_spares_bury(struct store_spares *s, struct store_worker *w,
     uint64_t segment, uint64_t bytes)
@@ -310,6 +334,8 @@ store_spares_bury(struct store_spares *s, struct store_worker *w,
 
 /* ---- life ---- */
 
+/* One too many, or one that can't be opened, goes.  Its number is passed over
+ * in any case, so that no new spare takes a name that is there. */
 static enum err
 adopt(struct store_spares *s, const char *name, uint64_t number)
 {
@@ -368,6 +394,7 @@ store_spares_init(struct store_spares *s, const struct store_io *io,
 	return e;
 }
 
+/* The files stay for the next life. */
 void
 store_spares_clear(struct store_spares *s)
 {

@@ -1,3 +1,11 @@
+/*
+ * A hash table of this submission only, by linear probing; at most half of it
+ * is used.  Keys are copied one behind the other in the form in which the
+ * record holds them (key_of() gives borrowed spans), and found by offset,
+ * since the buffer moves as it grows.  Table, rows and buffers are kept for
+ * the next submission, as nearly all are small; a large table is given back by
+ * the next.
+ */
 #include "queued/store/store_units.h"
 
 #include "common/base/wire.h"
@@ -5,6 +13,7 @@
 
 #include <stdlib.h>
 
+/* More would not fit in a record. */
 #define KEYS_MAX ((size_t)STORE_RECORD_MAX)
 #define TABLE_KEEP ((size_t)4096)	/* entries kept for the next time */
 
@@ -48,6 +57,7 @@ make_table(struct store_units *u, uint32_t recipients)
 	return OK;
 }
 
+/* The key whose length stands at AT; borrowed until the next is added. */
 static struct span
 key_at(const struct store_units *u, size_t at)
 {
@@ -57,6 +67,7 @@ key_at(const struct store_units *u, size_t at)
 	return wire_span(&w, STORE_KEY_MAX);
 }
 
+/* A new unit without recipients; ERR_RANGE when the keys are too many. */
 static enum err
 add_unit(struct store_units *u, struct span key, uint32_t *number)
 {
@@ -78,6 +89,7 @@ add_unit(struct store_units *u, struct span key, uint32_t *number)
 	return OK;
 }
 
+/* The table knows the newest unit of a key only: older ones are full. */
 static enum err
 find_or_add(struct store_units *u, struct span key, uint32_t *number)
 {

@@ -1,3 +1,13 @@
+/*
+ * One lock, held only to move jobs between two lists: todo, from which the
+ * thread takes them one by one, and done, which the owner takes whole.  Both
+ * are in the order of putting, so done() is too.  done() is called without the
+ * lock, for it may put further jobs.
+ *
+ * All workers share one wake-up.  has_done lets the owner pass by those that
+ * have nothing without taking their locks; it is set and cleared under the
+ * lock only, so nothing finished is overlooked.
+ */
 #include "queued/store/store_worker.h"
 
 #include "common/base/check.h"
@@ -32,6 +42,9 @@ wake_owner(struct store_worker *w)
 	(void)!write(w->wake_fd, &one, sizeof(one));
 }
 
+/*
+ * With the lock held.  NULL: it is over; what was put before the stop is run.
+ */
 static struct store_job *
 next_job(struct store_worker *w)
 {
@@ -54,6 +67,7 @@ run_jobs(void *arg)
 		(void)pthread_mutex_lock(&w->lock);
 		list_add_last(&w->done, &job->link);
 		w->under_way--;
+		/* before the wake-up: it comes once */
 		atomic_store(&w->has_done, true);
 		(void)pthread_cond_signal(&w->finished);
 		wake_owner(w);

@@ -1,3 +1,13 @@
+/*
+ * Every change goes the same way: memory for all of it is had, the record is
+ * appended to the open group, then memory is changed.  So whatever fails, fails
+ * before the first byte that counts, and an append is undone by setting the
+ * buffer's n back.
+ *
+ * What clients wait for (a message, an operator's change) makes its group one
+ * that is synced as it is written; verdicts and lease notes do not, and are
+ * synced with the next group or within a second (SPOOL.md, "Writing").
+ */
 #include "queued/store/store_write.h"
 
 #include "common/base/check.h"
@@ -20,6 +30,8 @@
 
 /* ---- the open group ---- */
 
+/* Reserves more than the record: tail and padding too, so that the hand-over
+ * of the group cannot fail later for want of memory. */
 static enum err
 begin_record(struct store *s, size_t bytes, size_t *at)
 {
@@ -43,6 +55,7 @@ store_want_sync(struct store *s)
 	s->log.open->needs_sync = true;
 }
 
+/* Beside the report: more than a verdict without words can take. */
 enum err
 store_reserve(struct store *s, size_t bytes)
 {
@@ -61,6 +74,8 @@ store_reserve(struct store *s, size_t bytes)
 
 /* ---- a message ---- */
 
+/* Only clients' mail is refused for want of room.  A report must stand in the
+ * group of its verdict (I-02), so it may use the reserve. */
 static enum err
 check_submission(struct store *s, const struct store_submission *sub,
     struct envelope *e)
@@ -129,6 +144,8 @@ content_sum(const struct buf *b, size_t at)
 	return wire_u32(&w);
 }
 
+/* Appends, then makes the message in memory, which checks that the record does
+ * not contradict itself; if not, the record is cut off again. */
 static enum err
 submit(struct store *s, const struct store_submission *sub,
     struct store_record_message *r, uint64_t id, struct message **out)
@@ -158,6 +175,7 @@ store_submit(struct store *s, const struct store_submission *sub,
 {
 	struct store_record_message r = {
 		.token = sub->token,
+		/* it is the first due_at, whose top bit means held */
 		.arrived_at = sub->arrived_at & ~STORE_DUE_HELD,
 		.content_flags = sub->content_flags,
 		.is_report = sub->is_report,
@@ -182,6 +200,8 @@ store_submit(struct store *s, const struct store_submission *sub,
 		r.unit_of = buf_span(&s->units.unit_of);
 	if ((e = submit(s, sub, &r, id, &m)) != OK)
 		return e;
+	/* a streamed body got its id when its file was made; an id is
+	 * used up only now, so a refused submission leaves no gap */
 	if (sub->is_streamed)
 		store_bodies_submitted(s, sub->token);
 	else
@@ -232,6 +252,9 @@ put_verdict(struct store *s, const struct unit *u,
 	return OK;
 }
 
+/* Only a verdict that settles somebody or tells of a notice keeps its segment
+ * for that of the message.  One that is not placed yet stands in this group,
+ * and so in the same segment. */
 enum err
 store_verdict(struct store *s, struct store_unit *unit,
     const struct store_verdict *verdict, bool *is_over)
@@ -253,6 +276,7 @@ store_verdict(struct store *s, struct store_unit *unit,
 	return e;
 }
 
+/* Written only: the note outlives the process, not a power cut. */
 enum err
 store_note_lease(struct store *s, struct store_unit *unit, uint64_t lease)
 {
