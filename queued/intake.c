@@ -1,3 +1,17 @@
+/*
+ * A small message comes whole in one frame.  A large one opens a body, sends
+ * pieces for which it was given credit, and submits at last; its stream here
+ * lives from the opening until its record stands in a group.  Either way
+ * submit() puts the record into the open group together with an effect, and
+ * the answer leaves with that effect (I-01).
+ *
+ * Two credits bound what smtpd can make us hold (I-04): one in bytes of submit
+ * frames, given back with each answer, one in bytes of each large body, given
+ * back as the store takes them.
+ *
+ * Tokens are smtpd's names for what it hands over; they outlive us, so that a
+ * client whose answer got lost in our death hears the truth (I-03).
+ */
 #include "queued/intake.h"
 
 #include "common/mail/envelope.h"
@@ -36,6 +50,7 @@ struct token {
 	uint64_t id;
 };
 
+/* All sending to a smtpd goes through here: it may be gone. */
 static void
 send_to(struct queued_peer *peer, const struct msg *m)
 {
@@ -59,6 +74,7 @@ give_credit(struct queued_peer *peer, uint32_t bytes)
 	send_to(peer, &m);
 }
 
+/* BYTES: what goes back to it as credit with the answer. */
 static struct origin
 origin_of(const struct queued_peer *peer, size_t bytes)
 {
@@ -83,6 +99,7 @@ send_result(struct queued *q, struct origin to, uint64_t token,
 	give_credit(peer, to.bytes);
 }
 
+/* So that smtpd can refuse at MAIL, before a client has sent it all. */
 static void
 send_room(struct queued_peer *peer)
 {
@@ -103,6 +120,8 @@ intake_tell_room(struct queued *q)
 	}
 }
 
+/* A new channel starts with the whole credit: what was on its way in the old
+ * one is not answered to this one. */
 void
 intake_open(struct queued *q, struct queued_peer *peer)
 {
@@ -114,6 +133,8 @@ intake_open(struct queued *q, struct queued_peer *peer)
 
 /* ---- submissions ---- */
 
+/* A unit is a destination: recipients with one key share a lease.  The span
+ * lies in q->scratch and ends with the next call. */
 struct span
 intake_key_of(void *ctx, struct span recipient)
 {
@@ -127,6 +148,7 @@ intake_key_of(void *ctx, struct span recipient)
 	return buf_span(out);
 }
 
+/* What is not the client's fault is temporary; smtpd makes the replies. */
 static uint8_t
 result_of(enum err e)
 {
@@ -143,6 +165,7 @@ result_of(enum err e)
 	}
 }
 
+/* smtpd has checked the same: it may be in a stranger's hands by now. */
 static enum err
 check_envelope(const struct queued *q, struct span bytes,
     struct envelope *out)
@@ -214,6 +237,7 @@ on_submit(struct queued *q, struct queued_peer *peer,
 	send_result(q, from, m->token, result_of(e), 0);
 }
 
+/* The inverse of what submit() noted. */
 static struct origin
 origin_of_effect(const struct effect *effect)
 {
@@ -221,6 +245,8 @@ origin_of_effect(const struct effect *effect)
 	    .bytes = effect->bytes, .peer = effect->peer };
 }
 
+/* Only now may the units be leased: before the sync the message did not exist
+ * for anybody.  A unit that finds no memory is found in the index again. */
 void
 intake_synced(struct queued *q, const struct effect *effect)
 {
@@ -242,6 +268,8 @@ intake_synced(struct queued *q, const struct effect *effect)
 	}
 }
 
+/* Answered at once; the effect stays in its place in the ring as NONE, for
+ * its group number will still come by. */
 void
 intake_refused(struct queued *q, uint64_t token, uint64_t id)
 {
@@ -257,6 +285,7 @@ intake_refused(struct queued *q, uint64_t token, uint64_t id)
 
 /* ---- large bodies ---- */
 
+/* The file, if it is still nobody's, is the caller's to drop. */
 static void
 stream_free(struct queued *q, struct stream *st)
 {
@@ -267,6 +296,7 @@ stream_free(struct queued *q, struct stream *st)
 	free(st);
 }
 
+/* Nothing goes to a successor of the smtpd that began it. */
 static void
 stream_send(struct queued *q, const struct stream *st, const struct msg *m)
 {
@@ -276,6 +306,8 @@ stream_send(struct queued *q, const struct stream *st, const struct msg *m)
 		send_to(peer, m);
 }
 
+/* Before its submission smtpd is told to stop sending; after it, it waits for
+ * an answer like any other. */
 static void
 stream_fail(struct queued *q, struct stream *st, enum err e)
 {
@@ -293,6 +325,7 @@ stream_fail(struct queued *q, struct stream *st, enum err e)
 	stream_free(q, st);
 }
 
+/* TAKEN: bytes that the store has taken so far, of the whole body. */
 static void
 stream_credit(struct queued *q, struct stream *st, uint64_t taken)
 {
@@ -307,6 +340,8 @@ stream_credit(struct queued *q, struct stream *st, uint64_t taken)
 	stream_send(q, st, &m);
 }
 
+/* ERR_EXISTS for a token in use: nobody may take over another one's body.
+ * *OUT is also in q->streams, until stream_free(). */
 static enum err
 stream_new(struct queued *q, const struct queued_peer *peer, uint64_t token,
     struct stream **out)
@@ -328,6 +363,7 @@ stream_new(struct queued *q, const struct queued_peer *peer, uint64_t token,
 	return e;
 }
 
+/* In this order, so that a refusal has no file to drop. */
 static void
 on_body_open(struct queued *q, struct queued_peer *peer, uint64_t token)
 {
@@ -374,6 +410,8 @@ on_body_data(struct queued *q, struct queued_peer *peer,
 		stream_fail(q, st, e);
 }
 
+/* The envelope is kept here while the file is synced: the record may only
+ * follow it, or a crash would leave a record without a body. */
 static void
 on_submit_streamed(struct queued *q, struct queued_peer *peer,
     const struct msg_submit *m)
@@ -418,6 +456,7 @@ stream_submit(struct queued *q, struct stream *st)
 		stream_free(q, st);
 }
 
+/* The store speaks of a body; its stream may have ended meanwhile. */
 void
 intake_body(struct queued *q, uint64_t token, uint64_t bytes, bool is_closed,
     enum err e)
@@ -463,6 +502,8 @@ intake_gone(struct queued *q, struct queued_peer *peer)
 
 /* ---- tokens of groups that were replayed ---- */
 
+/* While the store opens: a token of a group that is replayed may still be
+ * asked for. */
 void
 intake_token(struct queued *q, uint64_t token, uint64_t id)
 {
@@ -478,6 +519,8 @@ intake_token(struct queued *q, uint64_t token, uint64_t id)
 		free(t);
 }
 
+/* Unknown: its group did not survive, or is older than what was replayed
+ * (docs/SPOOL.md, tokens).  The client is told to come again. */
 static void
 on_token_ask(struct queued *q, struct queued_peer *peer, uint64_t token)
 {
@@ -487,6 +530,7 @@ on_token_ask(struct queued *q, struct queued_peer *peer, uint64_t token)
 	    SUBMIT_ACCEPTED : SUBMIT_UNKNOWN, t != NULL ? t->id : 0);
 }
 
+/* A client waits some ten minutes for this answer (RFC 5321 4.5.3.2.6). */
 void
 intake_forget_tokens(struct queued *q)
 {

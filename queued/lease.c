@@ -151,9 +151,9 @@ lease_first_row(const struct store_unit *unit)
 	return row;
 }
 
-/* Rows of the unit that go the way of the first one; gives that way. */
-/* For MX routes the way is route and domain, else the route alone: one lease
- * is one destination even if a reload has split its unit. */
+/* Rows of the unit that go the way of the first one; gives that way.  With MX
+ * it is route and domain, else the route alone: a lease is one destination
+ * even if a reload has split its unit. */
 static struct route
 choose_rows(struct queued *q, const struct store_unit *unit,
     struct lease *lease, struct buf *key)

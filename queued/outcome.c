@@ -1,3 +1,14 @@
+/*
+ * Each way a unit can be told about (a verdict, a deliverd that died, an
+ * operator, the failure of its destination) goes the same four steps: gather
+ * one result for each recipient that is still open; decide what it means by
+ * age and by deletion; build the reports while the message is still there;
+ * append reports and verdict to the open group, all or nothing (I-02).  Then
+ * the planner hears what is next for unit and destination.
+ *
+ * The work lies in q->work, one verdict at a time: spans in it point into the
+ * frame that is being handled, or into the store, and end with the call.
+ */
 #include "queued/outcome.h"
 
 #include "common/base/check.h"
@@ -19,6 +30,8 @@ enum { OTHERS_MAX = 2000 };
 
 /* ---- gathering the results of a lease ---- */
 
+/* The arrays are large and overwritten up to count: only is_told needs zeros,
+ * by row. */
 static void
 begin_results(struct outcome_work *w)
 {
@@ -26,6 +39,7 @@ begin_results(struct outcome_work *w)
 	memset(w->is_told, 0, sizeof(w->is_told));
 }
 
+/* RESULT's row is set here; its texts are borrowed. */
 static void
 add_row(struct outcome_work *w, const struct store_unit *unit, uint32_t row,
     const struct store_result *result, uint8_t attempt)
@@ -44,6 +58,8 @@ add_row(struct outcome_work *w, const struct store_unit *unit, uint32_t row,
 	w->count++;
 }
 
+/* More attempts than fit are in the history all the same; their results name
+ * no host. */
 static void
 read_attempts(struct outcome_work *w, struct msg_list attempts)
 {
@@ -54,6 +70,8 @@ read_attempts(struct outcome_work *w, struct msg_list attempts)
 		w->attempt_count++;
 }
 
+/* First and last are positions in the lease, not rows of the unit.  Untried
+ * ones get no result: they stay as they were. */
 static void
 read_results(struct outcome_work *w, const struct lease *lease,
     struct msg_list results)
@@ -91,6 +109,7 @@ begin_own(const struct queued *q, struct outcome_work *w, bool is_try)
 
 /* ---- deciding ---- */
 
+/* By the wall clock, for the arrival may lie before our start. */
 static int64_t
 age_ms(const struct queued *q, const struct store_message *m)
 {
@@ -104,6 +123,7 @@ is_expired(const struct queued *q, const struct store_message *m)
 	    q->conf->queue.report_expire_ms : q->conf->queue.expire_ms);
 }
 
+/* Whether a recipient with this outcome is done with. */
 static bool
 is_settling(uint8_t outcome)
 {
@@ -111,6 +131,8 @@ is_settling(uint8_t outcome)
 	    outcome != OUTCOME_UNTRIED;
 }
 
+/* Age and deletion only turn what would be tried again: a success or a refusal
+ * of this last attempt stands. */
 static void
 decide(const struct queued *q, struct outcome_work *w,
     const struct store_unit *unit, bool is_deleted)
@@ -129,6 +151,7 @@ decide(const struct queued *q, struct outcome_work *w,
 	}
 }
 
+/* Once in the life of a message; never of a report or to a null sender. */
 static bool
 wants_notice(const struct queued *q, const struct store_message *m)
 {
@@ -169,6 +192,7 @@ tell(struct bounce *b, const struct store_unit *unit,
 		row->status = STATUS(0, 0, 0);
 }
 
+/* One report for all failures of this verdict, one for all delays. */
 static enum err
 build_reports(struct queued *q, struct outcome_work *w,
     const struct store_unit *unit)
@@ -192,6 +216,8 @@ build_reports(struct queued *q, struct outcome_work *w,
 	return bounce_build(q, &w->delay);
 }
 
+/* Reserving comes first: after it the verdict cannot fail any more, so that no
+ * report is ever appended without it. */
 static enum err
 submit_reports(struct queued *q, struct outcome_work *w)
 {
@@ -304,6 +330,7 @@ end_unit(struct queued *q, struct lease *lease, struct plan_unit *pu)
 	residence_end(q, pu);
 }
 
+/* Of what was told; others of the unit may be open. */
 static bool
 is_all_settled(const struct outcome_work *w)
 {
@@ -313,6 +340,9 @@ is_all_settled(const struct outcome_work *w)
 	return true;
 }
 
+/* A destination that fails as a whole decides when all of its units are next;
+ * a unit is not due before that.  Any other end of an attempt shows that it
+ * talks. */
 static uint64_t
 due_after(struct queued *q, struct plan_unit *pu,
     const struct store_unit *unit, uint8_t scope)
@@ -347,6 +377,9 @@ untried(struct queued *q, struct lease *lease)
 	return OK;
 }
 
+/* The destination's fate comes before settle() because the due time stands in
+ * the verdict; the reason and the others come after it, for they need the
+ * result to be taken. */
 static enum err
 conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
     uint8_t scope)
@@ -418,6 +451,9 @@ outcome_verdict(struct queued *q, struct queued_peer *peer,
 		outcome_log_trouble(q, verdict->id, e);
 }
 
+/* Nobody knows whether the next hop has it: it is tried again, at least once
+ * being the rule (I-03).  Soon at first, then by the curve: it may be this very
+ * message that deliverd dies of. */
 void
 outcome_in_doubt(struct queued *q, struct lease *lease)
 {
@@ -448,6 +484,8 @@ outcome_in_doubt(struct queued *q, struct lease *lease)
 		reschedule(q, unit, is_partial, due);
 }
 
+/* No attempt, no report: the operator knows.  The unit may have no plan entry
+ * yet. */
 enum err
 outcome_delete(struct queued *q, struct store_unit *unit)
 {

@@ -210,8 +210,7 @@ note_row(void *ctx, const struct store_due *row)
 	return r->n < COUNT_OF(r->rows);
 }
 
-/* False: it stays where it was. */
-/* Whether the pass was not in vain: a unit came in, or found a better place. */
+/* False: it stays where it was, and this look at it was in vain. */
 static bool
 take_in(struct queued *q, const struct store_due *row)
 {
