@@ -1,3 +1,11 @@
+/*
+ * Index and memory hold one queue between them: what is in memory wins, what
+ * is not is exactly as the index says (SPOOL.md, "The index").  So a row of a
+ * unit that is here, even as a tombstone, is passed over: it may be old.
+ *
+ * What people look at is loaded for the moment only, so that a listing of the
+ * whole queue takes no more memory than one message of it (I-04).
+ */
 #include "queued/store/store_read.h"
 
 #include "common/base/crc32c.h"
@@ -51,6 +59,7 @@ store_load_unit(struct store *s, uint64_t id, uint32_t number,
 	return OK;
 }
 
+/* It may go only when the index has it exactly as it is. */
 enum err
 store_unload_unit(struct store *s, struct store_unit **unit)
 {
@@ -76,6 +85,7 @@ store_yield_unit(struct store *s, struct store_unit **unit)
 
 /* ---- by time ---- */
 
+/* The map is asked, not store_memory_find(): tombstones count too. */
 static bool
 is_in_memory(const struct store *s, uint64_t id, uint32_t number)
 {
@@ -103,6 +113,9 @@ same_row(const struct store_due *a, const struct store_due *b)
 	    a->unit == b->unit && a->is_held == b->is_held;
 }
 
+/* MAX bounds the rows looked at, so a planner's turn is short however many are
+ * of units in memory.  A damaged row is told and passed over (I-05).  The row
+ * at which VISIT stops counts as seen. */
 static bool
 visit_due(void *ctx, struct span key, struct span value)
 {
@@ -168,6 +181,7 @@ struct first_due {
 	uint64_t due;
 };
 
+/* Held rows are sorted last, so the first of them ends the search. */
 static bool
 visit_first(void *ctx, struct span key, struct span value)
 {
@@ -253,6 +267,7 @@ visit_next(void *ctx, struct span key, struct span value)
 	return w->id <= w->after;
 }
 
+/* The first message with a row whose id is above AFTER; UINT64_MAX: none. */
 static uint64_t
 next_indexed(struct store *s, uint64_t after)
 {
@@ -302,6 +317,10 @@ next_fresh(struct store *s, uint64_t after, struct message **pinned)
 	return m != NULL ? m->pub.id : UINT64_MAX;
 }
 
+/*
+ * Merges two ascending rows: messages that the index has, and those that it
+ * has not yet.  One that is over though its row is still there is passed over.
+ */
 uint64_t
 store_walk(struct store *s, uint64_t after, size_t max, store_visit *visit,
     void *ctx)
@@ -355,7 +374,9 @@ store_content_cached(const struct store *s, const struct store_message *message)
 	    store_message_size(message));
 }
 
-/* What the log has of it: all, or the trace of a large one. */
+/* What the log has of it: all, or the trace of a large one.  It is read whole,
+ * for one sum covers it.  Only a wrong sum is damage; a read that fails is an
+ * error of the moment, and no message is marked for it. */
 static enum err
 read_inline(struct store *s, const struct message *m, struct buf *out)
 {
@@ -418,6 +439,7 @@ read_content(struct store *s, const struct message *m, uint64_t offset,
 	    store_bodies_read(s, m, offset - trace, n, out);
 }
 
+/* Gives all or nothing.  Damage is told once, and kept in the message's row. */
 enum err
 store_content(struct store *s, const struct store_message *message,
     uint64_t offset, size_t n, struct buf *out)

@@ -1,3 +1,12 @@
+/*
+ * Two sums: one of head and fields, one of the content, which stands in the
+ * head.  So a message's content can be checked alone, at each lease, by the sum
+ * that its row in the index keeps.
+ *
+ * Decoders read into a local and assign at the end; the reader remembers the
+ * first failure, so one check behind the last field is enough.  Values are
+ * checked as if there were no sums: a sum tells accident from intent, no more.
+ */
 #include "queued/store/store_record.h"
 
 #include "common/base/check.h"
@@ -14,6 +23,7 @@ enum { RECORD_VERSION = 1 };
 enum { BIT_REPORT = 1, BIT_FILE = 2 };	/* of a message */
 enum { BIT_WARNED = 1 };		/* of a verdict */
 
+/* Zeros: the length of the fields is known only when they are there. */
 size_t
 store_record_begin(struct buf *out)
 {
@@ -44,6 +54,7 @@ store_record_end(struct buf *out, size_t at, enum store_record_type type,
 	    crc32c(0, out->p + at + AT_TYPE, head - AT_TYPE));
 }
 
+/* A type that is not known is for the caller to judge, by type and flags. */
 enum err
 store_record_next(struct span *rest, struct store_record *out)
 {
@@ -102,6 +113,9 @@ store_record_put_message(struct buf *out, const struct store_record_message *m)
 	wire_put_span(out, m->unit_of);
 }
 
+/*
+ * The parts are not compared with each other: store_memory_birth() does that.
+ */
 enum err
 store_record_get_message(struct span fields, struct store_record_message *out)
 {
@@ -131,6 +145,7 @@ store_record_get_message(struct span fields, struct store_record_message *out)
 
 /* ---- a verdict ---- */
 
+/* Words of others are cut here; longer ones in a record are a contradiction. */
 static void
 put_result(struct buf *out, const struct store_result *r)
 {
@@ -144,6 +159,7 @@ put_result(struct buf *out, const struct store_result *r)
 	wire_put_span(out, span_sub(r->host, 0, STORE_HOST_MAX));
 }
 
+/* Rows that no unit has are refused; those of this one: store_apply_fits(). */
 static void
 get_result(struct wire *w, struct store_result *r)
 {

@@ -1,3 +1,10 @@
+/*
+ * Steps 1 and 5 to 7 of SPOOL.md, "Recovery"; the way through the log, steps 2
+ * to 4, is store_scan.c.  The order is the point: what was replayed is synced
+ * before a seal vouches for it, the seal is synced before an id is given or a
+ * file removed, and units are told last, when nothing can take them back.  A
+ * crash anywhere leaves a log that the next start reads to the same end.
+ */
 #include "queued/store/store_recover.h"
 
 #include "common/os/clock.h"
@@ -9,10 +16,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+/* A message id: 24 bits for starts, 40 for the messages of one. */
 enum { START_SHIFT = 40 };
 
 /* ---- preparation ---- */
 
+/* The row has what lives in it, up to the index's position; the replay adds the
+ * rest.  One without a row came after the index. */
 static enum err
 add_segment(struct store *s, uint64_t number)
 {
@@ -53,6 +63,7 @@ forget_missing(struct store *s)
 	}
 }
 
+/* Numbers of files that failed are used up too. */
 static enum err
 add_segments(struct store *s)
 {
@@ -69,6 +80,8 @@ add_segments(struct store *s)
 	return e;
 }
 
+/* No row: an index just made, for which the log begins at its begin.  That of
+ * another spool (UUID) would say where things lie in another log. */
 static enum err
 read_meta(struct store *s)
 {
@@ -90,6 +103,7 @@ read_meta(struct store *s)
 	return OK;
 }
 
+/* An index past the end of its segment knows more than the log has. */
 enum err
 store_recover_prepare(struct store *s)
 {
@@ -133,7 +147,9 @@ sync_replayed(struct store_scan *r, uint64_t first)
 	return OK;
 }
 
-/* Begins the new segment, whose first group is the seal. */
+/* Begins the new segment, whose first group is the seal.  The thread's job is
+ * waited for: nobody takes turns yet.  A spare is made here if there is none.
+ * HAS_TAIL: the seal cuts whole groups off. */
 static enum err
 seal(struct store *s, const struct store_position *end, bool has_tail)
 {
@@ -172,6 +188,9 @@ remove_void(struct store *s, uint64_t end)
 	(void)s->io->sync_dir(s->io->ctx, s->log_fd);
 }
 
+/*
+ * Those that changed since the index's position; all others are found by time.
+ */
 static void
 tell_units(struct store *s)
 {

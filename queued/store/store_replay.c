@@ -1,3 +1,13 @@
+/*
+ * Records change memory through store_apply.c, as when they were written, so
+ * what a start finds is what the former life had.  A record that contradicts
+ * itself or its message is told and passed over (I-05), as is one about a
+ * message that is not there any more.  No memory, an index that can't be read
+ * and a type that must not be passed over end the start.
+ *
+ * Units made here are the store's own until the whole log is replayed: then
+ * those still in memory are told.
+ */
 #include "queued/store/store_replay.h"
 
 #include "queued/store/store_apply.h"
@@ -29,6 +39,8 @@ damaged(struct replay *p, const struct store_record *r)
 	return OK;
 }
 
+/* Its token is told even if the segment is dead: smtpd may ask for it, and the
+ * message was accepted. */
 static enum err
 replay_message(struct replay *p, const struct store_record *r)
 {
@@ -74,7 +86,8 @@ load_unit(struct replay *p, uint64_t id, uint32_t number, struct unit **out)
 	return e;
 }
 
-/* This segment is needed as long as SEGMENT is there. */
+/* This segment is needed as long as SEGMENT is there.  It was noted when the
+ * record was written, but the row of a segment may lag behind the log. */
 static enum err
 need(struct replay *p, uint64_t segment)
 {
@@ -84,6 +97,7 @@ need(struct replay *p, uint64_t segment)
 	return store_numbers_add(&p->seg->settles, segment);
 }
 
+/* The place is asked for first: with its last verdict the message goes. */
 static enum err
 replay_verdict(struct replay *p, const struct store_record *r)
 {
@@ -108,6 +122,7 @@ replay_verdict(struct replay *p, const struct store_record *r)
 	return e;
 }
 
+/* Keeps no segment: without it a unit is only tried at another time. */
 static enum err
 replay_unit(struct replay *p, const struct store_record *r)
 {
@@ -127,6 +142,7 @@ replay_unit(struct replay *p, const struct store_record *r)
 	return OK;
 }
 
+/* All units, for the time rows of all of them change. */
 static enum err
 replay_hold(struct replay *p, const struct store_record *r)
 {
@@ -159,6 +175,7 @@ replay_record(struct replay *p, const struct store_record *r)
 		return replay_unit(p, r);
 	case STORE_RECORD_HOLD:
 		return replay_hold(p, r);
+	/* read before the replay, by the scan */
 	case STORE_RECORD_DEAD:
 		return OK;
 	case STORE_RECORD_MOVED:

@@ -1,3 +1,12 @@
+/*
+ * Records name no place in the log, so they are carried over as they are, in
+ * the order of the log: verdicts that were written only, the groups not synced,
+ * the open group.  Of failed groups clients' messages are left out, with all
+ * that is said about them; reports are kept, for their verdicts are (I-02).
+ *
+ * Clients are refused only when the seal is synced: before that, a crash could
+ * bring the failed group back, and with it a message that was refused (I-03).
+ */
 #include "queued/store/store_rescue.h"
 
 #include "common/os/clock.h"
@@ -26,6 +35,7 @@ store_rescue_die(struct store *s, enum err why)
 	s->ops.on_dead(s->ctx);
 }
 
+/* Linear: a rescue is rare, and these are the messages of one sync. */
 static bool
 is_refused(const struct store_log *l, uint64_t id)
 {
@@ -76,6 +86,7 @@ unplace(struct store *s, struct message *m)
 	seg->is_dirty = true;
 }
 
+/* A message that stays is born again: its place is known at the hand-over. */
 static enum err
 carry_message(struct carry *c, const struct store_record *r)
 {
@@ -118,6 +129,7 @@ carry_records(struct carry *c, struct span records)
 	}
 }
 
+/* BYTES: of its records, without tail and padding. */
 static void
 carry_group(struct carry *c, const struct store_group_buf *g, size_t bytes)
 {
@@ -175,6 +187,7 @@ store_rescue_begin(struct store *s, enum err why)
 	store_notice(s, "write-failed", "segment %ju at %ju: %s",
 	    (uintmax_t)l->end.segment, (uintmax_t)l->synced.offset,
 	    err_text(why));
+	/* what was frozen may stand at a group that failed */
 	store_overlay_thaw(s);
 	l->is_rescuing = true;
 	l->refused_count = 0;
@@ -190,6 +203,7 @@ store_rescue_begin(struct store *s, enum err why)
 		return;
 	}
 	store_log_hand_over(s, clock_mono_ms(), true);
+	/* it can't wait for a spare, as an open group can */
 	if (!l->is_under_way)
 		store_rescue_die(s, ERR_FULL);
 }

@@ -1,3 +1,9 @@
+/*
+ * Room is counted in bytes of log that can still be written: spares, the rest
+ * of the segment, and what the disk has beyond that kept for the index; less
+ * two whole segments and the open group.  Figures of a disk that others use
+ * too are a forecast, so near its end only spares that exist count (I-06).
+ */
 #include "queued/store/store_room.h"
 
 #include "queued/store/store_private.h"
@@ -9,8 +15,11 @@
 /* What a changed row may cost the index, its pages being copied on write. */
 #define ROW_BYTES	((uint64_t)1024)
 
+/* A segment is a sixteenth, unless somebody says otherwise: two spares and the
+ * one being written leave most of a small disk to mail that waits. */
 enum { SHARE_OF_DISK = 16, INDEX_SHARE = 16, BLOCK = 4096 };
 
+/* Dirty rows are paid for here, before their check-point needs the pages. */
 static enum err
 look(struct store *s, uint64_t *total)
 {
@@ -24,6 +33,7 @@ look(struct store *s, uint64_t *total)
 	return OK;
 }
 
+/* Looks twice: the first look says how much is kept for the index. */
 enum err
 store_room_init(struct store *s, uint64_t wanted, uint64_t *segment_bytes)
 {
@@ -68,6 +78,7 @@ has_spares(const struct store *s)
 	    s->space.available >= 2 * STORE_SPARES * s->spares.segment_bytes;
 }
 
+/* Tells only when an answer changes; a look that fails is no room at all. */
 void
 store_room_turn(struct store *s, int64_t now_ms)
 {

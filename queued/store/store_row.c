@@ -1,3 +1,12 @@
+/*
+ * LMDB compares keys as bytes, so their numbers are big-endian.  The sum covers
+ * the key too: a value that came under another key is damage.
+ *
+ * Values are borrowed from a read transaction, so an object in memory is one
+ * allocation with the row's bytes in it, into which its spans point.  It takes
+ * two passes: into a probe, for sizes and checks, then into the object.  Counts
+ * are bounded although the sum was right, as everything from disk is (I-05).
+ */
 #include "queued/store/store_row.h"
 
 #include "common/base/crc32c.h"
@@ -101,6 +110,7 @@ store_row_read_unit_key(struct span key, uint64_t *id, uint32_t *unit)
 	return true;
 }
 
+/* 0, which is no id and no segment, for a key of another form. */
 uint64_t
 store_row_read_number(struct span key)
 {
@@ -109,6 +119,7 @@ store_row_read_number(struct span key)
 
 /* ---- the sum at the end of each value ---- */
 
+/* AT: where the value begins in OUT. */
 static void
 put_sum(struct buf *out, size_t at, struct span key)
 {
@@ -167,6 +178,7 @@ store_row_put_message(struct buf *out, struct span key,
 	put_sum(out, at, key);
 }
 
+/* The sender is a place inside the envelope, which stands there once. */
 static void
 get_message(struct wire *w, struct message *m)
 {
@@ -273,6 +285,7 @@ store_row_put_unit(struct buf *out, struct span key, const struct unit *u)
 	put_sum(out, at, key);
 }
 
+/* The address is a place inside the attributes; last words are spans of W. */
 static void
 get_recipient(struct wire *w, struct store_recipient *r)
 {
@@ -292,6 +305,7 @@ get_recipient(struct wire *w, struct store_recipient *r)
 	r->host = wire_span(w, w->n);
 }
 
+/* All but the recipients.  A unit with none left has no row. */
 static void
 get_unit(struct wire *w, struct unit *u)
 {
@@ -354,6 +368,8 @@ store_row_get_unit(struct span key, struct span value, struct unit **out)
 
 /* ---- the small ones ---- */
 
+/* The hash of the key, so that the planner can pass over units of a destination
+ * without loading them; the time of arrival likewise. */
 void
 store_row_put_due(struct buf *out, struct span key, const struct unit *u)
 {
@@ -397,6 +413,7 @@ store_row_put_segment(struct buf *out, struct span key,
 	put_sum(out, at, key);
 }
 
+/* The count is compared with the bytes before anything is allocated. */
 enum err
 store_row_get_segment(struct span key, struct span value,
     struct store_segment *out)

@@ -60,9 +60,9 @@ fill(const struct store_io *io, int fd, uint64_t bytes)
 	return e;
 }
 
-/* One passing name is enough: jobs run one by one, and a start that makes one
- * here and now does so before there are jobs. */
-/* Under another name until it is whole. */
+/* Under another name until it is whole.  One passing name is enough: jobs run
+ * one by one, and a start that makes one here and now does so before there are
+ * jobs. */
 static enum err
 make_file(const struct store_spares *s, struct store_spare *spare)
 {
