@@ -1,3 +1,12 @@
+/*
+ * A report is composed as it would have been received: an envelope and a body
+ * in the form that smtpd hands over, so that the store and deliverd need not
+ * know of it.  Composing reads the message it is about, hence before the
+ * verdict that may remove it; appending comes right before that verdict.
+ *
+ * A report carries the mark ENVELOPE_REPORT, which only queued may set: by it,
+ * not by its text, is it known as one when it fails in turn (I-08).
+ */
 #include "queued/bounce.h"
 
 #include "common/log/log.h"
@@ -14,6 +23,7 @@ enum { HEADER_MAX = 256 * 1024 };
 /* A header that long is returned with the body's first bytes. */
 #define BODY_CEILING ((size_t)2 * 1024 * 1024)
 
+/* Takes no memory: the buffers grow with what is put into them. */
 void
 bounce_init(struct bounce *b, const struct store_message *message,
     bool is_delay)
@@ -87,6 +97,7 @@ addressee(const struct queued *q, struct bounce *b)
 	return postmaster;
 }
 
+/* What nobody is told of stands in the log at least (I-02, I-08). */
 static void
 log_no_report(struct queued *q, const struct bounce *b)
 {
@@ -156,6 +167,8 @@ is_8bit_refused(const struct bounce *b)
 	return false;
 }
 
+/* The rows of rcpts are already there; fills envelope and body.  ERR_NOMEM,
+ * or ERR_SYNTAX for a stored envelope that can't be read. */
 static enum err
 compose(struct queued *q, struct bounce *b, struct span to)
 {
@@ -210,12 +223,15 @@ bounce_build(struct queued *q, struct bounce *b)
 	return e;
 }
 
+/* With room for the record around them. */
 size_t
 bounce_bytes(const struct bounce *b)
 {
 	return b->is_wanted ? b->envelope.n + b->body.n + 4096 : 0;
 }
 
+/* Logged as it is appended, not as it is synced: a line too many after a
+ * crash, and the attempt is made again. */
 static void
 log_report(struct queued *q, const struct bounce *b, uint64_t id)
 {
@@ -231,6 +247,8 @@ log_report(struct queued *q, const struct bounce *b, uint64_t id)
 	log_end(q->log);
 }
 
+/* The effect brings its units to the planner once the group is synced; there
+ * is no token, for nobody waits for an answer. */
 enum err
 bounce_submit(struct queued *q, struct bounce *b)
 {

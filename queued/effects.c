@@ -1,3 +1,12 @@
+/*
+ * A ring that doubles when it is full.  Effects lie in it in order of their
+ * groups, so taking is from the front only, and a turn of the loop costs what
+ * it takes out, not what waits.  Searching is from the newest end, where what
+ * is asked for nearly always lies.
+ *
+ * Making room and adding are two steps: the first may fail, before anything
+ * was appended to the log; the second comes after the append and may not.
+ */
 #include "queued/effects.h"
 
 #include "common/base/check.h"
@@ -20,6 +29,7 @@ effects_clear(struct effects *e)
 	effects_init(e);
 }
 
+/* The I-th from the front; size is a power of two, so the mask wraps. */
 static struct effect *
 at(const struct effects *e, size_t i)
 {
@@ -54,6 +64,8 @@ effects_add(struct effects *e, const struct effect *effect)
 	*at(e, e->n - 1) = *effect;
 }
 
+/* An operator's job ends later than the group that holds its last change, so
+ * its answer may belong further to the front. */
 void
 effects_insert(struct effects *e, const struct effect *effect)
 {

@@ -1,7 +1,14 @@
+/*
+ * One line for each recipient and attempt (I-10), and with it the figures that
+ * mtactl shows.  Written right before the verdict is appended to its group,
+ * for afterwards unit and message may be gone.
+ */
 #include "queued/outcome_log.h"
 
 #include "common/log/log.h"
 
+/* Too old is a bounce with a reason of its own ("why"); everything that is
+ * tried again is a delay, doubt too. */
 static enum log_id
 event_of(uint8_t outcome)
 {
@@ -18,6 +25,7 @@ event_of(uint8_t outcome)
 	}
 }
 
+/* Counts recipients even if the log drops the line. */
 static void
 count(struct queued *q, enum log_id event)
 {
@@ -41,6 +49,7 @@ log_host(struct queued *q, const struct outcome_work *w, size_t i)
 		log_text(q->log, "address", w->attempts[attempt].address);
 }
 
+/* The unit still has the tries from before this attempt. */
 static void
 log_result(struct queued *q, const struct outcome_work *w, size_t i,
     const struct store_unit *unit, uint64_t due_at)
@@ -82,6 +91,7 @@ outcome_log(struct queued *q, const struct outcome_work *w,
 		log_result(q, w, i, unit, due_at);
 }
 
+/* An operator must know why a finished lease stays: memory or disk. */
 void
 outcome_log_trouble(struct queued *q, uint64_t id, enum err e)
 {

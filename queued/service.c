@@ -1,3 +1,9 @@
+/*
+ * Peers are kept by role and number of the worker, never by channel: a worker
+ * that was started again takes the place of the one before, and its instance
+ * tells the two apart.  No message to queued has a use for a descriptor: one
+ * that comes along is closed unseen.
+ */
 #include "queued/service.h"
 
 #include "common/log/log.h"
@@ -8,6 +14,7 @@
 
 #include <unistd.h>
 
+/* NULL: a number beyond our table, or a role that has no business here. */
 static struct queued_peer *
 peer_of(struct queued *q, const struct channel *c)
 {
@@ -98,6 +105,7 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 		intake_msg(q, peer, m);
 }
 
+/* A channel that was replaced already ended in on_peer(). */
 static void
 on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 {
@@ -115,6 +123,7 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 	peer->is_presented = false;
 }
 
+/* From the parent. */
 static void
 on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 {
