@@ -1,3 +1,13 @@
+/*
+ * A store's life: opening, turns, figures, the end.
+ *
+ * One thread owns it.  Four others do what waits for the disk: `log' writes and
+ * syncs groups, `index' applies check-points, `segment' makes spares, `body'
+ * writes the files of large bodies.  What they have done comes back through
+ * wake_fd and is taken up by store_turn(), in the owner's thread; so nothing
+ * here is locked.  store_flush(), at the end of each turn of the owner, hands
+ * over what was appended: one write and one sync for all of it.
+ */
 #include "queued/store/store.h"
 
 #include "common/base/check.h"
@@ -42,6 +52,8 @@ store_notice(struct store *s, const char *event, const char *format, ...)
 
 /* ---- wake-ups ---- */
 
+/* One shot; armed again at a flush while something is still to be done, so an
+ * idle store never wakes anybody. */
 void
 store_set_timer(struct store *s)
 {
@@ -84,6 +96,8 @@ store_fd(const struct store *s)
 
 /* ---- directories ---- */
 
+/* MAY_MAKE: one of our own, made if need be, and never behind a link.  The
+ * spool itself may be one: the operator says where it lies. */
 static enum err
 open_dir(struct store *s, int at, const char *name, bool may_make, int *fd,
     struct why *why)
@@ -103,6 +117,7 @@ open_dir(struct store *s, int at, const char *name, bool may_make, int *fd,
 	return OK;
 }
 
+/* The lock comes first, lest two that start together make two UUIDs. */
 static enum err
 open_files(struct store *s, const char *path, struct why *why)
 {
@@ -158,6 +173,8 @@ set_index_aside(struct store *s)
 
 /* ---- opening ---- */
 
+/* Spares come or fail; a failure is tried again at the next tick, since a full
+ * disk tells nobody when it has room. */
 static void
 on_spares(void *owner)
 {
@@ -167,6 +184,7 @@ on_spares(void *owner)
 		store_set_timer(s);
 }
 
+/* A segment's file was removed or made a spare. */
 static void
 on_segment_gone(void *owner, uint64_t segment, enum err e)
 {
@@ -202,6 +220,8 @@ end_memory(struct store *s)
 	store_segments_clear(&s->segments);
 }
 
+/* One each, for one must not wait for another: a check-point takes long, a
+ * commit has clients waiting. */
 static enum err
 start_threads(struct store *s)
 {
@@ -217,6 +237,7 @@ start_threads(struct store *s)
 	return e;
 }
 
+/* Opens the index and replays the log on top of it. */
 static enum err
 open_once(struct store *s, const char *path, struct why *why)
 {
@@ -237,6 +258,8 @@ open_log(struct store *s, const char *path, struct why *why)
 	struct why first = { .text = "" };
 	enum err e = open_once(s, path, &first);
 
+	/* an unknown version in the log is another matter: that must not be
+	 * started with */
 	if (e == ERR_CORRUPT || (e == ERR_VERSION && s->index == NULL)) {
 		store_notice(s, "index-rebuilt", "%s", first.text);
 		store_log_clear(s);
@@ -280,6 +303,7 @@ close_fd(int fd)
 		(void)close(fd);
 }
 
+/* The threads first: their jobs point into everything else. */
 static void
 free_all(struct store *s)
 {
@@ -359,6 +383,7 @@ store_turn(struct store *s)
 	int64_t now = clock_mono_ms();
 	uint64_t expired;
 
+	/* before the jobs are taken up: one that ends meanwhile wakes again */
 	drain_counter(s->wake_fd);
 	if (read(s->timer_fd, &expired, sizeof(expired)) > 0) {
 		s->is_timer_set = false;
@@ -386,9 +411,12 @@ store_flush(struct store *s, int64_t now_ms)
 {
 	if (s->is_dead)
 		return;
+	/* only here, so that spans given out were valid during the turn */
 	store_cache_trim(&s->cache);
 	store_log_hand_over(s, now_ms, false);
 	store_log_sync_late(s, now_ms, false);
+	/* between two groups only: what memory holds is then what the log
+	 * says up to its end, and nothing else */
 	if (!s->log.is_rescuing && store_log_is_open_empty(s) &&
 	    store_overlay_is_due(&s->overlay, now_ms))
 		store_overlay_freeze(s, &s->log.end, now_ms);
@@ -396,12 +424,16 @@ store_flush(struct store *s, int64_t now_ms)
 	if (s->spares.failure == OK)
 		store_spares_want(&s->spares, s->prepare, s->space.available);
 	if (s->log.is_waiting)
+		/* what waits may be the verdicts that make room: it gets a
+		 * file of its own size, even from the reserve */
 		store_spares_want_small(&s->spares, s->prepare,
 		    s->log.open->bytes.n + 2 * STORE_BLOCK, s->space.left);
 	if (needs_timer(s))
 		store_set_timer(s);
 }
 
+/* Replies up to GROUP have left, so the index may pass it: a token of these
+ * groups is asked for no more (docs/SPOOL.md, Tokens). */
 void
 store_answered(struct store *s, uint64_t group)
 {
@@ -411,6 +443,7 @@ store_answered(struct store *s, uint64_t group)
 	store_overlay_send(s, clock_mono_ms());
 }
 
+/* The number that the open group will have, unless a write fails first. */
 uint64_t
 store_group(const struct store *s)
 {
@@ -481,11 +514,15 @@ finish_index(struct store *s)
 		    (s->overlay.dirty > 0 ||
 		    store_overlay_lag(&s->overlay) > 0))
 			store_overlay_freeze(s, &s->log.end, clock_mono_ms());
+		/* at once, even if the last try has failed just now; what is
+		 * not answered stays for the next start's replay */
 		store_overlay_send(s, INT64_MAX);
 		store_worker_drain(s->checkpoint);
 	}
 }
 
+/* The log before the bodies and the index: both may only follow what is synced
+ * (I-01). */
 void
 store_close(struct store **s)
 {

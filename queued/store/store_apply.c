@@ -1,3 +1,12 @@
+/*
+ * What a record does to the messages and units in memory.
+ *
+ * The same functions serve the writer, when the record has been appended, and
+ * the replay of a log, so that a start comes to what the store held before.
+ * They cannot fail: whatever a record could contradict is checked before it is
+ * appended or applied (store_apply_fits()).  Each marks what it changed for the
+ * next check-point.
+ */
 #include "queued/store/store_apply.h"
 
 #include "queued/store/store_memory.h"
@@ -38,6 +47,8 @@ struct words {
 static struct span
 keep(struct words *w, struct span s, size_t max)
 {
+	/* cut here, for a record may come from a deliverd or a disk that
+	 * keeps no limit (I-05) */
 	struct span cut = span_sub(s, 0, max);
 
 	if (w->p != NULL && cut.n > 0) {
@@ -96,6 +107,8 @@ keep_old(struct words *w, struct unit *u, const bool *is_new)
 	}
 }
 
+/* Without memory: what is told about a failure is then less than could be, but
+ * the verdict counts. */
 static void
 forget_words(struct unit *u)
 {
@@ -106,6 +119,8 @@ forget_words(struct unit *u)
 	}
 }
 
+/* The words of a unit lie in one allocation.  Each verdict makes a new one, of
+ * its own words and of those it leaves alone: counted first, then copied. */
 static void
 take_words(struct unit *u, const struct store_verdict *v)
 {
@@ -134,6 +149,8 @@ take_words(struct unit *u, const struct store_verdict *v)
 
 /* ---- verdict ---- */
 
+/* A recipient is settled once: only then do the counters move, so a verdict
+ * that repeats itself does no harm (I-02). */
 static void
 take_result(struct store *s, struct unit *u, const struct store_result *r)
 {
@@ -161,6 +178,7 @@ store_apply_verdict(struct store *s, struct unit *u,
 
 	for (size_t i = 0; i < v->count; i++)
 		take_result(s, u, &v->results[i]);
+	/* the top bit is ours: in due keys it means held */
 	u->pub.due_at = v->due_at & ~STORE_DUE_HELD;
 	u->pub.last_at = v->begun_at;
 	u->pub.tries = v->tries;
@@ -171,6 +189,7 @@ store_apply_verdict(struct store *s, struct unit *u,
 	}
 	*is_over = u->pub.left == 0;
 	if (*is_over) {
+		/* U may be freed by this, so it comes last */
 		store_memory_unit_over(s, u);
 		return;
 	}
@@ -202,6 +221,7 @@ store_apply_hold(struct store *s, struct message *m, bool is_held)
 		return;
 	m->pub.is_held = is_held;
 	store_overlay_message(&s->overlay, m);
+	/* the hold stands in each unit's row by time too */
 	for (uint32_t i = 0; i < m->pub.unit_count; i++) {
 		if (m->units[i] != NULL && !m->units[i]->is_gone)
 			store_overlay_unit(&s->overlay, m->units[i]);

@@ -1,3 +1,16 @@
+/*
+ * Large bodies on their way in, and their files' end.
+ *
+ * Each body is a row of jobs for the body thread, which runs them in order:
+ * open, writes, close (table, sync); so the file part of a body needs no lock.
+ * The sender is told how much is taken, and may be WAITING_MAX ahead of that:
+ * memory grows neither with a message nor with a slow disk (I-04).  The record
+ * is appended only after the close, so it never names a file that is not whole
+ * and synced (I-01).
+ *
+ * A file goes when the verdict that ended its message is synced: before, a
+ * crash would bring the message back without its body.
+ */
 #include "queued/store/store_body.h"
 
 #include "common/base/check.h"
@@ -90,6 +103,8 @@ run(struct store_job *job)
 
 static void done(struct store_job *job, void *owner);
 
+/* A step for the body thread, with a copy of BYTES: the caller's are gone when
+ * it runs. */
 static enum err
 put_job(struct store *s, struct body *b, enum body_step step, uint64_t id,
     struct span bytes)
@@ -157,6 +172,7 @@ done(struct store_job *job, void *owner)
 	free(j);
 }
 
+/* The id is the future message's own: it names the file. */
 enum err
 store_body_open(struct store *s, uint64_t token)
 {
@@ -251,6 +267,7 @@ store_bodies_closed(struct store *s, uint64_t token, uint64_t *id,
 	return OK;
 }
 
+/* The record is appended: the file is the message's now. */
 void
 store_bodies_submitted(struct store *s, uint64_t token)
 {
@@ -269,6 +286,8 @@ store_bodies_bury(struct store *s, uint64_t id, uint64_t bytes)
 		return;
 	b->id = id;
 	b->bytes = bytes;
+	/* after a failed write the record stands in a later group: then
+	 * that one is the first to be synced */
 	b->group = store_group(s);
 	list_add_last(&s->large->burials, &b->link);
 }
@@ -290,6 +309,7 @@ store_bodies_synced(struct store *s, uint64_t group)
 	}
 }
 
+/* Only what is surely nobody's goes: a message that can't be read keeps it. */
 static bool
 is_wanted(struct store *s, uint64_t id)
 {

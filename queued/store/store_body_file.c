@@ -1,3 +1,12 @@
+/*
+ * The file of a large body, written once from front to end.
+ *
+ * The sums go behind the bytes, for the length is not known before; they gather
+ * in memory, 4 bytes for each 64 KiB.  A reader takes any part of the file, so
+ * it reads and verifies the table first, then the whole blocks that the part
+ * touches: a damaged block is found before a byte of it leaves.  The record's
+ * sum covers table, id and length; so another body's file is damage too.
+ */
 #include "queued/store/store_body_file.h"
 
 #include "common/base/crc32c.h"
@@ -10,6 +19,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* A table of 64 MiB is that of a body of 1 TiB: no limit, a guard. */
 enum { TAIL_BYTES = 32, TABLE_MAX = 64 << 20 };
 
 static const uint8_t magic[8] = { 'M', 'T', 'A', 'D', 'B', 'O', 'D', '\n' };
@@ -36,6 +46,7 @@ store_body_file_clear(struct store_body_file *f)
 	buf_clear(&f->table);
 }
 
+/* O_EXCL: no id is used twice, so a file that is there is not ours. */
 enum err
 store_body_file_create(struct store_body_file *f, const struct store_io *io,
     int dir_fd, uint64_t id)
@@ -97,6 +108,7 @@ put_tail(struct buf *table, uint64_t id, uint64_t bytes)
 		wire_put_u32(table, crc32c(0, table->p, table->n));
 }
 
+/* The directory too: a synced file without a name is lost. */
 enum err
 store_body_file_finish(struct store_body_file *f)
 {
@@ -230,6 +242,7 @@ store_body_file_read(const struct store_io *io, int dir_fd, uint64_t id,
 	name_of(id, name);
 	e = store_io_open(io, dir_fd, name, O_RDONLY, &fd);
 	if (e != OK)
+		/* a record names it, so its absence is damage */
 		return e == ERR_NOT_FOUND ? ERR_CORRUPT : ERR_IO;
 	e = read_part(fd, bytes, sum, offset, n, out);
 	(void)close(fd);

@@ -1,3 +1,12 @@
+/*
+ * Groups in memory after they were written.
+ *
+ * A ring finds a group by its number, modulo its size; a newer group takes the
+ * place of an older one, whose messages are then read from the log.  `kept' is
+ * a list with those that nobody wants in front, then the synced ones, oldest
+ * first; so trimming takes from the front until it meets one that is wanted and
+ * all fit.  A few buffers are used again rather than freed.
+ */
 #include "queued/store/store_cache.h"
 
 #include "queued/store/store_group.h"
@@ -10,6 +19,7 @@
 
 /* ---- sets of numbers ---- */
 
+/* Reserving apart from adding, for callers that can't turn back in between. */
 enum err
 store_numbers_reserve(struct store_numbers *set)
 {
@@ -39,6 +49,7 @@ store_numbers_add(struct store_numbers *set, uint64_t number)
 	return OK;
 }
 
+/* No order to keep: the last takes its place. */
 void
 store_numbers_remove(struct store_numbers *set, uint64_t number)
 {
@@ -98,6 +109,7 @@ store_cache_clear(struct store_cache *c)
 	c->spare_count = 0;
 }
 
+/* With memory for a usual turn, so that small appends need none. */
 static struct store_group_buf *
 group_new(void)
 {
@@ -151,6 +163,7 @@ store_cache_give_back(struct store_cache *c, struct store_group_buf *g)
 	c->spare_count++;
 }
 
+/* Nobody will look for its messages, or it can't be found any more. */
 static void
 unwanted(struct store_cache *c, struct store_group_buf *g)
 {
@@ -180,6 +193,7 @@ store_cache_keep(struct store_cache *c, struct store_group_buf *g)
 	list_add_last(&c->kept, &g->link);
 	c->bytes += g->bytes.size;
 	g->is_kept = true;
+	/* its messages went while it was under way, or it never had one */
 	if (g->wanted == 0)
 		unwanted(c, g);
 }
@@ -209,6 +223,7 @@ store_cache_trim(struct store_cache *c)
 	while ((link = list_first(&c->kept)) != NULL) {
 		struct store_group_buf *g = of_link(link);
 
+		/* over the ceiling, wanted ones go too: a lease then reads */
 		if (g->wanted > 0 && c->bytes <= c->max)
 			return;
 		c->bytes -= g->bytes.size;

@@ -1,3 +1,13 @@
+/*
+ * How a group is put together and taken apart.
+ *
+ * The head is written twice: as zeros when the group is opened, for records are
+ * appended behind it, and whole at the end, when its place, length and chain
+ * are known.  The tail's sum runs over the head and the sums of the records
+ * only; each of these covers its record's head, and in it the sum of the
+ * content.  So every byte is covered, and ending a group costs no second pass
+ * over contents.
+ */
 #include "queued/store/store_group.h"
 
 #include "common/base/crc32c.h"
@@ -90,6 +100,8 @@ are_sound(struct span records, uint32_t count)
 	return count == 0;
 }
 
+/* Whole blocks: the next group never shares one with a synced group, and no
+ * old byte is read as its begin. */
 static void
 pad(struct buf *out)
 {
@@ -168,8 +180,10 @@ store_group_get_head(struct span bytes, struct store_group_head *out)
 	h.length = wire_u32(&w);
 	h.records = wire_u32(&w);
 	h.flags = wire_u32(&w);
+	/* after the sum: damage must not look like another version */
 	if (version != GROUP_VERSION)
 		return ERR_VERSION;
+	/* whoever reads allocates this much (I-05) */
 	if (store_group_size(&h) > STORE_GROUP_MAX)
 		return ERR_CORRUPT;
 	*out = h;
@@ -199,6 +213,7 @@ store_group_check(struct span group, const struct store_group_head *head,
 	struct wire w;
 
 	if (group.n < store_group_size(head) ||
+	/* sum_up() goes by lengths that this has verified */
 	    !are_sound(records, head->records))
 		return ERR_CORRUPT;
 	crc = sum_up(group.p, records);

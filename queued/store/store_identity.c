@@ -1,3 +1,11 @@
+/*
+ * Two small files: `spool' says which format and which spool this is, `lock'
+ * keeps a second process out.
+ *
+ * `spool' is written under another name, synced, renamed, and the name synced:
+ * it is there whole or not at all.  Its UUID stands in the index too, so an
+ * index from another spool is not taken for this one's.
+ */
 #include "queued/store/store_identity.h"
 
 #include "common/base/hex.h"
@@ -34,6 +42,7 @@ parse(struct span text, uint8_t uuid[STORE_UUID_BYTES], struct why *why)
 	return OK;
 }
 
+/* A `spool.new' that is there was left by a start that failed. */
 static enum err
 write_file(const struct store_io *io, int dir_fd, struct span text)
 {
@@ -96,6 +105,7 @@ store_identity(const struct store_io *io, int dir_fd,
 	return parse(span_of(text, (size_t)n), uuid, why);
 }
 
+/* The kernel lets go of it with the process: a kill leaves no stale lock. */
 enum err
 store_identity_lock(const struct store_io *io, int dir_fd, int *lock_fd,
     struct why *why)

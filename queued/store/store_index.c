@@ -1,3 +1,13 @@
+/*
+ * LMDB behind one door.
+ *
+ * One write transaction for each check-point, in the check-point thread; one
+ * reader, of the owner's thread, renewed at the outermost begin and reset at
+ * its end.  It is never left open: pages that a check-point replaced can't be
+ * used again while a reader may see them.  Operations are gathered as bytes
+ * (op, table, key, value) by the owner and applied later, so that the thread
+ * looks at nothing that the owner changes.
+ */
 #include "queued/store/store_index.h"
 
 #include "common/base/check.h"
@@ -41,6 +51,7 @@ store_index_meta_key(void)
 	return span_str(meta_key);
 }
 
+/* What makes a start set the index aside, and what is only tried again. */
 static enum err
 error_of(int rc)
 {
@@ -101,6 +112,7 @@ open_tables(struct store_index *x)
 	return mdb_txn_commit(txn);
 }
 
+/* Readers that a killed process left would hold pages for ever: checked. */
 static int
 open_env(struct store_index *x, const char *path)
 {
@@ -166,6 +178,7 @@ put_op(struct buf *ops, uint8_t op, enum store_table table,
 	wire_put_span(ops, span_of(key->p, key->n));
 }
 
+/* The length of the value is patched in when the caller has appended it. */
 size_t
 store_index_put(struct buf *ops, enum store_table table,
     const struct store_row_key *key)
@@ -201,12 +214,14 @@ apply_op(struct store_index *x, MDB_txn *txn, struct wire *w)
 	MDB_val value;
 	int rc;
 
+	/* made by put_op(), never read from a disk */
 	MUST(!w->is_failed && table < STORE_TABLE_COUNT);
 	if (op == OP_PUT) {
 		value = val_of(wire_span(w, w->n));
 		return mdb_put(txn, x->tables[table], &key, &value, 0);
 	}
 	rc = mdb_del(txn, x->tables[table], &key, NULL);
+	/* what is not there need not go */
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
