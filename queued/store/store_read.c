@@ -106,6 +106,7 @@ struct due_scan {
 	void *ctx;
 };
 
+/* Held and not held are different rows, though the times are the same. */
 static bool
 same_row(const struct store_due *a, const struct store_due *b)
 {
@@ -419,6 +420,8 @@ read_trace(struct store *s, const struct message *m, uint64_t offset,
 	return OK;
 }
 
+/* A large one's trace lies in the log, its body in the file: a piece may be of
+ * both. */
 static enum err
 read_content(struct store *s, const struct message *m, uint64_t offset,
     size_t n, struct buf *out)

@@ -18,6 +18,7 @@ enum {
 	AT_CONTENT = 20, AT_CONTENT_CRC = 24, AT_GENERATION = 28,
 };
 
+/* Of the fields' form; a new type needs no new version. */
 enum { RECORD_VERSION = 1 };
 
 enum { BIT_REPORT = 1, BIT_FILE = 2 };	/* of a message */
@@ -34,6 +35,7 @@ store_record_begin(struct buf *out)
 	return at;
 }
 
+/* Flags and generation stay 0: nothing that is written today needs them. */
 void
 store_record_end(struct buf *out, size_t at, enum store_record_type type,
     uint64_t id, size_t content_bytes)
@@ -175,6 +177,7 @@ get_result(struct wire *w, struct store_result *r)
 		wire_fail(w);
 }
 
+/* Row numbers are those of the unit, whose order never changes. */
 void
 store_record_put_verdict(struct buf *out, uint32_t unit,
     const struct store_verdict *v)

@@ -24,6 +24,8 @@ struct carry {
 	enum err e;
 };
 
+/* Told once.  From here on nothing is answered: whoever waits for a reply finds
+ * the connection closed, and asks by token after the restart. */
 void
 store_rescue_die(struct store *s, enum err why)
 {
@@ -46,6 +48,7 @@ is_refused(const struct store_log *l, uint64_t id)
 	return false;
 }
 
+/* Remembers whom to refuse in store_rescue_end(). */
 static enum err
 refuse(struct carry *c, uint64_t token, uint64_t id)
 {
@@ -138,6 +141,8 @@ carry_group(struct carry *c, const struct store_group_buf *g, size_t bytes)
 	carry_records(c, span_of(g->bytes.p + STORE_GROUP_HEAD, bytes));
 }
 
+/* In the order in which they were appended, or a verdict could precede its
+ * message. */
 static void
 carry_all(struct carry *c)
 {
@@ -159,6 +164,7 @@ carry_all(struct carry *c)
 	carry_group(c, l->open, l->open->bytes.n - STORE_GROUP_HEAD);
 }
 
+/* The failed groups' buffers go; TO is the open group from now on. */
 static void
 replace_groups(struct store *s, struct store_group_buf *to)
 {

@@ -24,6 +24,8 @@ enum {		/* bits of a message */
 
 /* ---- keys ---- */
 
+/* Keys are built part by part, the most significant first: due rows sort by
+ * time, then by id, so that scans read in the order in which mail is due. */
 static void
 add_key_u64(struct store_row_key *key, uint64_t v)
 {
@@ -88,6 +90,7 @@ read_u32(const uint8_t *p)
 	return be32toh(v);
 }
 
+/* Keys bear no sum of their own: a damaged one shows in the value's. */
 bool
 store_row_read_due_key(struct span key, uint64_t *due, uint64_t *id,
     uint32_t *unit)
@@ -146,6 +149,8 @@ open_value(struct span key, struct span value, struct wire *w)
 
 /* ---- message ---- */
 
+/* Only what the record in the log no longer says, or what would need a read of
+ * it; bits and counts are those of this moment. */
 void
 store_row_put_message(struct buf *out, struct span key,
     const struct message *m)
@@ -256,6 +261,8 @@ store_row_get_message(struct span key, struct span value,
 
 /* ---- unit ---- */
 
+/* All recipients, settled ones too: verdicts name rows by number, and a report
+ * or an operator asks what became of each. */
 void
 store_row_put_unit(struct buf *out, struct span key, const struct unit *u)
 {
@@ -398,6 +405,7 @@ store_row_get_due(struct span key, struct span value, uint64_t *key_hash,
 	return OK;
 }
 
+/* What keeps the segment; its size is that of its file. */
 void
 store_row_put_segment(struct buf *out, struct span key,
     const struct store_segment *seg)
@@ -439,6 +447,7 @@ store_row_get_segment(struct span key, struct span value,
 	return e;
 }
 
+/* Written in each transaction: position and rows are of one moment. */
 void
 store_row_put_meta(struct buf *out, struct span key,
     const struct store_meta *meta)

@@ -87,6 +87,7 @@ store_segments_init(struct store_segments *t, const struct store_io *io,
 	*t = (struct store_segments){ .io = io, .dir_fd = dir_fd };
 }
 
+/* Nobody else may be using the descriptor. */
 static void
 segment_close(struct store_segments *t, struct store_segment *seg)
 {
@@ -144,6 +145,7 @@ store_segments_find(const struct store_segments *t, uint64_t number)
 	return i < t->n && t->rows[i]->number == number ? t->rows[i] : NULL;
 }
 
+/* Dirty at once: the index has no row of it. */
 enum err
 store_segments_add(struct store_segments *t, uint64_t number, uint64_t bytes,
     int fd, struct store_segment **out)
