@@ -1,3 +1,12 @@
+/*
+ * A session is a channel that answers one question at a time, in three ways:
+ * at once; by a job, whose steps a timer runs in slices between the turns of
+ * mail; or when somebody else has spoken (the parent about a reload or its
+ * processes, the store about a sync).  Each question ends with one ctl_end.
+ *
+ * Sessions are known to others by number (slots), never by pointer: whoever
+ * answers late finds that the session is gone, or the right one.
+ */
 #include "queued/ctl.h"
 
 #include "common/base/slots.h"
@@ -22,6 +31,7 @@ ctl_send(struct ctl_session *s, const struct msg *m)
 	(void)channel_send(s->channel, m);	/* its end is told by on_close */
 }
 
+/* Also what a job that never began has left; the counts stay for the answer. */
 static void
 job_clear(struct ctl_job *job)
 {
@@ -30,6 +40,7 @@ job_clear(struct ctl_job *job)
 	job->step = NULL;
 }
 
+/* An answer that touches no job: of the session that is busy. */
 static void
 send_end(struct ctl_session *s, uint8_t result, uint64_t count,
     struct span text)
@@ -52,6 +63,8 @@ ctl_end(struct ctl_session *s, uint8_t result, uint64_t count,
 
 /* ---- slices of jobs ---- */
 
+/* True when it could go on at once; false when it is over or waits for its
+ * reader. */
 static bool
 run_slice(struct ctl_session *s)
 {
@@ -68,6 +81,7 @@ run_slice(struct ctl_session *s)
 	return s->job.step != NULL;
 }
 
+/* A reader that is slow is looked after every 20 ms; it costs nobody else. */
 static void
 on_slice(void *ctx)
 {
@@ -93,6 +107,7 @@ on_slice(void *ctx)
 
 /* ---- sessions ---- */
 
+/* Its number first: what others still hold of it leads nowhere then. */
 static void
 session_free(struct ctl *ctl, struct ctl_session *s)
 {
@@ -103,6 +118,7 @@ session_free(struct ctl *ctl, struct ctl_session *s)
 	free(s);
 }
 
+/* The cookie tells this answer from that of a reload by signal, which has 0. */
 static void
 ask_reload(struct ctl_session *s)
 {
@@ -116,6 +132,7 @@ ask_reload(struct ctl_session *s)
 		    SPAN_LIT("the parent process can't be reached"));
 }
 
+/* It is the parent that tells all processes, us too. */
 static void
 set_log_level(struct ctl_session *s, uint8_t level)
 {
@@ -131,6 +148,7 @@ set_log_level(struct ctl_session *s, uint8_t level)
 		ctl_end(s, CTL_DONE, 0, SPAN_NONE);
 }
 
+/* Questions that await others have no step left to run: they count, too. */
 static bool
 is_busy(const struct ctl_session *s)
 {
@@ -210,6 +228,7 @@ may_speak(const struct ctl *ctl, int fd, struct creds_peer *peer)
 	    creds_peer_in_group(fd, ctl->group, &is_member) == OK && is_member;
 }
 
+/* FD is taken only if it succeeds; the table is bounded, so ERR_FULL too. */
 static enum err
 session_new(struct ctl *ctl, int fd, uint32_t uid)
 {
@@ -237,6 +256,7 @@ session_new(struct ctl *ctl, int fd, uint32_t uid)
 	return e;
 }
 
+/* Who may not speak hears nothing: the log has the uid. */
 static void
 on_accept(void *ctx, int fd, const struct endpoint *peer)
 {
@@ -277,6 +297,7 @@ ctl_new(struct queued *q)
 	return ctl;
 }
 
+/* Made by whatever comes first: listener or news of the parent. */
 static struct ctl *
 ctl_get(struct queued *q)
 {
@@ -285,6 +306,7 @@ ctl_get(struct queued *q)
 	return q->ctl;
 }
 
+/* At the start; a reload may bring another socket. */
 void
 ctl_listen(struct queued *q, int fd, uint32_t group)
 {
@@ -303,6 +325,7 @@ ctl_listen(struct queued *q, int fd, uint32_t group)
 
 /* ---- what awaits others ---- */
 
+/* The job's count was kept for this answer. */
 void
 ctl_synced(struct queued *q, uint64_t session)
 {

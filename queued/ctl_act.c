@@ -1,3 +1,9 @@
+/*
+ * What an operator's verb does to a message: to each of its units, loaded into
+ * memory and given to the planner for it, and given back to the index when
+ * nobody needs it there.  All changes are records, so they survive; what finds
+ * no memory or room is passed over, and is not undone for the others.
+ */
 #include "queued/ctl_private.h"
 #include "queued/lease.h"
 #include "queued/outcome.h"
@@ -5,6 +11,8 @@
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
 
+/* Records of an operator are synced at once rather than with the next group
+ * that must be: someone waits for the answer. */
 static void
 note_change(struct ctl_session *s)
 {
@@ -15,6 +23,7 @@ note_change(struct ctl_session *s)
 
 /* ---- one unit ---- */
 
+/* A held one stays held, a leased one is being tried already. */
 static void
 retry_unit(struct ctl_session *s, struct store_unit *unit)
 {
@@ -47,6 +56,8 @@ delete_unit(struct ctl_session *s, struct store_unit *unit)
 		note_change(s);
 }
 
+/* Held is the message; each of its units hears of it, though the record is
+ * written for the first only. */
 static void
 hold_unit(struct ctl_session *s, struct store_unit *unit, bool is_held)
 {
@@ -63,6 +74,7 @@ hold_unit(struct ctl_session *s, struct store_unit *unit, bool is_held)
 	(void)residence_welcome(s->q, unit);
 }
 
+/* UNIT may be gone afterwards. */
 static void
 act_unit(struct ctl_session *s, struct store_unit *unit)
 {

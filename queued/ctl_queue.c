@@ -1,9 +1,17 @@
+/*
+ * Verbs over a selection: count, list, hold, release, retry, delete.
+ *
+ * A job walks the whole queue in order of ids, some rows a step, and keeps only
+ * the last id between steps: mail comes and goes meanwhile, and no snapshot is
+ * held.  Ids only grow, so nothing is seen twice.
+ */
 #include "common/base/check.h"
 #include "common/log/log.h"
 #include "queued/ctl_private.h"
 
 /* ---- does a message belong to the selection? ---- */
 
+/* What select_match() asks its questions about. */
 struct recipients {
 	struct store_unit *const *units;
 };
@@ -32,6 +40,8 @@ open_recipient(const void *ctx, uint32_t want, struct span *address)
 	return false;
 }
 
+/* Facts of a message that is in several units: the most tries of any, and the
+ * state by ctl_message_state(). */
 static bool
 is_selected(const struct ctl_session *s, const struct store_message *m,
     struct store_unit *const *units)
@@ -85,6 +95,7 @@ on_message(void *ctx, const struct store_message *m,
 	return job->limit == 0 || job->count < job->limit;
 }
 
+/* Changes only, with who asked and for what. */
 static void
 log_operator(const struct ctl_session *s)
 {
@@ -126,6 +137,7 @@ finish(struct ctl_session *s)
 	queued_touch(s->q);
 }
 
+/* For the long ones that send no rows. */
 static void
 tell_progress(struct ctl_session *s)
 {
@@ -172,6 +184,8 @@ step_one(struct ctl_session *s)
 	return true;
 }
 
+/* `retry all` lifts the back-off of every destination at the begin, not one by
+ * one as the walk comes to their units. */
 void
 ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m)
 {

@@ -1,9 +1,17 @@
+/*
+ * A message as an operator sees it (I-10).  The states are not stored: they
+ * follow from hold, lease, due time and the destination's back-off, as of now.
+ * A unit may be shown straight from the index, without a plan entry; then its
+ * stored due time and key speak for it.
+ */
 #include "common/base/ipaddr.h"
 #include "common/mail/envelope.h"
 #include "queued/ctl_private.h"
 
 /* ---- states ---- */
 
+/* Held wins over leased: a held message may still have an attempt under way.
+ * Due but not leased counts as active: only its turn is missing. */
 enum select_state
 ctl_unit_state(const struct queued *q, const struct store_unit *unit)
 {
@@ -37,6 +45,7 @@ ctl_message_state(const struct queued *q, struct store_unit *const *units)
 	return state;
 }
 
+/* Words of the selection to those of the protocol. */
 static uint8_t
 wire_state(enum select_state state)
 {
@@ -44,6 +53,7 @@ wire_state(enum select_state state)
 	    state == SELECT_ACTIVE ? STATE_ACTIVE : STATE_DEFERRED;
 }
 
+/* Settled ones show as long as others of their unit are open. */
 static uint8_t
 recipient_state(const struct queued *q, const struct store_unit *unit,
     const struct store_recipient *r)
@@ -57,6 +67,7 @@ recipient_state(const struct queued *q, const struct store_unit *unit,
 
 /* ---- rows ---- */
 
+/* The planner's is by today's routes, the unit's by those of its arrival. */
 static struct span
 unit_key(const struct store_unit *unit)
 {
@@ -92,6 +103,7 @@ put_recipient(const struct queued *q, const struct store_unit *unit,
 	msg_put_ctl_recipient(out, &m);
 }
 
+/* At most MAX over all units; gives how many. */
 static uint32_t
 put_recipients(const struct queued *q, struct store_unit *const *units,
     uint32_t max, struct buf *out)
@@ -107,6 +119,7 @@ put_recipients(const struct queued *q, struct store_unit *const *units,
 	return n;
 }
 
+/* Of all units: the earliest next time, the most tries. */
 static void
 summarise(const struct queued *q, struct store_unit *const *units,
     struct msg_ctl_row *row)
@@ -122,6 +135,7 @@ summarise(const struct queued *q, struct store_unit *const *units,
 	}
 }
 
+/* Empty for mail that came from no address: our own. */
 static void
 format_client(struct span bytes, char out[IPADDR_TEXT_SIZE])
 {
@@ -133,6 +147,7 @@ format_client(struct span bytes, char out[IPADDR_TEXT_SIZE])
 	ipaddr_format(&address, out);
 }
 
+/* UNITS are borrowed from a walk: nothing here may change the store. */
 void
 ctl_send_row(struct ctl_session *s, const struct store_message *m,
     struct store_unit *const *units, uint32_t recipients_max)

@@ -1,12 +1,18 @@
+/*
+ * Questions that are answered in one go: one message with the header of its
+ * content, and the figures of queued with its parent's table of processes.
+ */
 #include "common/base/check.h"
 #include "common/mail/header.h"
 #include "mtad_version.h"
 #include "queued/ctl_private.h"
 
+/* A header longer than this is cut: a frame carries it to a person. */
 enum { HEAD_SHOWN = 64 * 1024 };
 
 /* ---- one message ---- */
 
+/* Without readable content the row stands alone: it is no reason to fail. */
 static void
 send_head(struct ctl_session *s, const struct store_message *m)
 {
@@ -25,6 +31,7 @@ send_head(struct ctl_session *s, const struct store_message *m)
 	ctl_send(s, &msg);
 }
 
+/* Unlike a list it does not stop at a hundred recipients. */
 static bool
 show_message(void *ctx, const struct store_message *m,
     struct store_unit *const *units)
@@ -48,6 +55,7 @@ ctl_show(struct ctl_session *s, uint64_t id)
 
 /* ---- status ---- */
 
+/* By name, so that a new figure needs no new protocol. */
 struct named_figure {
 	const char *name;
 	uint64_t value;
@@ -95,6 +103,8 @@ put_figures(struct ctl_session *s, struct msg_list *list)
 	list->bytes = buf_span(&s->rows);
 }
 
+/* The parent has told of its processes before this is called; without memory
+ * for them they are left out. */
 void
 ctl_status(struct ctl_session *s)
 {
