@@ -1,3 +1,9 @@
+/*
+ * The system's calls, and how their failures are read.
+ *
+ * Calls that end early or are interrupted are continued here, so that the rest
+ * of the store sees all bytes or a failure.
+ */
 #include "queued/store/store_io.h"
 
 #include <errno.h>
@@ -31,6 +37,7 @@ system_fdatasync(void *ctx, int fd)
 	return fdatasync(fd);
 }
 
+/* A name is durable only once its directory is synced. */
 static int
 system_sync_dir(void *ctx, int fd)
 {
@@ -52,6 +59,7 @@ system_unlink(void *ctx, int dir, const char *name)
 	return unlinkat(dir, name, 0);
 }
 
+/* What is kept for root does not count: it is not ours. */
 static int
 system_room(void *ctx, int dir, uint64_t *available, uint64_t *total)
 {
@@ -75,6 +83,7 @@ const struct store_io store_io_system = {
 	.room = system_room,
 };
 
+/* Too few descriptors count as full: a temporary refusal, no defect (I-06). */
 enum err
 store_io_error(void)
 {
@@ -107,6 +116,7 @@ store_io_write(const struct store_io *io, int fd, const void *p, size_t n,
 			continue;
 		if (done < 0)
 			return store_io_error();
+		/* never for N > 0, but then it would not end */
 		if (done == 0)
 			return ERR_IO;
 		bytes += done;

@@ -1,3 +1,20 @@
+/*
+ * How groups reach the disk (docs/SPOOL.md, Writing).
+ *
+ * Records gather in the open group.  At the end of a turn it is given its head,
+ * place and chain and goes to the commit thread, if that is idle; a new one is
+ * opened at once.  So the slower the disk, the larger the groups: nothing has
+ * to be tuned, and nobody waits for a timer.
+ *
+ * A group handed over stands in `unsynced' until a sync.  Groups of verdicts
+ * only are not synced by themselves: once written, their records are copied to
+ * `loose' (should a rescue need them) and their buffer is used again.  The next
+ * sync, at the latest one by the timer, covers both.
+ *
+ * The state changes in the owner's thread only.  `end' is moved at the
+ * hand-over, `synced' when the job is done; between them lies what a failure
+ * puts in doubt, and a rescue takes up again in another segment.
+ */
 #include "queued/store/store_log.h"
 
 #include "common/base/check.h"
@@ -15,6 +32,8 @@
 
 /* ---- in the commit thread ---- */
 
+/* The order is the promise: what is vouched for is durable before, the name of
+ * a new segment before its first group. */
 static enum err
 write_group(const struct store_commit *c)
 {
@@ -51,6 +70,8 @@ of_link(struct list *link)
 	return CONTAINER_OF(link, struct store_group_buf, link);
 }
 
+/* The sync covers everything handed over, since one commit is under way at a
+ * time. */
 static void
 all_synced(struct store *s)
 {
@@ -79,6 +100,8 @@ written_only(struct store *s)
 	struct store_group_buf *g = of_link(list_first(&l->unsynced));
 	size_t before = l->loose.n;
 
+	/* without memory it stays in `unsynced', and the next chance to
+	 * sync is taken */
 	for (size_t i = 0; i < g->settles.n; i++) {
 		if (store_numbers_add(&l->loose_settles,
 		    g->settles.p[i]) != OK)
@@ -116,6 +139,7 @@ done(struct store_job *job, void *owner)
 		all_synced(s);
 	else
 		written_only(s);
+	/* nobody waits for groups of a start */
 	if (s->is_recovering)
 		return;
 	if (c->bytes.n > 0)
@@ -170,6 +194,7 @@ store_log_born(struct store *s, struct message *m, size_t at)
 	list_add_last(&s->log.open->born, &m->born);
 }
 
+/* Noted with the group, for its segment is not chosen yet. */
 enum err
 store_log_settles(struct store *s, uint64_t segment)
 {
@@ -213,6 +238,7 @@ note_settles(struct store_segment *seg, const struct store_numbers *settles)
 	enum err e = OK;
 
 	for (size_t i = 0; i < settles->n && e == OK; i++) {
+		/* a segment that holds both goes as a whole */
 		if (settles->p[i] == seg->number)
 			continue;
 		e = store_numbers_add(&seg->settles, settles->p[i]);
@@ -258,6 +284,8 @@ take_spare(struct store *s)
 	return OK;
 }
 
+/* Segments are pinned while the thread has their descriptors: a check-point may
+ * find them over meanwhile. */
 static void
 start_commit(struct store *s, struct span bytes, uint64_t at, bool is_new,
     bool with_sync, struct store_segment *old)
@@ -345,6 +373,7 @@ finish(struct store *s, struct store_group_buf *g, struct store_segment *seg,
 	return OK;
 }
 
+/* During a rescue nothing fits: a segment that failed is written no more. */
 static bool
 fits(const struct store_log *l)
 {
@@ -379,6 +408,8 @@ choose_segment(struct store *s, struct store_segment **out)
 	return e;
 }
 
+/* All that can fail comes before finish(), which itself fails before the end
+ * moves: then the group stays open, and the next flush tries again. */
 void
 store_log_hand_over(struct store *s, int64_t now_ms, bool force)
 {
@@ -390,6 +421,7 @@ store_log_hand_over(struct store *s, int64_t now_ms, bool force)
 	if (l->is_under_way || s->is_dead ||
 	    (store_log_is_open_empty(s) && !force))
 		return;
+	/* there must always be an open group */
 	if ((next = store_cache_take(&s->cache)) == NULL)
 		return;
 	if (choose_segment(s, &seg) != OK ||
@@ -399,6 +431,7 @@ store_log_hand_over(struct store *s, int64_t now_ms, bool force)
 		return;
 	}
 	is_new = seg != l->segment;
+	/* its head vouches for those, so they are synced before */
 	if (is_new && has_unsynced(l))
 		old = l->segment;
 	if (finish(s, g, seg, now_ms) != OK) {
@@ -415,6 +448,7 @@ store_log_hand_over(struct store *s, int64_t now_ms, bool force)
 	    old);
 }
 
+/* A job without bytes: only the sync. */
 void
 store_log_sync_late(struct store *s, int64_t now_ms, bool force)
 {

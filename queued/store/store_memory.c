@@ -1,3 +1,17 @@
+/*
+ * Messages and units in memory.
+ *
+ * A message that is born here is one allocation: itself, its units, pointers to
+ * them, recipients, then the bytes that all of these point into.  What is
+ * loaded from the index has its units apart, for they come and go one by one;
+ * those that the store loaded for itself go again with the next check-point
+ * (I-04).
+ *
+ * What is in memory wins over the index, what is not is exactly as the index
+ * says.  So a settled unit or message that the index still has, or is about to
+ * get, may not be freed: it stays as a tombstone (is_gone), which lookups do
+ * not find.
+ */
 #include "queued/store/store_memory.h"
 
 #include "common/base/check.h"
@@ -26,6 +40,7 @@ struct layout {
 	uint8_t *bytes;
 };
 
+/* One allocation, the structures before the bytes: so all are aligned. */
 static enum err
 allocate(const struct store_record_message *r, uint32_t recipients,
     size_t head_bytes, struct layout *out)
@@ -61,6 +76,7 @@ keep(struct layout *l, struct span s)
 	return kept;
 }
 
+/* The table is left out of the record of a message with one unit. */
 static uint32_t
 unit_of(const struct store_record_message *r, uint32_t recipient)
 {
@@ -85,6 +101,7 @@ divide(struct layout *l, const struct store_record_message *r, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t unit = unit_of(r, i);
 
+		/* also read back from a disk: nothing is believed (I-05) */
 		if (unit >= r->unit_count ||
 		    l->units[unit].pub.count == STORE_UNIT_RECIPIENTS)
 			return ERR_CORRUPT;
@@ -111,6 +128,7 @@ fill_recipients(struct layout *l, const struct store_record_message *r,
 	envelope_iter_init(e, &it);
 	while (envelope_iter_next(&it, &rcpt)) {
 		struct store_unit *u = &l->units[unit_of(r, it.index)].pub;
+		/* divide() has counted, so they fit */
 		struct store_recipient *row = &u->recipients[u->left++];
 
 		row->address = rcpt.address;
@@ -182,6 +200,7 @@ add_fresh(struct store *s, struct message *m)
 	list_insert_between(&m->fresh, before, before->next);
 }
 
+/* From here on it counts, and the next check-point takes it. */
 static void
 enter(struct store *s, struct message *m)
 {
@@ -248,6 +267,7 @@ store_memory_birth(struct store *s, uint64_t id,
 
 /* ---- from the index ---- */
 
+/* Damage of one row is told and costs that message only. */
 static enum err
 read_message(struct store *s, uint64_t id, struct message **out)
 {
@@ -308,6 +328,7 @@ read_unit(struct store *s, uint64_t id, uint32_t number, struct unit **out)
 	return e;
 }
 
+/* As the index has it: what is held is sorted behind all times. */
 static uint64_t
 due_key_of(const struct unit *u)
 {
@@ -414,6 +435,7 @@ store_memory_drop_unit(struct store *s, struct unit *u)
 	store_memory_release(s, m);
 }
 
+/* It counts no more: neither in the figures nor as a reason for its segment. */
 static void
 leave(struct store *s, struct message *m)
 {
@@ -440,6 +462,7 @@ store_memory_unit_over(struct store *s, struct unit *u)
 
 	s->count.units--;
 	m->units_left--;
+	/* has a row, or gets one by what is frozen: that must go again */
 	if (u->now.has || list_is_linked(&u->frozen)) {
 		u->is_gone = true;
 		store_overlay_unit(&s->overlay, u);
@@ -461,6 +484,7 @@ store_memory_unit_over(struct store *s, struct unit *u)
 	store_memory_release(s, m);
 }
 
+/* Refused by a rescue: whoever waits for it is told, so no trace may stay. */
 void
 store_memory_unborn(struct store *s, struct message *m)
 {

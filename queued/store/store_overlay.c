@@ -1,3 +1,18 @@
+/*
+ * From memory to the index.
+ *
+ * What changed hangs in two lists; changing again costs nothing, so a row is
+ * written once for each check-point, however often its unit was tried.
+ * Freezing turns them into bytes and moves them to the frozen lists.  From then
+ * on they may change again, and hang in both: `now' is what the index has of a
+ * unit, `next' what it will have once the frozen bytes are applied.  A row's
+ * old key by time is known that way, and is deleted with it.
+ *
+ * The bytes go in one transaction, with the position that they are of, so the
+ * index is always that of one point of the log.  If it fails, the same bytes
+ * are tried again: nothing is lost by waiting, but a start has more to replay,
+ * segments stay, and a long lag slows what is accepted.
+ */
 #include "queued/store/store_overlay.h"
 
 #include "common/base/check.h"
@@ -32,6 +47,7 @@ store_overlay_clear(struct store_overlay *o)
 	buf_clear(&o->ops);
 }
 
+/* Twice is once: it hangs in the list already. */
 void
 store_overlay_message(struct store_overlay *o, struct message *m)
 {
@@ -95,6 +111,8 @@ store_overlay_is_lagging(const struct store_overlay *o)
 
 /* ---- freezing ---- */
 
+/* A unit has two rows: its own, and one by time.  The latter is written only
+ * when it moves. */
 static void
 freeze_unit(struct buf *ops, struct unit *u)
 {
@@ -151,6 +169,8 @@ is_over(const struct store_segment *seg, const struct store_position *at)
 	    seg->settles.n == 0 && !seg->is_going;
 }
 
+/* Files go later, when the transaction that forgets their segments is durable;
+ * what is doomed here may be pardoned by a thaw. */
 static void
 freeze_segments(struct store *s, const struct store_position *at)
 {
@@ -220,10 +240,13 @@ store_overlay_freeze(struct store *s, const struct store_position *at,
 	o->appended_frozen = o->appended;
 	o->begun_at_ms = now_ms;
 	o->retry_at_ms = 0;
+	/* half of it would be wrong, none is only late */
 	if (buf_failed(&o->ops))
 		store_overlay_thaw(s);
 }
 
+/* All segments are dirty again: which of them were written is not noted, and
+ * writing a row twice does no harm. */
 void
 store_overlay_thaw(struct store *s)
 {
@@ -246,6 +269,7 @@ store_overlay_thaw(struct store *s)
 
 /* ---- once the index has it ---- */
 
+/* The index has it now.  If it changed since, it stays for the next one. */
 static void
 settle_unit(struct store *s, struct unit *u)
 {
@@ -265,6 +289,7 @@ settle_message(struct store *s, struct message *m)
 	store_memory_release(s, m);
 }
 
+/* One that is pinned waits for the next check-point. */
 static void
 bury_segments(struct store *s)
 {
@@ -331,6 +356,8 @@ run(struct store_job *job)
 	o->result = store_index_apply(o->index, buf_span(&o->ops));
 }
 
+/* Synced: the index is never ahead of the log.  Answered: an open token lies in
+ * the groups that a start replays. */
 void
 store_overlay_send(struct store *s, int64_t now_ms)
 {
