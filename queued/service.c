@@ -43,14 +43,13 @@ on_reload(void *ctx, struct proc *p, const struct conf *old)
 {
 	struct queued *q = ctx;
 
-	(void)p;
 	(void)old;
-	if (queued_take_conf(q) != OK && log_begin(q->log, LOG_NO_MEMORY,
-	    NULL)) {
-		log_str(q->log, "step", "taking over the configuration");
-		log_end(q->log);
-	}
-	queued_touch(q);
+	/* The old one ends with this call, so there is no way back: a new
+	 * process finds its memory, and the spool as it is. */
+	if (queued_take_conf(q) != OK)
+		proc_fail(p, "no memory for the new configuration");
+	else
+		queued_touch(q);
 }
 
 static void

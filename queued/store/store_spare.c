@@ -79,8 +79,9 @@ make_file(const struct store_spares *s, struct store_spare *spare)
 	if (e == OK && (io->rename(io->ctx, s->dir_fd, name,
 	    spare->name) != 0 || io->sync_dir(io->ctx, s->dir_fd) != 0))
 		e = store_io_error();
-	if (e != OK) {
+	if (e != OK) {		/* under whichever name it stands */
 		(void)io->unlink(io->ctx, s->dir_fd, name);
+		(void)io->unlink(io->ctx, s->dir_fd, spare->name);
 		(void)close(fd);
 		return e;
 	}
