@@ -75,6 +75,22 @@ be_born(struct span s)
 }
 
 static void
+read_moved(struct span s)
+{
+	struct store_record_moved moved;
+
+	if (store_record_get_moved(s, &moved) != OK)
+		return;
+	for (uint32_t i = 0; i < moved.row_count; i++) {
+		uint32_t number;
+
+		(void)store_record_next_row(&moved.rows, &number);
+		MUST(number < moved.message.unit_count);
+	}
+	MUST(moved.rows.n == 0);
+}
+
+static void
 read_fields(struct span s)
 {
 	struct store_result *results =
@@ -91,6 +107,7 @@ read_fields(struct span s)
 			    results[i].last < STORE_UNIT_RECIPIENTS);
 	(void)store_record_get_unit(s, &unit, &value);
 	(void)store_record_get_hold(s, &is_held);
+	read_moved(s);
 	free(results);
 }
 

@@ -234,7 +234,7 @@ static void
 on_store_notice(void *ctx, const char *event, const char *text)
 {
 	struct queued *q = ctx;
-	enum log_id id = strcmp(event, "damage") == 0 ? LOG_SPOOL_DAMAGED :
+	enum log_id id = strstr(event, "damage") != NULL ? LOG_SPOOL_DAMAGED :
 	    strcmp(event, "opened") == 0 ? LOG_SPOOL_OPENED :
 	    LOG_SPOOL_FAILED;
 

@@ -192,6 +192,8 @@ on_segment_gone(void *owner, uint64_t segment, enum err e)
 	struct store_segment *seg =
 	    store_segments_find(&s->segments, segment);
 
+	/* others may have been kept for it */
+	s->overlay.has_news = true;
 	if (e == OK || e == ERR_NOT_FOUND)
 		store_segments_remove(&s->segments, segment);
 	else if (seg != NULL)
@@ -234,6 +236,8 @@ start_threads(struct store *s)
 		e = store_worker_start("segment", s->wake_fd, s, &s->prepare);
 	if (e == OK)
 		e = store_worker_start("body", s->wake_fd, s, &s->bodies);
+	if (e == OK)
+		e = store_worker_start("sift", s->wake_fd, s, &s->sift);
 	return e;
 }
 
@@ -246,8 +250,8 @@ open_once(struct store *s, const char *path, struct why *why)
 	if (e != OK)
 		return e;
 	begin_memory(s);
-	if ((e = store_recover_prepare(s)) != OK)
-		return why_set(why, e, "index: %s", err_text(e));
+	if ((e = store_recover_prepare(s, why)) != OK)
+		return e;
 	return store_recover(s, why);
 }
 
@@ -311,6 +315,8 @@ free_all(struct store *s)
 	store_worker_stop(&s->checkpoint);
 	store_worker_stop(&s->bodies);
 	store_worker_stop(&s->prepare);
+	store_worker_stop(&s->sift);
+	store_compact_clear(&s->compact);
 	store_log_clear(s);
 	if (s->index != NULL)
 		end_memory(s);
@@ -347,6 +353,7 @@ store_open(const struct store_params *params, const struct store_ops *ops,
 	store_cache_init(&s->cache, params->memory_bytes);
 	store_units_init(&s->units);
 	buf_init(&s->scratch, STORE_GROUP_MAX);
+	store_compact_init(&s->compact);
 	list_init(&s->spares.ready);
 	if ((e = open_all(s, params, why)) != OK) {
 		free_all(s);
@@ -375,6 +382,7 @@ take_turns(struct store *s)
 	(void)store_worker_turn(s->checkpoint);
 	(void)store_worker_turn(s->prepare);
 	(void)store_worker_turn(s->bodies);
+	(void)store_worker_turn(s->sift);
 }
 
 void
@@ -401,6 +409,8 @@ static bool
 needs_timer(const struct store *s)
 {
 	return s->overlay.dirty > 0 || store_overlay_lag(&s->overlay) > 0 ||
+	    s->overlay.has_news ||
+	    (s->compact.segment != 0 && !s->compact.is_busy) ||
 	    store_synced(s) + 1 < store_group(s) || s->log.is_waiting ||
 	    s->spares.failure != OK || !s->space.told.is_accepting ||
 	    s->space.told.is_pausing;
@@ -413,6 +423,7 @@ store_flush(struct store *s, int64_t now_ms)
 		return;
 	/* only here, so that spans given out were valid during the turn */
 	store_cache_trim(&s->cache);
+	store_compact_flush(s, now_ms);
 	store_log_hand_over(s, now_ms, false);
 	store_log_sync_late(s, now_ms, false);
 	/* between two groups only: what memory holds is then what the log

@@ -144,6 +144,7 @@ store_cache_take(struct store_cache *c)
 	g->needs_sync = false;
 	g->is_kept = false;
 	list_init(&g->born);
+	list_init(&g->moves);
 	store_group_begin(&g->bytes);
 	return g;
 }

@@ -31,6 +31,7 @@ struct store_group_buf {
 	uint32_t sum;
 	size_t wanted;			/* messages that may be leased from it */
 	struct list born;		/* struct message, while open */
+	struct list moves;		/* struct store_move, until synced */
 	struct store_numbers settles;	/* segments of messages judged here */
 	bool needs_sync;		/* more than verdicts */
 	bool is_kept;			/* by the cache: synced */

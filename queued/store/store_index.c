@@ -43,7 +43,7 @@ static const char *const table_names[STORE_TABLE_COUNT] = {
 };
 
 /* Its number is that of the rows' format. */
-static const char meta_key[] = "format-1";
+static const char meta_key[] = "format-2";
 
 struct span
 store_index_meta_key(void)
@@ -291,6 +291,26 @@ store_index_get(struct store_index *x, enum store_table table,
 		return error_of(rc);
 	*value = span_of_val(&v);
 	return OK;
+}
+
+/* LMDB keeps a reader's place for each thread, so this costs little. */
+enum err
+store_index_peek(struct store_index *x, enum store_table table,
+    struct span key, struct buf *out)
+{
+	MDB_val k = val_of(key), v;
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(x->env, NULL, MDB_RDONLY, &txn);
+
+	if (rc != 0)
+		return error_of(rc);
+	rc = mdb_get(txn, x->tables[table], &k, &v);
+	if (rc == 0)
+		buf_add(out, v.mv_data, v.mv_size);
+	mdb_txn_abort(txn);
+	if (rc != 0)
+		return error_of(rc);
+	return buf_failed(out) ? ERR_NOMEM : OK;
 }
 
 enum err

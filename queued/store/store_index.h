@@ -42,6 +42,11 @@ void store_index_end(struct store_index *x);
 enum err store_index_get(struct store_index *x, enum store_table table,
     struct span key, struct span *value);
 
+/* For a thread that is not the owner's: appends a copy of the row to OUT, which
+ * is as of the last check-point. */
+enum err store_index_peek(struct store_index *x, enum store_table table,
+    struct span key, struct buf *out);
+
 /* Rows of TABLE from the first whose key is not below FROM on, until VISIT
  * returns false. */
 enum err store_index_scan(struct store_index *x, enum store_table table,

@@ -22,6 +22,7 @@
 #include "common/os/clock.h"
 #include "queued/store/store_dead.h"
 #include "queued/store/store_group.h"
+#include "queued/store/store_move.h"
 #include "queued/store/store_private.h"
 #include "queued/store/store_rescue.h"
 
@@ -78,8 +79,10 @@ all_synced(struct store *s)
 	struct store_log *l = &s->log;
 	struct list *link;
 
-	while ((link = list_first(&l->unsynced)) != NULL)
+	while ((link = list_first(&l->unsynced)) != NULL) {
+		store_move_synced(s, of_link(link));
 		store_cache_keep(&s->cache, of_link(link));
+	}
 	buf_reset(&l->loose);
 	l->loose_settles.n = 0;
 	l->synced = l->end;
@@ -170,8 +173,11 @@ store_log_clear(struct store *s)
 
 	if (l->open == NULL)
 		return;
-	while ((link = list_take_first(&l->unsynced)) != NULL)
+	while ((link = list_take_first(&l->unsynced)) != NULL) {
+		store_move_drop(of_link(link));
 		store_cache_give_back(&s->cache, of_link(link));
+	}
+	store_move_drop(l->open);
 	store_cache_give_back(&s->cache, l->open);
 	l->open = NULL;
 	buf_clear(&l->loose);
@@ -441,6 +447,8 @@ store_log_hand_over(struct store *s, int64_t now_ms, bool force)
 	l->open = next;
 	l->fresh = NULL;
 	place_messages(s, g);
+	l->plain_groups += list_is_empty(&g->moves);
+	store_move_place(s, g, seg);
 	with_sync = g->needs_sync || force || is_sync_late(l, now_ms);
 	list_add_last(&l->unsynced, &g->link);
 	store_cache_show(&s->cache, g);

@@ -47,6 +47,7 @@ struct store_log {
 	struct store_segment *segment;	/* of end */
 	struct store_segment *fresh;	/* taken to be the next */
 	struct store_commit commit;
+	uint64_t plain_groups;		/* handed over, without moves */
 	bool is_under_way;
 	bool is_waiting;		/* for a spare */
 	struct store_numbers dead;	/* said by the group under way */

@@ -455,6 +455,18 @@ leave(struct store *s, struct message *m)
 	}
 }
 
+/* It has a row, or gets one by what is frozen: that must go again. */
+void
+store_memory_bury_unit(struct store *s, struct unit *u)
+{
+	if (u->now.has || list_is_linked(&u->frozen)) {
+		u->is_gone = true;
+		store_overlay_unit(&s->overlay, u);
+	} else {
+		unit_free(s, u);
+	}
+}
+
 void
 store_memory_unit_over(struct store *s, struct unit *u)
 {
@@ -462,13 +474,7 @@ store_memory_unit_over(struct store *s, struct unit *u)
 
 	s->count.units--;
 	m->units_left--;
-	/* has a row, or gets one by what is frozen: that must go again */
-	if (u->now.has || list_is_linked(&u->frozen)) {
-		u->is_gone = true;
-		store_overlay_unit(&s->overlay, u);
-	} else {
-		unit_free(s, u);
-	}
+	store_memory_bury_unit(s, u);
 	if (m->units_left > 0) {
 		store_overlay_message(&s->overlay, m);
 		return;
@@ -497,6 +503,63 @@ store_memory_unborn(struct store *s, struct message *m)
 			unit_free(s, m->units[i]);
 	}
 	message_free(s, m);
+}
+
+/* ---- another state ---- */
+
+void
+store_memory_leave(struct store *s, struct message *m)
+{
+	if (m->is_gone)
+		return;
+	s->count.units -= m->units_left;
+	s->count.recipients -= m->pub.left;
+	leave(s, m);
+}
+
+/* The store's own, as all that a replay makes. */
+void
+store_memory_put_unit(struct store *s, struct message *m, struct unit *fresh)
+{
+	struct unit *old = m->units[fresh->pub.number];
+
+	if (old != NULL) {
+		fresh->now = old->now;
+		fresh->next = old->next;
+		unit_free(s, old);
+	}
+	fresh->pub.message = &m->pub;
+	fresh->is_ours = true;
+	m->units[fresh->pub.number] = fresh;
+	m->units_here++;
+	store_overlay_unit(&s->overlay, fresh);
+}
+
+void
+store_memory_return(struct store *s, struct message *m)
+{
+	m->is_gone = false;
+	s->count.messages++;
+	s->count.units += m->units_left;
+	s->count.recipients += m->pub.left;
+	s->count.bytes += store_message_size(&m->pub);
+	if (!m->has_row && !list_is_linked(&m->fresh))
+		add_fresh(s, m);
+	store_overlay_message(&s->overlay, m);
+}
+
+void
+store_memory_end(struct store *s, struct message *m)
+{
+	m->refs++;
+	s->count.recipients -= m->pub.left;
+	m->pub.left = 0;
+	for (uint32_t i = 0; i < m->pub.unit_count; i++) {
+		if (m->units[i] != NULL && !m->units[i]->is_gone)
+			store_memory_unit_over(s, m->units[i]);
+	}
+	m->refs--;
+	store_memory_release(s, m);
 }
 
 void

@@ -56,6 +56,17 @@ void store_memory_unborn(struct store *s, struct message *m);
 /* A unit was settled: frees it or leaves a tombstone; likewise the message. */
 void store_memory_unit_over(struct store *s, struct unit *u);
 
+/* For store_remake.c, which gives a message another state.  Leave: it counts
+ * no more, nor do its units.  Put: FRESH takes the place of the unit of its
+ * number, and that one's rows.  Bury: a unit is gone, and does not count.
+ * Return: it counts again, as it is now.  End: all of it is over. */
+void store_memory_leave(struct store *s, struct message *m);
+void store_memory_put_unit(struct store *s, struct message *m,
+    struct unit *fresh);
+void store_memory_bury_unit(struct store *s, struct unit *u);
+void store_memory_return(struct store *s, struct message *m);
+void store_memory_end(struct store *s, struct message *m);
+
 void store_memory_clear(struct store *s);
 
 #endif

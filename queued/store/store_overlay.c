@@ -94,7 +94,7 @@ store_overlay_is_due(const struct store_overlay *o, int64_t now_ms)
 {
 	uint64_t lag = store_overlay_lag(o);
 
-	if (o->is_frozen || (lag == 0 && o->dirty == 0))
+	if (o->is_frozen || (lag == 0 && o->dirty == 0 && !o->has_news))
 		return false;
 	return now_ms - o->begun_at_ms >= PERIOD_MS || lag >= BYTES_MAX ||
 	    o->dirty >= DIRTY_MAX;
@@ -221,6 +221,7 @@ store_overlay_freeze(struct store *s, const struct store_position *at,
 
 	buf_reset(&o->ops);
 	o->is_frozen = true;
+	o->has_news = false;
 	while ((node = list_take_first(&o->messages)) != NULL) {
 		struct message *m = CONTAINER_OF(node, struct message, dirty);
 
@@ -333,6 +334,7 @@ done(struct store_job *job, void *owner)
 		o->has_failed = false;
 		settle(s);
 		bury_segments(s);
+		store_compact_ask(&s->compact);
 		return;
 	}
 	/* the log is the truth; the index follows when it can.  On a full disk

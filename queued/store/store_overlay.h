@@ -45,6 +45,7 @@ struct store_overlay {
 	bool is_frozen;
 	bool is_sent;			/* the thread has it */
 	bool has_failed;		/* told the operator already */
+	bool has_news;			/* of segments: they wait for it */
 	/* what the job needs and says */
 	struct store_job job;
 	struct store_index *index;

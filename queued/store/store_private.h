@@ -10,57 +10,17 @@
 #include "common/base/map.h"
 #include "queued/store/store.h"
 #include "queued/store/store_cache.h"
+#include "queued/store/store_compact.h"
 #include "queued/store/store_index.h"
 #include "queued/store/store_io.h"
 #include "queued/store/store_log.h"
+#include "queued/store/store_object.h"
 #include "queued/store/store_overlay.h"
 #include "queued/store/store_room.h"
 #include "queued/store/store_segment.h"
 #include "queued/store/store_spare.h"
 #include "queued/store/store_units.h"
 #include "queued/store/store_worker.h"
-
-#define STORE_DUE_HELD (UINT64_C(1) << 63)	/* in due keys: sorted last */
-
-/* What the index has of a unit: its row, and its row by time. */
-struct store_rows {
-	bool has;
-	uint64_t due;
-};
-
-struct unit {
-	struct store_unit pub;
-	struct list dirty;		/* changed since the last freeze */
-	struct list frozen;		/* stands in the frozen overlay */
-	struct store_rows now;		/* in the index */
-	struct store_rows next;		/* … once the frozen overlay is */
-	uint8_t *words;			/* owned: last words of recipients */
-	bool is_gone;			/* settled; a tombstone */
-	bool is_ours;			/* loaded by the store, for itself */
-	bool is_separate;		/* its own allocation */
-};
-
-struct message {
-	struct store_message pub;
-	struct list dirty;
-	struct list frozen;
-	struct list born;		/* of the open group */
-	struct list fresh;		/* no row in the index; by id */
-	uint64_t token;
-	uint64_t group;			/* that holds its content; 0: unknown */
-	uint32_t group_offset;		/* there */
-	uint32_t content_crc;
-	uint32_t file_crc;
-	uint32_t record_bytes;
-	uint32_t units_left;
-	uint32_t units_here;		/* pointers in units */
-	uint32_t refs;			/* other reasons to keep it */
-	struct unit **units;		/* by number; NULL: not in memory */
-	bool has_row;			/* in the index */
-	bool next_has_row;		/* ... once the frozen overlay is */
-	bool is_placed;			/* its segment is known, it counts there */
-	bool is_gone;
-};
 
 struct store_counters {
 	uint64_t messages;
@@ -80,7 +40,7 @@ struct store {
 	bool is_dead;
 	bool is_recovering;
 
-	struct store_worker *commit, *checkpoint, *prepare, *bodies;
+	struct store_worker *commit, *checkpoint, *prepare, *bodies, *sift;
 
 	struct map_u64 messages;	/* struct message by id */
 	struct list fresh;		/* messages without a row, by id */
@@ -97,6 +57,7 @@ struct store {
 	struct store_segments segments;
 	struct store_spares spares;
 	struct store_overlay overlay;
+	struct store_compact compact;
 	struct store_index *index;
 	struct store_bodies *large;
 

@@ -12,6 +12,7 @@
 #include "common/base/siphash.h"
 #include "queued/store/store_body_private.h"
 #include "queued/store/store_memory.h"
+#include "queued/store/store_move.h"
 #include "queued/store/store_private.h"
 #include "queued/store/store_row.h"
 
@@ -140,13 +141,13 @@ visit_due(void *ctx, struct span key, struct span value)
 		return false;
 	}
 	d->left--;
+	*d->cursor = row;
 	if (store_row_get_due(key, value, &row.key_hash,
 	    &row.arrived_at) != OK) {
 		store_notice(d->s, "index-damage", "due row of message %016jx",
 		    (uintmax_t)row.id);
 		return true;
 	}
-	*d->cursor = row;
 	if (is_in_memory(d->s, row.id, row.unit) ||
 	    d->visit(d->ctx, &row))
 		return true;
@@ -385,17 +386,19 @@ read_inline(struct store *s, const struct message *m, struct buf *out)
 	size_t n = place->trace_bytes +
 	    (place->is_file ? 0 : (size_t)place->body_bytes);
 	struct store_segment *seg;
+	uint64_t segment, at;
 	uint8_t *p;
 	int fd;
 
 	if (!m->is_placed)
 		return ERR_AGAIN;
-	seg = store_segments_find(&s->segments, place->segment);
+	store_move_source(m, &segment, &at);
+	seg = store_segments_find(&s->segments, segment);
 	if (seg == NULL || store_segments_open(&s->segments, seg, &fd) != OK)
 		return ERR_IO;
 	if ((p = buf_reserve(out, n)) == NULL)
 		return ERR_NOMEM;
-	if (store_io_read(fd, p, n, place->offset) != OK)
+	if (store_io_read(fd, p, n, at) != OK)
 		return ERR_IO;
 	if (crc32c(0, p, n) != m->content_crc)
 		return ERR_CORRUPT;
@@ -442,7 +445,19 @@ read_content(struct store *s, const struct message *m, uint64_t offset,
 	    store_bodies_read(s, m, offset - trace, n, out);
 }
 
-/* Gives all or nothing.  Damage is told once, and kept in the message's row. */
+/* It stays in its place: nothing is delivered of it, nothing thrown away. */
+void
+store_read_quarantine(struct store *s, struct message *m)
+{
+	if (m->pub.is_quarantined)
+		return;
+	m->pub.is_quarantined = true;
+	store_overlay_message(&s->overlay, m);
+	store_notice(s, "content-damage", "message %016jx",
+	    (uintmax_t)m->pub.id);
+}
+
+/* Gives all or nothing. */
 enum err
 store_content(struct store *s, const struct store_message *message,
     uint64_t offset, size_t n, struct buf *out)
@@ -456,11 +471,7 @@ store_content(struct store *s, const struct store_message *message,
 	e = read_content(s, m, offset, n, out);
 	if (e != OK && out->n > before)
 		out->n = before;
-	if (e == ERR_CORRUPT && !m->pub.is_quarantined) {
-		m->pub.is_quarantined = true;
-		store_overlay_message(&s->overlay, m);
-		store_notice(s, "content-damage", "message %016jx",
-		    (uintmax_t)m->pub.id);
-	}
+	if (e == ERR_CORRUPT)
+		store_read_quarantine(s, m);
 	return e;
 }

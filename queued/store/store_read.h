@@ -68,6 +68,11 @@ enum err store_show(struct store *s, uint64_t id, store_visit *visit,
 enum err store_content(struct store *s, const struct store_message *m,
     uint64_t offset, size_t n, struct buf *out);
 
+struct message;
+
+/* M's stored bytes are damaged: tells so, once, and remembers it. */
+void store_read_quarantine(struct store *s, struct message *m);
+
 /* The whole inline content without a copy when it is still in memory, valid
  * until the next store_flush(); an empty span when it is not. */
 struct span store_content_cached(const struct store *s,

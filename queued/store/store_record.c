@@ -22,6 +22,7 @@ enum {
 enum { RECORD_VERSION = 1 };
 
 enum { BIT_REPORT = 1, BIT_FILE = 2 };	/* of a message */
+enum { BIT_MOVED_HELD = 1, BIT_MOVED_WARNED = 2, BIT_MOVED_QUARANTINED = 4 };
 enum { BIT_WARNED = 1 };		/* of a verdict */
 
 /* Zeros: the length of the fields is known only when they are there. */
@@ -35,10 +36,10 @@ store_record_begin(struct buf *out)
 	return at;
 }
 
-/* Flags and generation stay 0: nothing that is written today needs them. */
-void
-store_record_end(struct buf *out, size_t at, enum store_record_type type,
-    uint64_t id, size_t content_bytes)
+/* Flags stay 0: nothing that is written today needs them. */
+static void
+end(struct buf *out, size_t at, enum store_record_type type,
+    uint32_t generation, uint64_t id, size_t content_bytes)
 {
 	size_t head = out->n - at - content_bytes;
 
@@ -52,8 +53,23 @@ store_record_end(struct buf *out, size_t at, enum store_record_type type,
 	wire_patch_u32(out, at + AT_CONTENT, (uint32_t)content_bytes);
 	wire_patch_u32(out, at + AT_CONTENT_CRC,
 	    crc32c(0, out->p + at + head, content_bytes));
+	wire_patch_u32(out, at + AT_GENERATION, generation);
 	wire_patch_u32(out, at + AT_CRC,
 	    crc32c(0, out->p + at + AT_TYPE, head - AT_TYPE));
+}
+
+void
+store_record_end(struct buf *out, size_t at, enum store_record_type type,
+    uint64_t id, size_t content_bytes)
+{
+	end(out, at, type, 0, id, content_bytes);
+}
+
+void
+store_record_end_moved(struct buf *out, size_t at, uint32_t generation,
+    uint64_t id, size_t content_bytes)
+{
+	end(out, at, STORE_RECORD_MOVED, generation, id, content_bytes);
 }
 
 /* A type that is not known is for the caller to judge, by type and flags. */
@@ -88,6 +104,15 @@ store_record_next(struct span *rest, struct store_record *out)
 	return OK;
 }
 
+size_t
+store_record_size(struct span head)
+{
+	struct wire w;
+
+	wire_init(&w, span_from(head, AT_HEAD));
+	return (size_t)wire_u32(&w) + wire_u32(&w);
+}
+
 bool
 store_record_content_ok(const struct store_record *r)
 {
@@ -115,6 +140,28 @@ store_record_put_message(struct buf *out, const struct store_record_message *m)
 	wire_put_span(out, m->unit_of);
 }
 
+static void
+get_message(struct wire *w, struct store_record_message *m)
+{
+	uint8_t bits;
+
+	m->token = wire_u64(w);
+	m->arrived_at = wire_u64(w);
+	m->content_flags = wire_u8(w);
+	bits = wire_u8(w);
+	m->trace_bytes = wire_u32(w);
+	m->body_bytes = wire_u64(w);
+	m->file_crc = wire_u32(w);
+	m->envelope = wire_span(w, w->n);
+	m->unit_count = wire_u32(w);
+	m->keys = wire_span(w, w->n);
+	m->unit_of = wire_span(w, w->n);
+	m->is_report = (bits & BIT_REPORT) != 0;
+	m->is_file = (bits & BIT_FILE) != 0;
+	if (m->unit_count == 0)
+		wire_fail(w);
+}
+
 /*
  * The parts are not compared with each other: store_memory_birth() does that.
  */
@@ -122,27 +169,75 @@ enum err
 store_record_get_message(struct span fields, struct store_record_message *out)
 {
 	struct store_record_message m = { .token = 0 };
+	struct wire w;
+
+	wire_init(&w, fields);
+	get_message(&w, &m);
+	if (wire_done(&w) != OK)
+		return ERR_CORRUPT;
+	*out = m;
+	return OK;
+}
+
+/* ---- a moved message ---- */
+
+void
+store_record_put_moved(struct buf *out, const struct store_record_moved *m)
+{
+	unsigned bits = (m->is_held ? BIT_MOVED_HELD : 0U) |
+	    (m->is_warned ? BIT_MOVED_WARNED : 0U) |
+	    (m->is_quarantined ? BIT_MOVED_QUARANTINED : 0U);
+
+	store_record_put_message(out, &m->message);
+	wire_put_u32(out, m->recipients);
+	wire_put_u8(out, (uint8_t)bits);
+	wire_put_u32(out, m->row_count);
+}
+
+/* Walks the rows once, so that store_record_next_row() can't fail. */
+enum err
+store_record_get_moved(struct span fields, struct store_record_moved *out)
+{
+	struct store_record_moved m = { .recipients = 0 };
 	uint8_t bits;
 	struct wire w;
 
 	wire_init(&w, fields);
-	m.token = wire_u64(&w);
-	m.arrived_at = wire_u64(&w);
-	m.content_flags = wire_u8(&w);
+	get_message(&w, &m.message);
+	m.recipients = wire_u32(&w);
 	bits = wire_u8(&w);
-	m.trace_bytes = wire_u32(&w);
-	m.body_bytes = wire_u64(&w);
-	m.file_crc = wire_u32(&w);
-	m.envelope = wire_span(&w, fields.n);
-	m.unit_count = wire_u32(&w);
-	m.keys = wire_span(&w, fields.n);
-	m.unit_of = wire_span(&w, fields.n);
-	m.is_report = (bits & BIT_REPORT) != 0;
-	m.is_file = (bits & BIT_FILE) != 0;
-	if (wire_done(&w) != OK || m.unit_count == 0)
+	m.row_count = wire_u32(&w);
+	if (w.is_failed || m.row_count == 0 ||
+	    m.row_count > m.message.unit_count ||
+	    m.message.unit_count > m.recipients)
 		return ERR_CORRUPT;
+	m.rows = span_from(fields, fields.n - w.n);
+	for (uint32_t i = 0; i < m.row_count && !w.is_failed; i++) {
+		if (wire_u32(&w) >= m.message.unit_count)
+			wire_fail(&w);
+		(void)wire_span(&w, w.n);
+	}
+	if (wire_done(&w) != OK)
+		return ERR_CORRUPT;
+	m.is_held = (bits & BIT_MOVED_HELD) != 0;
+	m.is_warned = (bits & BIT_MOVED_WARNED) != 0;
+	m.is_quarantined = (bits & BIT_MOVED_QUARANTINED) != 0;
 	*out = m;
 	return OK;
+}
+
+struct span
+store_record_next_row(struct span *rest, uint32_t *unit)
+{
+	struct wire w;
+	struct span row;
+
+	wire_init(&w, *rest);
+	*unit = wire_u32(&w);
+	row = wire_span(&w, w.n);
+	MUST(!w.is_failed);
+	*rest = span_from(*rest, rest->n - w.n);
+	return row;
 }
 
 /* ---- a verdict ---- */

@@ -4,8 +4,7 @@
  * A record is a head of STORE_RECORD_HEAD bytes, fields, and content (of a
  * message only).  The head's CRC-32C covers head and fields, among them the
  * CRC-32C of the content; docs/SPOOL.md has every byte.  Spans that a reader
- * gives are borrowed from the bytes it reads; whoever decodes has checked the
- * CRCs, and trusts the values no more for that.
+ * gives are borrowed from the bytes it reads.
  */
 #ifndef MTAD_QUEUED_STORE_STORE_RECORD_H
 #define MTAD_QUEUED_STORE_STORE_RECORD_H
@@ -21,20 +20,18 @@ enum {
 	STORE_HOST_MAX = 1024,
 };
 
-/* Part of the format: append, never renumber. */
-enum store_record_type {
+enum store_record_type {	/* part of the format: never renumber */
 	STORE_RECORD_MESSAGE = 1,
 	STORE_RECORD_VERDICT = 2,
 	STORE_RECORD_LEASE = 3,
 	STORE_RECORD_HOLD = 4,
 	STORE_RECORD_RESCHEDULE = 5,
-	STORE_RECORD_MOVED = 6,		/* of compaction; not written yet */
+	STORE_RECORD_MOVED = 6,		/* by compaction; store_move.h */
 	STORE_RECORD_DESTINATION = 7,	/* not written yet */
 	STORE_RECORD_DEAD = 8,		/* store_dead.h */
 };
 
-/* In store_record.flags: who does not know the type may pass it over. */
-enum { STORE_RECORD_SKIPPABLE = 1 };
+enum { STORE_RECORD_SKIPPABLE = 1 };	/* in flags: by who knows no such */
 
 struct store_record {
 	uint8_t type;
@@ -53,11 +50,15 @@ struct store_record {
 size_t store_record_begin(struct buf *out);
 void store_record_end(struct buf *out, size_t at, enum store_record_type type,
     uint64_t id, size_t content_bytes);
+void store_record_end_moved(struct buf *out, size_t at, uint32_t generation,
+    uint64_t id, size_t content_bytes);
 
 /* Takes the first record off *REST; its head's CRC is checked, the content's
  * is not.  ERR_CORRUPT. */
 enum err store_record_next(struct span *rest, struct store_record *out);
 bool store_record_content_ok(const struct store_record *r);
+/* By its head alone, not checked. */
+size_t store_record_size(struct span head);
 
 /* Fields of a message.  Each recipient of the envelope, in order, belongs to
  * the unit that unit_of says (u32 little-endian each; empty when there is one
@@ -81,6 +82,25 @@ void store_record_put_message(struct buf *out,
     const struct store_record_message *m);
 enum err store_record_get_message(struct span fields,
     struct store_record_message *out);
+
+/* Fields of a moved message: those above (no token, no keys, an envelope that
+ * is the head alone), what became of it since, and the rows of its units that
+ * are not settled, each as in the index behind its number. */
+struct store_record_moved {
+	struct store_record_message message;
+	uint32_t recipients;		/* it came with */
+	bool is_held, is_warned, is_quarantined;
+	uint32_t row_count;
+	struct span rows;
+};
+
+/* But for ROWS: the caller appends them, each as number and span. */
+void store_record_put_moved(struct buf *out,
+    const struct store_record_moved *m);
+enum err store_record_get_moved(struct span fields,
+    struct store_record_moved *out);
+/* The first of a checked record's rows, which is taken off *REST. */
+struct span store_record_next_row(struct span *rest, uint32_t *unit);
 
 /* Of one unit's fields: *UNIT, and V, whose results are decoded into RESULTS,
  * which has STORE_UNIT_RECIPIENTS rows. */

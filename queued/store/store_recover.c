@@ -80,22 +80,48 @@ add_segments(struct store *s)
 	return e;
 }
 
-/* No row: an index just made, for which the log begins at its begin.  That of
- * another spool (UUID) would say where things lie in another log. */
+static bool
+see_row(void *ctx, struct span key, struct span value)
+{
+	bool *is_there = ctx;
+
+	(void)key;
+	(void)value;
+	*is_there = true;
+	return false;
+}
+
+/* No row of our name: an index just made, for which the log begins at its
+ * begin, or one that has the name of another format. */
 static enum err
-read_meta(struct store *s)
+find_format(struct store *s, struct why *why)
+{
+	bool has_other = false;
+	enum err e = store_index_scan(s->index, STORE_TABLE_META, SPAN_NONE,
+	    see_row, &has_other);
+
+	if (e == OK && has_other)
+		return why_set(why, ERR_CORRUPT, "index has another format");
+	return e;
+}
+
+/* One of another spool (UUID) would say where things lie in another log. */
+static enum err
+read_meta(struct store *s, struct why *why)
 {
 	struct span key = store_index_meta_key(), value;
 	struct store_meta meta;
 	enum err e;
 
 	e = store_index_get(s->index, STORE_TABLE_META, key, &value);
+	if (e == ERR_NOT_FOUND)
+		return find_format(s, why);
+	if (e == OK)
+		e = store_row_get_meta(key, value, &meta);
 	if (e != OK)
-		return e == ERR_NOT_FOUND ? OK : e;
-	if ((e = store_row_get_meta(key, value, &meta)) != OK)
 		return e;
 	if (memcmp(meta.uuid, s->uuid, sizeof(meta.uuid)) != 0)
-		return ERR_CORRUPT;
+		return why_set(why, ERR_CORRUPT, "index of another spool");
 	s->overlay.indexed = meta.at;
 	s->count = meta.count;
 	s->start = meta.start;
@@ -105,22 +131,25 @@ read_meta(struct store *s)
 
 /* An index past the end of its segment knows more than the log has. */
 enum err
-store_recover_prepare(struct store *s)
+store_recover_prepare(struct store *s, struct why *why)
 {
 	const struct store_position *at = &s->overlay.indexed;
 	const struct store_segment *seg;
 	enum err e = store_index_begin(s->index);
 
 	if (e != OK)
-		return e;
+		return why_set(why, e, "index: %s", err_text(e));
 	s->next_segment = 1;
-	if ((e = read_meta(s)) == OK)
+	if ((e = read_meta(s, why)) == OK)
 		e = add_segments(s);
 	store_index_end(s->index);
+	if (e != OK && why->text[0] == '\0')
+		why_set(why, e, "index: %s", err_text(e));
 	if (e != OK || at->segment == 0)
 		return e;
 	seg = store_segments_find(&s->segments, at->segment);
-	return seg == NULL || at->offset > seg->bytes ? ERR_CORRUPT : OK;
+	return seg != NULL && at->offset <= seg->bytes ? OK :
+	    why_set(why, ERR_CORRUPT, "index is ahead of the log");
 }
 
 /* ---- the end of it ---- */

@@ -10,7 +10,7 @@
 
 /* Reads the index's position and rows of segments; ERR_CORRUPT when index and
  * log contradict each other: the index must be made again. */
-enum err store_recover_prepare(struct store *s);
+enum err store_recover_prepare(struct store *s, struct why *why);
 
 /* Replays, syncs, begins a new segment with the seal, and only then removes
  * files that do not count.  Tells units and tokens.  ERR_CORRUPT as above. */

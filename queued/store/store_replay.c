@@ -12,6 +12,7 @@
 
 #include "queued/store/store_apply.h"
 #include "queued/store/store_memory.h"
+#include "queued/store/store_remake.h"
 
 #include <stdlib.h>
 
@@ -97,6 +98,24 @@ need(struct replay *p, uint64_t segment)
 	return store_numbers_add(&p->seg->settles, segment);
 }
 
+/* Needed as long as the segment of an older record is there: without it the
+ * message would be there, and later verdicts about it perhaps not. */
+static enum err
+replay_moved(struct replay *p, const struct store_record *r)
+{
+	struct store_record_moved fields;
+	uint64_t old;
+	enum err e;
+
+	if (store_record_get_moved(r->fields, &fields) != OK)
+		return damaged(p, r);
+	e = p->is_dead ? store_remake_none(p->s, r, &old) :
+	    store_remake(p->s, p->seg, r, &fields, p->offset, &old);
+	if (e == ERR_CORRUPT)
+		return damaged(p, r);
+	return e == OK && old != 0 ? need(p, old) : e;
+}
+
 /* The place is asked for first: with its last verdict the message goes. */
 static enum err
 replay_verdict(struct replay *p, const struct store_record *r)
@@ -179,6 +198,7 @@ replay_record(struct replay *p, const struct store_record *r)
 	case STORE_RECORD_DEAD:
 		return OK;
 	case STORE_RECORD_MOVED:
+		return replay_moved(p, r);
 	case STORE_RECORD_DESTINATION:
 		break;
 	}

@@ -12,6 +12,7 @@
 #include "common/os/clock.h"
 #include "queued/store/store_group.h"
 #include "queued/store/store_memory.h"
+#include "queued/store/store_move.h"
 
 #include <stdlib.h>
 
@@ -124,6 +125,9 @@ carry_records(struct carry *c, struct span records)
 			return;
 		if (r.type == STORE_RECORD_MESSAGE)
 			c->e = carry_message(c, &r);
+		else if (r.type == STORE_RECORD_MOVED)
+			store_move_carry(c->s, r.id, c->to, c->to->bytes.n +
+			    (r.size - r.content.n));
 		if (c->e != OK || is_refused(l, r.id))
 			continue;
 		buf_add(&c->to->bytes, start, r.size);
@@ -171,11 +175,17 @@ replace_groups(struct store *s, struct store_group_buf *to)
 	struct store_log *l = &s->log;
 	struct list *link;
 
-	while ((link = list_take_first(&l->unsynced)) != NULL)
-		store_cache_give_back(&s->cache,
-		    CONTAINER_OF(link, struct store_group_buf, link));
+	while ((link = list_take_first(&l->unsynced)) != NULL) {
+		struct store_group_buf *g =
+		    CONTAINER_OF(link, struct store_group_buf, link);
+
+		/* has some only if the rescue failed on its way */
+		store_move_drop(g);
+		store_cache_give_back(&s->cache, g);
+	}
 	buf_reset(&l->loose);
 	l->loose_settles.n = 0;
+	store_move_drop(l->open);
 	store_cache_give_back(&s->cache, l->open);
 	l->open = to;
 }

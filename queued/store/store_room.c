@@ -103,6 +103,7 @@ store_room_turn(struct store *s, int64_t now_ms)
 		return;
 	}
 	*told = room;
+	store_compact_ask(&s->compact);
 	s->ops.on_room(s->ctx);
 }
 

@@ -147,6 +147,14 @@ open_value(struct span key, struct span value, struct wire *w)
 	return wire_u32(&sum) == crc32c(crc, value.p, value.n);
 }
 
+bool
+store_row_is_sound(struct span key, struct span value)
+{
+	struct wire w;
+
+	return open_value(key, value, &w);
+}
+
 /* ---- message ---- */
 
 /* Only what the record in the log no longer says, or what would need a read of
@@ -170,6 +178,7 @@ store_row_put_message(struct buf *out, struct span key,
 	wire_put_u32(out, m->content_crc);
 	wire_put_u32(out, m->file_crc);
 	wire_put_u32(out, m->record_bytes);
+	wire_put_u32(out, m->generation);
 	wire_put_u8(out, p->content_flags);
 	wire_put_u8(out, (uint8_t)bits);
 	wire_put_u32(out, p->recipients);
@@ -199,6 +208,7 @@ get_message(struct wire *w, struct message *m)
 	m->content_crc = wire_u32(w);
 	m->file_crc = wire_u32(w);
 	m->record_bytes = wire_u32(w);
+	m->generation = wire_u32(w);
 	p->content_flags = wire_u8(w);
 	bits = wire_u8(w);
 	p->is_report = (bits & BIT_REPORT) != 0;
@@ -224,10 +234,7 @@ enum err
 store_row_get_message(struct span key, struct span value,
     struct message **out)
 {
-	struct message probe, *m;
-	struct span envelope;
-	size_t units;
-	uint8_t *p;
+	struct message probe;
 	struct wire w;
 
 	memset(&probe, 0, sizeof(probe));
@@ -236,26 +243,28 @@ store_row_get_message(struct span key, struct span value,
 	get_message(&w, &probe);
 	if (wire_done(&w) != OK)
 		return ERR_CORRUPT;
-	units = probe.pub.unit_count * sizeof(struct unit *);
-	envelope = probe.pub.envelope;
-	if ((p = calloc(1, sizeof(*m) + units + envelope.n)) == NULL)
-		return ERR_NOMEM;
-	m = (struct message *)(void *)p;
-	*m = probe;
-	m->pub.id = read_u64(key.p);
-	m->units = (struct unit **)(void *)(p + sizeof(*m));
-	p += sizeof(*m) + units;
-	memcpy(p, envelope.p, envelope.n);
-	m->pub.sender = span_of(p + (m->pub.sender.p - envelope.p),
-	    m->pub.sender.n);
-	m->pub.envelope = span_of(p, envelope.n);
-	m->has_row = true;
-	m->is_placed = true;
-	list_init(&m->dirty);
-	list_init(&m->frozen);
-	list_init(&m->born);
-	list_init(&m->fresh);
-	*out = m;
+	probe.pub.id = read_u64(key.p);
+	probe.has_row = true;
+	probe.is_placed = true;
+	return store_object_message(&probe, out);
+}
+
+/* What a search through a segment asks of each message in it. */
+enum err
+store_row_get_place(struct span key, struct span value,
+    struct store_place *place, uint32_t *content_crc)
+{
+	struct message probe;
+	struct wire w;
+
+	memset(&probe, 0, sizeof(probe));
+	if (key.n != STORE_KEY_MESSAGE || !open_value(key, value, &w))
+		return ERR_CORRUPT;
+	get_message(&w, &probe);
+	if (wire_done(&w) != OK)
+		return ERR_CORRUPT;
+	*place = probe.pub.place;
+	*content_crc = probe.content_crc;
 	return OK;
 }
 

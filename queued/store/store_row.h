@@ -38,6 +38,9 @@ void store_row_put_due(struct buf *out, struct span key,
 void store_row_put_segment(struct buf *out, struct span key,
     const struct store_segment *seg);
 
+/* Whether the sum of a value, whatever it is, is right. */
+bool store_row_is_sound(struct span key, struct span value);
+
 /* What the index says of itself. */
 struct store_meta {
 	struct store_position at;
@@ -54,6 +57,8 @@ enum err store_row_get_meta(struct span key, struct span value,
 /* Makes an object in memory of a row; the caller's, by free(). */
 enum err store_row_get_message(struct span key, struct span value,
     struct message **out);
+enum err store_row_get_place(struct span key, struct span value,
+    struct store_place *place, uint32_t *content_crc);
 enum err store_row_get_unit(struct span key, struct span value,
     struct unit **out);
 enum err store_row_get_due(struct span key, struct span value,

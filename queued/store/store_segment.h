@@ -26,6 +26,8 @@ struct store_segment {
 	bool is_dirty;			/* its row in the index is old */
 	bool is_doomed;			/* goes with the frozen overlay */
 	bool is_going;			/* a job removes its file */
+	bool is_stuck;			/* what lives in it can't be moved */
+	uint64_t waiting_bytes;		/* of a search of compaction */
 };
 
 struct store_segments {

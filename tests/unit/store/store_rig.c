@@ -541,7 +541,8 @@ rig_checkpoint(struct rig *r)
 		if (f.checkpoint_lag_bytes == 0 && r->s->overlay.dirty == 0 &&
 		    !r->s->overlay.is_frozen)
 			return;
-		/* now, not in a second */
+		/* now, not in a second; what is moved meanwhile, too */
+		store_answered(r->s, store_synced(r->s));
 		r->s->overlay.begun_at_ms = 0;
 		rig_turn(r, 10);
 	}
@@ -625,20 +626,26 @@ dump_message(void *ctx, const struct store_message *m,
 {
 	FILE *out = ctx;
 
-	fprintf(out, "%016jx left %u/%u held %d\n", (uintmax_t)m->id, m->left,
-	    m->recipients, m->is_held);
+	fprintf(out, "%016jx left %u/%u held %d warned %d report %d size %ju "
+	    "arrived %ju from %.*s\n", (uintmax_t)m->id, m->left,
+	    m->recipients, m->is_held, m->is_warned, m->is_report,
+	    (uintmax_t)store_message_size(m), (uintmax_t)m->arrived_at,
+	    (int)m->sender.n, m->sender.p);
 	for (; *units != NULL; units++) {
 		const struct store_unit *u = *units;
 
-		fprintf(out, " unit %u key %.*s due %ju tries %u left %u\n",
-		    u->number, (int)u->key.n, u->key.p, (uintmax_t)u->due_at,
-		    u->tries, u->left);
+		fprintf(out, " unit %u key %.*s due %ju last %ju lease %ju "
+		    "tries %u left %u\n", u->number, (int)u->key.n,
+		    u->key.p, (uintmax_t)u->due_at, (uintmax_t)u->last_at,
+		    (uintmax_t)u->noted_lease, u->tries, u->left);
 		for (uint32_t i = 0; i < u->count; i++) {
 			const struct store_recipient *p = &u->recipients[i];
 
-			fprintf(out, "  %.*s settled %d text %.*s\n",
-			    (int)p->address.n, p->address.p, p->is_settled,
-			    (int)p->text.n, p->text.p);
+			fprintf(out, "  %.*s settled %d outcome %u %u %.*s "
+			    "%.*s from %.*s\n", (int)p->address.n,
+			    p->address.p, p->is_settled, p->outcome, p->code,
+			    (int)p->status.n, p->status.p, (int)p->text.n,
+			    p->text.p, (int)p->host.n, p->host.p);
 		}
 	}
 	return true;

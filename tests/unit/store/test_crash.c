@@ -349,6 +349,7 @@ struct history {
 	} shots[SNAPSHOTS];
 	size_t shot_count;
 	uint64_t now;
+	uint64_t moved;			/* by compaction, in former lives */
 };
 
 static void
@@ -593,6 +594,9 @@ turn_some(struct history *h)
 	}
 	if (rng_below(&h->dice, 4) == 0)
 		store_answered(h->r.s, UINT64_MAX);
+	/* let a segment be moved, needed or not */
+	if (rng_below(&h->dice, 6) == 0)
+		h->r.s->compact.is_forced = true;
 	/* let check-points come at any time */
 	if (rng_below(&h->dice, 8) == 0)
 		h->r.s->overlay.begun_at_ms = INT64_MIN / 2;
@@ -619,6 +623,7 @@ run_history(uint64_t seed, unsigned rounds)
 			if (rng_below(&h.dice, 2) == 0)
 				turn_some(&h);
 		}
+		h.moved += h.r.s->compact.moved_messages;
 		if (rng_below(&h.dice, 10) == 0) {
 			store_answered(h.r.s, UINT64_MAX);
 			rig_close(&h.r);
@@ -629,6 +634,8 @@ run_history(uint64_t seed, unsigned rounds)
 		}
 		crash_and_check(&h, round);
 	}
+	/* or nothing was learned about it */
+	cr_assert_gt(h.moved, 20);
 	forget_shots(&h);
 	rig_clear(&h.r);
 }
