@@ -147,12 +147,14 @@ push_plain(struct channel *c)
 	enum err e = outq_write(&c->out, c->fd);
 
 	c->sent_bytes += before - outq_backlog(&c->out);
-	return e;
+	return e == ERR_IO && (errno == EPIPE || errno == ECONNRESET) ?
+	    ERR_PEER : e;
 }
 
 /*
- * A failed write is not yet the end: what the peer sent before it died is
- * still to be read, and reading finds the end.
+ * A write that fails because the peer is gone is not yet the end: what it sent
+ * before it died is still to be read, and reading finds the end.  When the
+ * peer lives nothing would: then frames are lost, and the channel with them.
  */
 void
 channel_push(struct channel *c)
@@ -164,10 +166,12 @@ channel_push(struct channel *c)
 		return;
 	while (e == OK && outq_backlog(&c->out) > 0)
 		e = c->mark_count > 0 ? push_marked(c) : push_plain(c);
-	if (e != OK && e != ERR_AGAIN) {
+	if (e == ERR_PEER) {
 		c->is_write_failed = true;
 		outq_clear(&c->out);
 		channel_drop_marks(c);
+	} else if (e != OK && e != ERR_AGAIN) {
+		channel_fail(c, CHANNEL_ERROR, "writing failed");
 	}
 	channel_rewatch(c);
 }

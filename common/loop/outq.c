@@ -50,7 +50,8 @@ outq_advance(struct outq *q, size_t n)
 		buf_reset(&q->buf);
 }
 
-/* MSG_NOSIGNAL: a peer that has gone is an error, not a signal. */
+/* MSG_NOSIGNAL: a peer that has gone is an error, not a signal.  A kernel
+ * without memory for the bytes has them later. */
 enum err
 outq_write(struct outq *q, int fd)
 {
@@ -63,7 +64,8 @@ outq_write(struct outq *q, int fd)
 		    MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return errno == EAGAIN ? ERR_AGAIN : ERR_IO;
+		return errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ?
+		    ERR_AGAIN : ERR_IO;
 	outq_advance(q, (size_t)n);
 	return outq_backlog(q) == 0 ? OK : ERR_AGAIN;
 }

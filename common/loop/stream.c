@@ -168,7 +168,8 @@ offer_again(struct stream *s)
 
 /*
  * A failed write is not the end: the peer's last words ("421 closing") may
- * still be there to be read, and reading finds the end too.
+ * still be there to be read, and reading finds the end too; when the failure
+ * was not the peer's, only if we make one.
  */
 void
 stream_push(struct stream *s)
@@ -188,6 +189,8 @@ stream_push(struct stream *s)
 	if (e == ERR_IO) {
 		s->error = errno;
 		outq_clear(&s->out);
+		if (s->error != EPIPE && s->error != ECONNRESET)
+			(void)shutdown(s->fd, SHUT_RDWR);
 	} else {
 		s->bytes_out += before - outq_backlog(&s->out);
 	}

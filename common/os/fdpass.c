@@ -20,13 +20,16 @@ union control {
 	char space[CMSG_SPACE(FDPASS_MAX * sizeof(int))];
 };
 
-/* An interrupted call had no effect: the caller comes again as for EAGAIN. */
+/* An interrupted call, or one that found no memory, had no effect: the caller
+ * comes again as for EAGAIN. */
 static enum err
 error_of(int error)
 {
 	switch (error) {
 	case EAGAIN:
 	case EINTR:
+	case ENOBUFS:
+	case ENOMEM:
 		return ERR_AGAIN;
 	case EPIPE:
 	case ECONNRESET:

@@ -282,6 +282,31 @@ Test(channel, what_a_dead_peer_had_sent_comes_before_its_end)
 	close_pair(&p);
 }
 
+/* Else both would live on, and what was said be lost (I-03). */
+Test(channel, a_write_that_fails_while_the_peer_lives_ends_it)
+{
+	int fd, other[2];
+	struct pair p;
+
+	open_pair(&p);
+	turns(p.loop, 3);
+	cr_assert_eq(fd_pair(other), OK);
+	fd = channel_fd(p.a.channel);
+	/* a copy keeps the peer from seeing an end */
+	cr_assert_eq(dup2(fd, other[0]), other[0]);
+	cr_assert_eq(dup2(STDOUT_FILENO, fd), fd);
+	cr_assert_eq(send_token(p.a.channel, 1), OK);
+	channel_flush(p.a.channel);
+	turns(p.loop, 3);
+	cr_assert_eq(p.a.closes, 1);
+	cr_assert_eq(p.a.end, CHANNEL_ERROR);
+	cr_assert_str_eq(p.a.why, "writing failed");
+	cr_assert_eq(p.b.closes, 0);
+	close(other[0]);
+	close(other[1]);
+	close_pair(&p);
+}
+
 Test(channel, drain_input_takes_everything_at_once)
 {
 	struct pair p;
