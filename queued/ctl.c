@@ -306,21 +306,24 @@ ctl_get(struct queued *q)
 	return q->ctl;
 }
 
-/* At the start; a reload may bring another socket. */
+/* At the start; a reload may bring another socket.  Without one no operator
+ * could ever ask (I-10): then a new process is to try. */
 void
 ctl_listen(struct queued *q, int fd, uint32_t group)
 {
 	struct ctl *ctl = ctl_get(q);
+	enum err e = ERR_NOMEM;
 
-	if (ctl == NULL) {
-		close(fd);
-		return;
+	if (ctl != NULL) {
+		listener_close(&ctl->listener);
+		ctl->group = group;
+		e = listener_new(q->loop, fd, &listener_ops, ctl,
+		    &ctl->listener);
 	}
-	listener_close(&ctl->listener);
-	ctl->group = group;
-	if (listener_new(q->loop, fd, &listener_ops, ctl, &ctl->listener) !=
-	    OK)
-		close(fd);
+	if (e == OK)
+		return;
+	close(fd);
+	proc_fail(q->proc, "the control socket cannot be served");
 }
 
 /* ---- what awaits others ---- */
