@@ -54,17 +54,19 @@ def fill(port, folder, count, sessions=50, size=1024, name="run"):
 
 
 class Load:
-    """A sink at `port`; start() lets a blast of `sessions` sessions loose."""
+    """A sink at `port`, with smtpsinkd's options; start() lets a blast of
+    `sessions` sessions loose."""
 
     def __init__(self, folder, name="run", delay_ms=0, count=1000000,
-                 port=None):
+                 port=None, options=()):
         self.folder, self.name, self.count = folder, name, count
         self.port = port or free_ports(1)[0]
         self.sink_path = os.path.join(folder, f"{name}.sink")
         self.sent_path = os.path.join(folder, f"{name}.sent")
         self.sink = subprocess.Popen(
             [tool("smtpsinkd"), "-p", str(self.port), "-n", str(count),
-             "-R", name, "-S", self.sink_path, "-d", str(delay_ms)],
+             "-R", name, "-S", self.sink_path, "-d", str(delay_ms),
+             *options],
             stdout=subprocess.DEVNULL)
         wait_for("the sink's state", lambda: os.path.exists(self.sink_path)
                  and os.path.getsize(self.sink_path) > HEAD.size)
@@ -95,6 +97,22 @@ class Load:
         """Ends the blast, where it is."""
         self.blast.send_signal(signal.SIGTERM)
         self.blast.wait(20)
+
+    def repeated(self):
+        """Numbers of the messages that arrived more than once."""
+        return [n for n, count in enumerate(self.received.flags())
+                if count > 1]
+
+    def known(self):
+        """Numbers of the messages that were acknowledged, and of those whose
+        fate the blast does not know."""
+        acked, unknown = set(), set()
+        for n, flags in enumerate(self.sent.flags()):
+            if flags & ACKED:
+                acked.add(n)
+            elif flags & UNKNOWN:
+                unknown.add(n)
+        return acked, unknown
 
     def close(self):
         for process in (self.blast, self.sink):

@@ -135,13 +135,16 @@ class Relay:
         """The end without grace, of the parent and all its children."""
         if self.process is None:
             return
-        for pid in self.session():
+        pids = self.session()
+        for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         self.process.kill()
         self.process.wait()
+        for pid in pids:
+            _lives(pid)         # until its sockets are closed
         self.process = None
 
     def remove(self):

@@ -56,3 +56,26 @@ class Volume:
 
     def close(self):
         subprocess.run(["umount", "-l", self.path], check=False)
+
+
+class Disk(Volume):
+    """An ext4 in a file beside `path`, which syncs, has a journal and may be
+    remounted read-only."""
+
+    def __init__(self, path, mib, inodes=0):
+        self.path, self.image = path, f"{path}.image"
+        os.makedirs(path, exist_ok=True)
+        with open(self.image, "wb") as f:
+            f.truncate(mib << 20)
+        self._run("mkfs.ext4", "-q", "-F", "-m", "0", "-O", "^resize_inode",
+                  *(("-N", str(inodes)) if inodes else ()), self.image)
+        self._run("mount", "-o", "loop", self.image, path)
+        os.rmdir(os.path.join(path, "lost+found"))
+
+    def set_writable(self, may):
+        self._run("mount", "-o", f"remount,{'rw' if may else 'ro'}",
+                  self.path)
+
+    def close(self):
+        super().close()
+        os.unlink(self.image)
