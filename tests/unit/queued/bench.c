@@ -69,7 +69,10 @@ walk_tree(const char *from, const char *to)
 static void
 make_dir(struct bench *b)
 {
-	(void)snprintf(b->dir, sizeof(b->dir), "/tmp/queued-bench.XXXXXX");
+	const char *where = getenv("TMPDIR");
+
+	(void)snprintf(b->dir, sizeof(b->dir), "%s/queued-bench.XXXXXX",
+	    where != NULL && strlen(where) < 32 ? where : "/tmp");
 	MUST(mkdtemp(b->dir) != NULL);
 	(void)snprintf(b->sock, sizeof(b->sock), "%s.sock", b->dir);
 }
@@ -128,21 +131,35 @@ listen_control(struct bench *b)
 	service_ops.on_listener(b->q, b->proc, &l, fd);
 }
 
+enum err
+bench_try_start(struct bench *b, struct why *why)
+{
+	enum err e;
+
+	b->q = calloc(1, sizeof(*b->q));
+	MUST(b->q != NULL && chdir(b->dir) == 0);
+	b->instance++;
+	b->is_failed = false;
+	e = service_ops.on_start(b->q, b->proc, why);
+	if (e != OK) {
+		free(b->q);
+		b->q = NULL;
+		return e;
+	}
+	b->is_down = false;
+	listen_control(b);
+	return OK;
+}
+
 void
 bench_start(struct bench *b)
 {
 	struct why why = { .text = "" };
 
-	b->q = calloc(1, sizeof(*b->q));
-	MUST(b->q != NULL && chdir(b->dir) == 0);
-	b->instance++;
-	if (service_ops.on_start(b->q, b->proc, &why) != OK) {
+	if (bench_try_start(b, &why) != OK) {
 		fprintf(stderr, "%s\n", why.text);
 		abort();
 	}
-	b->is_down = false;
-	b->is_failed = false;
-	listen_control(b);
 }
 
 static void

@@ -126,6 +126,8 @@ void bench_reload(struct bench *b, const char *more);
 void bench_kill(struct bench *b);
 void bench_stop(struct bench *b);	/* in order */
 void bench_start(struct bench *b);
+/* A start that may fail: then it is still down. */
+enum err bench_try_start(struct bench *b, struct why *why);
 
 /* Connects a peer to the living queued. */
 void bench_live(struct bench_peer *p);
