@@ -83,6 +83,12 @@ buf_reserve(struct buf *b, size_t n)
 	return b->is_failed ? NULL : b->p + b->n;
 }
 
+static inline bool
+has_room(const struct buf *b, size_t n)
+{
+	return !b->is_failed && n <= b->size - b->n;
+}
+
 void
 buf_commit(struct buf *b, size_t n)
 {
@@ -98,7 +104,8 @@ buf_add(struct buf *b, const void *p, size_t n)
 
 	if (n == 0)
 		return;
-	to = buf_reserve(b, n);
+	/* nearly always there is room: no call for it */
+	to = has_room(b, n) ? b->p + b->n : buf_reserve(b, n);
 	if (to == NULL)
 		return;
 	memcpy(to, p, n);
@@ -120,7 +127,7 @@ buf_add_str(struct buf *b, const char *s)
 void
 buf_add_byte(struct buf *b, uint8_t byte)
 {
-	uint8_t *to = buf_reserve(b, 1);
+	uint8_t *to = has_room(b, 1) ? b->p + b->n : buf_reserve(b, 1);
 
 	if (to == NULL)
 		return;

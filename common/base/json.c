@@ -7,6 +7,10 @@
 
 #include "common/base/utf8.h"
 
+#include <string.h>
+
+enum { KEY_MARKS = 4 };		/* , " " : */
+
 void
 json_init(struct json *j, struct buf *b)
 {
@@ -109,7 +113,50 @@ json_array_end(struct json *j)
 	close_level(j, false);
 }
 
-/* A key is a program's own word and not checked for doubles. */
+static bool
+is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* How much of S, from its begin, may stand in a string as it is. */
+static size_t
+plain_length(struct span s)
+{
+	size_t n = 0;
+
+	while (n < s.n && is_plain(s.p[n]))
+		n++;
+	return n;
+}
+
+/* A program's own word, in one piece: comma, quotes and colon with it. */
+static void
+put_key(struct json *j, const char *key, size_t n)
+{
+	uint8_t *p = buf_reserve(j->b, n + KEY_MARKS);
+	size_t at = 0;
+
+	if (p == NULL)
+		return;
+	if (plain_length(span_of(key, n)) < n) {
+		add_comma(j);
+		json_quote(j->b, span_of(key, n));
+		buf_add_byte(j->b, ':');
+		return;
+	}
+	if (j->has_items & level_bit(j))
+		p[at++] = ',';
+	j->has_items |= level_bit(j);
+	p[at++] = '"';
+	memcpy(p + at, key, n);
+	at += n;
+	p[at++] = '"';
+	p[at++] = ':';
+	buf_commit(j->b, at);
+}
+
+/* Not checked for doubles. */
 void
 json_key(struct json *j, const char *key)
 {
@@ -117,9 +164,7 @@ json_key(struct json *j, const char *key)
 		j->is_failed = true;
 	if (j->is_failed)
 		return;
-	add_comma(j);
-	json_quote(j->b, span_str(key));
-	buf_add_byte(j->b, ':');
+	put_key(j, key, strlen(key));
 	j->has_key = true;
 }
 
@@ -164,25 +209,36 @@ quote_one(struct buf *b, struct span from, bool is_valid, uint32_t code)
 		buf_add_span(b, from);
 }
 
+/* In one piece; false: S is not plain all through. */
 static bool
-is_plain(uint8_t c)
+quote_plain(struct buf *b, struct span s)
 {
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+	size_t n = plain_length(s);
+	uint8_t *p;
+
+	if (n < s.n || (p = buf_reserve(b, n + 2)) == NULL)
+		return false;
+	p[0] = '"';
+	if (n > 0)
+		memcpy(p + 1, s.p, n);
+	p[n + 1] = '"';
+	buf_commit(b, n + 2);
+	return true;
 }
 
 /* Runs of plain ASCII are copied whole, which is nearly everything. */
 void
 json_quote(struct buf *b, struct span s)
 {
+	if (quote_plain(b, s))
+		return;
 	buf_add_byte(b, '"');
 	while (s.n > 0) {
+		size_t plain = plain_length(s);
 		uint32_t code = 0;
-		size_t plain = 0;
 		struct span from;
 		bool is_valid;
 
-		while (plain < s.n && is_plain(s.p[plain]))
-			plain++;
 		buf_add_span(b, span_sub(s, 0, plain));
 		s = from = span_from(s, plain);
 		if (s.n == 0)

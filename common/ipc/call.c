@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define READ_BYTES	((size_t)64 * 1024)
+#define READ_BYTES	((size_t)256 * 1024)
 #define BUFFER_MAX	((size_t)128 * 1024 * 1024)
 
 struct call {
@@ -140,13 +140,17 @@ call_send(struct call *c, const struct msg *m, int64_t timeout_ms,
 	return OK;
 }
 
-/* Reads behind what is there; next_frame() drops what was given out. */
+/* Reads behind what is there, when that has no whole frame: only now what was
+ * given out is dropped, and little must be moved. */
 static enum err
 receive(struct call *c, struct why *why)
 {
-	uint8_t *place = buf_reserve(&c->in, READ_BYTES);
+	uint8_t *place;
 	ssize_t n;
 
+	buf_drop(&c->in, c->used);
+	c->used = 0;
+	place = buf_reserve(&c->in, READ_BYTES);
 	if (place == NULL)
 		return why_set(why, ERR_NOMEM, "no memory for the answer");
 	n = recv(c->fd, place, READ_BYTES, 0);
@@ -170,18 +174,15 @@ static enum err
 next_frame(struct call *c, struct msg *out, struct why *why)
 {
 	struct frame f;
-	enum err e;
+	enum err e = frame_get(span_from(buf_span(&c->in), c->used), c->peer,
+	    c->self, &f, why);
 
-	/* only now, for the caller still read the message before */
-	buf_drop(&c->in, c->used);
-	c->used = 0;
-	e = frame_get(buf_span(&c->in), c->peer, c->self, &f, why);
 	if (e != OK)
 		return e;
 	if (f.fds != 0 || msg_decode(f.type, f.fields, out) != OK)
 		return why_set(why, ERR_PEER, "malformed %s from %s",
 		    msg_info(f.type)->name, ipc_role_name(c->peer));
-	c->used = f.length;
+	c->used += f.length;
 	return OK;
 }
 

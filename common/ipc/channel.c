@@ -116,8 +116,12 @@ on_write(void *ctx)
 
 	channel_enter(c);
 	channel_push(c);
-	if (c->ops == NULL && c->fd >= 0 && outq_backlog(&c->out) == 0)
-		end_orphan(c);
+	if (c->fd >= 0 && outq_backlog(&c->out) == 0) {
+		if (c->ops == NULL)
+			end_orphan(c);
+		else if (c->on_sent != NULL && !c->is_ended)
+			c->on_sent(c->ctx);
+	}
 	channel_leave(c);
 }
 
@@ -242,6 +246,12 @@ channel_finish(struct channel **channel, int64_t timeout_ms)
 	c->is_paused = false;
 	timer_start(&c->deadline, timeout_ms);
 	channel_rewatch(c);
+}
+
+void
+channel_on_sent(struct channel *c, void (*on_sent)(void *ctx))
+{
+	c->on_sent = on_sent;
 }
 
 void

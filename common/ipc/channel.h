@@ -72,6 +72,10 @@ enum err channel_send_fd(struct channel *c, const struct msg *m, int fd);
 void channel_flush(struct channel *c);			/* writes now */
 size_t channel_backlog(const struct channel *c);	/* bytes unsent */
 
+/* Tells, with the ctx of the ops, each time that all output has gone to the
+ * kernel; for who sends more than a turn's worth. */
+void channel_on_sent(struct channel *c, void (*on_sent)(void *ctx));
+
 /* No on_msg while paused; the peer's writes fill up. */
 void channel_pause(struct channel *c);
 void channel_resume(struct channel *c);

@@ -25,6 +25,7 @@ struct channel {
 	struct channel_id peer;
 	const struct channel_ops *ops;	/* NULL: finishing, without owner */
 	void *ctx;
+	void (*on_sent)(void *ctx);	/* NULL: nobody asks */
 	void *user;
 	int fd;				/* -1: closed, waits to be freed */
 	struct watch *watch;
