@@ -10,6 +10,7 @@
 #include "mtactl/args.h"
 
 #include "common/base/check.h"
+#include "common/base/units.h"
 #include "common/confload/conf_guess.h"
 
 struct reader {
@@ -21,7 +22,7 @@ struct reader {
 	struct why *why;
 };
 
-/* Options without a value; the two with one are take_option()'s. */
+/* Options without a value; those with one are take_value()'s. */
 static void
 set_flag(struct args *args, enum option_id id)
 {
@@ -49,6 +50,20 @@ set_flag(struct args *args, enum option_id id)
 	}
 }
 
+static enum err
+take_value(struct reader *r, enum option_id id, const char *value)
+{
+	if (id == OPTION_CONFIG)
+		r->args->config = value;
+	else if (id == OPTION_SOCKET)
+		r->args->socket = value;
+	else if (units_parse_u64(span_str(value), &r->args->limit) != OK ||
+	    r->args->limit == 0)
+		return why_set(r->why, ERR_SYNTAX,
+		    "--limit needs a number above 0");
+	return OK;
+}
+
 /* VALUE is what stood behind `=` or the letter; NULL: the next word is it. */
 static enum err
 take_option(struct reader *r, enum option_id id, const char *value)
@@ -67,11 +82,7 @@ take_option(struct reader *r, enum option_id id, const char *value)
 	if (value == NULL || value[0] == '\0')
 		return why_set(r->why, ERR_SYNTAX, "%s needs a %s", o->name,
 		    o->operand);
-	if (id == OPTION_CONFIG)
-		r->args->config = value;
-	else
-		r->args->socket = value;
-	return OK;
+	return take_value(r, id, value);
 }
 
 /* WORD with its `=value`: the guess is about its beginning. */
@@ -162,6 +173,9 @@ check_verb(const struct reader *r)
 	if (args->has_yes && !(v->options & VERB_YES))
 		return why_set(r->why, ERR_SYNTAX,
 		    "--yes means nothing to `%s`", v->name);
+	if (args->limit != 0 && !(v->options & VERB_LIMIT))
+		return why_set(r->why, ERR_SYNTAX,
+		    "--limit means nothing to `%s`", v->name);
 	if (args->operand_count < v->least)
 		return why_set(r->why, ERR_SYNTAX, "`%s` needs %s", v->name,
 		    v->operands);

@@ -10,6 +10,7 @@
 
 struct args {
 	const char *config;		/* ARGS_CONFIG unless named */
+	uint64_t limit;			/* 0: none */
 	const char *socket;		/* NULL: the configuration knows */
 	bool is_json;
 	bool has_no_colour;

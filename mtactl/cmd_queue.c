@@ -61,6 +61,7 @@ ask(struct question *q, bool is_dry_run, struct msg_ctl_end *end)
 
 	m.ctl_queue.verb = (uint8_t)q->verb;
 	m.ctl_queue.is_dry_run = is_dry_run;
+	m.ctl_queue.limit = q->m->args.limit;
 	m.ctl_queue.selection = buf_span(&q->selection);
 	code = client_ask(q->client, &m, on_answer, q, end);
 	/* before anything else is printed on the same terminal */

@@ -183,6 +183,8 @@ knows(const struct verb *v, enum option_id id)
 		return (v->options & VERB_DRY_RUN) != 0;
 	if (id == OPTION_YES)
 		return (v->options & VERB_YES) != 0;
+	if (id == OPTION_LIMIT)
+		return (v->options & VERB_LIMIT) != 0;
 	return true;
 }
 

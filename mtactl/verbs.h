@@ -12,6 +12,7 @@ enum {
 	VERB_MANY = 1 << 20,		/* operands: no limit of ours */
 	VERB_DRY_RUN = 1 << 0,
 	VERB_YES = 1 << 1,
+	VERB_LIMIT = 1 << 2,
 };
 
 struct verb {
@@ -20,7 +21,7 @@ struct verb {
 	const char *operands;
 	int least;
 	int most;
-	unsigned options;		/* VERB_DRY_RUN | VERB_YES */
+	unsigned options;		/* VERB_DRY_RUN | … */
 	const char *doc;
 };
 

@@ -51,12 +51,12 @@ _mtactl()
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '--config --socket --json
-			--no-color --dry-run --yes --help --version' -- "$cur")
+			--no-color --dry-run --limit --yes --help --version' -- "$cur")
 		return
 	fi
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
-		-c | --config | -s | --socket) i=$((i + 1)) ;;
+		-c | --config | -s | --socket | -l | --limit) i=$((i + 1)) ;;
 		-*) ;;
 		*) given+=("${words[i]}") ;;
 		esac

@@ -64,6 +64,7 @@ complete -c mtactl -s s -l socket -r -F -d 'the control socket'
 complete -c mtactl -s j -l json -d 'for programs'
 complete -c mtactl -l no-color -d 'no colours'
 complete -c mtactl -s n -l dry-run -d 'change nothing'
+complete -c mtactl -s l -l limit -x -d 'list no more than this'
 complete -c mtactl -s y -l yes -d 'do not ask'
 complete -c mtactl -s h -l help -d help
 complete -c mtactl -s V -l version -d 'the version'

@@ -42,6 +42,8 @@ static const struct {
 	{ "queue -yn delete all", "queue delete", "all", "yn" },
 	{ "queue list -- -x", "queue list", "-x", "" },
 	{ "queue list -", "queue list", "-", "" },
+	{ "queue list -l 5 all", "queue list", "all", "l" },
+	{ "queue list --limit=18446744073709551615", "queue list", "", "l" },
 	{ "-- status", "status", "", "" },
 	{ "-c a.yaml status", "status", "", "c" },
 	{ "-ca.yaml status", "status", "", "c" },
@@ -67,6 +69,7 @@ check_flags(const struct args *a, const char *flags, const char *line)
 	cr_expect_eq(a->has_no_colour, strchr(flags, 'C') != NULL, "%s", line);
 	cr_expect_eq(a->is_dry_run, strchr(flags, 'n') != NULL, "%s", line);
 	cr_expect_eq(a->has_yes, strchr(flags, 'y') != NULL, "%s", line);
+	cr_expect_eq(a->limit != 0, strchr(flags, 'l') != NULL, "%s", line);
 	cr_expect_eq(a->wants_help, strchr(flags, 'h') != NULL, "%s", line);
 	cr_expect_eq(a->wants_version, strchr(flags, 'V') != NULL, "%s", line);
 	cr_expect_str_eq(a->config, strchr(flags, 'c') != NULL ? "a.yaml" :
@@ -113,6 +116,12 @@ static const struct {
 	{ "status -c", "--config needs a FILE" },
 	{ "status --config=", "--config needs a FILE" },
 	{ "status --socket", "--socket needs a PATH" },
+	{ "queue list --limit 0", "--limit needs a number above 0" },
+	{ "queue list --limit x", "--limit needs a number above 0" },
+	{ "queue list --limit=18446744073709551616",
+	    "--limit needs a number above 0" },
+	{ "queue count --limit 3", "--limit means nothing to `queue count`" },
+	{ "queue list -l", "--limit needs a NUMBER" },
 	{ "staus", "unknown verb 'staus'; did you mean 'status'?" },
 	{ "staus all", "unknown verb 'staus'; did you mean 'status'?" },
 	{ "queu list", "unknown verb 'queu'; did you mean 'queue list'?" },
