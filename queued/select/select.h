@@ -52,6 +52,38 @@ bool select_match(const struct select *s, const struct select_facts *facts);
 /* Does it select everything, whatever the facts? */
 bool select_is_all(const struct select *s);
 
+/* What everything that it matches has: by one of these it is found sooner than
+ * by a walk over all.  Texts are borrowed from the selection, without * and ?;
+ * case does not count. */
+enum select_need_kind {
+	SELECT_BY_SENDER,		/* an address; empty: the null sender */
+	SELECT_BY_SENDER_DOMAIN,
+	SELECT_BY_DOMAIN,		/* of a recipient */
+	SELECT_BY_HELD,
+	SELECT_BY_ACTIVE,
+	SELECT_BY_AGE,			/* between least_ms and most_ms */
+};
+
+struct select_need {
+	enum select_need_kind kind;
+	struct span text;
+	int64_t least_ms, most_ms;
+};
+
+enum { SELECT_NEEDS_MAX = 16 };		/* of more, some are left out */
+
+struct select_needs {
+	struct select_need rows[SELECT_NEEDS_MAX];
+	size_t n;
+};
+
+void select_needs(const struct select *s, struct select_needs *out);
+
+/* Which facts it looks at that are dear; the others need not be known. */
+enum { SELECT_ASKS_STATE = 1, SELECT_ASKS_TRIES = 2 };
+
+unsigned select_asks(const struct select *s);
+
 /* When it can only match the one message with this id. */
 bool select_is_one(const struct select *s, uint64_t *id);
 
