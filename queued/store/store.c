@@ -21,7 +21,6 @@
 #include "queued/store/store_private.h"
 #include "queued/store/store_recover.h"
 #include "queued/store/store_spare.h"
-#include "queued/store/store_tap_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -207,9 +206,9 @@ begin_memory(struct store *s)
 {
 	map_u64_init(&s->messages, &s->seed);
 	list_init(&s->fresh);
+	list_init(&s->held);
 	store_overlay_init(&s->overlay);
 	s->overlay.begun_at_ms = clock_mono_ms();
-	s->overlay.journaled = s->tap != NULL ? 0 : UINT64_MAX;
 	store_segments_init(&s->segments, s->io, s->log_fd);
 	s->count = (struct store_counters){ .messages = 0 };
 	s->start = 0;
@@ -328,6 +327,7 @@ free_all(struct store *s)
 	store_cache_clear(&s->cache);
 	store_units_clear(&s->units);
 	buf_clear(&s->scratch);
+	free(s->glance);
 	close_fd(s->poll_fd);
 	close_fd(s->timer_fd);
 	close_fd(s->wake_fd);
@@ -348,7 +348,6 @@ store_open(const struct store_params *params, const struct store_ops *ops,
 	if (s == NULL)
 		return why_set(why, ERR_NOMEM, "no memory for the spool");
 	s->io = params->io != NULL ? params->io : &store_io_system;
-	s->tap = params->tap;
 	s->ops = *ops;
 	s->ctx = ctx;
 	s->dir_fd = s->log_fd = s->body_fd = s->lock_fd = -1;
@@ -493,6 +492,8 @@ store_figures(const struct store *s, struct store_figures *out)
 		.syncs = s->syncs,
 		.checkpoint_lag_bytes = store_overlay_lag(&s->overlay),
 		.memory_messages = map_u64_count(&s->messages),
+		.longest_read_us =
+		    (uint64_t)store_index_longest_us(s->index),
 	};
 }
 
@@ -544,7 +545,6 @@ store_close(struct store **s)
 		return;
 	finish_log(*s);
 	store_bodies_synced(*s, store_synced(*s));
-	store_tap_flush(*s);
 	finish_index(*s);
 	free_all(*s);
 	*s = NULL;

@@ -214,12 +214,29 @@ store_apply_due(struct store *s, struct unit *u, uint64_t due_at)
 	store_overlay_unit(&s->overlay, u);
 }
 
+/* Whoever looks for held messages finds it, before the index has it; in order
+ * of ids, in which an operator's walk mostly comes. */
+static void
+note_held(struct store *s, struct message *m)
+{
+	struct list *before = s->held.prev;
+
+	if (list_is_linked(&m->held))
+		return;
+	while (before != &s->held && CONTAINER_OF(before, struct message,
+	    held)->pub.id > m->pub.id)
+		before = before->prev;
+	list_insert_between(&m->held, before, before->next);
+}
+
 void
 store_apply_hold(struct store *s, struct message *m, bool is_held)
 {
 	if (m->pub.is_held == is_held)
 		return;
 	m->pub.is_held = is_held;
+	if (is_held)
+		note_held(s, m);
 	store_overlay_message(&s->overlay, m);
 	/* the hold stands in each unit's row by time too */
 	for (uint32_t i = 0; i < m->pub.unit_count; i++) {

@@ -19,18 +19,24 @@
 #include <lmdb.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 
 /* Address space costs nothing, and growing would need a moment without any
  * transaction. */
 #define MAP_BYTES ((size_t)256 << 30)
 
-enum { OP_PUT = 1, OP_DELETE = 2, FILE_MODE = 0600 };
+enum {
+	OP_PUT = 1, OP_DELETE = 2, OP_PUT_PAIR = 3, OP_DELETE_PAIR = 4,
+	FILE_MODE = 0600,
+};
 
 struct store_index {
 	MDB_env *env;
 	MDB_txn *reader;
 	MDB_dbi tables[STORE_TABLE_COUNT];
 	unsigned depth;			/* of begin */
+	int64_t begun_at_us;		/* the outermost */
+	int64_t longest_us;
 	uint64_t room_bytes;
 };
 
@@ -40,10 +46,15 @@ static const char *const table_names[STORE_TABLE_COUNT] = {
 	[STORE_TABLE_UNIT] = "unit",
 	[STORE_TABLE_DUE] = "due",
 	[STORE_TABLE_SEGMENT] = "segment",
+	[STORE_TABLE_TERM] = "term",
+};
+
+static const unsigned table_flags[STORE_TABLE_COUNT] = {
+	[STORE_TABLE_TERM] = MDB_DUPSORT | MDB_DUPFIXED,
 };
 
 /* Its number is that of the rows' format. */
-static const char meta_key[] = "format-2";
+static const char meta_key[] = "format-3";
 
 struct span
 store_index_meta_key(void)
@@ -63,6 +74,7 @@ error_of(int rc)
 	case ENOMEM:
 		return ERR_NOMEM;
 	case MDB_VERSION_MISMATCH:
+	case MDB_INCOMPATIBLE:
 	case MDB_INVALID:
 		return ERR_VERSION;
 	case MDB_CORRUPTED:
@@ -103,8 +115,8 @@ open_tables(struct store_index *x)
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < STORE_TABLE_COUNT && rc == 0; i++)
-		rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE,
-		    &x->tables[i]);
+		rc = mdb_dbi_open(txn, table_names[i],
+		    MDB_CREATE | table_flags[i], &x->tables[i]);
 	if (rc != 0) {
 		mdb_txn_abort(txn);
 		return rc;
@@ -203,6 +215,30 @@ store_index_delete(struct buf *ops, enum store_table table,
 	put_op(ops, OP_DELETE, table, key);
 }
 
+static void
+put_pair(struct buf *ops, uint8_t op, enum store_table table, struct span key,
+    struct span value)
+{
+	wire_put_u8(ops, op);
+	wire_put_u8(ops, (uint8_t)table);
+	wire_put_span(ops, key);
+	wire_put_span(ops, value);
+}
+
+void
+store_index_put_pair(struct buf *ops, enum store_table table,
+    struct span key, struct span value)
+{
+	put_pair(ops, OP_PUT_PAIR, table, key, value);
+}
+
+void
+store_index_delete_pair(struct buf *ops, enum store_table table,
+    struct span key, struct span value)
+{
+	put_pair(ops, OP_DELETE_PAIR, table, key, value);
+}
+
 /* ---- applying ---- */
 
 static int
@@ -216,13 +252,18 @@ apply_op(struct store_index *x, MDB_txn *txn, struct wire *w)
 
 	/* made by put_op(), never read from a disk */
 	MUST(!w->is_failed && table < STORE_TABLE_COUNT);
-	if (op == OP_PUT) {
+	if (op != OP_DELETE)
 		value = val_of(wire_span(w, w->n));
+	if (op == OP_PUT)
 		return mdb_put(txn, x->tables[table], &key, &value, 0);
-	}
-	rc = mdb_del(txn, x->tables[table], &key, NULL);
-	/* what is not there need not go */
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	if (op == OP_PUT_PAIR)
+		rc = mdb_put(txn, x->tables[table], &key, &value,
+		    MDB_NODUPDATA);
+	else
+		rc = mdb_del(txn, x->tables[table], &key,
+		    op == OP_DELETE_PAIR ? &value : NULL);
+	/* what is there need not come, what is not there need not go */
+	return rc == MDB_NOTFOUND || rc == MDB_KEYEXIST ? 0 : rc;
 }
 
 /* Blocks beyond the end, so that a full disk stops mail before the index. */
@@ -261,6 +302,15 @@ store_index_apply(struct store_index *x, struct span ops)
 
 /* ---- reading ---- */
 
+static int64_t
+now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 enum err
 store_index_begin(struct store_index *x)
 {
@@ -268,16 +318,29 @@ store_index_begin(struct store_index *x)
 
 	if (rc != 0)
 		return error_of(rc);
-	x->depth++;
+	if (x->depth++ == 0)
+		x->begun_at_us = now_us();
 	return OK;
 }
 
 void
 store_index_end(struct store_index *x)
 {
+	int64_t took;
+
 	MUST(x->depth > 0);
-	if (--x->depth == 0)
-		mdb_txn_reset(x->reader);
+	if (--x->depth > 0)
+		return;
+	mdb_txn_reset(x->reader);
+	took = now_us() - x->begun_at_us;
+	if (took > x->longest_us)
+		x->longest_us = took;
+}
+
+int64_t
+store_index_longest_us(const struct store_index *x)
+{
+	return x->longest_us;
 }
 
 enum err
@@ -330,4 +393,113 @@ store_index_scan(struct store_index *x, enum store_table table,
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 	mdb_cursor_close(cursor);
 	return rc == MDB_NOTFOUND ? OK : error_of(rc);
+}
+
+/* ---- cursors ---- */
+
+struct store_cursor {
+	MDB_cursor *mdb;
+};
+
+enum err
+store_cursor_open(struct store_index *x, enum store_table table,
+    struct store_cursor **out)
+{
+	struct store_cursor *c = malloc(sizeof(*c));
+	int rc;
+
+	if (c == NULL)
+		return ERR_NOMEM;
+	rc = mdb_cursor_open(x->reader, x->tables[table], &c->mdb);
+	if (rc != 0) {
+		free(c);
+		return error_of(rc);
+	}
+	*out = c;
+	return OK;
+}
+
+void
+store_cursor_close(struct store_cursor **c)
+{
+	if (*c == NULL)
+		return;
+	mdb_cursor_close((*c)->mdb);
+	free(*c);
+	*c = NULL;
+}
+
+static enum err
+get(struct store_cursor *c, MDB_val *k, MDB_val *v, MDB_cursor_op op,
+    struct span *key, struct span *value)
+{
+	int rc = mdb_cursor_get(c->mdb, k, v, op);
+
+	if (rc != 0)
+		return error_of(rc);
+	if (key != NULL)
+		*key = span_of_val(k);
+	*value = span_of_val(v);
+	return OK;
+}
+
+enum err
+store_cursor_seek(struct store_cursor *c, struct span key,
+    struct span *found, struct span *value)
+{
+	MDB_val k = val_of(key), v;
+
+	return get(c, &k, &v, MDB_SET_RANGE, found, value);
+}
+
+enum err
+store_cursor_next(struct store_cursor *c, struct span *key,
+    struct span *value)
+{
+	MDB_val k, v;
+
+	return get(c, &k, &v, MDB_NEXT, key, value);
+}
+
+enum err
+store_cursor_seek_pair(struct store_cursor *c, struct span key,
+    struct span from, struct span *value)
+{
+	MDB_val k = val_of(key), v = val_of(from);
+
+	return get(c, &k, &v, MDB_GET_BOTH_RANGE, NULL, value);
+}
+
+enum err
+store_cursor_next_pair(struct store_cursor *c, struct span *value)
+{
+	MDB_val k, v;
+
+	return get(c, &k, &v, MDB_NEXT_DUP, NULL, value);
+}
+
+enum err
+store_cursor_last_pair(struct store_cursor *c, struct span *value)
+{
+	MDB_val k, v;
+
+	return get(c, &k, &v, MDB_LAST_DUP, NULL, value);
+}
+
+enum err
+store_cursor_next_key(struct store_cursor *c, struct span *key,
+    struct span *value)
+{
+	MDB_val k, v;
+
+	return get(c, &k, &v, MDB_NEXT_NODUP, key, value);
+}
+
+/* Where it stands. */
+uint64_t
+store_cursor_pairs(struct store_cursor *c)
+{
+	size_t n = 0;
+
+	return mdb_cursor_count(c->mdb, &n) == 0 ? n : 0;
 }

@@ -16,7 +16,9 @@ struct store_row_key;
 
 enum store_table {
 	STORE_TABLE_META, STORE_TABLE_MESSAGE, STORE_TABLE_UNIT,
-	STORE_TABLE_DUE, STORE_TABLE_SEGMENT, STORE_TABLE_COUNT
+	STORE_TABLE_DUE, STORE_TABLE_SEGMENT,
+	STORE_TABLE_TERM,		/* of pairs: many values of one size a key */
+	STORE_TABLE_COUNT
 };
 
 /* ROOM_BYTES beyond its end are kept allocated.  ERR_CORRUPT, ERR_VERSION:
@@ -31,6 +33,12 @@ size_t store_index_put(struct buf *ops, enum store_table table,
 void store_index_put_end(struct buf *ops, size_t at);
 void store_index_delete(struct buf *ops, enum store_table table,
     const struct store_row_key *key);
+
+/* the same in a table of pairs, where both are the row */
+void store_index_put_pair(struct buf *ops, enum store_table table,
+    struct span key, struct span value);
+void store_index_delete_pair(struct buf *ops, enum store_table table,
+    struct span key, struct span value);
 
 /* All or nothing, durable on return.  Any thread, one at a time. */
 enum err store_index_apply(struct store_index *x, struct span ops);
@@ -52,6 +60,30 @@ enum err store_index_peek(struct store_index *x, enum store_table table,
 enum err store_index_scan(struct store_index *x, enum store_table table,
     struct span from,
     bool (*visit)(void *ctx, struct span key, struct span value), void *ctx);
+
+/* A place in a table; valid until the outermost end.  ERR_NOT_FOUND at the end
+ * of the table, or of the key's pairs. */
+struct store_cursor;
+enum err store_cursor_open(struct store_index *x, enum store_table table,
+    struct store_cursor **out);
+void store_cursor_close(struct store_cursor **c);
+/* The first row whose key is not below KEY; the next one. */
+enum err store_cursor_seek(struct store_cursor *c, struct span key,
+    struct span *found, struct span *value);
+enum err store_cursor_next(struct store_cursor *c, struct span *key,
+    struct span *value);
+/* The first pair of KEY whose value is not below FROM; the next, the last one
+ * of the key; how many it has; the first of the next key. */
+enum err store_cursor_seek_pair(struct store_cursor *c, struct span key,
+    struct span from, struct span *value);
+enum err store_cursor_next_pair(struct store_cursor *c, struct span *value);
+enum err store_cursor_last_pair(struct store_cursor *c, struct span *value);
+enum err store_cursor_next_key(struct store_cursor *c, struct span *key,
+    struct span *value);
+uint64_t store_cursor_pairs(struct store_cursor *c);
+
+/* The longest time between an outermost begin and its end so far. */
+int64_t store_index_longest_us(const struct store_index *x);
 
 /* Key and value of what the index says of itself. */
 struct span store_index_meta_key(void);

@@ -186,6 +186,7 @@ fill_message(struct layout *l, const struct store_record_message *r,
 	list_init(&m->frozen);
 	list_init(&m->born);
 	list_init(&m->fresh);
+	list_init(&m->held);
 }
 
 /* Kept in order of ids, which nearly always grow. */
@@ -396,6 +397,7 @@ message_free(struct store *s, struct message *m)
 	store_overlay_forget_message(&s->overlay, m);
 	list_remove(&m->born);
 	list_remove(&m->fresh);
+	list_remove(&m->held);
 	MUST(map_u64_remove(&s->messages, m->pub.id) == m);
 	free(m);
 }

@@ -31,6 +31,7 @@ store_object_message(const struct message *probe, struct message **out)
 	list_init(&m->frozen);
 	list_init(&m->born);
 	list_init(&m->fresh);
+	list_init(&m->held);
 	*out = m;
 	return OK;
 }

@@ -37,6 +37,7 @@ struct message {
 	struct list frozen;
 	struct list born;		/* of the open group */
 	struct list fresh;		/* no row in the index; by id */
+	struct list held;		/* the index may miss the hold; by id */
 	uint64_t token;
 	uint64_t group;			/* that holds its content; 0: unknown */
 	uint32_t group_offset;		/* there */
@@ -51,6 +52,8 @@ struct message {
 	struct unit **units;		/* by number; NULL: not in memory */
 	bool has_row;			/* in the index */
 	bool next_has_row;		/* ... once the frozen overlay is */
+	bool is_held_row;		/* the index finds it by its hold */
+	bool next_is_held_row;
 	bool is_placed;			/* its segment is known, it counts there */
 	bool is_gone;
 };

@@ -21,7 +21,7 @@
 #include "queued/store/store_memory.h"
 #include "queued/store/store_private.h"
 #include "queued/store/store_row.h"
-#include "queued/store/store_tap_private.h"
+#include "queued/store/store_term.h"
 
 #define PERIOD_MS	MTIME_SECOND
 #define BYTES_MAX	((uint64_t)32 << 20)	/* of log: freeze earlier */
@@ -129,6 +129,8 @@ freeze_unit(struct buf *ops, struct unit *u)
 		store_index_delete(ops, STORE_TABLE_DUE, &due_key);
 	}
 	u->next = (struct store_rows){ .has = !u->is_gone, .due = due };
+	if (u->now.has == u->is_gone)
+		store_term_unit(ops, u, !u->is_gone);
 	if (u->is_gone) {
 		if (u->now.has)
 			store_index_delete(ops, STORE_TABLE_UNIT, &key);
@@ -149,9 +151,15 @@ static void
 freeze_message(struct buf *ops, struct message *m)
 {
 	struct store_row_key key = store_row_key_message(m->pub.id);
+	bool is_held = m->pub.is_held && !m->is_gone;
 	size_t at;
 
 	m->next_has_row = !m->is_gone;
+	m->next_is_held_row = is_held;
+	if (m->is_held_row != is_held)
+		store_term_held(ops, m, is_held);
+	if (m->has_row == m->is_gone)
+		store_term_message(ops, m, !m->is_gone);
 	if (m->is_gone) {
 		if (m->has_row)
 			store_index_delete(ops, STORE_TABLE_MESSAGE, &key);
@@ -286,8 +294,12 @@ static void
 settle_message(struct store *s, struct message *m)
 {
 	m->has_row = m->next_has_row;
+	m->is_held_row = m->next_is_held_row;
 	if (m->has_row)
 		list_remove(&m->fresh);
+	/* unless the hold has come again since */
+	if (!list_is_linked(&m->dirty))
+		list_remove(&m->held);
 	store_memory_release(s, m);
 }
 
@@ -360,8 +372,7 @@ run(struct store_job *job)
 }
 
 /* Synced: the index is never ahead of the log.  Answered: an open token lies in
- * the groups that a start replays.  Journaled: so does what the history does
- * not have. */
+ * the groups that a start replays. */
 void
 store_overlay_send(struct store *s, int64_t now_ms)
 {
@@ -369,8 +380,7 @@ store_overlay_send(struct store *s, int64_t now_ms)
 
 	if (!o->is_frozen || o->is_sent || now_ms < o->retry_at_ms ||
 	    s->log.synced.sequence < o->at.sequence ||
-	    o->answered < o->at.sequence ||
-	    o->journaled < o->at.sequence)
+	    o->answered < o->at.sequence)
 		return;
 	o->is_sent = true;
 	o->index = s->index;
@@ -385,7 +395,6 @@ store_overlay_apply_now(struct store *s, const struct store_position *at)
 	struct store_overlay *o = &s->overlay;
 	enum err e;
 
-	store_tap_flush(s);
 	store_overlay_freeze(s, at, clock_mono_ms());
 	if (!o->is_frozen)
 		return ERR_NOMEM;

@@ -1,5 +1,6 @@
 /*
  * The inside of a store: what its files share.  Nobody else includes it.
+ *
  * All of it belongs to the owner's thread, which shares only jobs with the
  * others (store_worker.h); a frozen overlay is bytes that nobody changes.
  */
@@ -30,7 +31,6 @@ struct store_counters {
 
 struct store {
 	const struct store_io *io;
-	const struct store_tap *tap;
 	struct store_ops ops;
 	void *ctx;
 	uint64_t memory_bytes;
@@ -44,6 +44,7 @@ struct store {
 
 	struct map_u64 messages;	/* struct message by id */
 	struct list fresh;		/* messages without a row, by id */
+	struct list held;		/* ... whose hold is news, by id */
 	uint64_t due_first;		/* rows before it are of units here */
 	struct store_counters count;
 	uint64_t next_id;
@@ -64,6 +65,7 @@ struct store {
 	struct store_space space;
 	uint64_t groups, syncs;
 
+	struct store_glance *glance;	/* store_look.c's; NULL: none yet */
 	struct buf scratch;		/* an envelope's head, a row */
 	struct store_units units;	/* of the submission being made */
 };

@@ -231,20 +231,29 @@ get_message(struct wire *w, struct message *m)
 }
 
 enum err
+store_row_view_message(struct span key, struct span value,
+    struct message *out)
+{
+	struct wire w;
+
+	if (key.n != STORE_KEY_MESSAGE || !open_value(key, value, &w))
+		return ERR_CORRUPT;
+	memset(out, 0, sizeof(*out));
+	get_message(&w, out);
+	out->pub.id = read_u64(key.p);
+	return wire_done(&w) == OK ? OK : ERR_CORRUPT;
+}
+
+enum err
 store_row_get_message(struct span key, struct span value,
     struct message **out)
 {
 	struct message probe;
-	struct wire w;
 
-	memset(&probe, 0, sizeof(probe));
-	if (key.n != STORE_KEY_MESSAGE || !open_value(key, value, &w))
+	if (store_row_view_message(key, value, &probe) != OK)
 		return ERR_CORRUPT;
-	get_message(&w, &probe);
-	if (wire_done(&w) != OK)
-		return ERR_CORRUPT;
-	probe.pub.id = read_u64(key.p);
 	probe.has_row = true;
+	probe.is_held_row = probe.pub.is_held;
 	probe.is_placed = true;
 	return store_object_message(&probe, out);
 }
@@ -255,13 +264,8 @@ store_row_get_place(struct span key, struct span value,
     struct store_place *place, uint32_t *content_crc)
 {
 	struct message probe;
-	struct wire w;
 
-	memset(&probe, 0, sizeof(probe));
-	if (key.n != STORE_KEY_MESSAGE || !open_value(key, value, &w))
-		return ERR_CORRUPT;
-	get_message(&w, &probe);
-	if (wire_done(&w) != OK)
+	if (store_row_view_message(key, value, &probe) != OK)
 		return ERR_CORRUPT;
 	*place = probe.pub.place;
 	*content_crc = probe.content_crc;
@@ -337,6 +341,28 @@ get_unit(struct wire *w, struct unit *u)
 	if (p->count == 0 || p->count > STORE_UNIT_RECIPIENTS ||
 	    p->left == 0 || p->left > p->count)
 		wire_fail(w);
+}
+
+enum err
+store_row_view_unit(struct span key, struct span value, struct unit *out,
+    struct store_recipient *rows)
+{
+	uint32_t left = 0;
+	struct wire w;
+
+	if (key.n != STORE_KEY_UNIT || !open_value(key, value, &w))
+		return ERR_CORRUPT;
+	memset(out, 0, sizeof(*out));
+	get_unit(&w, out);
+	if (w.is_failed)
+		return ERR_CORRUPT;
+	for (uint32_t i = 0; i < out->pub.count; i++) {
+		get_recipient(&w, &rows[i]);
+		left += !rows[i].is_settled;
+	}
+	out->pub.number = read_u32(key.p + 8);
+	out->pub.recipients = rows;
+	return wire_done(&w) == OK && left == out->pub.left ? OK : ERR_CORRUPT;
 }
 
 /* One allocation: unit, recipients, and a copy of the row they point into. */

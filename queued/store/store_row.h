@@ -54,6 +54,13 @@ void store_row_put_meta(struct buf *out, struct span key,
 enum err store_row_get_meta(struct span key, struct span value,
     struct store_meta *out);
 
+/* The same without an object: filled, with spans that point into VALUE.  ROWS
+ * has room for STORE_UNIT_RECIPIENTS. */
+enum err store_row_view_message(struct span key, struct span value,
+    struct message *out);
+enum err store_row_view_unit(struct span key, struct span value,
+    struct unit *out, struct store_recipient *rows);
+
 /* Makes an object in memory of a row; the caller's, by free(). */
 enum err store_row_get_message(struct span key, struct span value,
     struct message **out);

@@ -562,10 +562,13 @@ enum err
 rig_try_submit(struct rig *r, const char *rcpts, const char *body,
     struct store_unit **out)
 {
-	struct envelope e = { .sender = SPAN_LIT("sender@example.org"),
-	    .helo = SPAN_LIT("client.example.org"), .arrived_at = 1000 };
+	const char *sender = r->sender != NULL ? r->sender :
+	    "sender@example.org";
+	uint64_t at = r->arrived_at != 0 ? r->arrived_at : 1000;
+	struct envelope e = { .sender = span_str(sender),
+	    .helo = SPAN_LIT("client.example.org"), .arrived_at = at };
 	struct store_submission sub = { .token = r->next_token,
-	    .arrived_at = 1000, .trace_head = SPAN_LIT("Received: id "),
+	    .arrived_at = at, .trace_head = SPAN_LIT("Received: id "),
 	    .trace_tail = SPAN_LIT("; now\r\n"), .body = span_str(body),
 	    .key_of = key_of };
 	struct span all = span_str(rcpts);

@@ -62,6 +62,8 @@ struct rig {
 	bool is_body_closed;
 	enum err body_error;
 	uint64_t next_token;
+	const char *sender;		/* of submissions; NULL: the usual */
+	uint64_t arrived_at;		/* 0: 1000 */
 };
 
 /* A new directory below the working one. */
