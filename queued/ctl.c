@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 /* A timer of 0 ms comes with the next turn: others have theirs in between. */
-enum { CTL_NEXT_TURN_MS = 0, CTL_WAIT_MS = 20 };
+enum { CTL_NEXT_TURN_MS = 0 };
 
 /* ---- answers ---- */
 
@@ -37,6 +37,7 @@ job_clear(struct ctl_job *job)
 {
 	select_free(&job->select);
 	buf_clear(&job->words);
+	buf_clear(&job->ids);
 	job->step = NULL;
 }
 
@@ -81,27 +82,23 @@ run_slice(struct ctl_session *s)
 	return s->job.step != NULL;
 }
 
-/* A reader that is slow is looked after every 20 ms; it costs nobody else. */
+/* A reader that is slow says itself when it has taken all (on_sent). */
 static void
 on_slice(void *ctx)
 {
 	struct ctl *ctl = ctx;
 	struct ctl_session *s;
 	uint32_t cursor = 0;
-	bool is_ready = false, is_waiting = false;
+	bool is_ready = false;
 
 	while ((s = slots_next(ctl->sessions, &cursor)) != NULL) {
 		if (s->job.step == NULL)
 			continue;
 		if (run_slice(s))
 			is_ready = true;
-		else
-			is_waiting = s->job.step != NULL || is_waiting;
 	}
 	if (is_ready)
 		timer_start(&ctl->slice, CTL_NEXT_TURN_MS);
-	else if (is_waiting)
-		timer_start(&ctl->slice, CTL_WAIT_MS);
 	queued_touch(ctl->q);
 }
 
@@ -209,6 +206,16 @@ on_close(void *ctx, struct channel *c, enum channel_end end, const char *why)
 	session_free(s->q->ctl, s);
 }
 
+/* Its reader has taken all: more of the job can be sent. */
+static void
+on_sent(void *ctx)
+{
+	struct ctl_session *s = ctx;
+
+	if (s->job.step != NULL)
+		timer_start(&s->q->ctl->slice, CTL_NEXT_TURN_MS);
+}
+
 static const struct channel_ops channel_ops = {
 	.on_msg = on_msg,
 	.on_close = on_close,
@@ -252,8 +259,10 @@ session_new(struct ctl *ctl, int fd, uint32_t uid)
 	if (e != OK) {
 		slots_remove(ctl->sessions, s->id);
 		free(s);
+		return e;
 	}
-	return e;
+	channel_on_sent(s->channel, on_sent);
+	return OK;
 }
 
 /* Who may not speak hears nothing: the log has the uid. */

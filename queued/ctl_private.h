@@ -9,12 +9,13 @@
 
 #include "queued/ctl.h"
 #include "queued/select/select.h"
+#include "queued/store/store_look.h"
 #include "queued/store/store_read.h"
 
 enum {
 	CTL_SESSIONS_MAX = 32,
 	CTL_SLICE_MS = 10,		/* of work in one turn */
-	CTL_WALK_ROWS = 256,		/* messages looked at in one step */
+	CTL_WALK_ROWS = 1024,		/* messages looked at in one step */
 	CTL_BACKLOG_MAX = 1024 * 1024,	/* bytes the reader has not taken */
 	CTL_RECIPIENTS_SHOWN = 100,	/* in a row of a list */
 };
@@ -41,6 +42,10 @@ typedef bool ctl_step(struct ctl_session *s);
 struct ctl_job {
 	ctl_step *step;			/* NULL: no job */
 	struct select *select;
+	unsigned asks;			/* SELECT_ASKS_… */
+	struct store_path path;		/* to all that it can match */
+	struct buf ids;			/* of path */
+	uint64_t one;			/* the only id of path */
 	uint8_t verb;			/* enum ctl_verb */
 	bool is_dry_run;
 	uint64_t limit;			/* rows still wanted */
@@ -75,11 +80,11 @@ void ctl_send(struct ctl_session *s, const struct msg *m);
 enum select_state ctl_unit_state(const struct queued *q,
     const struct store_unit *unit);
 enum select_state ctl_message_state(const struct queued *q,
-    struct store_unit *const *units);
+    struct store_glance *g);
 
 /* One message as a row; the list's are cut to CTL_RECIPIENTS_SHOWN. */
-void ctl_send_row(struct ctl_session *s, const struct store_message *m,
-    struct store_unit *const *units, uint32_t recipients_max);
+void ctl_send_row(struct ctl_session *s, struct store_glance *g,
+    uint32_t recipients_max);
 
 /* jobs */
 void ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m);

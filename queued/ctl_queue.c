@@ -1,68 +1,202 @@
 /*
  * Verbs over a selection: count, list, hold, release, retry, delete.
  *
- * A job walks the whole queue in order of ids, some rows a step, and keeps only
+ * A job looks at messages in order of ids, some rows a step, and keeps only
  * the last id between steps: mail comes and goes meanwhile, and no snapshot is
- * held.  Ids only grow, so nothing is seen twice.
+ * held.  Ids only grow, so nothing is seen twice.  Where the selection says
+ * something that the index knows by a term, only those messages are looked at.
  */
 #include "common/base/check.h"
+#include "common/base/mtime.h"
 #include "common/log/log.h"
 #include "queued/ctl_private.h"
 
+/* More ids than these are not gathered: a walk over all finds them as well. */
+enum { ACTIVE_MAX = 128 * 1024 };
+
 /* ---- does a message belong to the selection? ---- */
 
-/* What select_match() asks its questions about. */
+/* Where the recipients of a message are read on; a match asks in order. */
 struct recipients {
-	struct store_unit *const *units;
+	struct store_glance *glance;
+	const struct store_unit *unit;
+	uint32_t row;			/* of unit, the next one */
+	uint32_t next;			/* recipient not yet settled */
 };
 
-/* The I-th recipient not yet settled; asked for in order, so that a cursor
- * would save little: messages have few. */
+static void
+first_recipient(struct recipients *r)
+{
+	store_glance_rewind(r->glance);
+	r->unit = store_glance_next(r->glance);
+	r->row = 0;
+	r->next = 0;
+}
+
 static bool
 open_recipient(const void *ctx, uint32_t want, struct span *address)
 {
-	const struct recipients *r = ctx;
+	struct recipients *r = *(struct recipients *const *)ctx;
 
-	for (size_t u = 0; r->units[u] != NULL; u++) {
-		const struct store_unit *unit = r->units[u];
-
-		if (want >= unit->left) {
-			want -= unit->left;
-			continue;
-		}
-		for (uint32_t i = 0; i < unit->count; i++) {
-			if (unit->recipients[i].is_settled || want-- > 0)
+	if (want < r->next || r->unit == NULL)
+		first_recipient(r);
+	while (r->unit != NULL) {
+		for (; r->row < r->unit->count; r->row++) {
+			if (r->unit->recipients[r->row].is_settled ||
+			    r->next++ < want)
 				continue;
-			*address = unit->recipients[i].address;
+			*address = r->unit->recipients[r->row++].address;
 			return true;
 		}
+		r->unit = store_glance_next(r->glance);
+		r->row = 0;
 	}
 	return false;
+}
+
+static uint64_t
+most_tries(struct store_glance *g)
+{
+	const struct store_unit *u;
+	uint64_t tries = 0;
+
+	store_glance_rewind(g);
+	while ((u = store_glance_next(g)) != NULL)
+		tries = u->tries > tries ? u->tries : tries;
+	return tries;
 }
 
 /* Facts of a message that is in several units: the most tries of any, and the
  * state by ctl_message_state(). */
 static bool
-is_selected(const struct ctl_session *s, const struct store_message *m,
-    struct store_unit *const *units)
+is_selected(const struct ctl_session *s, struct store_glance *g)
 {
-	struct recipients recipients = { units };
+	const struct store_message *m = store_glance_message(g);
+	const struct ctl_job *job = &s->job;
+	struct recipients recipients = { .glance = g };
+	struct recipients *at = &recipients;
 	struct select_facts facts = { .id = m->id };
-	uint64_t tries = 0;
 
-	if (select_is_all(s->job.select))
+	if (select_is_all(job->select))
 		return true;
-	for (size_t i = 0; units[i] != NULL; i++)
-		if (units[i]->tries > tries)
-			tries = units[i]->tries;
-	facts.state = ctl_message_state(s->q, units);
+	if (job->asks & SELECT_ASKS_STATE)
+		facts.state = ctl_message_state(s->q, g);
+	if (job->asks & SELECT_ASKS_TRIES)
+		facts.tries = most_tries(g);
 	facts.sender = m->sender;
 	facts.size = store_message_size(m);
 	facts.age_ms = (int64_t)queued_wall(s->q) - (int64_t)m->arrived_at;
-	facts.tries = tries;
 	facts.recipient = open_recipient;
-	facts.ctx = &recipients;
-	return select_match(s->job.select, &facts);
+	facts.ctx = &at;
+	return select_match(job->select, &facts);
+}
+
+/* ---- which messages need be looked at ---- */
+
+static void
+narrow_by_term(struct ctl_session *s, enum store_term term, struct span text,
+    uint64_t *length)
+{
+	struct ctl_job *job = &s->job;
+	struct store_path path = job->path;
+	uint64_t n;
+
+	path.has_term = true;
+	path.term = term;
+	path.text = text;
+	n = store_path_length(s->q->store, &path);
+	if (n >= *length)
+		return;
+	*length = n;
+	job->path = path;
+}
+
+/* What is due now, or in memory: everything that is active is one of them. */
+static void
+narrow_to_active(struct ctl_session *s, uint64_t length)
+{
+	struct ctl_job *job = &s->job;
+	size_t n;
+
+	if (!store_path_due(s->q->store, queued_wall(s->q), ACTIVE_MAX,
+	    &job->ids))
+		return;
+	n = job->ids.n / sizeof(uint64_t);
+	if (n >= length)
+		return;
+	job->path.has_term = false;
+	job->path.ids = (const uint64_t *)(const void *)job->ids.p;
+	job->path.id_count = n;
+	job->path.is_listed = true;
+}
+
+/* An age is at least 0, so 0 is no limit; a clock that was set back makes what
+ * came before it as young as can be. */
+static void
+narrow_by_age(struct ctl_session *s, const struct select_need *need)
+{
+	uint64_t now = queued_wall(s->q);
+	uint64_t from = 0, until = UINT64_MAX;
+
+	if (need->most_ms < (int64_t)now)
+		from = now - (uint64_t)need->most_ms;
+	if (need->least_ms > 0)
+		until = need->least_ms < (int64_t)now ?
+		    now - (uint64_t)need->least_ms : 0;
+	if (from > 0 || until < UINT64_MAX)
+		store_path_arrived(s->q->store, &s->job.path, from, until);
+}
+
+static void
+narrow(struct ctl_session *s, const struct select_need *need,
+    uint64_t *length)
+{
+	switch (need->kind) {
+	case SELECT_BY_SENDER:
+		narrow_by_term(s, STORE_TERM_SENDER, need->text, length);
+		break;
+	case SELECT_BY_SENDER_DOMAIN:
+		narrow_by_term(s, STORE_TERM_SENDER_DOMAIN, need->text,
+		    length);
+		break;
+	case SELECT_BY_DOMAIN:
+		narrow_by_term(s, STORE_TERM_DOMAIN, need->text, length);
+		break;
+	case SELECT_BY_HELD:
+		narrow_by_term(s, STORE_TERM_HELD, SPAN_NONE, length);
+		break;
+	case SELECT_BY_AGE:
+		narrow_by_age(s, need);
+		break;
+	case SELECT_BY_ACTIVE:
+		break;
+	}
+}
+
+/* The narrowest way to all that the selection can match. */
+static void
+choose_path(struct ctl_session *s)
+{
+	struct ctl_job *job = &s->job;
+	uint64_t length = job->total;
+	struct select_needs needs;
+	bool is_active = false;
+
+	job->path = STORE_PATH_ALL;
+	if (select_is_one(job->select, &job->one)) {
+		job->path.ids = &job->one;
+		job->path.id_count = 1;
+		job->path.is_listed = true;
+		job->path.first = job->path.last = job->one;
+		return;
+	}
+	select_needs(job->select, &needs);
+	for (size_t i = 0; i < needs.n; i++) {
+		narrow(s, &needs.rows[i], &length);
+		is_active |= needs.rows[i].kind == SELECT_BY_ACTIVE;
+	}
+	if (is_active)
+		narrow_to_active(s, length);
 }
 
 /* ---- walking ---- */
@@ -78,18 +212,18 @@ is_as_wanted(const struct ctl_job *job, const struct store_message *m)
 /* Acting changes the store, which may not happen while it is walked: ids are
  * noted, and acted upon when the step is over. */
 static bool
-on_message(void *ctx, const struct store_message *m,
-    struct store_unit *const *units)
+on_message(void *ctx, struct store_glance *g)
 {
+	const struct store_message *m = store_glance_message(g);
 	struct ctl_session *s = ctx;
 	struct ctl_job *job = &s->job;
 
 	job->seen++;
-	if (is_as_wanted(job, m) || !is_selected(s, m, units))
+	if (is_as_wanted(job, m) || !is_selected(s, g))
 		return true;
 	job->count++;
 	if (job->verb == CTL_LIST)
-		ctl_send_row(s, m, units, CTL_RECIPIENTS_SHOWN);
+		ctl_send_row(s, g, CTL_RECIPIENTS_SHOWN);
 	else if (job->verb != CTL_COUNT && !job->is_dry_run)
 		job->batch[job->batch_count++] = m->id;
 	return job->limit == 0 || job->count < job->limit;
@@ -155,8 +289,8 @@ step(struct ctl_session *s)
 	bool is_over;
 
 	job->batch_count = 0;
-	job->cursor = store_walk(s->q->store, job->cursor, CTL_WALK_ROWS,
-	    on_message, s);
+	job->cursor = store_look(s->q->store, &job->path, job->cursor,
+	    CTL_WALK_ROWS, on_message, s);
 	if (job->batch_count > 0)
 		ctl_act_batch(s);
 	is_over = job->cursor == UINT64_MAX ||
@@ -168,18 +302,11 @@ step(struct ctl_session *s)
 	return is_over;
 }
 
-/* A selection by id needs no walk. */
+/* The store keeps this number; nothing is looked at. */
 static bool
-step_one(struct ctl_session *s)
+step_count_all(struct ctl_session *s)
 {
-	struct ctl_job *job = &s->job;
-	uint64_t id = 0;
-
-	MUST(select_is_one(job->select, &id));
-	job->batch_count = 0;
-	(void)store_show(s->q->store, id, on_message, s);
-	if (job->batch_count > 0)
-		ctl_act_batch(s);
+	s->job.count = s->job.total;
 	finish(s);
 	return true;
 }
@@ -192,7 +319,6 @@ ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m)
 	struct ctl_job *job = &s->job;
 	struct store_figures figures;
 	struct why why;
-	uint64_t id;
 
 	if (m->verb >= CTL_VERB_COUNT) {
 		ctl_end(s, CTL_FAILED, 0, SPAN_LIT("there is no such verb"));
@@ -208,10 +334,14 @@ ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m)
 	job->is_dry_run = m->is_dry_run != 0;
 	job->limit = m->limit;
 	job->cursor = job->seen = job->count = job->group = 0;
+	job->asks = select_asks(job->select);
+	buf_init(&job->ids, ACTIVE_MAX * sizeof(uint64_t));
+	choose_path(s);
 	buf_init(&job->words, SELECT_TEXT_MAX);
 	buf_add_span(&job->words, m->selection);
 	if (m->verb == CTL_RETRY && select_is_all(job->select) &&
 	    !job->is_dry_run)
 		plan_lift_all(s->q->plan);
-	job->step = select_is_one(job->select, &id) ? step_one : step;
+	job->step = job->verb == CTL_COUNT && select_is_all(job->select) ?
+	    step_count_all : step;
 }

@@ -33,15 +33,14 @@ ctl_unit_state(const struct queued *q, const struct store_unit *unit)
 
 /* Active as soon as one of its units is. */
 enum select_state
-ctl_message_state(const struct queued *q, struct store_unit *const *units)
+ctl_message_state(const struct queued *q, struct store_glance *g)
 {
 	enum select_state state = SELECT_DEFERRED;
+	const struct store_unit *u;
 
-	for (size_t i = 0; units[i] != NULL; i++) {
-		state = ctl_unit_state(q, units[i]);
-		if (state != SELECT_DEFERRED)
-			break;
-	}
+	store_glance_rewind(g);
+	while (state == SELECT_DEFERRED && (u = store_glance_next(g)) != NULL)
+		state = ctl_unit_state(q, u);
 	return state;
 }
 
@@ -55,11 +54,10 @@ wire_state(enum select_state state)
 
 /* Settled ones show as long as others of their unit are open. */
 static uint8_t
-recipient_state(const struct queued *q, const struct store_unit *unit,
-    const struct store_recipient *r)
+recipient_state(enum select_state unit, const struct store_recipient *r)
 {
 	if (!r->is_settled)
-		return wire_state(ctl_unit_state(q, unit));
+		return wire_state(unit);
 	if (r->outcome == OUTCOME_DELIVERED)
 		return STATE_DELIVERED;
 	return r->outcome == OUTCOME_DISCARDED ? STATE_DELETED : STATE_FAILED;
@@ -85,54 +83,59 @@ unit_due(const struct queued *q, const struct store_unit *unit)
 	return blocked > unit->due_at ? blocked : unit->due_at;
 }
 
-static void
-put_recipient(const struct queued *q, const struct store_unit *unit,
-    const struct store_recipient *r, struct buf *out)
-{
-	struct msg_ctl_recipient m = { .address = r->address };
-
-	m.state = recipient_state(q, unit, r);
-	m.tries = unit->tries;
-	m.due_at = unit_due(q, unit);
-	m.last_at = unit->last_at;
-	m.code = r->code;
-	m.host = r->host;
-	m.text = r->text;
-	if (!r->is_settled && r->text.n == 0)	/* its turn never came */
-		m.text = plan_blocked_why(q->plan, unit_key(unit));
-	msg_put_ctl_recipient(out, &m);
-}
-
-/* At most MAX over all units; gives how many. */
+/* At most MAX of a message, of which there are N already; gives how many then.
+ * What is the same for all of a unit is asked once. */
 static uint32_t
-put_recipients(const struct queued *q, struct store_unit *const *units,
-    uint32_t max, struct buf *out)
+put_recipients(const struct queued *q, const struct store_unit *unit,
+    enum select_state state, uint64_t due, uint32_t n, uint32_t max,
+    struct buf *out)
 {
-	uint32_t n = 0;
+	struct msg_ctl_recipient m = { .tries = unit->tries, .due_at = due,
+	    .last_at = unit->last_at };
+	struct span why = plan_blocked_why(q->plan, unit_key(unit));
 
-	for (size_t i = 0; units[i] != NULL; i++)
-		for (uint32_t r = 0; r < units[i]->count && n < max; r++) {
-			put_recipient(q, units[i], &units[i]->recipients[r],
-			    out);
-			n++;
-		}
+	for (uint32_t i = 0; i < unit->count && n < max; i++, n++) {
+		const struct store_recipient *r = &unit->recipients[i];
+
+		m.address = r->address;
+		m.state = recipient_state(state, r);
+		m.code = r->code;
+		m.host = r->host;
+		m.text = r->text;
+		if (!r->is_settled && r->text.n == 0)	/* its turn never came */
+			m.text = why;
+		msg_put_ctl_recipient(out, &m);
+	}
 	return n;
 }
 
-/* Of all units: the earliest next time, the most tries. */
+/* Of all units: the state as ctl_message_state() has it, the earliest next
+ * time, the most tries; and at most MAX recipients. */
 static void
-summarise(const struct queued *q, struct store_unit *const *units,
-    struct msg_ctl_row *row)
+put_units(const struct queued *q, struct store_glance *g,
+    struct msg_ctl_row *row, uint32_t max, struct buf *out)
 {
-	row->due_at = UINT64_MAX;
-	for (size_t i = 0; units[i] != NULL; i++) {
-		uint64_t due = unit_due(q, units[i]);
+	enum select_state state = SELECT_DEFERRED;
+	const struct store_unit *u;
+	uint32_t n = 0;
 
+	row->due_at = UINT64_MAX;
+	store_glance_rewind(g);
+	while ((u = store_glance_next(g)) != NULL) {
+		enum select_state unit = ctl_unit_state(q, u);
+		uint64_t due = unit_due(q, u);
+
+		if (state == SELECT_DEFERRED)
+			state = unit;
 		if (due < row->due_at)
 			row->due_at = due;
-		if (units[i]->tries > row->tries)
-			row->tries = units[i]->tries;
+		if (u->tries > row->tries)
+			row->tries = u->tries;
+		n = put_recipients(q, u, unit, due, n, max, out);
 	}
+	row->state = wire_state(state);
+	row->recipients.n = n;
+	row->recipients.bytes = buf_span(out);
 }
 
 /* Empty for mail that came from no address: our own. */
@@ -147,11 +150,12 @@ format_client(struct span bytes, char out[IPADDR_TEXT_SIZE])
 	ipaddr_format(&address, out);
 }
 
-/* UNITS are borrowed from a walk: nothing here may change the store. */
+/* G is borrowed from a look: nothing here may change the store. */
 void
-ctl_send_row(struct ctl_session *s, const struct store_message *m,
-    struct store_unit *const *units, uint32_t recipients_max)
+ctl_send_row(struct ctl_session *s, struct store_glance *g,
+    uint32_t recipients_max)
 {
+	const struct store_message *m = store_glance_message(g);
 	const struct conf *conf = s->q->conf;
 	char client[IPADDR_TEXT_SIZE] = "";
 	struct msg msg = { .type = MSG_ctl_row };
@@ -162,20 +166,16 @@ ctl_send_row(struct ctl_session *s, const struct store_message *m,
 		return;
 	format_client(envelope.client, client);
 	buf_reset(&s->rows);
+	put_units(s->q, g, row, recipients_max, &s->rows);
 	row->id = m->id;
-	row->state = wire_state(ctl_message_state(s->q, units));
 	row->sender = m->sender;
 	row->size = store_message_size(m);
 	row->arrived_at = m->arrived_at;
-	summarise(s->q, units, row);
 	row->expires_at = m->arrived_at + (uint64_t)(m->is_report ?
 	    conf->queue.report_expire_ms : conf->queue.expire_ms);
 	row->total = m->recipients;
 	row->left = m->left;
 	row->client = span_str(client);
 	row->helo = span_sub(envelope.helo, 0, 256);
-	row->recipients.n =
-	    put_recipients(s->q, units, recipients_max, &s->rows);
-	row->recipients.bytes = buf_span(&s->rows);
 	ctl_send(s, &msg);
 }

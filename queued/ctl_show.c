@@ -6,7 +6,6 @@
 #include "common/mail/header.h"
 #include "mtad_version.h"
 #include "queued/ctl_private.h"
-#include "queued/history.h"
 
 /* A header longer than this is cut: a frame carries it to a person. */
 enum { HEAD_SHOWN = 64 * 1024 };
@@ -32,22 +31,32 @@ send_head(struct ctl_session *s, const struct store_message *m)
 	ctl_send(s, &msg);
 }
 
-/* Unlike a list it does not stop at a hundred recipients. */
 static bool
-show_message(void *ctx, const struct store_message *m,
+show_head(void *ctx, const struct store_message *m,
     struct store_unit *const *units)
 {
-	struct ctl_session *s = ctx;
-
-	ctl_send_row(s, m, units, STORE_UNIT_RECIPIENTS);
-	send_head(s, m);
+	(void)units;
+	send_head(ctx, m);
 	return true;
 }
 
+/* Unlike a list it does not stop at a hundred recipients. */
+static bool
+show_row(void *ctx, struct store_glance *g)
+{
+	ctl_send_row(ctx, g, STORE_UNIT_RECIPIENTS);
+	return true;
+}
+
+/* The row is shown in place; for its content it must be in memory. */
 void
 ctl_show(struct ctl_session *s, uint64_t id)
 {
-	if (store_show(s->q->store, id, show_message, s) == OK)
+	struct store_path path = { .is_listed = true, .ids = &id,
+	    .id_count = 1, .first = id, .last = id };
+
+	(void)store_look(s->q->store, &path, 0, 1, show_row, s);
+	if (store_show(s->q->store, id, show_head, s) == OK)
 		ctl_end(s, CTL_DONE, 1, SPAN_NONE);
 	else
 		ctl_end(s, CTL_NO_SUCH_MESSAGE, 0,
@@ -66,12 +75,9 @@ static void
 put_figures(struct ctl_session *s, struct msg_list *list)
 {
 	const struct queued *q = s->q;
-	struct journal_figures h = { .events = 0 };
 	struct store_figures f;
 
 	store_figures(q->store, &f);
-	if (history_journal(s->q) != NULL)
-		journal_figures(history_journal(s->q), &h);
 	const struct named_figure figures[] = {
 		{ "messages", f.messages },
 		{ "recipients", f.recipients },
@@ -92,11 +98,7 @@ put_figures(struct ctl_session *s, struct msg_list *list)
 		{ "syncs", f.syncs },
 		{ "checkpoint_lag_bytes", f.checkpoint_lag_bytes },
 		{ "memory_messages", f.memory_messages },
-		{ "history_events", h.events },
-		{ "history_lost", h.lost },
-		{ "history_written_bytes", h.written },
-		{ "history_writes", h.writes },
-		{ "history_bytes", h.bytes },
+		{ "longest_read_us", f.longest_read_us },
 		{ "uptime_ms", (uint64_t)(queued_now(q) - q->started_at_ms) },
 		{ "is_accepting", store_room(q->store).is_accepting },
 	};
