@@ -14,8 +14,8 @@
 
 enum {
 	CTL_SESSIONS_MAX = 32,
-	CTL_SLICE_MS = 10,		/* of work in one turn */
-	CTL_WALK_ROWS = 1024,		/* messages looked at in one step */
+	CTL_SLICE_MS = 1,		/* of work in one turn: mail waits so long */
+	CTL_WALK_ROWS = 256,		/* messages looked at in one step */
 	CTL_BACKLOG_MAX = 1024 * 1024,	/* bytes the reader has not taken */
 	CTL_RECIPIENTS_SHOWN = 100,	/* in a row of a list */
 };

@@ -1,0 +1,199 @@
+"""An operator before a long queue: answers that are exact, at once, in slices
+that no mail waits for; acts on all of it that survive a kill (I-04, I-10).
+
+MTAD_MILLION=1000000 makes the queue that long; in ./test it is shorter."""
+import json
+import os
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from support import basics, relay, spool
+
+N = int(os.environ.get("MTAD_MILLION", "60000"))
+SENDERS, DOMAINS, HELD = 100, 50, 2
+DAYS = 3
+FILL = ("-s", SENDERS, "-d", DOMAINS, "-h", HELD, "-A", f"{DAYS}d",
+        "-f", "20h", "-w", "40h", "-b", "300-700")
+READ_US = 100_000               # no read transaction is longer
+PATIENCE = 60 + N // 5000       # seconds for an act on all of it
+
+
+def filled(**keys):
+    """A relay over a long queue, for a next hop that is not there; whatever is
+    tried is neither reported nor given up."""
+    r = relay.Relay(basics.free_ports(1)[0], start=False,
+                    queue={"warn": "30d", "expire": "60d"}, **keys)
+    spool.fill(os.path.join(r.folder, "spool"), N, *FILL)
+    r.start()
+    return r
+
+
+def count(r, *selection):
+    """Also right after queued died: another one will answer."""
+    p = basics.wait_for("an answer", lambda: answered(
+        r, "queue", "count", *selection), seconds=PATIENCE)
+    return int(p.stdout)
+
+
+def answered(r, *words):
+    p = r.try_ctl(*words, seconds=PATIENCE)
+    return p if p.returncode == 0 else None
+
+
+class Looking(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.relay = filled()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.relay.stop()
+        cls.relay.remove()
+
+    def test_counts_are_exact(self):
+        of_sender, of_domain = N // SENDERS, N // DOMAINS
+        held = N // 100 * HELD
+        for words, wanted in (
+                ((), N),
+                (("from:sender7@s7.example.org",), of_sender),
+                (("from:SENDER7@S7.example.org",), of_sender),
+                (("from:@s7.example.org",), of_sender),
+                (("domain:d7.example.net",), of_domain),
+                (("to:*@d7.example.net",), of_domain),
+                (("to:user7@*",), 1),
+                (("state:held",), held),
+                (("state:deferred",), N - held),
+                (("state:active",), 0),
+                (("not", "state:held"), N - held),
+                (("from:sender7@s7.example.org", "or",
+                  "from:sender8@s8.example.org"), 2 * of_sender),
+                (("from:sender0@s0.example.org", "state:held"), of_sender),
+                (("from:sender7@s7.example.org", "state:held"), 0),
+                (("from:nobody@s7.example.org",), 0),
+                (("size>10M",), 0), (("tries>=1",), N - held)):
+            with self.subTest(words):
+                self.assertEqual(count(self.relay, *words), wanted)
+
+    def test_ages_part_the_queue(self):
+        """All arrived evenly over three days, so each day has its third."""
+        young = count(self.relay, "age<1d")
+        self.assertAlmostEqual(young, N / DAYS, delta=N / 50)
+        self.assertEqual(young + count(self.relay, "age>=1d"), N)
+        self.assertEqual(count(self.relay, "age>4d"), 0)
+        both = count(self.relay, "age>=1d", "age<2d", "state:held")
+        self.assertAlmostEqual(both, N / 100 * HELD / DAYS, delta=N / 500)
+
+    def test_what_is_counted_is_what_is_listed(self):
+        for words in ((), ("state:held",), ("domain:d7.example.net",),
+                      ("age<2h",), ("from:sender7@s7.example.org",),
+                      ("size>500", "state:deferred")):
+            with self.subTest(words):
+                p = self.relay.try_ctl("queue", "list", "--json", *words,
+                                       seconds=PATIENCE)
+                ids = [json.loads(line)["id"]
+                       for line in p.stdout.splitlines()]
+                self.assertEqual(len(ids), count(self.relay, *words))
+                self.assertEqual(ids, sorted(set(ids)))
+
+    def test_a_page_is_the_begin_of_the_list(self):
+        whole = self.relay.ctl("queue", "list", "--json", "state:held")
+        page = self.relay.ctl("queue", "list", "--json", "--limit", "7",
+                              "state:held")
+        self.assertEqual(page.splitlines(), whole.splitlines()[:7])
+
+    def test_no_read_lasts(self):
+        """The longest since the start.  A machine that is busy with something
+        else may stop us within one, so a second start may be better."""
+        for _ in range(3):
+            count(self.relay, "to:user7@* or not tries>=1")
+            self.relay.ctl("queue", "list", "--json")
+            status = json.loads(self.relay.ctl("status", "--json"))
+            longest = status["figures"]["longest_read_us"]
+            if longest < READ_US:
+                return
+            self.relay.stop()
+            self.relay.start()
+        self.fail(f"a read transaction took {longest} us")
+
+
+class Mail(unittest.TestCase):
+    def test_mail_goes_on_while_all_is_listed(self):
+        """T55: replies while an operator lists the whole queue in a loop."""
+        with filled() as r:
+            alone = self.replies(r)
+            end = threading.Event()
+            lists = []
+
+            def look():
+                while not end.is_set():
+                    p = r.try_ctl("queue", "list", "--json",
+                                  seconds=PATIENCE)
+                    lists.append(p.stdout.count("\n"))
+
+            thread = threading.Thread(target=look)
+            thread.start()
+            beside = self.replies(r)
+            end.set()
+            thread.join()
+        self.assertGreaterEqual(min(lists), N)
+        print(f"replies: p50 {alone[0]:.1f} p99 {alone[1]:.1f} ms alone, "
+              f"{beside[0]:.1f} {beside[1]:.1f} ms beside {len(lists)} lists")
+        # a slice is a millisecond; a walk in one piece would be a hundred
+        self.assertLess(beside[0], alone[0] + 25)
+
+    def replies(self, r):
+        """ms to the reply to the final dot: median and 99 of 100."""
+        times = []
+        with r.connect() as c:
+            c.hello()
+            for i in range(100):
+                c.expect("MAIL FROM:<a@b.example>", 250)
+                c.expect(f"RCPT TO:<r{i}@served.example>", 250)
+                begin = time.monotonic()
+                reply = c.content(b"Subject: x\r\n\r\nx\r\n")
+                times.append(1e3 * (time.monotonic() - begin))
+                self.assertEqual(reply.code, 250)
+        times.sort()
+        return times[len(times) // 2], times[-2]
+
+
+class Acts(unittest.TestCase):
+    def test_acts_on_all_survive_kills(self):
+        """Hold, release and delete everything; queued is killed in the middle
+        of each.  What was answered is done, and nothing is done in part."""
+        with filled() as r:
+            kept = "from:sender7@s7.example.org"
+            self.act(r, "hold", "all", lambda: count(r, "state:held"), N)
+            self.act(r, "release", "not " + kept,
+                     lambda: N - count(r, "state:held"), N - N // SENDERS)
+            self.act(r, "delete", "not " + kept,
+                     lambda: N - count(r), N - N // SENDERS)
+            self.assertEqual(count(r, kept, "state:held"), N // SENDERS)
+
+    def act(self, r, verb, selection, done, wanted):
+        """Once with a kill in between, then to its end."""
+        box = []
+        before = done()
+        thread = threading.Thread(target=lambda: box.append(r.try_ctl(
+            "queue", verb, selection, "--yes", seconds=PATIENCE)))
+        thread.start()
+        basics.wait_for("some are done", lambda: done() > before)
+        r.kill("queued")
+        thread.join()
+        some = basics.wait_for("queued is back", lambda: done() or 1)
+        self.assertLessEqual(some, wanted)
+        begin = time.monotonic()
+        p = r.try_ctl("queue", verb, selection, "--yes", "--json",
+                      seconds=PATIENCE)
+        self.assertEqual(p.returncode, 0, p.stderr)
+        self.assertEqual(done(), wanted)
+        changed = json.loads(p.stdout)["count"]
+        print(f"{verb}: {changed} messages in "
+              f"{time.monotonic() - begin:.1f} s")
+
+
+if __name__ == "__main__":
+    basics.main()
