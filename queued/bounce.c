@@ -271,7 +271,7 @@ bounce_submit(struct queued *q, struct bounce *b)
 	if ((e = store_submit(q->store, &sub, &unit)) != OK)
 		return e;
 	effect.group = store_group(q->store);
-	effect.b = unit->message->id;
+	effect.b = b->id = unit->message->id;
 	effects_add(&q->on_synced, &effect);
 	log_report(q, b, effect.b);
 	queued_touch(q);

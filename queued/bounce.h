@@ -26,6 +26,7 @@ struct bounce {
 	bool is_8bit;
 	bool is_wanted;			/* a report was built */
 	bool is_to_postmaster;
+	uint64_t id;			/* of the report, once submitted */
 };
 
 void bounce_init(struct bounce *b, const struct store_message *message,

@@ -5,6 +5,7 @@
  * no memory or room is passed over, and is not undone for the others.
  */
 #include "queued/ctl_private.h"
+#include "queued/history.h"
 #include "queued/lease.h"
 #include "queued/outcome.h"
 #include "queued/residence.h"
@@ -19,6 +20,15 @@ note_change(struct ctl_session *s)
 	s->job.group = store_group(s->q->store);
 	store_want_sync(s->q->store);
 	queued_touch(s->q);
+}
+
+/* Who did it. */
+static void
+note(struct ctl_session *s, const struct store_unit *unit, uint8_t kind,
+    uint64_t value)
+{
+	history_note(s->q, unit->message->id, unit->number, kind, value,
+	    s->uid, "");
 }
 
 /* ---- one unit ---- */
@@ -37,6 +47,7 @@ retry_unit(struct ctl_session *s, struct store_unit *unit)
 	if (unit->due_at > now) {
 		if (store_reschedule(s->q->store, unit, now) != OK)
 			return;
+		note(s, unit, JOURNAL_RETRIED, now);
 		note_change(s);
 	}
 	plan_hurry(s->q->plan, unit->plan, queued_now(s->q));
@@ -50,6 +61,7 @@ delete_unit(struct ctl_session *s, struct store_unit *unit)
 {
 	struct lease *lease = lease_of_unit(s->q, unit);
 
+	note(s, unit, JOURNAL_DELETED, 0);
 	if (lease != NULL)
 		lease->is_deleted = true;
 	else if (outcome_delete(s->q, unit) == OK)
@@ -66,6 +78,7 @@ hold_unit(struct ctl_session *s, struct store_unit *unit, bool is_held)
 	if (m->is_held != is_held) {
 		if (store_hold(s->q->store, m, is_held) != OK)
 			return;
+		note(s, unit, is_held ? JOURNAL_HELD : JOURNAL_RELEASED, 0);
 		note_change(s);
 	}
 	if (residence_adopt(s->q, unit) != OK)
@@ -111,8 +124,10 @@ act_early(struct ctl_session *s, struct store_unit *unit)
 		delete_unit(s, unit);
 	else if (s->job.verb != CTL_RETRY &&
 	    unit->message->is_held != is_held &&
-	    store_hold(s->q->store, unit->message, is_held) == OK)
+	    store_hold(s->q->store, unit->message, is_held) == OK) {
+		note(s, unit, is_held ? JOURNAL_HELD : JOURNAL_RELEASED, 0);
 		note_change(s);
+	}
 }
 
 /* What nobody schedules may not stay in memory. */

@@ -6,6 +6,7 @@
 #include "common/mail/header.h"
 #include "mtad_version.h"
 #include "queued/ctl_private.h"
+#include "queued/history.h"
 
 /* A header longer than this is cut: a frame carries it to a person. */
 enum { HEAD_SHOWN = 64 * 1024 };
@@ -75,9 +76,12 @@ static void
 put_figures(struct ctl_session *s, struct msg_list *list)
 {
 	const struct queued *q = s->q;
+	struct journal_figures h = { .events = 0 };
 	struct store_figures f;
 
 	store_figures(q->store, &f);
+	if (history_journal(s->q) != NULL)
+		journal_figures(history_journal(s->q), &h);
 	const struct named_figure figures[] = {
 		{ "messages", f.messages },
 		{ "recipients", f.recipients },
@@ -99,6 +103,11 @@ put_figures(struct ctl_session *s, struct msg_list *list)
 		{ "checkpoint_lag_bytes", f.checkpoint_lag_bytes },
 		{ "memory_messages", f.memory_messages },
 		{ "longest_read_us", f.longest_read_us },
+		{ "history_events", h.events },
+		{ "history_lost", h.lost },
+		{ "history_written_bytes", h.written },
+		{ "history_writes", h.writes },
+		{ "history_bytes", h.bytes },
 		{ "uptime_ms", (uint64_t)(queued_now(q) - q->started_at_ms) },
 		{ "is_accepting", store_room(q->store).is_accepting },
 	};

@@ -15,6 +15,7 @@
 #include "common/base/wire.h"
 #include "common/log/log.h"
 #include "common/mail/envelope.h"
+#include "queued/history.h"
 #include "queued/outcome.h"
 #include "queued/residence.h"
 #include "queued/store/store_read.h"
@@ -311,8 +312,11 @@ set_aside(struct queued *q, struct plan_unit *pu, enum err e)
 	struct store_unit *unit = plan_unit_owner(pu);
 
 	log_unreadable(q, unit->message, e);
-	if (e != ERR_IO && store_hold(q->store, unit->message, true) == OK)
+	if (e != ERR_IO && store_hold(q->store, unit->message, true) == OK) {
+		history_note(q, unit->message->id, unit->number,
+		    JOURNAL_QUARANTINED, 0, HISTORY_NOBODY, err_text(e));
 		plan_hold(q->plan, pu, true);
+	}
 	plan_later(q->plan, pu, mtime_add(queued_now(q),
 	    q->conf->queue.first_retry_ms));
 }

@@ -14,6 +14,7 @@
 #include "common/base/check.h"
 #include "common/base/mtime.h"
 #include "queued/bounce.h"
+#include "queued/history.h"
 #include "queued/outcome_log.h"
 #include "queued/outcome_work.h"
 #include "queued/plan/plan_retry.h"
@@ -219,16 +220,24 @@ build_reports(struct queued *q, struct outcome_work *w,
 /* Reserving comes first: after it the verdict cannot fail any more, so that no
  * report is ever appended without it. */
 static enum err
-submit_reports(struct queued *q, struct outcome_work *w)
+submit_reports(struct queued *q, struct outcome_work *w,
+    const struct store_unit *unit)
 {
+	uint64_t id = unit->message->id;
 	enum err e = store_reserve(q->store, w->history.n + w->count * 4096 +
 	    bounce_bytes(&w->failure) + bounce_bytes(&w->delay));
 
 	if (e != OK || (e = bounce_submit(q, &w->failure)) != OK)
 		return e;
+	if (w->failure.is_wanted)
+		history_note(q, id, unit->number, JOURNAL_REPORTED,
+		    w->failure.id, HISTORY_NOBODY, "");
 	/* A notice that finds no room comes with a later attempt. */
 	if (bounce_submit(q, &w->delay) != OK)
 		w->delay.is_wanted = false;
+	if (w->delay.is_wanted)
+		history_note(q, id, unit->number, JOURNAL_NOTICED,
+		    w->delay.id, HISTORY_NOBODY, "");
 	return OK;
 }
 
@@ -248,7 +257,7 @@ settle(struct queued *q, struct outcome_work *w, struct store_unit *unit,
 
 	if ((e = effects_reserve(&q->on_synced)) != OK ||
 	    (e = build_reports(q, w, unit)) != OK ||
-	    (e = submit_reports(q, w)) != OK)
+	    (e = submit_reports(q, w, unit)) != OK)
 		goto out;
 	outcome_log(q, w, unit, due_at);
 	v.begun_at = w->begun_at;

@@ -16,6 +16,7 @@
 #include "common/os/random.h"
 #include "common/proc/proc.h"
 #include "queued/ctl.h"
+#include "queued/history.h"
 #include "queued/intake.h"
 #include "queued/lease.h"
 #include "queued/outcome_work.h"
@@ -99,6 +100,7 @@ on_turn_end(void *ctx)
 		residence_refill(q);
 	lease_dispatch(q);
 	store_flush(q->store, queued_now(q));
+	history_turn(q);
 	wake = plan_wake_at(q->plan);
 	if (is_short && residence_is_refilling(q))
 		wake = queued_now(q) + 1;
@@ -277,6 +279,7 @@ on_housekeeping(void *ctx)
 		lease_stop_waiting(q);
 	if (age >= TOKENS_KEPT_MS)
 		intake_forget_tokens(q);
+	history_keep_house(q);
 	residence_keep_house(q);
 	timer_start(&q->housekeeping, HOUSEKEEPING_MS);
 }
@@ -310,6 +313,7 @@ queued_take_conf(struct queued *q)
 	q->routes = routes;
 	q->conf = conf;
 	q->generation = proc_generation(q->proc);
+	history_reload(q);
 	return OK;
 }
 
@@ -364,6 +368,8 @@ open_store(struct queued *q, struct why *why)
 	enum err e;
 
 	params.memory_bytes = q->conf->limits.body_memory_bytes / 2;
+	if ((e = history_new(q, &params.tap)) != OK)
+		return why_set(why, e, "cannot begin: no memory");
 	e = store_open(&params, &store_ops, q, &q->store, why);
 	if (e != OK)
 		return e;
@@ -372,7 +378,7 @@ open_store(struct queued *q, struct why *why)
 	if (e != OK)
 		return why_set(why, e, "cannot watch the spool: no memory");
 	watch_set(q->store_ready, WATCH_READ);
-	return OK;
+	return history_start(q);
 }
 
 static enum err
@@ -429,6 +435,7 @@ queued_close(struct queued *q)
 	effects_clear(&q->on_written);
 	effects_clear(&q->on_synced);
 	store_close(&q->store);
+	history_free(q);
 	deferred_clear(&q->turn_end);
 	deferred_clear(&q->answered);
 	plan_free(&q->plan);

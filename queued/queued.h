@@ -24,6 +24,7 @@
 #include "queued/store/store_read.h"
 
 struct ctl;
+struct history;
 struct log;
 struct outcome_work;
 struct proc;
@@ -69,6 +70,7 @@ struct queued {
 	uint32_t shared_leases;		/* whose unit has another one */
 	struct outcome_work *work;	/* outcome.c */
 	struct ctl *ctl;		/* ctl.c; NULL: nothing asked yet */
+	struct history *history;
 	uint64_t leased_bytes;		/* contents that deliverds hold */
 
 	struct buf scratch;		/* an envelope, or a key */
@@ -108,12 +110,10 @@ enum err queued_take_conf(struct queued *q);
 /* Asks for the work at the end of this turn; cheap to repeat. */
 void queued_touch(struct queued *q);
 
-/* Wall time of a stored moment as the planner's, and the present of both. */
+/* The present of both clocks, and a stored moment as the planner's. */
 int64_t queued_now(const struct queued *q);
 uint64_t queued_wall(const struct queued *q);
 int64_t queued_plan_time(const struct queued *q, uint64_t wall_at);
-
-/* Minutes east of UTC, now. */
-int queued_zone_min(const struct queued *q);
+int queued_zone_min(const struct queued *q);	/* east of UTC, now */
 
 #endif

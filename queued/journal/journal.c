@@ -48,7 +48,7 @@ struct journal {
 	struct journal_figures figures;
 	uint64_t gather_first;		/* group; 0: none */
 	uint64_t gather_events;
-	uint64_t taken;			/* group */
+	uint64_t taken, found;		/* groups */
 	uint64_t lost_first, lost_last;	/* not noted yet; 0: none */
 	uint64_t now;			/* as last told */
 	uint64_t tidied_at;
@@ -111,6 +111,18 @@ uint64_t
 journal_taken(const struct journal *j)
 {
 	return j->taken;
+}
+
+uint64_t
+journal_found(const struct journal *j)
+{
+	return j->found;
+}
+
+void
+journal_begin_anew(struct journal *j, uint64_t group)
+{
+	j->taken = group;
 }
 
 size_t
@@ -357,7 +369,7 @@ journal_open(int spool_fd, const struct store_io *io, const uint8_t uuid[16],
 		return e;
 	}
 	journal_files_set_uuid(&j->files, uuid);
-	j->taken = j->files.position;
+	j->taken = j->found = j->files.position;
 	e = store_worker_start("history", j->wake_fd, j, &j->worker);
 	if (e != OK)
 		journal_close(&j);

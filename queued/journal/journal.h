@@ -46,8 +46,12 @@ void journal_set_bounds(struct journal *j, uint64_t keep_ms,
     uint64_t bytes_max);
 void journal_set_short(struct journal *j, bool is_short);
 
-/* The last group that was taken. */
+/* The last group that was taken; at the opening the one that was found. */
 uint64_t journal_taken(const struct journal *j);
+uint64_t journal_found(const struct journal *j);
+
+/* The log ends before what was found: all behind GROUP is new. */
+void journal_begin_anew(struct journal *j, uint64_t group);
 
 /* Where the records of GROUP are appended; NULL when it was taken before or
  * there is no room.  The end counts EVENTS. */

@@ -95,8 +95,9 @@ bool journal_result_next(struct span *list, struct journal_result *out);
 
 /* Part of the format. */
 enum journal_action_kind {
-	JOURNAL_HELD = 1, JOURNAL_RELEASED, JOURNAL_RESCHEDULED,
+	JOURNAL_HELD = 1, JOURNAL_RELEASED, JOURNAL_RETRIED,
 	JOURNAL_REPORTED, JOURNAL_NOTICED, JOURNAL_QUARANTINED,
+	JOURNAL_DELETED,
 };
 
 struct journal_action {
@@ -110,7 +111,6 @@ struct journal_action {
 void journal_action_put(struct buf *out, uint64_t id,
     const struct journal_action *a);
 enum err journal_action_get(struct span fields, struct journal_action *out);
-
 /* A record of id 0: events of the groups FIRST to LAST are not here. */
 void journal_lost_put(struct buf *out, uint64_t at, uint64_t first,
     uint64_t last);

@@ -21,6 +21,7 @@
 #include "queued/store/store_private.h"
 #include "queued/store/store_recover.h"
 #include "queued/store/store_spare.h"
+#include "queued/store/store_tap_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -209,6 +210,7 @@ begin_memory(struct store *s)
 	list_init(&s->held);
 	store_overlay_init(&s->overlay);
 	s->overlay.begun_at_ms = clock_mono_ms();
+	s->overlay.journaled = s->tap != NULL ? 0 : UINT64_MAX;
 	store_segments_init(&s->segments, s->io, s->log_fd);
 	s->count = (struct store_counters){ .messages = 0 };
 	s->start = 0;
@@ -348,6 +350,7 @@ store_open(const struct store_params *params, const struct store_ops *ops,
 	if (s == NULL)
 		return why_set(why, ERR_NOMEM, "no memory for the spool");
 	s->io = params->io != NULL ? params->io : &store_io_system;
+	s->tap = params->tap;
 	s->ops = *ops;
 	s->ctx = ctx;
 	s->dir_fd = s->log_fd = s->body_fd = s->lock_fd = -1;
@@ -545,6 +548,7 @@ store_close(struct store **s)
 		return;
 	finish_log(*s);
 	store_bodies_synced(*s, store_synced(*s));
+	store_tap_flush(*s);
 	finish_index(*s);
 	free_all(*s);
 	*s = NULL;

@@ -20,12 +20,14 @@
 
 struct store;
 struct store_io;
+struct store_tap;
 
 struct store_params {
 	const char *path;		/* directory, exists, ours alone */
 	uint64_t segment_bytes;		/* 0: min(64 MiB, file system / 16) */
 	uint64_t memory_bytes;		/* of bodies in memory, all together */
 	const struct store_io *io;	/* store_io.h; NULL: the system's */
+	const struct store_tap *tap;	/* store_tap.h; NULL: nobody */
 };
 
 /* Called from store_open() (on_unit, on_token, on_notice: the store itself is

@@ -25,6 +25,7 @@
 #include "queued/store/store_move.h"
 #include "queued/store/store_private.h"
 #include "queued/store/store_rescue.h"
+#include "queued/store/store_tap_private.h"
 
 #include <stdlib.h>
 
@@ -79,6 +80,7 @@ all_synced(struct store *s)
 	struct store_log *l = &s->log;
 	struct list *link;
 
+	store_tap_synced(s);
 	while ((link = list_first(&l->unsynced)) != NULL) {
 		store_move_synced(s, of_link(link));
 		store_cache_keep(&s->cache, of_link(link));
@@ -119,6 +121,7 @@ written_only(struct store *s)
 	}
 	if (before == 0)
 		l->loose_since_ms = g->handed_at_ms;
+	l->loose_last = g->number;
 	store_cache_give_back(&s->cache, g);
 }
 

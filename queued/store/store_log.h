@@ -42,6 +42,7 @@ struct store_log {
 	struct buf loose;
 	struct store_numbers loose_settles;
 	int64_t loose_since_ms;
+	uint64_t loose_last;		/* sequence */
 	struct store_position end;	/* behind what was handed over */
 	struct store_position synced;
 	struct store_segment *segment;	/* of end */

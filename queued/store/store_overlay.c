@@ -21,6 +21,7 @@
 #include "queued/store/store_memory.h"
 #include "queued/store/store_private.h"
 #include "queued/store/store_row.h"
+#include "queued/store/store_tap_private.h"
 #include "queued/store/store_term.h"
 
 #define PERIOD_MS	MTIME_SECOND
@@ -372,7 +373,8 @@ run(struct store_job *job)
 }
 
 /* Synced: the index is never ahead of the log.  Answered: an open token lies in
- * the groups that a start replays. */
+ * the groups that a start replays.  Journaled: so does what the history does
+ * not have. */
 void
 store_overlay_send(struct store *s, int64_t now_ms)
 {
@@ -380,7 +382,8 @@ store_overlay_send(struct store *s, int64_t now_ms)
 
 	if (!o->is_frozen || o->is_sent || now_ms < o->retry_at_ms ||
 	    s->log.synced.sequence < o->at.sequence ||
-	    o->answered < o->at.sequence)
+	    o->answered < o->at.sequence ||
+	    o->journaled < o->at.sequence)
 		return;
 	o->is_sent = true;
 	o->index = s->index;
@@ -395,6 +398,7 @@ store_overlay_apply_now(struct store *s, const struct store_position *at)
 	struct store_overlay *o = &s->overlay;
 	enum err e;
 
+	store_tap_flush(s);
 	store_overlay_freeze(s, at, clock_mono_ms());
 	if (!o->is_frozen)
 		return ERR_NOMEM;

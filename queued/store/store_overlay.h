@@ -37,6 +37,7 @@ struct store_overlay {
 	struct store_position at;	/* of the frozen one */
 	struct store_position indexed;
 	uint64_t answered;		/* sequence */
+	uint64_t journaled;		/* likewise (store_tap.h) */
 	uint64_t appended;		/* bytes of log, since the start */
 	uint64_t appended_frozen;
 	uint64_t appended_indexed;

@@ -1,6 +1,5 @@
 /*
  * The inside of a store: what its files share.  Nobody else includes it.
- *
  * All of it belongs to the owner's thread, which shares only jobs with the
  * others (store_worker.h); a frozen overlay is bytes that nobody changes.
  */
@@ -31,6 +30,7 @@ struct store_counters {
 
 struct store {
 	const struct store_io *io;
+	const struct store_tap *tap;
 	struct store_ops ops;
 	void *ctx;
 	uint64_t memory_bytes;

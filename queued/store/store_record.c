@@ -36,7 +36,7 @@ store_record_begin(struct buf *out)
 	return at;
 }
 
-/* Flags stay 0: nothing that is written today needs them. */
+/* A note may be passed over by who does not know it. */
 static void
 end(struct buf *out, size_t at, enum store_record_type type,
     uint32_t generation, uint64_t id, size_t content_bytes)
@@ -47,6 +47,8 @@ end(struct buf *out, size_t at, enum store_record_type type,
 		return;
 	out->p[at + AT_TYPE] = (uint8_t)type;
 	out->p[at + AT_TYPE + 1] = RECORD_VERSION;
+	if (type == STORE_RECORD_NOTE)
+		out->p[at + AT_FLAGS] = STORE_RECORD_SKIPPABLE;
 	wire_patch_u32(out, at + AT_ID, (uint32_t)id);
 	wire_patch_u32(out, at + AT_ID + 4, (uint32_t)(id >> 32));
 	wire_patch_u32(out, at + AT_HEAD, (uint32_t)head);

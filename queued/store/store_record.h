@@ -28,7 +28,7 @@ enum store_record_type {	/* part of the format: never renumber */
 	STORE_RECORD_RESCHEDULE = 5,
 	STORE_RECORD_MOVED = 6,		/* by compaction; store_move.h */
 	STORE_RECORD_DESTINATION = 7,	/* not written yet */
-	STORE_RECORD_DEAD = 8,		/* store_dead.h */
+	STORE_RECORD_DEAD = 8, STORE_RECORD_NOTE = 9,	/* store_note.h */
 };
 
 enum { STORE_RECORD_SKIPPABLE = 1 };	/* in flags: by who knows no such */

@@ -12,6 +12,7 @@
 #include "queued/store/store_memory.h"
 #include "queued/store/store_row.h"
 #include "queued/store/store_scan.h"
+#include "queued/store/store_tap_private.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -270,6 +271,7 @@ store_recover(struct store *s, struct why *why)
 	enum err e;
 
 	s->is_recovering = true;
+	store_tap_replay(s);
 	store_scan_init(&r, s);
 	e = recover(&r, why);
 	store_scan_clear(&r);

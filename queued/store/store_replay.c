@@ -13,6 +13,7 @@
 #include "queued/store/store_apply.h"
 #include "queued/store/store_memory.h"
 #include "queued/store/store_remake.h"
+#include "queued/store/store_tap_private.h"
 
 #include <stdlib.h>
 
@@ -196,6 +197,8 @@ replay_record(struct replay *p, const struct store_record *r)
 		return replay_hold(p, r);
 	/* read before the replay, by the scan */
 	case STORE_RECORD_DEAD:
+	/* for whoever listens */
+	case STORE_RECORD_NOTE:
 		return OK;
 	case STORE_RECORD_MOVED:
 		return replay_moved(p, r);
@@ -232,5 +235,8 @@ store_replay_group(struct store *s, struct store_segment *seg,
 		e = replay_record(&p, &r);
 	}
 	free(p.results);
+	if (e == OK)
+		store_tap_group(s, head->sequence, head->written_at,
+		    store_group_records(group, head));
 	return e;
 }

@@ -16,6 +16,7 @@
 #include "queued/store/store_body_private.h"
 #include "queued/store/store_group.h"
 #include "queued/store/store_memory.h"
+#include "queued/store/store_note.h"
 #include "queued/store/store_private.h"
 #include "queued/store/store_record.h"
 
@@ -65,7 +66,7 @@ store_reserve(struct store *s, size_t bytes)
 		return ERR_IO;
 	b = store_log_records(s);
 	if (buf_reserve(b, bytes + 2 * VERDICT_BYTES + STORE_HISTORY_MAX +
-	    2 * STORE_BLOCK) == NULL) {
+	    3 * STORE_BLOCK) == NULL) {
 		b->is_failed = false;
 		return ERR_NOMEM;
 	}
@@ -274,6 +275,20 @@ store_verdict(struct store *s, struct store_unit *unit,
 	if (e == OK)
 		store_apply_verdict(s, u, verdict, is_over);
 	return e;
+}
+
+/* It keeps no segment, and nobody is waiting for it. */
+enum err
+store_note(struct store *s, uint64_t id, const struct store_note *n)
+{
+	size_t at;
+	enum err e = begin_record(s, 64 + STORE_NOTE_BY_MAX, &at);
+
+	if (e != OK)
+		return e;
+	store_note_put(store_log_records(s), n);
+	store_record_end(store_log_records(s), at, STORE_RECORD_NOTE, id, 0);
+	return OK;
 }
 
 /* Written only: the note outlives the process, not a power cut. */

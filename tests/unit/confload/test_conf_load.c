@@ -372,7 +372,6 @@ static const struct later {
 	{ "aliases: a\n", "aliases is not available", ERR_SYNTAX },
 	{ "metrics: {address: \"127.0.0.1:9125\"}\n",
 	    "warning: metrics.address", OK },
-	{ "queue: {history: 7d}\n", "warning: queue.history", OK },
 	{ "tls: {certificate: c.pem, key: k.pem}\n",
 	    "warning: tls.certificate", OK },
 };
