@@ -42,6 +42,8 @@ int cmd_queue_release(struct mtactl *m);
 int cmd_queue_retry(struct mtactl *m);
 int cmd_queue_delete(struct mtactl *m);
 int cmd_message_show(struct mtactl *m);
+int cmd_message_history(struct mtactl *m);
+int cmd_message_explain(struct mtactl *m);
 int cmd_config_check(struct mtactl *m);
 int cmd_config_show(struct mtactl *m);
 int cmd_reload(struct mtactl *m);

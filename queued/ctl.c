@@ -15,7 +15,7 @@
 #include "common/os/clock.h"
 #include "common/os/creds.h"
 #include "common/proc/proc.h"
-#include "queued/ctl_private.h"
+#include "queued/ctl_history.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -109,6 +109,7 @@ static void
 session_free(struct ctl *ctl, struct ctl_session *s)
 {
 	slots_remove(ctl->sessions, s->id);
+	ctl_history_end(s);
 	job_clear(&s->job);
 	buf_clear(&s->rows);
 	channel_close(&s->channel);
@@ -150,7 +151,7 @@ static bool
 is_busy(const struct ctl_session *s)
 {
 	return s->job.step != NULL || s->awaits_sync || s->wants_status ||
-	    s->reload_cookie != 0;
+	    s->reload_cookie != 0 || s->history != NULL;
 }
 
 static void
@@ -171,6 +172,13 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		break;
 	case MSG_ctl_message:
 		ctl_show(s, m->ctl_message.id);
+		break;
+	case MSG_ctl_history:
+		ctl_history_begin(s, m->ctl_history.low, m->ctl_history.high,
+		    NULL);
+		break;
+	case MSG_ctl_explain:
+		ctl_explain_begin(s, m->ctl_explain.low, m->ctl_explain.high);
 		break;
 	case MSG_ctl_status:
 		s->wants_status = s->q->ctl->process_count == 0;
@@ -347,7 +355,10 @@ ctl_synced(struct queued *q, uint64_t session)
 	if (s == NULL)
 		return;
 	s->awaits_sync = false;
-	ctl_end(s, CTL_DONE, s->job.count, SPAN_NONE);
+	if (s->history != NULL)
+		ctl_history_synced(s);
+	else
+		ctl_end(s, CTL_DONE, s->job.count, SPAN_NONE);
 }
 
 static void

@@ -7,6 +7,7 @@
 #ifndef MTAD_QUEUED_CTL_PRIVATE_H
 #define MTAD_QUEUED_CTL_PRIVATE_H
 
+#include "common/base/ipaddr.h"
 #include "queued/ctl.h"
 #include "queued/select/select.h"
 #include "queued/store/store_look.h"
@@ -20,6 +21,7 @@ enum {
 	CTL_RECIPIENTS_SHOWN = 100,	/* in a row of a list */
 };
 
+struct ctl_history;
 struct ctl_session;
 struct listener;
 struct slots;
@@ -68,6 +70,7 @@ struct ctl_session {
 	bool wants_status;		/* when the parent has told of all */
 	bool awaits_sync;		/* the answer waits for job.group */
 	struct ctl_job job;
+	struct ctl_history *history;	/* asked for, ctl_history.c */
 	struct buf rows;		/* recipients of a row */
 };
 
@@ -81,6 +84,13 @@ enum select_state ctl_unit_state(const struct queued *q,
     const struct store_unit *unit);
 enum select_state ctl_message_state(const struct queued *q,
     struct store_glance *g);
+
+/* Of a recipient whose unit is in that state. */
+uint8_t ctl_recipient_state(enum select_state unit,
+    const struct store_recipient *r);
+
+/* Of raw octets; OUT is left alone when they are no address. */
+void ctl_format_client(struct span bytes, char out[IPADDR_TEXT_SIZE]);
 
 /* One message as a row; the list's are cut to CTL_RECIPIENTS_SHOWN. */
 void ctl_send_row(struct ctl_session *s, struct store_glance *g,

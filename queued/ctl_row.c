@@ -53,8 +53,8 @@ wire_state(enum select_state state)
 }
 
 /* Settled ones show as long as others of their unit are open. */
-static uint8_t
-recipient_state(enum select_state unit, const struct store_recipient *r)
+uint8_t
+ctl_recipient_state(enum select_state unit, const struct store_recipient *r)
 {
 	if (!r->is_settled)
 		return wire_state(unit);
@@ -98,7 +98,7 @@ put_recipients(const struct queued *q, const struct store_unit *unit,
 		const struct store_recipient *r = &unit->recipients[i];
 
 		m.address = r->address;
-		m.state = recipient_state(state, r);
+		m.state = ctl_recipient_state(state, r);
 		m.code = r->code;
 		m.host = r->host;
 		m.text = r->text;
@@ -138,9 +138,9 @@ put_units(const struct queued *q, struct store_glance *g,
 	row->recipients.bytes = buf_span(out);
 }
 
-/* Empty for mail that came from no address: our own. */
-static void
-format_client(struct span bytes, char out[IPADDR_TEXT_SIZE])
+/* Mail that came from no address is our own. */
+void
+ctl_format_client(struct span bytes, char out[IPADDR_TEXT_SIZE])
 {
 	struct ipaddr address;
 
@@ -164,7 +164,7 @@ ctl_send_row(struct ctl_session *s, struct store_glance *g,
 
 	if (envelope_check(m->envelope, &envelope) != OK)
 		return;
-	format_client(envelope.client, client);
+	ctl_format_client(envelope.client, client);
 	buf_reset(&s->rows);
 	put_units(s->q, g, row, recipients_max, &s->rows);
 	row->id = m->id;

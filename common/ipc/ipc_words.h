@@ -77,6 +77,23 @@ enum ctl_result {
 	CTL_BUSY, CTL_RESULT_COUNT
 };
 
+/* What can happen to a message; mtactl(1) has their names. */
+enum event_kind {
+	EVENT_ACCEPTED, EVENT_RECIPIENTS, EVENT_ATTEMPT,
+	EVENT_DELIVERED, EVENT_DEFERRED, EVENT_FAILED, EVENT_IN_DOUBT,
+	EVENT_EXPIRED, EVENT_DISCARDED,
+	EVENT_HELD, EVENT_RELEASED, EVENT_RETRIED, EVENT_REPORTED,
+	EVENT_NOTICED, EVENT_QUARANTINED, EVENT_DELETED, EVENT_COUNT
+};
+
+/* What keeps a recipient from being tried now. */
+enum block_kind {
+	BLOCK_NONE,		/* its turn comes as soon as anything may */
+	BLOCK_LEASED, BLOCK_HELD, BLOCK_TIME, BLOCK_BACK_OFF, BLOCK_PROBE,
+	BLOCK_WINDOW, BLOCK_RATE, BLOCK_SCARCE, BLOCK_NO_WORKER,
+	BLOCK_STARTING, BLOCK_UNSYNCED, BLOCK_SETTLED, BLOCK_COUNT
+};
+
 /* The state of a message or recipient as operators name it. */
 enum message_state {
 	STATE_ACTIVE,		/* due or being delivered now */

@@ -9,6 +9,8 @@ queue release:let held messages go on
 queue retry:make messages due now
 queue delete:remove messages
 message show:one message
+message history:all that happened to a message
+message explain:why a message is where it is
 config check:look for mistakes in the configuration
 config show:the configuration with all defaults
 reload:take a changed configuration over

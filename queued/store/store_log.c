@@ -87,6 +87,7 @@ all_synced(struct store *s)
 	}
 	buf_reset(&l->loose);
 	l->loose_settles.n = 0;
+	l->wants_sync = false;
 	l->synced = l->end;
 	s->syncs++;
 	/* unless it waits to be handed over again */
@@ -331,7 +332,8 @@ has_unsynced(const struct store_log *l)
 static bool
 is_sync_late(const struct store_log *l, int64_t now_ms)
 {
-	return !list_is_empty(&l->unsynced) || l->loose.n >= LOOSE_MAX ||
+	return !list_is_empty(&l->unsynced) || l->wants_sync ||
+	    l->loose.n >= LOOSE_MAX ||
 	    (l->loose.n > 0 && now_ms - l->loose_since_ms >= SYNC_LATE_MS);
 }
 

@@ -51,6 +51,7 @@ struct store_log {
 	uint64_t plain_groups;		/* handed over, without moves */
 	bool is_under_way;
 	bool is_waiting;		/* for a spare */
+	bool wants_sync;		/* of what was only written */
 	struct store_numbers dead;	/* said by the group under way */
 	bool is_cutting;		/* the seal to come: STORE_GROUP_CUTS */
 	/* rescue */

@@ -56,6 +56,16 @@ store_want_sync(struct store *s)
 	s->log.open->needs_sync = true;
 }
 
+/* A group that is under way without a sync is followed by one. */
+void
+store_want_all_synced(struct store *s)
+{
+	if (store_log_is_open_empty(s))
+		s->log.wants_sync = true;
+	else
+		s->log.open->needs_sync = true;
+}
+
 /* Beside the report: more than a verdict without words can take. */
 enum err
 store_reserve(struct store *s, size_t bytes)

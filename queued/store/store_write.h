@@ -34,6 +34,10 @@ struct store_submission {
 /* What the open group holds is waited for: it is synced as it is written. */
 void store_want_sync(struct store *s);
 
+/* All that was appended is waited for, verdicts too: the next store_flush()
+ * begins to sync it. */
+void store_want_all_synced(struct store *s);
+
 /* Makes sure that what is appended until the next store_flush(), BYTES of
  * content at most, finds memory: a store_verdict() after it cannot fail (texts
  * of the remote may be dropped).  A report is submitted between the two, so

@@ -1,8 +1,9 @@
 """Kills of one process after the other under load, and the accounts."""
+import os
 import random
 import time
 
-from . import basics, load, relay
+from . import basics, history, load, relay
 
 # Repeats need a next hop's final reply that deliverd never saw or could not
 # pass on: only the death of deliverd, or of everything, may cause them.
@@ -39,6 +40,15 @@ def one_round(r, work, victim, chance):
     return flying
 
 
+def check_history(r, work, result, victim):
+    """It agrees with the accounts of generator and sink: every message that
+    was acknowledged has one end, and what arrived twice was in doubt."""
+    told = history.check(os.path.join(r.folder, "spool"))
+    assert told["delivered"] == told["accepted"] >= work.acked(), told
+    if victim == "deliverd":
+        assert result["repeated"] <= told["in_doubt"], (result, told)
+
+
 def run(victim, rounds, seed, report=print):
     """Kills the victim that often, a new instance for each batch: a process
     that dies again and again is started later and later."""
@@ -73,6 +83,7 @@ def run_batch(victim, rounds, seed, report):
         assert result["repeated"] <= allowed, f"repeated: {result}"
         assert min(flying) >= 50
         r.stop()
+        check_history(r, work, result, victim)
     except BaseException:
         report(r.log_tail())
         raise
