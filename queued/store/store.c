@@ -414,11 +414,24 @@ static bool
 needs_timer(const struct store *s)
 {
 	return s->overlay.dirty > 0 || store_overlay_lag(&s->overlay) > 0 ||
-	    s->overlay.has_news ||
+	    s->overlay.has_news || s->spares.count < STORE_SPARES ||
 	    (s->compact.segment != 0 && !s->compact.is_busy) ||
 	    store_synced(s) + 1 < store_group(s) || s->log.is_waiting ||
 	    s->spares.failure != OK || !s->space.told.is_accepting ||
 	    s->space.told.is_pausing;
+}
+
+/* While there is one, the segment that is about to go is waited for rather than
+ * another file written; not for long, for the index may lag. */
+static void
+make_spares(struct store *s, int64_t now_ms)
+{
+	store_spares_need(&s->spares, s->segments.bytes,
+	    store_room_is_scarce(s));
+	if (s->spares.failure != OK || (s->spares.count > 0 &&
+	    now_ms - s->overlay.frees_at_ms < STORE_TICK_MS / 2))
+		return;
+	store_spares_want(&s->spares, s->prepare, s->space.available);
 }
 
 void
@@ -437,8 +450,7 @@ store_flush(struct store *s, int64_t now_ms)
 	    store_overlay_is_due(&s->overlay, now_ms))
 		store_overlay_freeze(s, &s->log.end, now_ms);
 	store_overlay_send(s, now_ms);
-	if (s->spares.failure == OK)
-		store_spares_want(&s->spares, s->prepare, s->space.available);
+	make_spares(s, now_ms);
 	if (s->log.is_waiting)
 		/* what waits may be the verdicts that make room: it gets a
 		 * file of its own size, even from the reserve */
@@ -481,10 +493,9 @@ store_synced(const struct store *s)
 void
 store_figures(const struct store *s, struct store_figures *out)
 {
-	uint64_t disk = s->spares.bytes + store_bodies_bytes(s);
+	uint64_t disk = s->spares.bytes + store_bodies_bytes(s) +
+	    s->segments.bytes;
 
-	for (size_t i = 0; i < s->segments.n; i++)
-		disk += s->segments.rows[i]->bytes;
 	*out = (struct store_figures){
 		.messages = s->count.messages,
 		.units = s->count.units,

@@ -377,8 +377,10 @@ finish(struct store *s, struct store_group_buf *g, struct store_segment *seg,
 	l->end = (struct store_position){ .segment = head.segment,
 	    .offset = head.offset + g->bytes.n, .sequence = head.sequence,
 	    .sum = g->sum };
-	if (l->end.offset > seg->bytes)
+	if (l->end.offset > seg->bytes) {
+		s->segments.bytes += l->end.offset - seg->bytes;
 		seg->bytes = l->end.offset;
+	}
 	s->overlay.appended += g->bytes.n;
 	s->groups++;
 	return OK;
@@ -445,6 +447,12 @@ store_log_hand_over(struct store *s, int64_t now_ms, bool force)
 	/* its head vouches for those, so they are synced before */
 	if (is_new && has_unsynced(l))
 		old = l->segment;
+	/* what is over can be written again soon, and be used instead of a
+	 * new file */
+	if (is_new && l->dead.n > 0) {
+		s->overlay.frees = true;
+		s->overlay.frees_at_ms = now_ms;
+	}
 	if (finish(s, g, seg, now_ms) != OK) {
 		store_cache_give_back(&s->cache, next);
 		return;

@@ -25,6 +25,7 @@
 #include "queued/store/store_term.h"
 
 #define PERIOD_MS	MTIME_SECOND
+#define SOON_MS		((int64_t)20)
 #define BYTES_MAX	((uint64_t)32 << 20)	/* of log: freeze earlier */
 #define DIRTY_MAX	((size_t)16384)		/* bounds a freeze's time */
 #define LAG_BYTES	((uint64_t)64 << 20)	/* accepting slows down */
@@ -98,8 +99,8 @@ store_overlay_is_due(const struct store_overlay *o, int64_t now_ms)
 
 	if (o->is_frozen || (lag == 0 && o->dirty == 0 && !o->has_news))
 		return false;
-	return now_ms - o->begun_at_ms >= PERIOD_MS || lag >= BYTES_MAX ||
-	    o->dirty >= DIRTY_MAX;
+	return now_ms - o->begun_at_ms >= (o->frees ? SOON_MS : PERIOD_MS) ||
+	    lag >= BYTES_MAX || o->dirty >= DIRTY_MAX;
 }
 
 bool
@@ -231,7 +232,7 @@ store_overlay_freeze(struct store *s, const struct store_position *at,
 
 	buf_reset(&o->ops);
 	o->is_frozen = true;
-	o->has_news = false;
+	o->has_news = o->frees = false;
 	while ((node = list_take_first(&o->messages)) != NULL) {
 		struct message *m = CONTAINER_OF(node, struct message, dirty);
 
@@ -348,6 +349,7 @@ done(struct store_job *job, void *owner)
 		o->has_failed = false;
 		settle(s);
 		bury_segments(s);
+		store_spares_trim(&s->spares, s->prepare);
 		store_compact_ask(&s->compact);
 		return;
 	}

@@ -47,6 +47,8 @@ struct store_overlay {
 	bool is_sent;			/* the thread has it */
 	bool has_failed;		/* told the operator already */
 	bool has_news;			/* of segments: they wait for it */
+	bool frees;			/* segments; so it comes soon */
+	int64_t frees_at_ms;		/* known since then */
 	/* what the job needs and says */
 	struct store_job job;
 	struct store_index *index;

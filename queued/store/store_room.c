@@ -69,13 +69,20 @@ beyond_reserve(const struct store *s)
 	return room > reserve ? room - reserve : 0;
 }
 
+bool
+store_room_is_scarce(const struct store *s)
+{
+	return s->space.available <
+	    2 * STORE_SPARES * s->spares.segment_bytes;
+}
+
 /* Whether the reserve is there or sure to come: on a disk that is nearly full
  * only files count, for free blocks may go to others. */
 static bool
 has_spares(const struct store *s)
 {
-	return s->spares.count + s->spares.making >= STORE_SPARES ||
-	    s->space.available >= 2 * STORE_SPARES * s->spares.segment_bytes;
+	return s->spares.bytes + s->spares.making_bytes >=
+	    STORE_SPARES * s->spares.segment_bytes || !store_room_is_scarce(s);
 }
 
 /* Tells only when an answer changes; a look that fails is no room at all. */

@@ -24,6 +24,9 @@ struct store_space {
 enum err store_room_init(struct store *s, uint64_t wanted_segment_bytes,
     uint64_t *segment_bytes);
 
+/* Free blocks may go to others before we need them: only files count. */
+bool store_room_is_scarce(const struct store *s);
+
 /* Looks again, at most five times a second; tells by on_room. */
 void store_room_turn(struct store *s, int64_t now_ms);
 

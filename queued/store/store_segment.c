@@ -169,6 +169,7 @@ store_segments_add(struct store_segments *t, uint64_t number, uint64_t bytes,
 		return ERR_NOMEM;
 	seg->number = number;
 	seg->bytes = bytes;
+	t->bytes += bytes;
 	seg->fd = fd;
 	seg->is_dirty = true;
 	if (fd >= 0)
@@ -187,6 +188,7 @@ store_segments_adopt(struct store_segments *t, struct store_segment *seg,
 {
 	seg->fd = fd;
 	seg->bytes = bytes;
+	t->bytes += bytes;
 	t->open_files++;
 }
 
@@ -213,6 +215,7 @@ store_segments_remove(struct store_segments *t, uint64_t number)
 
 	if (i == t->n || t->rows[i]->number != number)
 		return;
+	t->bytes -= t->rows[i]->bytes;
 	segment_free(t, t->rows[i]);
 	t->n--;
 	memmove(&t->rows[i], &t->rows[i + 1],

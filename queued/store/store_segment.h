@@ -36,6 +36,7 @@ struct store_segments {
 	struct store_segment **rows;	/* ascending */
 	size_t n;
 	size_t size;
+	uint64_t bytes;			/* of all files */
 	size_t open_files;
 	uint64_t clock;
 };

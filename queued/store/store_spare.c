@@ -18,15 +18,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STEP_BYTES = 1 << 20, SMALL_BYTES = 256 << 10, BLOCK = 4096 };
+enum {
+	STEP_BYTES = 1 << 20, SMALL_BYTES = 256 << 10, BLOCK = 4096,
+	SHARE_OF_LOG = 16,
+	TOO_LARGE = 4,		/* times what is wanted */
+};
 
-/* Makes a spare from nothing or from a segment, or removes a segment. */
+#define KEPT_BYTES (STORE_SPARES_MAX * STORE_SPARE_LEAST)
+
+/* Makes a spare from nothing or from a segment, or removes a segment or a
+ * spare. */
 struct spare_job {
 	struct store_job job;
 	struct store_spares *spares;
-	struct store_spare *spare;	/* NULL: remove */
+	struct store_spare *spare;	/* NULL: remove the segment */
 	uint64_t segment;		/* 0: make a new file */
+	bool is_removal;		/* of the spare */
 	bool is_making;			/* counted in spares->making */
+	uint64_t bytes;			/* ... and in making_bytes */
 	enum err e;
 };
 
@@ -136,7 +145,15 @@ static void
 run(struct store_job *job)
 {
 	struct spare_job *j = CONTAINER_OF(job, struct spare_job, job);
+	const struct store_io *io = j->spares->io;
 
+	if (j->is_removal) {
+		/* not synced: a name that comes back is a spare again */
+		(void)io->unlink(io->ctx, j->spares->dir_fd, j->spare->name);
+		(void)close(j->spare->fd);
+		j->e = ERR_DENIED;
+		return;
+	}
 	if (j->segment == 0) {
 		j->e = make_file(j->spares, j->spare);
 		return;
@@ -167,16 +184,18 @@ done(struct store_job *job, void *owner)
 	struct spare_job *j = CONTAINER_OF(job, struct spare_job, job);
 	struct store_spares *s = j->spares;
 
-	if (j->is_making)
+	if (j->is_making) {
 		s->making--;
+		s->making_bytes -= j->bytes;
+	}
 	if (j->spare != NULL && j->e == OK)
 		add_ready(s, j->spare);
 	else
 		free(j->spare);
-	if (j->segment == 0) {
+	if (j->segment == 0 && !j->is_removal) {
 		s->failure = j->e;
 		s->is_barren = j->e != OK;
-	} else {
+	} else if (!j->is_removal) {
 		s->on_gone(owner, j->segment, j->e);
 	}
 	free(j);
@@ -211,29 +230,53 @@ put_job(struct store_spares *s, struct store_worker *w, uint64_t segment,
 	j->spares = s;
 	j->segment = segment;
 	j->spare = spare;
-	j->is_making = spare != NULL;
-	if (j->is_making)
+	j->is_removal = spare != NULL && spare->fd >= 0;
+	j->is_making = spare != NULL && !j->is_removal;
+	if (j->is_making) {
+		j->bytes = spare->bytes;
 		s->making++;
+		s->making_bytes += spare->bytes;
+	}
 	store_worker_put(w, &j->job);
 	return OK;
 }
 
-/* Small at first, so that a start is quick; then twice the last. */
 static uint64_t
-next_bytes(const struct store_spares *s)
+at_most(uint64_t bytes, uint64_t max)
 {
-	uint64_t bytes = s->last_bytes == 0 ? STORE_SPARE_FIRST :
-	    s->last_bytes * 2;
+	return bytes < max ? bytes : max;
+}
 
-	return bytes < s->segment_bytes ? bytes : s->segment_bytes;
+/* A sixteenth of the log, so that what is kept ready and what waits to be
+ * removed stay a small part of it. */
+void
+store_spares_need(struct store_spares *s, uint64_t log_bytes, bool is_scarce)
+{
+	uint64_t bytes = log_bytes / SHARE_OF_LOG / BLOCK * BLOCK;
+
+	if (bytes < STORE_SPARE_LEAST)
+		bytes = STORE_SPARE_LEAST;
+	s->wanted_bytes = at_most(bytes, s->segment_bytes);
+	s->reserve_bytes = is_scarce ? STORE_SPARES * s->segment_bytes : 0;
+}
+
+/* Too few, or on a disk that is nearly full, too small. */
+static bool
+has_enough(const struct store_spares *s)
+{
+	size_t count = s->count + s->making;
+
+	return count >= STORE_SPARES_MAX || (count >= STORE_SPARES &&
+	    s->bytes + s->making_bytes >= s->reserve_bytes);
 }
 
 void
 store_spares_want(struct store_spares *s, struct store_worker *w,
     uint64_t available)
 {
-	while (s->count + s->making < STORE_SPARES) {
-		uint64_t bytes = next_bytes(s);
+	while (!has_enough(s)) {
+		uint64_t bytes = s->reserve_bytes > 0 ? s->segment_bytes :
+		    s->wanted_bytes;
 		struct store_spare *spare;
 
 		if (available < bytes ||
@@ -244,11 +287,9 @@ store_spares_want(struct store_spares *s, struct store_worker *w,
 			return;
 		}
 		available -= bytes;
-		s->last_bytes = bytes;
 	}
 }
 
-/* Not counted as last_bytes: it says nothing about the size of the next one. */
 void
 store_spares_want_small(struct store_spares *s, struct store_worker *w,
     uint64_t bytes, uint64_t left)
@@ -268,9 +309,8 @@ store_spares_want_small(struct store_spares *s, struct store_worker *w,
 enum err
 store_spares_make_now(struct store_spares *s)
 {
-	uint64_t bytes = s->segment_bytes < STORE_SPARE_FIRST ?
-	    s->segment_bytes : STORE_SPARE_FIRST;
-	struct store_spare *spare = spare_new(s, bytes);
+	struct store_spare *spare = spare_new(s,
+	    at_most(STORE_SPARE_FIRST, s->segment_bytes));
 	enum err e;
 
 	if (spare == NULL)
@@ -279,7 +319,6 @@ store_spares_make_now(struct store_spares *s)
 		free(spare);
 		return e;
 	}
-	s->last_bytes = bytes;
 	add_ready(s, spare);
 	return OK;
 }
@@ -316,8 +355,44 @@ store_spares_give_up(struct store_spares *s)
 	return true;
 }
 
-/* Only segments of full size are kept, or the small ones of a young spool, or
- * of a full disk, would come round for ever. */
+/* One that is too small would come round for ever, one far too large would
+ * keep its blocks from others.  A few more than two are kept while they are
+ * small: many segments end at once, and the next two are wanted soon. */
+static bool
+is_of_use(const struct store_spares *s, uint64_t bytes)
+{
+	size_t count = s->count + s->making;
+	uint64_t all = s->bytes + s->making_bytes;
+
+	if (bytes < s->wanted_bytes || count >= STORE_SPARES_MAX)
+		return false;
+	return !has_enough(s) ? bytes <= s->wanted_bytes * TOO_LARGE ||
+	    all < s->reserve_bytes : all + bytes <= KEPT_BYTES;
+}
+
+void
+store_spares_trim(struct store_spares *s, struct store_worker *w)
+{
+	struct list *link;
+
+	if (s->reserve_bytes > 0)
+		return;
+	for (link = list_first(&s->ready); link != NULL;
+	    link = list_next(&s->ready, link)) {
+		struct store_spare *spare =
+		    CONTAINER_OF(link, struct store_spare, link);
+
+		if (spare->bytes <= s->wanted_bytes * TOO_LARGE)
+			continue;
+		if (put_job(s, w, 0, spare) != OK)
+			return;
+		list_remove(link);
+		s->count--;
+		s->bytes -= spare->bytes;
+		return;
+	}
+}
+
 enum err
 store_spares_bury(struct store_spares *s, struct store_worker *w,
     uint64_t segment, uint64_t bytes)
@@ -325,8 +400,7 @@ store_spares_bury(struct store_spares *s, struct store_worker *w,
 	struct store_spare *spare = NULL;
 	enum err e;
 
-	if (bytes == s->segment_bytes &&
-	    s->count + s->making < STORE_SPARES_MAX)
+	if (is_of_use(s, bytes))
 		spare = spare_new(s, bytes);
 	if ((e = put_job(s, w, segment, spare)) != OK)
 		free(spare);
@@ -379,6 +453,7 @@ store_spares_init(struct store_spares *s, const struct store_io *io,
 
 	*s = (struct store_spares){ .io = io, .dir_fd = dir_fd,
 	    .segment_bytes = segment_bytes, .next_number = 1 };
+	store_spares_need(s, 0, false);
 	list_init(&s->ready);
 	fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
