@@ -20,7 +20,9 @@ struct store_seal {
 
 /* ---- reading groups ---- */
 
-/* The group at OFFSET into r->group; ERR_CORRUPT when there is none. */
+/* The group at OFFSET into r->group; ERR_CORRUPT when there is none.  ERR_IO,
+ * when the disk does not give it, ends the start: what can't be read now may be
+ * there, and must not be taken for the end of the log (I-01). */
 static enum err
 read_group(struct store_scan *r, struct store_segment *seg, uint64_t offset,
     struct store_group_head *head, uint32_t *sum)
@@ -37,9 +39,8 @@ read_group(struct store_scan *r, struct store_segment *seg, uint64_t offset,
 		return ERR_NOMEM;
 	if (offset + STORE_BLOCK > seg->bytes)
 		return ERR_CORRUPT;
-	/* a sector that can't be read is damage like any other */
-	if (store_io_read(fd, p, STORE_BLOCK, offset) != OK)
-		return ERR_CORRUPT;
+	if ((e = store_io_read(fd, p, STORE_BLOCK, offset)) != OK)
+		return e;
 	e = store_group_get_head(span_of(p, STORE_BLOCK), head);
 	if (e != OK)
 		return e;
@@ -49,9 +50,10 @@ read_group(struct store_scan *r, struct store_segment *seg, uint64_t offset,
 		return ERR_CORRUPT;
 	if ((p = buf_reserve(&r->group, size)) == NULL)
 		return ERR_NOMEM;
-	if (store_io_read(fd, p + STORE_BLOCK, size - STORE_BLOCK,
-	    offset + STORE_BLOCK) != OK)
-		return ERR_CORRUPT;
+	e = store_io_read(fd, p + STORE_BLOCK, size - STORE_BLOCK,
+	    offset + STORE_BLOCK);
+	if (e != OK)
+		return e;
 	buf_commit(&r->group, size);
 	return store_group_check(buf_span(&r->group), head, sum);
 }
@@ -116,11 +118,15 @@ find_later(struct store_scan *r, struct store_segment *seg, uint64_t offset,
 	if ((e = store_segments_open(&r->s->segments, seg, &fd)) != OK)
 		return e;
 	for (; offset + STORE_BLOCK <= end; offset += STORE_BLOCK) {
-		if (store_io_read(fd, bytes, sizeof(bytes), offset) != OK ||
-		    store_group_get_head(span_of(bytes, sizeof(bytes)),
-		    &head) != OK ||
-		    read_group(r, seg, offset, &head, &sum) != OK ||
-		    head.sequence <= r->at.sequence)
+		e = store_io_read(fd, bytes, sizeof(bytes), offset);
+		if (e == OK && store_group_get_head(span_of(bytes,
+		    sizeof(bytes)), &head) != OK)
+			continue;
+		if (e == OK)
+			e = read_group(r, seg, offset, &head, &sum);
+		if (e != OK && e != ERR_CORRUPT)
+			return e;
+		if (e != OK || head.sequence <= r->at.sequence)
 			continue;
 		if (!needs_proof || head.synced > r->at.sequence) {
 			*out = head;
@@ -325,12 +331,16 @@ read_dead(struct store_scan *r)
 	struct store_group_head head;
 	size_t row = t->n;
 	uint32_t sum;
+	enum err e;
 
 	while (row > 0 && !(r->seals[row - 1].counts &&
 	    r->seals[row - 1].is_known))
 		row--;
-	if (row == 0 || read_group(r, t->rows[row - 1], 0, &head, &sum) != OK)
+	if (row == 0)
 		return OK;
+	e = read_group(r, t->rows[row - 1], 0, &head, &sum);
+	if (e != OK)
+		return e == ERR_CORRUPT ? OK : e;
 	return store_dead_read(store_group_records(buf_span(&r->group),
 	    &head), &r->dead);
 }

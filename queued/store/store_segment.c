@@ -14,6 +14,7 @@
 #include "common/base/hex.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -70,10 +71,13 @@ store_segments_list(int dir_fd, struct store_numbers *out)
 			(void)close(fd);
 		return ERR_IO;
 	}
-	while (e == OK && (entry = readdir(dir)) != NULL) {
+	while (e == OK && (errno = 0, entry = readdir(dir)) != NULL) {
 		if (store_name_number(entry->d_name, "log.", &number))
 			e = store_numbers_add(out, number);
 	}
+	/* one that is missing would be a gap in the log */
+	if (e == OK && errno != 0)
+		e = ERR_IO;
 	(void)closedir(dir);
 	if (e == OK && out->n > 0)
 		qsort(out->p, out->n, sizeof(*out->p), compare_numbers);

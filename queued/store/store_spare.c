@@ -11,6 +11,7 @@
 #include "queued/store/store_spare.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -462,10 +463,13 @@ store_spares_init(struct store_spares *s, const struct store_io *io,
 		(void)close(fd);
 		return ERR_IO;
 	}
-	while (e == OK && (entry = readdir(dir)) != NULL) {
+	while (e == OK && (errno = 0, entry = readdir(dir)) != NULL) {
 		if (store_name_number(entry->d_name, "spare.", &number))
 			e = adopt(s, entry->d_name, number);
 	}
+	/* a new one must not take the name of one that is there */
+	if (e == OK && errno != 0)
+		e = ERR_IO;
 	(void)closedir(dir);
 	return e;
 }
