@@ -95,7 +95,7 @@ store_identity(const struct store_io *io, int dir_fd,
 	if (e == ERR_NOT_FOUND)
 		return make(io, dir_fd, uuid, why);
 	if (e != OK)
-		return why_set(why, e, "file `spool': %s", err_text(e));
+		return why_set(why, e, "file `spool': %s", strerror(errno));
 	do
 		n = pread(fd, text, sizeof(text), 0);
 	while (n < 0 && errno == EINTR);
@@ -116,7 +116,7 @@ store_identity_lock(const struct store_io *io, int dir_fd, int *lock_fd,
 
 	e = store_io_open(io, dir_fd, "lock", O_RDWR | O_CREAT, &fd);
 	if (e != OK)
-		return why_set(why, e, "file `lock': %s", err_text(e));
+		return why_set(why, e, "file `lock': %s", strerror(errno));
 	/* of the open file, so that two opens in one process exclude each
 	 * other too */
 	if (fcntl(fd, F_OFD_SETLK, &all) != 0) {

@@ -17,7 +17,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -31,8 +33,10 @@ enum {
 };
 
 struct store_index {
-	MDB_env *env;
+	MDB_env *env;			/* NULL: closed, store_index_revive() */
 	MDB_txn *reader;
+	char *path;
+	pthread_mutex_t gate;		/* held where another thread reads */
 	MDB_dbi tables[STORE_TABLE_COUNT];
 	unsigned depth;			/* of begin */
 	int64_t begun_at_us;		/* the outermost */
@@ -126,7 +130,7 @@ open_tables(struct store_index *x)
 
 /* Readers that a killed process left would hold pages for ever: checked. */
 static int
-open_env(struct store_index *x, const char *path)
+open_env(struct store_index *x)
 {
 	int dead, rc = mdb_env_create(&x->env);
 
@@ -135,7 +139,7 @@ open_env(struct store_index *x, const char *path)
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(x->env, STORE_TABLE_COUNT);
 	if (rc == 0)
-		rc = mdb_env_open(x->env, path, 0, FILE_MODE);
+		rc = mdb_env_open(x->env, x->path, 0, FILE_MODE);
 	if (rc == 0)
 		rc = mdb_reader_check(x->env, &dead);
 	if (rc == 0)
@@ -154,10 +158,15 @@ store_index_open(const char *path, uint64_t room_bytes,
 	struct store_index *x = calloc(1, sizeof(*x));
 	int rc;
 
-	if (x == NULL)
+	if (x == NULL || (x->path = strdup(path)) == NULL ||
+	    pthread_mutex_init(&x->gate, NULL) != 0) {
+		if (x != NULL)
+			free(x->path);
+		free(x);
 		return why_set(why, ERR_NOMEM, "no memory for the index");
+	}
 	x->room_bytes = room_bytes;
-	if ((rc = open_env(x, path)) != 0) {
+	if ((rc = open_env(x)) != 0) {
 		store_index_close(&x);
 		return why_set(why, error_of(rc), "index %s: %s", path,
 		    mdb_strerror(rc));
@@ -166,17 +175,50 @@ store_index_open(const char *path, uint64_t room_bytes,
 	return OK;
 }
 
+static void
+close_env(struct store_index *x)
+{
+	if (x->reader != NULL)
+		mdb_txn_abort(x->reader);
+	if (x->env != NULL)
+		mdb_env_close(x->env);
+	x->reader = NULL;
+	x->env = NULL;
+}
+
 void
 store_index_close(struct store_index **x)
 {
 	if (*x == NULL)
 		return;
-	if ((*x)->reader != NULL)
-		mdb_txn_abort((*x)->reader);
-	if ((*x)->env != NULL)
-		mdb_env_close((*x)->env);
+	close_env(*x);
+	(void)pthread_mutex_destroy(&(*x)->gate);
+	free((*x)->path);
 	free(*x);
 	*x = NULL;
+}
+
+/* LMDB has panicked when a write of its meta page failed: it does nothing more
+ * until it is opened anew (I-06).  A transaction that then turns out to be
+ * there is applied once more, which changes nothing. */
+enum err
+store_index_revive(struct store_index *x)
+{
+	MDB_txn *txn;
+	int rc;
+
+	if (x->depth > 0)
+		return ERR_AGAIN;
+	if (x->env != NULL && mdb_txn_begin(x->env, NULL, 0, &txn) == 0) {
+		mdb_txn_abort(txn);
+		return OK;
+	}
+	(void)pthread_mutex_lock(&x->gate);
+	close_env(x);
+	if ((rc = open_env(x)) != 0)
+		close_env(x);
+	(void)pthread_mutex_unlock(&x->gate);
+	return error_of(rc);
 }
 
 /* ---- gathering ---- */
@@ -284,9 +326,11 @@ store_index_apply(struct store_index *x, struct span ops)
 {
 	MDB_txn *txn;
 	struct wire w;
-	int rc = mdb_txn_begin(x->env, NULL, 0, &txn);
+	int rc;
 
-	if (rc != 0)
+	if (x->env == NULL)
+		return ERR_IO;
+	if ((rc = mdb_txn_begin(x->env, NULL, 0, &txn)) != 0)
 		return error_of(rc);
 	wire_init(&w, ops);
 	while (rc == 0 && wire_more(&w))
@@ -314,8 +358,11 @@ now_us(void)
 enum err
 store_index_begin(struct store_index *x)
 {
-	int rc = x->depth == 0 ? mdb_txn_renew(x->reader) : 0;
+	int rc;
 
+	if (x->env == NULL)
+		return ERR_IO;
+	rc = x->depth == 0 ? mdb_txn_renew(x->reader) : 0;
 	if (rc != 0)
 		return error_of(rc);
 	if (x->depth++ == 0)
@@ -356,16 +403,17 @@ store_index_get(struct store_index *x, enum store_table table,
 	return OK;
 }
 
-/* LMDB keeps a reader's place for each thread, so this costs little. */
-enum err
-store_index_peek(struct store_index *x, enum store_table table,
-    struct span key, struct buf *out)
+static enum err
+peek(struct store_index *x, enum store_table table, struct span key,
+    struct buf *out)
 {
 	MDB_val k = val_of(key), v;
 	MDB_txn *txn;
-	int rc = mdb_txn_begin(x->env, NULL, MDB_RDONLY, &txn);
+	int rc;
 
-	if (rc != 0)
+	if (x->env == NULL)
+		return ERR_IO;
+	if ((rc = mdb_txn_begin(x->env, NULL, MDB_RDONLY, &txn)) != 0)
 		return error_of(rc);
 	rc = mdb_get(txn, x->tables[table], &k, &v);
 	if (rc == 0)
@@ -374,6 +422,20 @@ store_index_peek(struct store_index *x, enum store_table table,
 	if (rc != 0)
 		return error_of(rc);
 	return buf_failed(out) ? ERR_NOMEM : OK;
+}
+
+/* LMDB keeps a reader's place for each thread, so this costs little; the gate
+ * is closed only while it is opened anew. */
+enum err
+store_index_peek(struct store_index *x, enum store_table table,
+    struct span key, struct buf *out)
+{
+	enum err e;
+
+	(void)pthread_mutex_lock(&x->gate);
+	e = peek(x, table, key, out);
+	(void)pthread_mutex_unlock(&x->gate);
+	return e;
 }
 
 enum err

@@ -27,6 +27,11 @@ enum err store_index_open(const char *path, uint64_t room_bytes,
     struct store_index **out, struct why *why);
 void store_index_close(struct store_index **x);
 
+/* After a failed apply, in the owner's thread, outside of any reading: when
+ * LMDB will not go on after it, it is opened anew.  On failure nothing can be
+ * read or applied (ERR_IO) until a later call succeeds. */
+enum err store_index_revive(struct store_index *x);
+
 /* gathering: begin, append the value to OPS, end */
 size_t store_index_put(struct buf *ops, enum store_table table,
     const struct store_row_key *key);

@@ -358,6 +358,7 @@ done(struct store_job *job, void *owner)
 	 * but the last one's; LMDB tells a full disk as EIO too */
 	if (s->space.available == 0 && s->spares.count > 1)
 		(void)store_spares_give_up(&s->spares);
+	(void)store_index_revive(s->index);
 	o->retry_at_ms = mtime_add(clock_mono_ms(), PERIOD_MS);
 	if (!o->has_failed)
 		store_notice(s, "checkpoint-failed", "%s",

@@ -2,11 +2,17 @@
  * (I-06). */
 #include <criterion/criterion.h>
 
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/base/check.h"
@@ -431,5 +437,149 @@ Test(fault, a_verdict_stays_while_its_message_could_return)
 	store_figures(r.s, &f);
 	cr_assert_eq(f.messages, 1, "%ju", (uintmax_t)f.messages);
 	free(body);
+	rig_clear(&r);
+}
+
+/* ---- calls that do not go through the layer ---- */
+
+static atomic_int read_error;		/* of files of the log */
+static atomic_int list_left = INT_MAX;	/* names that a listing still gives */
+ssize_t pread(int fd, void *p, size_t n, off_t at);
+struct dirent *readdir(DIR *dir);
+
+static bool
+is_log(int fd)
+{
+	char link[64], path[RIG_PATH];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0)
+		return false;
+	path[n] = '\0';
+	return strstr(path, "/log/log.") != NULL;
+}
+
+ssize_t
+pread(int fd, void *p, size_t n, off_t at)
+{
+	int error = atomic_load(&read_error);
+
+	if (error != 0 && is_log(fd)) {
+		errno = error;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, p, n, at);
+}
+
+struct dirent *
+readdir(DIR *dir)
+{
+	static struct dirent *(*real)(DIR *dir);
+
+	if (real == NULL)
+		*(void **)&real = dlsym(RTLD_NEXT, "readdir");
+	if (atomic_fetch_sub(&list_left, 1) <= 0) {
+		errno = EIO;
+		return NULL;
+	}
+	return real(dir);
+}
+
+/* What can't be read may be there all the same: a start that took it for the
+ * end of the log would cut it off for ever (I-01). */
+Test(fault, a_log_that_cannot_be_read_ends_the_start)
+{
+	char *dump, *again, path[RIG_PATH];
+	struct rig r;
+
+	rig_init(&r);
+	rig_open(&r);
+	for (int i = 0; i < 20; i++)
+		(void)rig_submit(&r, "a@one.example", "kept\r\n");
+	rig_checkpoint(&r);
+	(void)rig_submit(&r, "b@one.example", "not in the index\r\n");
+	rig_sync(&r);
+	dump = rig_dump(&r);
+	/* with its index, and without: then all of the log is read */
+	for (int i = 0; i < 2; i++) {
+		rig_close(&r);
+		rig_path(&r, path, "index", "data.mdb");
+		if (i == 1)
+			cr_assert_eq(remove(path), 0);
+		atomic_store(&read_error, EIO);
+		for (int n = 0; n < 3; n++)
+			cr_assert_eq(rig_try_open(&r), ERR_IO);
+		atomic_store(&read_error, 0);
+		/* nor is a part of the directory all of it */
+		for (int n = 0; n < 12; n++) {
+			atomic_store(&list_left, n);
+			if (rig_try_open(&r) == OK)
+				break;
+		}
+		atomic_store(&list_left, INT_MAX);
+		if (r.s == NULL)
+			rig_open(&r);
+		again = rig_dump(&r);
+		cr_assert_str_eq(dump, again);
+		free(again);
+	}
+	free(dump);
+	rig_clear(&r);
+}
+
+/* LMDB writes by itself: the meta page goes through a descriptor of its
+ * own. */
+static atomic_int meta_error;
+ssize_t pwrite(int fd, const void *p, size_t n, off_t at);
+
+ssize_t
+pwrite(int fd, const void *p, size_t n, off_t at)
+{
+	int error = atomic_load(&meta_error);
+
+	if (error != 0 && (fcntl(fd, F_GETFL) & O_DSYNC) != 0) {
+		errno = error;
+		return -1;
+	}
+	return syscall(SYS_pwrite64, fd, p, n, at);
+}
+
+/* LMDB does nothing more after such a failure until it is opened again: the
+ * index follows all the same, and can be read (I-06). */
+Test(fault, an_index_whose_meta_page_cannot_be_written_comes_back)
+{
+	static const int numbers[] = { EIO, ENOSPC };
+	char *dump, *again;
+	struct rig r;
+
+	rig_init(&r);
+	rig_open(&r);
+	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+		(void)rig_submit(&r, "a@one.example", "before\r\n");
+		rig_checkpoint(&r);
+		(void)rig_submit(&r, "b@one.example", "meanwhile\r\n");
+		rig_sync(&r);
+		store_answered(r.s, store_synced(r.s));
+		atomic_store(&meta_error, numbers[i]);
+		for (int n = 0; n < 300 && !r.s->overlay.has_failed; n++)
+			rig_turn(&r, 10);
+		cr_assert(r.s->overlay.has_failed);
+		cr_assert_not_null(strstr(r.notices, "checkpoint-failed"));
+		atomic_store(&meta_error, 0);
+		dump = rig_dump(&r);
+		cr_assert_not_null(strstr(dump, "b@one.example"));
+		rig_checkpoint(&r);
+		again = rig_dump(&r);
+		cr_assert_str_eq(dump, again);
+		free(again);
+		rig_close(&r);
+		rig_open(&r);
+		again = rig_dump(&r);
+		cr_assert_str_eq(dump, again);
+		free(dump);
+		free(again);
+	}
 	rig_clear(&r);
 }
