@@ -82,7 +82,7 @@ BOOT = (
 )
 PARENT = (
     ("mtad", "socket", "none", BOTH, 2),
-    ("mtad", "sendmsg", "new", BOTH, 5),
+    ("mtad", "sendmsg", "new", BOTH, 2),
     ("mtad", "recvmsg", "new", BOTH, 1),
 )
 
