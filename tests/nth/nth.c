@@ -68,6 +68,7 @@ static int order_error;
 static _Atomic uint64_t order_seen;
 static _Atomic int has_struck;
 static _Atomic int is_paused = 1;
+static _Thread_local bool is_out;
 
 extern const char __executable_start[];
 void mdb_txn_abort(void *txn) __attribute__((weak));
@@ -96,7 +97,7 @@ strikes(const void *caller, int usual)
 {
 	size_t site;
 
-	if (tally == NULL || atomic_load(&is_paused) > 0)
+	if (tally == NULL || is_out || atomic_load(&is_paused) > 0)
 		return 0;
 	site = find_site((uintptr_t)caller - (uintptr_t)__executable_start);
 	if (site == SITES_MAX)
@@ -184,6 +185,12 @@ void
 nth_resume(void)
 {
 	atomic_fetch_sub(&is_paused, 1);
+}
+
+void
+nth_stay_out(void)
+{
+	is_out = true;
 }
 
 bool

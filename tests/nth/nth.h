@@ -24,6 +24,9 @@ void nth_fail(const char *format, ...)
 void nth_pause(void);
 void nth_resume(void);
 
+/* Nor what this thread does: it plays somebody else. */
+void nth_stay_out(void);
+
 /* The call that was to fail has failed. */
 bool nth_has_struck(void);
 

@@ -200,11 +200,19 @@ our_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 static void
 on_close(void *ctx, struct channel *c, enum channel_end end, const char *why)
 {
-	(void)ctx;
-	(void)c;
+	struct bench *b = ctx;
+
 	(void)end;
-	fprintf(stderr, "channel: %s\n", why);
-	abort();
+	if (!b->may_end) {
+		fprintf(stderr, "channel: %s\n", why);
+		abort();
+	}
+	if (c == b->ours) {
+		b->d.queued = NULL;
+		channel_close(&b->ours);
+	} else {
+		channel_close(&b->theirs);
+	}
 }
 
 void

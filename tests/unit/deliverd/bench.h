@@ -35,6 +35,7 @@ struct bench {
 	struct channel *ours;
 	struct channel *theirs;
 	bool is_confirming;
+	bool may_end;		/* a channel may: the test makes a new one */
 	bool is_drained;
 	uint64_t next_lease;
 	uint32_t lease_generation;
