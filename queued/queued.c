@@ -237,7 +237,6 @@ on_store_notice(void *ctx, const char *event, const char *text)
 {
 	struct queued *q = ctx;
 	enum log_id id = strstr(event, "damage") != NULL ? LOG_SPOOL_DAMAGED :
-	    strcmp(event, "opened") == 0 ? LOG_SPOOL_OPENED :
 	    LOG_SPOOL_FAILED;
 
 	if (!log_begin(q->log, id, NULL))
@@ -381,6 +380,22 @@ open_store(struct queued *q, struct why *why)
 	return history_start(q);
 }
 
+/* An operator reads here too what a power cut may repeat. */
+static void
+tell_opened(struct queued *q)
+{
+	struct store_figures f;
+
+	if (!log_begin(q->log, LOG_SPOOL_OPENED, NULL))
+		return;
+	store_figures(q->store, &f);
+	log_u64(q->log, "messages", f.messages);
+	log_u64(q->log, "recipients", f.recipients);
+	log_u64(q->log, "bytes", f.bytes);
+	log_ms(q->log, "verdicts_synced_within", STORE_UNSYNCED_MS);
+	log_end(q->log);
+}
+
 static enum err
 open_all(struct queued *q, struct why *why)
 {
@@ -393,6 +408,7 @@ open_all(struct queued *q, struct why *why)
 		return why_set(why, ERR_NOMEM, "cannot begin: no memory");
 	if ((e = open_store(q, why)) != OK)
 		return e;
+	tell_opened(q);
 	q->was_accepting = true;
 	if (q->has_orphans)
 		return why_set(why, ERR_NOMEM, "no memory for the queue");

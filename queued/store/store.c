@@ -149,8 +149,12 @@ open_index(struct store *s, const char *path, struct why *why)
 		return why_set(why, ERR_RANGE, "spool: path is too long");
 	if ((e = open_dir(s, s->dir_fd, index_dir, true, &fd, why)) != OK)
 		return e;
+	e = store_index_open(name, s->space.index_room, &s->index, why);
+	/* LMDB syncs its file, but not the name of a new one */
+	if (e == OK && s->io->sync_dir(s->io->ctx, fd) != 0)
+		e = why_set(why, ERR_IO, "index %s: can't be synced", name);
 	(void)close(fd);
-	return store_index_open(name, s->space.index_room, &s->index, why);
+	return e;
 }
 
 /* Out of the way, in the place of one that was set aside before. */

@@ -80,9 +80,13 @@ uint64_t store_last_group(const struct store *s);
 /* Up to here everything is synced. */
 uint64_t store_synced(const struct store *s);
 
+/* Verdicts are synced at the latest when so old: a power cut may repeat the
+ * deliveries of that time (SPOOL.md rule 3). */
+enum { STORE_UNSYNCED_MS = 1000 };
+
 /* Hands the open group over if none is under way.  Groups that hold only
- * verdicts are written, and synced with the next one or after 1 s (SPOOL.md
- * rule 3); others are written and synced.  NOW is monotonic ms. */
+ * verdicts are written, and synced with the next one or after that time;
+ * others are written and synced.  NOW is monotonic ms. */
 void store_flush(struct store *s, int64_t now_ms);
 
 /* The index may hold groups up to this one: every reply that they caused has

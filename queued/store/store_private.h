@@ -77,7 +77,7 @@ void store_notice(struct store *s, const char *event, const char *format, ...)
 /* store.c: makes store_fd() readable within STORE_TICK_MS.  What was only
  * written is synced at the first tick that finds it nearly as old, so within
  * a second. */
-enum { STORE_TICK_MS = 500 };
+enum { STORE_TICK_MS = STORE_UNSYNCED_MS / 2 };
 void store_set_timer(struct store *s);
 
 #endif

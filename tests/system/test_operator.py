@@ -27,6 +27,12 @@ class Answers(unittest.TestCase):
         cls.relay.stop()
         cls.relay.remove()
 
+    def test_the_start_names_what_a_power_cut_may_repeat(self):
+        self.relay.wait_log("spool_opened")
+        line = next(x for x in self.relay.log().splitlines()
+                    if "spool_opened" in x)
+        self.assertIn("verdicts_synced_within=1.000s", line)
+
     def test_options_stand_anywhere(self):
         for words in (("--json", "queue", "count"), ("queue", "--json",
                       "count"), ("queue", "count", "--json"),

@@ -1,0 +1,40 @@
+/*
+ * Mail for a store under test, and notes that say what it should become.
+ *
+ * Contents follow from the token, so that every byte read back can be checked.
+ */
+#ifndef MTAD_TESTS_CRASH_MAIL_H
+#define MTAD_TESTS_CRASH_MAIL_H
+
+#include "queued/store/store_body.h"
+#include "queued/store/store_write.h"
+#include "tests/crash/note.h"
+
+struct mail_order {
+	uint64_t token;
+	uint32_t units;		/* 1 to VIEW_UNITS */
+	uint32_t rcpts;		/* of each, 1 to VIEW_RCPTS */
+	size_t body_n;
+	bool is_report;
+	bool is_streamed;	/* its body was given by mail_stream() */
+};
+
+/* Appends it; NOTE is what to note. */
+enum err mail_submit(struct store *s, const struct mail_order *order,
+    struct store_unit **unit, struct note *note);
+
+/* The next at most N bytes of a streamed body from AT; false: no more. */
+bool mail_stream(struct store *s, uint64_t token, size_t body_n, size_t at,
+    size_t n);
+
+struct mail_result {
+	uint32_t first, last;
+	bool is_settled;
+	bool is_warned;
+	uint64_t due_at;
+	unsigned words;			/* which */
+};
+enum err mail_verdict(struct store *s, struct store_unit *unit,
+    const struct mail_result *result, struct note *note);
+
+#endif
