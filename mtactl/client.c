@@ -29,17 +29,16 @@ struct client {
 /* Whatever keeps us from connecting has one exit code: there is no mtad to
  * ask, or none for us. */
 static int
-connect_to(const char *path, struct client **out)
+connect_to(const char *path, struct client **out, struct why *why)
 {
-	struct why why = { "" };
 	struct client *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		return mtactl_fail(MTACTL_FAILED, "no memory");
 	buf_init(&c->text, (size_t)64 * 1024);
-	if (call_open(path, ROLE_CTL, ROLE_QUEUED, &c->call, &why) != OK) {
+	if (call_open(path, ROLE_CTL, ROLE_QUEUED, &c->call, why) != OK) {
 		client_close(&c);
-		return mtactl_fail(MTACTL_UNREACHED, "%s", why.text);
+		return MTACTL_UNREACHED;
 	}
 	*out = c;
 	return MTACTL_DONE;
@@ -48,18 +47,30 @@ connect_to(const char *path, struct client **out)
 /* --socket spares the configuration, which mtactl's user may not be able to
  * read. */
 int
-client_open(const struct mtactl *m, struct client **out)
+client_try(const struct mtactl *m, struct client **out, struct why *why)
 {
 	struct buf path;
 	int code;
 
 	if (m->args.socket != NULL)
-		return connect_to(m->args.socket, out);
+		return connect_to(m->args.socket, out, why);
 	buf_init(&path, PATH_SIZE);
 	code = find_socket(m->args.config, &path);
 	if (code == MTACTL_DONE)
-		code = connect_to((const char *)path.p, out);
+		code = connect_to((const char *)path.p, out, why);
 	buf_clear(&path);
+	return code;
+}
+
+int
+client_open(const struct mtactl *m, struct client **out)
+{
+	struct why why = { "" };
+	int code = client_try(m, out, &why);
+
+	/* without words they were said already */
+	if (code == MTACTL_UNREACHED && why.text[0] != '\0')
+		(void)mtactl_fail(MTACTL_UNREACHED, "%s", why.text);
 	return code;
 }
 

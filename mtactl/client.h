@@ -14,6 +14,9 @@ struct client;
 /* Finds the control socket by --socket or the configuration and connects.
  * MTACTL_DONE, or the code to end with. */
 int client_open(const struct mtactl *m, struct client **out);
+
+/* The same without a word when nobody serves the socket: WHY has them. */
+int client_try(const struct mtactl *m, struct client **out, struct why *why);
 void client_close(struct client **c);
 
 /* Each message of the answer but its end; it is borrowed for the call. */

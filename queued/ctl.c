@@ -16,6 +16,7 @@
 #include "common/os/creds.h"
 #include "common/proc/proc.h"
 #include "queued/ctl_history.h"
+#include "queued/ctl_spool.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -39,6 +40,12 @@ job_clear(struct ctl_job *job)
 	buf_clear(&job->words);
 	buf_clear(&job->ids);
 	job->step = NULL;
+}
+
+struct ctl_session *
+ctl_find(struct queued *q, uint64_t session)
+{
+	return q->ctl != NULL ? slots_get(q->ctl->sessions, session) : NULL;
 }
 
 /* An answer that touches no job: of the session that is busy. */
@@ -110,6 +117,7 @@ session_free(struct ctl *ctl, struct ctl_session *s)
 {
 	slots_remove(ctl->sessions, s->id);
 	ctl_history_end(s);
+	ctl_spool_gone(s);
 	job_clear(&s->job);
 	buf_clear(&s->rows);
 	channel_close(&s->channel);
@@ -151,7 +159,7 @@ static bool
 is_busy(const struct ctl_session *s)
 {
 	return s->job.step != NULL || s->awaits_sync || s->wants_status ||
-	    s->reload_cookie != 0 || s->history != NULL;
+	    s->reload_cookie != 0 || s->history != NULL || s->is_checking;
 }
 
 static void
@@ -187,6 +195,9 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		break;
 	case MSG_ctl_reload:
 		ask_reload(s);
+		break;
+	case MSG_ctl_spool:
+		ctl_spool(s, &m->ctl_spool);
 		break;
 	case MSG_ctl_log_level:
 		set_log_level(s, m->ctl_log_level.level);
@@ -349,8 +360,7 @@ ctl_listen(struct queued *q, int fd, uint32_t group)
 void
 ctl_synced(struct queued *q, uint64_t session)
 {
-	struct ctl_session *s =
-	    q->ctl != NULL ? slots_get(q->ctl->sessions, session) : NULL;
+	struct ctl_session *s = ctl_find(q, session);
 
 	if (s == NULL)
 		return;

@@ -21,6 +21,7 @@ enum {
 	CTL_RECIPIENTS_SHOWN = 100,	/* in a row of a list */
 };
 
+struct ctl_check;
 struct ctl_history;
 struct ctl_session;
 struct listener;
@@ -35,6 +36,7 @@ struct ctl {
 	uint64_t next_cookie;
 	struct buf processes;		/* as the parent told them last */
 	uint32_t process_count;
+	struct ctl_check *check;	/* of the spool, under way */
 };
 
 /* Does a part of the job; returns true when it is over (an answer was sent or
@@ -69,6 +71,7 @@ struct ctl_session {
 	uint64_t reload_cookie;		/* awaited; 0: none */
 	bool wants_status;		/* when the parent has told of all */
 	bool awaits_sync;		/* the answer waits for job.group */
+	bool is_checking;		/* ctl->check is its own */
 	struct ctl_job job;
 	struct ctl_history *history;	/* asked for, ctl_history.c */
 	struct buf rows;		/* recipients of a row */
@@ -78,6 +81,9 @@ struct ctl_session {
 void ctl_end(struct ctl_session *s, uint8_t result, uint64_t count,
     struct span text);
 void ctl_send(struct ctl_session *s, const struct msg *m);
+
+/* The session of this number, if it is still there. */
+struct ctl_session *ctl_find(struct queued *q, uint64_t session);
 
 /* The state of a message as operators name it. */
 enum select_state ctl_unit_state(const struct queued *q,

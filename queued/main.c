@@ -1,6 +1,8 @@
 /*
- * queued: owns the spool, schedules, writes reports, answers mtactl.
+ * queued: owns the spool, schedules, writes reports, answers mtactl.  With a
+ * command line it looks at a spool that nobody serves.
  */
+#include "queued/offline.h"
 #include "queued/queued.h"
 #include "queued/service.h"
 
@@ -9,5 +11,7 @@ main(int argc, char **argv)
 {
 	static struct queued queued;
 
+	if (argc > 1)
+		return offline_main(argc, argv);
 	return proc_main(argc, argv, &service_ops, &queued);
 }

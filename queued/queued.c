@@ -16,6 +16,7 @@
 #include "common/os/random.h"
 #include "common/proc/proc.h"
 #include "queued/ctl.h"
+#include "queued/ctl_spool.h"
 #include "queued/history.h"
 #include "queued/intake.h"
 #include "queued/lease.h"
@@ -222,6 +223,7 @@ on_store_room(void *ctx)
 	struct store_room room = store_room(q->store);
 
 	intake_tell_room(q);
+	ctl_spool_room(q, room.is_accepting);
 	if (room.is_accepting == q->was_accepting)
 		return;
 	q->was_accepting = room.is_accepting;

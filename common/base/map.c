@@ -269,6 +269,17 @@ map_u64_next(const struct map_u64 *m, size_t *cursor)
 	return next(&m->table, cursor);
 }
 
+void *
+map_u64_next_key(const struct map_u64 *m, size_t *cursor, uint64_t *key)
+{
+	void *object = next(&m->table, cursor);
+
+	/* the slot behind which the cursor stands */
+	if (object != NULL)
+		*key = m->table.slots[*cursor - 1].tag;
+	return object;
+}
+
 void
 map_span_init(struct map_span *m, const struct siphash_key *seed,
     struct span (*key_of)(const void *object))

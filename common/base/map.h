@@ -58,6 +58,7 @@ void *map_span_remove(struct map_span *m, struct span key);
  * be removed during a walk; adding during a walk is not allowed.
  */
 void *map_u64_next(const struct map_u64 *m, size_t *cursor);
+void *map_u64_next_key(const struct map_u64 *m, size_t *cursor, uint64_t *key);
 void *map_span_next(const struct map_span *m, size_t *cursor);
 
 static inline size_t

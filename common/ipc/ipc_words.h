@@ -72,9 +72,15 @@ enum ctl_verb {
 	CTL_VERB_COUNT
 };
 
+enum ctl_spool_verb {
+	CTL_SPOOL_STATS, CTL_SPOOL_CHECK, CTL_SPOOL_VERB_COUNT
+};
+
 enum ctl_result {
 	CTL_DONE, CTL_BAD_SELECTION, CTL_NO_SUCH_MESSAGE, CTL_FAILED,
-	CTL_BUSY, CTL_RESULT_COUNT
+	CTL_BUSY,
+	CTL_DAMAGED,		/* a check was done, and found damage */
+	CTL_RESULT_COUNT
 };
 
 /* What can happen to a message; mtactl(1) has their names. */

@@ -11,6 +11,8 @@ queue delete:remove messages
 message show:one message
 message history:all that happened to a message
 message explain:why a message is where it is
+spool stats:what the spool is made of
+spool check:verify the spool
 config check:look for mistakes in the configuration
 config show:the configuration with all defaults
 reload:take a changed configuration over

@@ -297,7 +297,8 @@ store_bodies_synced(struct store *s, uint64_t group)
 {
 	struct list *link;
 
-	while ((link = list_first(&s->large->burials)) != NULL) {
+	while (s->pins == 0 &&
+	    (link = list_first(&s->large->burials)) != NULL) {
 		struct burial *b = CONTAINER_OF(link, struct burial, link);
 
 		if (b->group > group ||
@@ -307,6 +308,26 @@ store_bodies_synced(struct store *s, uint64_t group)
 		list_remove(link);
 		free(b);
 	}
+}
+
+/* As the directory has them: nobody counts them otherwise. */
+uint64_t
+store_bodies_count(const struct store *s)
+{
+	int fd = openat(s->body_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry;
+	uint64_t n = 0, id;
+
+	if (dir == NULL) {
+		if (fd >= 0)
+			(void)close(fd);
+		return 0;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		n += store_name_number(entry->d_name, "body.", &id);
+	(void)closedir(dir);
+	return n;
 }
 
 /* Only what is surely nobody's goes: a message that can't be read keeps it. */

@@ -32,5 +32,6 @@ enum err store_bodies_read(struct store *s, const struct message *m,
     uint64_t offset, size_t n, struct buf *out);
 
 uint64_t store_bodies_bytes(const struct store *s);
+uint64_t store_bodies_count(const struct store *s);
 
 #endif

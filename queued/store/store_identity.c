@@ -83,17 +83,15 @@ make(const struct store_io *io, int dir_fd, uint8_t uuid[STORE_UUID_BYTES],
 }
 
 enum err
-store_identity(const struct store_io *io, int dir_fd,
-    uint8_t uuid[STORE_UUID_BYTES], struct why *why)
+store_identity_read(int dir_fd, uint8_t uuid[STORE_UUID_BYTES],
+    struct why *why)
 {
 	uint8_t text[FILE_BYTES];
 	ssize_t n;
 	enum err e;
 	int fd;
 
-	e = store_io_open(io, dir_fd, name, O_RDONLY, &fd);
-	if (e == ERR_NOT_FOUND)
-		return make(io, dir_fd, uuid, why);
+	e = store_io_open(&store_io_system, dir_fd, name, O_RDONLY, &fd);
 	if (e != OK)
 		return why_set(why, e, "file `spool': %s", strerror(errno));
 	do
@@ -103,6 +101,15 @@ store_identity(const struct store_io *io, int dir_fd,
 	if (n < 0)
 		return why_set(why, ERR_IO, "file `spool' can't be read");
 	return parse(span_of(text, (size_t)n), uuid, why);
+}
+
+enum err
+store_identity(const struct store_io *io, int dir_fd,
+    uint8_t uuid[STORE_UUID_BYTES], struct why *why)
+{
+	enum err e = store_identity_read(dir_fd, uuid, why);
+
+	return e == ERR_NOT_FOUND ? make(io, dir_fd, uuid, why) : e;
 }
 
 /* The kernel lets go of it with the process: a kill leaves no stale lock. */

@@ -13,6 +13,10 @@ enum { STORE_UUID_BYTES = 16 };
 enum err store_identity(const struct store_io *io, int dir_fd,
     uint8_t uuid[STORE_UUID_BYTES], struct why *why);
 
+/* Only reads it; ERR_NOT_FOUND too. */
+enum err store_identity_read(int dir_fd, uint8_t uuid[STORE_UUID_BYTES],
+    struct why *why);
+
 /* Only one process has a spool open.  ERR_EXISTS when another has. */
 enum err store_identity_lock(const struct store_io *io, int dir_fd,
     int *lock_fd, struct why *why);

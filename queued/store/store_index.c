@@ -8,7 +8,7 @@
  * (op, table, key, value) by the owner and applied later, so that the thread
  * looks at nothing that the owner changes.
  */
-#include "queued/store/store_index.h"
+#include "queued/store/store_index_private.h"
 
 #include "common/base/check.h"
 #include "common/base/wire.h"
@@ -16,35 +16,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <lmdb.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-
-/* Address space costs nothing, and growing would need a moment without any
- * transaction. */
-#define MAP_BYTES ((size_t)256 << 30)
 
 enum {
 	OP_PUT = 1, OP_DELETE = 2, OP_PUT_PAIR = 3, OP_DELETE_PAIR = 4,
 	FILE_MODE = 0600,
 };
 
-struct store_index {
-	MDB_env *env;			/* NULL: closed, store_index_revive() */
-	MDB_txn *reader;
-	char *path;
-	pthread_mutex_t gate;		/* held where another thread reads */
-	MDB_dbi tables[STORE_TABLE_COUNT];
-	unsigned depth;			/* of begin */
-	int64_t begun_at_us;		/* the outermost */
-	int64_t longest_us;
-	uint64_t room_bytes;
-};
-
-static const char *const table_names[STORE_TABLE_COUNT] = {
+const char *const store_index_names[STORE_TABLE_COUNT] = {
 	[STORE_TABLE_META] = "meta",
 	[STORE_TABLE_MESSAGE] = "message",
 	[STORE_TABLE_UNIT] = "unit",
@@ -67,8 +49,8 @@ store_index_meta_key(void)
 }
 
 /* What makes a start set the index aside, and what is only tried again. */
-static enum err
-error_of(int rc)
+enum err
+store_index_error(int rc)
 {
 	switch (rc) {
 	case 0:
@@ -119,7 +101,7 @@ open_tables(struct store_index *x)
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < STORE_TABLE_COUNT && rc == 0; i++)
-		rc = mdb_dbi_open(txn, table_names[i],
+		rc = mdb_dbi_open(txn, store_index_names[i],
 		    MDB_CREATE | table_flags[i], &x->tables[i]);
 	if (rc != 0) {
 		mdb_txn_abort(txn);
@@ -168,7 +150,7 @@ store_index_open(const char *path, uint64_t room_bytes,
 	x->room_bytes = room_bytes;
 	if ((rc = open_env(x)) != 0) {
 		store_index_close(&x);
-		return why_set(why, error_of(rc), "index %s: %s", path,
+		return why_set(why, store_index_error(rc), "index %s: %s", path,
 		    mdb_strerror(rc));
 	}
 	*out = x;
@@ -218,7 +200,7 @@ store_index_revive(struct store_index *x)
 	if ((rc = open_env(x)) != 0)
 		close_env(x);
 	(void)pthread_mutex_unlock(&x->gate);
-	return error_of(rc);
+	return store_index_error(rc);
 }
 
 /* ---- gathering ---- */
@@ -331,17 +313,17 @@ store_index_apply(struct store_index *x, struct span ops)
 	if (x->env == NULL)
 		return ERR_IO;
 	if ((rc = mdb_txn_begin(x->env, NULL, 0, &txn)) != 0)
-		return error_of(rc);
+		return store_index_error(rc);
 	wire_init(&w, ops);
 	while (rc == 0 && wire_more(&w))
 		rc = apply_op(x, txn, &w);
 	if (rc != 0) {
 		mdb_txn_abort(txn);
-		return error_of(rc);
+		return store_index_error(rc);
 	}
 	rc = mdb_txn_commit(txn);
 	keep_room(x);
-	return error_of(rc);
+	return store_index_error(rc);
 }
 
 /* ---- reading ---- */
@@ -364,7 +346,7 @@ store_index_begin(struct store_index *x)
 		return ERR_IO;
 	rc = x->depth == 0 ? mdb_txn_renew(x->reader) : 0;
 	if (rc != 0)
-		return error_of(rc);
+		return store_index_error(rc);
 	if (x->depth++ == 0)
 		x->begun_at_us = now_us();
 	return OK;
@@ -398,7 +380,7 @@ store_index_get(struct store_index *x, enum store_table table,
 	int rc = mdb_get(x->reader, x->tables[table], &k, &v);
 
 	if (rc != 0)
-		return error_of(rc);
+		return store_index_error(rc);
 	*value = span_of_val(&v);
 	return OK;
 }
@@ -414,13 +396,13 @@ peek(struct store_index *x, enum store_table table, struct span key,
 	if (x->env == NULL)
 		return ERR_IO;
 	if ((rc = mdb_txn_begin(x->env, NULL, MDB_RDONLY, &txn)) != 0)
-		return error_of(rc);
+		return store_index_error(rc);
 	rc = mdb_get(txn, x->tables[table], &k, &v);
 	if (rc == 0)
 		buf_add(out, v.mv_data, v.mv_size);
 	mdb_txn_abort(txn);
 	if (rc != 0)
-		return error_of(rc);
+		return store_index_error(rc);
 	return buf_failed(out) ? ERR_NOMEM : OK;
 }
 
@@ -448,13 +430,13 @@ store_index_scan(struct store_index *x, enum store_table table,
 	int rc = mdb_cursor_open(x->reader, x->tables[table], &cursor);
 
 	if (rc != 0)
-		return error_of(rc);
+		return store_index_error(rc);
 	rc = mdb_cursor_get(cursor, &k, &v,
 	    from.n > 0 ? MDB_SET_RANGE : MDB_FIRST);
 	while (rc == 0 && visit(ctx, span_of_val(&k), span_of_val(&v)))
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND ? OK : error_of(rc);
+	return rc == MDB_NOTFOUND ? OK : store_index_error(rc);
 }
 
 /* ---- cursors ---- */
@@ -475,7 +457,7 @@ store_cursor_open(struct store_index *x, enum store_table table,
 	rc = mdb_cursor_open(x->reader, x->tables[table], &c->mdb);
 	if (rc != 0) {
 		free(c);
-		return error_of(rc);
+		return store_index_error(rc);
 	}
 	*out = c;
 	return OK;
@@ -498,7 +480,7 @@ get(struct store_cursor *c, MDB_val *k, MDB_val *v, MDB_cursor_op op,
 	int rc = mdb_cursor_get(c->mdb, k, v, op);
 
 	if (rc != 0)
-		return error_of(rc);
+		return store_index_error(rc);
 	if (key != NULL)
 		*key = span_of_val(k);
 	*value = span_of_val(v);

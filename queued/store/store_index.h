@@ -32,6 +32,26 @@ void store_index_close(struct store_index **x);
  * read or applied (ERR_IO) until a later call succeeds. */
 enum err store_index_revive(struct store_index *x);
 
+/* For reading alone; nothing is written.  IS_LIVE: another process has it open
+ * for writing.  Errors as above. */
+enum err store_index_open_to_read(const char *path, bool is_live,
+    struct store_index **out, struct why *why);
+
+/* Its file, by LMDB's own account. */
+struct store_index_size {
+	uint64_t file_bytes;
+	uint64_t used_bytes;
+	uint64_t free_bytes;		/* inside, to be used again */
+};
+enum err store_index_size(struct store_index *x, struct store_index_size *out);
+
+/* Writes a whole, compact copy to FD, by any one thread; what is committed
+ * meanwhile is not in it. */
+enum err store_index_copy(struct store_index *x, int fd);
+
+/* Slots of readers whose process died are free again. */
+void store_index_forget_dead(struct store_index *x);
+
 /* gathering: begin, append the value to OPS, end */
 size_t store_index_put(struct buf *ops, enum store_table table,
     const struct store_row_key *key);

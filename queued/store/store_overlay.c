@@ -305,10 +305,13 @@ settle_message(struct store *s, struct message *m)
 	store_memory_release(s, m);
 }
 
-/* One that is pinned waits for the next check-point. */
+/* One that is pinned waits for the next check-point; all do while somebody
+ * looks at the spool. */
 static void
 bury_segments(struct store *s)
 {
+	if (s->pins > 0)
+		return;
 	for (size_t i = 0; i < s->segments.n; i++) {
 		struct store_segment *seg = s->segments.rows[i];
 

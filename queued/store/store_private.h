@@ -1,5 +1,5 @@
 /*
- * The inside of a store: what its files share.  Nobody else includes it.
+ * The inside of a store: for its files, and queued/survey that checks them.
  * All of it belongs to the owner's thread, which shares only jobs with the
  * others (store_worker.h); a frozen overlay is bytes that nobody changes.
  */
@@ -36,9 +36,9 @@ struct store {
 	uint64_t memory_bytes;
 	int dir_fd, log_fd, body_fd, lock_fd;
 	int wake_fd, timer_fd, poll_fd;
-	bool is_timer_set;
-	bool is_dead;
+	bool is_timer_set, is_dead;
 	bool is_recovering;
+	unsigned pins;			/* store_pin() */
 
 	struct store_worker *commit, *checkpoint, *prepare, *bodies, *sift;
 

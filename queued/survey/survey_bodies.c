@@ -1,0 +1,86 @@
+#include "queued/store/store_body_file.h"
+#include "queued/store/store_segment.h"
+#include "queued/survey/survey_check.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A piece at a time, for a body may be larger than memory. */
+enum { PIECE_BYTES = 4 << 20 };
+
+/* On line the file goes when the last verdict is synced, the row a second or
+ * so later. */
+static bool
+has_gone(struct survey *s, uint64_t id)
+{
+	const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
+	char name[STORE_SEGMENT_NAME];
+
+	(void)snprintf(name, sizeof(name), "body.%016" PRIx64, id);
+	for (int i = 0; s->spool->is_live && i < 50 &&
+	    faccessat(s->body_fd, name, F_OK, 0) != 0; i++) {
+		if (!survey_has_message(s, id))
+			return true;
+		(void)nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+void
+survey_read_body(struct survey *s, uint64_t id, uint64_t bytes, uint32_t sum)
+{
+	struct survey_place at = { .id = id };
+	enum err e = OK;
+
+	s->count.bodies++;
+	for (uint64_t done = 0; done < bytes && e == OK;
+	    done += PIECE_BYTES) {
+		buf_reset(&s->scratch);
+		e = store_body_file_read(&store_io_system, s->body_fd, id,
+		    bytes, sum, done, PIECE_BYTES, &s->scratch);
+		if (e == ERR_CORRUPT && has_gone(s, id))
+			return;
+		if (e == ERR_CORRUPT || e == ERR_IO)
+			survey_damage(&s->report, at, "its body in a file is "
+			    "damaged, in the %ju bytes from %ju on",
+			    (uintmax_t)PIECE_BYTES, (uintmax_t)done);
+		else if (e != OK)
+			s->failure = e;
+		survey_progress(&s->report, PIECE_BYTES);
+	}
+}
+
+static void
+look_at(struct survey *s, const char *name)
+{
+	struct survey_place at = { .id = 0 };
+
+	if (!store_name_number(name, "body.", &at.id) ||
+	    survey_has_message(s, at.id) ||
+	    map_u64_get(&s->fresh_files, at.id) != NULL)
+		return;
+	survey_note(&s->report, at, "a file with its body is there, but no "
+	    "such message: the next start removes it");
+}
+
+/* On line some are on their way in. */
+void
+survey_list_bodies(struct survey *s)
+{
+	int fd = openat(s->body_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry;
+
+	if (dir == NULL) {
+		if (fd >= 0)
+			(void)close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL)
+		look_at(s, entry->d_name);
+	(void)closedir(dir);
+}
