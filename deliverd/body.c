@@ -23,7 +23,7 @@ ask_piece(struct session *s, struct job *j)
 	m.content_want.lease = j->lease;
 	m.content_want.offset = j->content_at;
 	m.content_want.bytes = n;
-	(void)channel_send(s->d->queued, &m);
+	channel_send_or_end(s->d->queued, &m);
 }
 
 /* With too much unsent nothing is asked for: on_sent() comes here again when

@@ -246,7 +246,7 @@ present(struct jobs *jobs, struct job *j)
 	m.held.id = j->id;
 	m.held.unit = j->unit;
 	m.held.rows = j->rows;
-	(void)channel_send(jobs->d->queued, &m);
+	channel_send_or_end(jobs->d->queued, &m);
 	if (j->state == JOB_TOLD)
 		tell(jobs, j);
 }
@@ -262,7 +262,7 @@ ask_again(struct jobs *jobs, const struct job *j)
 	m.content_want.lease = j->lease;
 	m.content_want.offset = j->content_at;
 	m.content_want.bytes = (uint32_t)(j->asked_to - j->content_at);
-	(void)channel_send(jobs->d->queued, &m);
+	channel_send_or_end(jobs->d->queued, &m);
 }
 
 /* In this order: each lease before its verdict, the end of the list, and only
@@ -277,7 +277,7 @@ jobs_present(struct jobs *jobs)
 	for (n = list_first(&jobs->all); n != NULL;
 	    n = list_next(&jobs->all, n))
 		present(jobs, CONTAINER_OF(n, struct job, all));
-	(void)channel_send(jobs->d->queued, &end);
+	channel_send_or_end(jobs->d->queued, &end);
 	for (n = list_first(&jobs->all); n != NULL;
 	    n = list_next(&jobs->all, n))
 		ask_again(jobs, CONTAINER_OF(n, struct job, all));

@@ -29,7 +29,7 @@ enum { CTL_NEXT_TURN_MS = 0 };
 void
 ctl_send(struct ctl_session *s, const struct msg *m)
 {
-	(void)channel_send(s->channel, m);	/* its end is told by on_close */
+	channel_send_or_end(s->channel, m);	/* its end is told by on_close */
 }
 
 /* Also what a job that never began has left; the counts stay for the answer. */

@@ -54,9 +54,9 @@ struct token {
 static void
 send_to(struct queued_peer *peer, const struct msg *m)
 {
-	/* A channel that can't take it has ended, and says so itself. */
+	/* A channel that can't take it ends, and its client asks again. */
 	if (peer->channel != NULL)
-		(void)channel_send(peer->channel, m);
+		channel_send_or_end(peer->channel, m);
 }
 
 /* While the disk or the index lags the credit is kept back: smtpd then stops

@@ -422,7 +422,7 @@ on_content_want(struct queued *q, struct queued_peer *peer,
 	m.content.is_failed = read_piece(q, lease->unit->message,
 	    want->offset, want->bytes < LEASE_INLINE_MAX ? want->bytes :
 	    LEASE_INLINE_MAX, &m.content.bytes) != OK;
-	(void)channel_send(peer->channel, &m);
+	channel_send_or_end(peer->channel, &m);
 }
 
 /* A lease that our predecessor gave out and DELIVERD is still at. */

@@ -434,7 +434,7 @@ confirm(struct queued *q, struct queued_peer *peer, uint64_t lease)
 	if (effect.group > q->written)
 		effects_add(&q->on_written, &effect);
 	else
-		(void)channel_send(peer->channel, &m);
+		channel_send_or_end(peer->channel, &m);
 }
 
 void

@@ -152,7 +152,7 @@ on_store_written(void *ctx, uint64_t group)
 
 		m.confirm.lease = effect.a;
 		if (peer->channel != NULL)
-			(void)channel_send(peer->channel, &m);
+			channel_send_or_end(peer->channel, &m);
 	}
 	queued_touch(q);	/* the next group has gathered meanwhile */
 }

@@ -205,7 +205,7 @@ spool_job_drop(struct spool_client *c, struct spool_job *job)
 		return true;
 	if (job->is_streamed && c->channel != NULL) {
 		m.body_drop.token = job->token;
-		(void)channel_send(c->channel, &m);
+		channel_send_or_end(c->channel, &m);
 	}
 	retire(c, job);
 	return true;
@@ -278,8 +278,7 @@ spool_client_msg(struct spool_client *c, const struct msg *m)
 
 /* ---- its life and death ---- */
 
-/* Without memory to ask the client waits for the next queued: better late than
- * twice. */
+/* Without memory to ask the channel ends, and the next one asks. */
 static void
 ask_for(struct spool_client *c, struct spool_job *job)
 {
@@ -287,7 +286,7 @@ ask_for(struct spool_client *c, struct spool_job *job)
 
 	m.token_ask.token = job->token;
 	job->state = SPOOL_JOB_ASKED;
-	(void)channel_send(c->channel, &m);
+	channel_send_or_end(c->channel, &m);
 }
 
 /* Jobs that are READY wait for the credit that follows. */

@@ -66,7 +66,11 @@ void channel_finish(struct channel **c, int64_t timeout_ms);
  */
 enum err channel_send(struct channel *c, const struct msg *m);
 
-/* The same with a descriptor: FD is taken, also on failure. */
+/* For what nobody would send again: without memory for it the channel ends
+ * (CHANNEL_ERROR), so that both sides begin anew and ask. */
+void channel_send_or_end(struct channel *c, const struct msg *m);
+
+/* As channel_send() with a descriptor: FD is taken, also on failure. */
 enum err channel_send_fd(struct channel *c, const struct msg *m, int fd);
 
 void channel_flush(struct channel *c);			/* writes now */

@@ -92,6 +92,13 @@ channel_send(struct channel *c, const struct msg *m)
 	return put(c, m, 0);
 }
 
+void
+channel_send_or_end(struct channel *c, const struct msg *m)
+{
+	if (put(c, m, 0) == ERR_NOMEM)
+		channel_fail(c, CHANNEL_ERROR, "no memory for a message");
+}
+
 enum err
 channel_send_fd(struct channel *c, const struct msg *m, int fd)
 {

@@ -71,7 +71,7 @@ ask_for_another(struct proc *p, const struct channel_id *peer)
 		},
 	};
 
-	(void)channel_send(p->parent, &m);
+	channel_send_or_end(p->parent, &m);
 }
 
 /* PEER is gone on return. */

@@ -307,6 +307,32 @@ Test(channel, a_write_that_fails_while_the_peer_lives_ends_it)
 	close_pair(&p);
 }
 
+/* An answer that is lost would be waited for for ever. */
+Test(channel, what_must_not_be_lost_ends_it)
+{
+	const size_t most = 64 << 20;		/* as in messages.def */
+	struct msg m = { .type = MSG_submit };
+	char *big = calloc(1, most);
+	struct pair p;
+
+	cr_assert_not_null(big);
+	open_pair(&p);
+	m.submit.envelope = span_of(big, most - 4096);
+	cr_assert_eq(channel_send(p.a.channel, &m), OK);
+	/* not even half of all waits, but there is no room for this one */
+	m.submit.envelope.n = most;
+	m.submit.body = span_of(big, 256 * 1024);
+	cr_assert_eq(channel_send(p.a.channel, &m), ERR_NOMEM);
+	cr_assert(channel_is_open(p.a.channel));
+	channel_send_or_end(p.a.channel, &m);
+	cr_assert_not(channel_is_open(p.a.channel));
+	turns(p.loop, 3);
+	cr_assert_eq(p.a.closes, 1);
+	cr_assert_eq(p.a.end, CHANNEL_ERROR);
+	close_pair(&p);
+	free(big);
+}
+
 Test(channel, drain_input_takes_everything_at_once)
 {
 	struct pair p;
