@@ -494,6 +494,15 @@ check(unsigned i, unsigned r)
 }
 
 static void
+in_peer(bool begins)
+{
+	if (begins)
+		nth_pause();
+	else
+		nth_resume();
+}
+
+static void
 begin(void)
 {
 	body = malloc(LARGE_BYTES + 100);
@@ -503,6 +512,7 @@ begin(void)
 		memcpy(body + i, "\r\n", 2);
 	memcpy(body, "Subject: a\r\n\r\n", 14);
 	bench_open(&b, "routes: [{to: \"*\", via: mx}]\n");
+	b.in_peer = in_peer;
 	bench_usual(&b);
 }
 

@@ -18,10 +18,9 @@ from . import basics, faults, load, nexthop, relay, volume
 
 SESSIONS = 60
 CONNECTIONS = 20
-# What may be repeated when nobody is left to say so (kills.py); more when
-# queued was away before, and deliverd had all of a window to tell.
-PER_DEATH_OF_ALL = 3 * CONNECTIONS
-PER_WINDOW = 3 * 512
+# What may be repeated when nobody is left to say so: all that deliverd had in
+# hand, that is a window for each of the four destinations (queued/queued.c).
+PER_DEATH_OF_ALL = 4 * 512
 
 BOTH, ALL = ("before", "after"), ("before", "half", "after")
 
@@ -97,8 +96,7 @@ class Point:
         self.is_start, self.is_boot = row not in RUNNING, row in BOOT
         # the parent's children end with it
         self.is_all = how == "all" or process == "mtad"
-        self.may_repeat = 0 if not self.is_all else \
-            PER_WINDOW if self.is_start else PER_DEATH_OF_ALL
+        self.may_repeat = PER_DEATH_OF_ALL if self.is_all else 0
 
     def __str__(self):
         return " ".join((self.place, self.moment, "start" if self.is_start
@@ -266,7 +264,7 @@ def kill_at(t, point, chance):
     elif point.is_start:
         # a child of the parent's must come back
         kill(t.relay, "queued" if point.process == "mtad" else point.process)
-    end = time.monotonic() + 8
+    end = time.monotonic() + 15
     while not t.shim.hits():
         if not point.is_start:
             flying = t.small.in_flight()

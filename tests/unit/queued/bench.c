@@ -417,12 +417,8 @@ note_confirm(struct bench_peer *p, uint64_t lease)
 }
 
 static void
-peer_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
+take_msg(struct bench_peer *p, const struct msg *m)
 {
-	struct bench_peer *p = ctx;
-
-	(void)c;
-	(void)fd;
 	if (m->type == MSG_submitted)
 		note_answer(p, &m->submitted);
 	else if (m->type == MSG_credit)
@@ -444,6 +440,20 @@ peer_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		buf_reset(&p->content);
 		buf_add_span(&p->content, m->content.bytes);
 	}
+}
+
+static void
+peer_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
+{
+	struct bench_peer *p = ctx;
+
+	(void)c;
+	(void)fd;
+	if (p->b->in_peer != NULL)
+		p->b->in_peer(true);
+	take_msg(p, m);
+	if (p->b->in_peer != NULL)
+		p->b->in_peer(false);
 }
 
 static void

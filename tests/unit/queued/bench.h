@@ -112,6 +112,7 @@ struct bench {
 	uint64_t reload_cookie;
 	unsigned levels_set;
 	int log_fd;
+	void (*in_peer)(bool begins);	/* around what peers do; or NULL */
 };
 
 /* MORE is YAML behind the usual; no smtpd or deliverd is there yet. */
