@@ -250,8 +250,8 @@ origin_of_effect(const struct effect *effect)
 void
 intake_synced(struct queued *q, const struct effect *effect)
 {
+	uint32_t n = store_count_units(q->store, effect->b);
 	struct store_unit *unit;
-	uint32_t n = 1;
 
 	if (effect->kind == EFFECT_SUBMITTED) {
 		q->figures.accepted++;
@@ -260,10 +260,8 @@ intake_synced(struct queued *q, const struct effect *effect)
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		unit = store_find_unit(q->store, effect->b, i);
-		if (unit == NULL)
-			continue;
-		n = unit->message->unit_count;
-		if (residence_welcome(q, unit) != OK)
+		/* an operator may have ended it already */
+		if (unit != NULL && residence_welcome(q, unit) != OK)
 			residence_release(q, unit);
 	}
 }

@@ -25,6 +25,7 @@ struct lease {
 	uint32_t bytes;		/* inline content */
 	uint16_t peer;
 	bool is_deleted;	/* by an operator: what is left is dropped */
+	bool is_counted;	/* as a failure of its destination */
 	bool is_shared;		/* the unit had another when it was told of */
 };
 

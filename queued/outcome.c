@@ -353,17 +353,21 @@ is_all_settled(const struct outcome_work *w)
  * a unit is not due before that.  Any other end of an attempt shows that it
  * talks. */
 static uint64_t
-due_after(struct queued *q, struct plan_unit *pu,
-    const struct store_unit *unit, uint8_t scope)
+due_after(struct queued *q, struct plan_unit *pu, struct lease *lease,
+    uint8_t scope)
 {
-	uint64_t due = next_due(q, unit);
+	uint64_t due = next_due(q, lease->unit);
 	int64_t wait;
 
 	if (scope != SCOPE_DESTINATION) {
 		plan_dest_ok(q->plan, pu);
 		return due;
 	}
-	wait = plan_dest_failed(q->plan, pu, queued_now(q)) - queued_now(q);
+	/* once, though a verdict that could not be taken is told again */
+	if (!lease->is_counted)
+		(void)plan_dest_failed(q->plan, pu, queued_now(q));
+	lease->is_counted = true;
+	wait = plan_unit_blocked_until(pu) - queued_now(q);
 	if (wait > 0 && queued_wall(q) + (uint64_t)wait > due)
 		due = queued_wall(q) + (uint64_t)wait;
 	return due;
@@ -403,7 +407,7 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 
 	if (w->count == 0)
 		return untried(q, lease);
-	due = due_after(q, pu, unit, scope);
+	due = due_after(q, pu, lease, scope);
 	decide(q, w, unit, lease->is_deleted);
 	if (is_partial && is_all_settled(w))
 		due = queued_wall(q);	/* for those that are left */

@@ -36,6 +36,8 @@
 
 enum { DIR_MODE = 0700, NOTICE_MAX = 512, PATH_BYTES = 4096 };
 
+#define REPLAY_BYTES ((uint64_t)512 << 20)
+
 static const char index_dir[] = "index";
 static const char aside_dir[] = "index.aside";
 
@@ -296,6 +298,7 @@ open_all(struct store *s, const struct store_params *params, struct why *why)
 	    (e = random_key(&s->seed)) != OK ||
 	    (e = store_bodies_init(s)) != OK)
 		return why_set(why, e, "spool: %s", err_text(e));
+	store_units_init(&s->units, &s->seed);
 	e = store_room_init(s, params->segment_bytes, &segment_bytes);
 	if (e == OK)
 		e = store_spares_init(&s->spares, s->io, s->log_fd,
@@ -356,11 +359,12 @@ store_open(const struct store_params *params, const struct store_ops *ops,
 	s->io = params->io != NULL ? params->io : &store_io_system;
 	s->tap = params->tap;
 	s->ops = *ops;
+	s->replay_bytes = params->replay_bytes != 0 ? params->replay_bytes :
+	    REPLAY_BYTES;
 	s->ctx = ctx;
 	s->dir_fd = s->log_fd = s->body_fd = s->lock_fd = -1;
 	s->wake_fd = s->timer_fd = s->poll_fd = -1;
 	store_cache_init(&s->cache, params->memory_bytes);
-	store_units_init(&s->units);
 	buf_init(&s->scratch, STORE_GROUP_MAX);
 	store_compact_init(&s->compact);
 	list_init(&s->spares.ready);

@@ -26,6 +26,7 @@ struct store_params {
 	const char *path;		/* directory, exists, ours alone */
 	uint64_t segment_bytes;		/* 0: min(64 MiB, file system / 16) */
 	uint64_t memory_bytes;		/* of bodies in memory, all together */
+	uint64_t replay_bytes;		/* of log at a time; 0: 512 MiB */
 	const struct store_io *io;	/* store_io.h; NULL: the system's */
 	const struct store_tap *tap;	/* store_tap.h; NULL: nobody */
 };

@@ -34,6 +34,7 @@ struct store {
 	struct store_ops ops;
 	void *ctx;
 	uint64_t memory_bytes;
+	uint64_t replay_bytes;		/* of log, then the index takes it */
 	int dir_fd, log_fd, body_fd, lock_fd;
 	int wake_fd, timer_fd, poll_fd;
 	bool is_timer_set, is_dead;

@@ -41,6 +41,14 @@ store_find_unit(const struct store *s, uint64_t id, uint32_t number)
 	return u == NULL || u->is_gone || u->is_ours ? NULL : &u->pub;
 }
 
+uint32_t
+store_count_units(const struct store *s, uint64_t id)
+{
+	const struct message *m = store_memory_find(s, id);
+
+	return m != NULL ? m->pub.unit_count : 0;
+}
+
 enum err
 store_load_unit(struct store *s, uint64_t id, uint32_t number,
     struct store_unit **out)

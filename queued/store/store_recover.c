@@ -155,28 +155,6 @@ store_recover_prepare(struct store *s, struct why *why)
 
 /* ---- the end of it ---- */
 
-/* After kill -9 it may lie in memory only. */
-static enum err
-sync_replayed(struct store_scan *r, uint64_t first)
-{
-	struct store *s = r->s;
-
-	for (size_t i = 0; i < s->segments.n; i++) {
-		struct store_segment *seg = s->segments.rows[i];
-		enum err e;
-		int fd;
-
-		if (seg->number < first || seg->number > r->at.segment)
-			continue;
-		e = store_segments_open(&s->segments, seg, &fd);
-		if (e != OK)
-			return e;
-		if (s->io->fdatasync(s->io->ctx, fd) != 0)
-			return store_io_error();
-	}
-	return OK;
-}
-
 /* Begins the new segment, whose first group is the seal.  The thread's job is
  * waited for: nobody takes turns yet.  A spare is made here if there is none.
  * HAS_TAIL: the seal cuts whole groups off. */
@@ -243,7 +221,6 @@ static enum err
 recover(struct store_scan *r, struct why *why)
 {
 	struct store *s = r->s;
-	uint64_t first = s->overlay.indexed.segment;
 	bool goes_on;
 	enum err e;
 
@@ -257,7 +234,7 @@ recover(struct store_scan *r, struct why *why)
 			    (uintmax_t)r->at.segment, (uintmax_t)r->at.offset,
 			    err_text(e));
 	}
-	if ((e = sync_replayed(r, first)) != OK ||
+	if ((e = store_scan_sync(r)) != OK ||
 	    (e = seal(s, &r->at, r->has_tail)) != OK)
 		return why_set(why, e, "log can't be sealed: %s", err_text(e));
 	remove_void(s, r->at.segment);

@@ -22,6 +22,7 @@ struct carry {
 	struct store_group_buf *to;
 	bool may_refuse;		/* failed groups; not the open one */
 	size_t refused_size;
+	struct map_u64 refused;		/* a mark by id */
 	enum err e;
 };
 
@@ -38,15 +39,10 @@ store_rescue_die(struct store *s, enum err why)
 	s->ops.on_dead(s->ctx);
 }
 
-/* Linear: a rescue is rare, and these are the messages of one sync. */
 static bool
-is_refused(const struct store_log *l, uint64_t id)
+is_refused(const struct carry *c, uint64_t id)
 {
-	for (size_t i = 0; i < l->refused_count; i++) {
-		if (l->refused[i].id == id)
-			return true;
-	}
-	return false;
+	return map_u64_get(&c->refused, id) != NULL;
 }
 
 /* Remembers whom to refuse in store_rescue_end(). */
@@ -67,7 +63,7 @@ refuse(struct carry *c, uint64_t token, uint64_t id)
 	}
 	l->refused[l->refused_count++] =
 	    (struct store_refused){ .token = token, .id = id };
-	return OK;
+	return map_u64_add(&c->refused, id, l);
 }
 
 /* It counted where it failed to be written. */
@@ -115,7 +111,6 @@ carry_message(struct carry *c, const struct store_record *r)
 static void
 carry_records(struct carry *c, struct span records)
 {
-	struct store_log *l = &c->s->log;
 	struct store_record r;
 
 	while (records.n > 0 && c->e == OK) {
@@ -128,7 +123,7 @@ carry_records(struct carry *c, struct span records)
 		else if (r.type == STORE_RECORD_MOVED)
 			store_move_carry(c->s, r.id, c->to, c->to->bytes.n +
 			    (r.size - r.content.n));
-		if (c->e != OK || is_refused(l, r.id))
+		if (c->e != OK || is_refused(c, r.id))
 			continue;
 		buf_add(&c->to->bytes, start, r.size);
 		if (buf_failed(&c->to->bytes))
@@ -211,7 +206,9 @@ store_rescue_begin(struct store *s, enum err why)
 		store_rescue_die(s, ERR_NOMEM);
 		return;
 	}
+	map_u64_init(&c.refused, &s->seed);
 	carry_all(&c);
+	map_u64_clear(&c.refused);
 	c.to->needs_sync = true;
 	replace_groups(s, c.to);
 	if (c.e != OK) {

@@ -6,10 +6,6 @@
 
 #include <stdlib.h>
 
-/* More than this much log is replayed in parts, so that memory is bounded;
- * a check-point never leaves as much behind. */
-#define PART_BYTES ((uint64_t)512 << 20)
-
 /* What the first group of a segment says of the one before. */
 struct store_seal {
 	bool counts;			/* the segment is part of the log */
@@ -76,6 +72,31 @@ is_dead(const struct store_scan *r, uint64_t segment)
 	return false;
 }
 
+enum err
+store_scan_sync(struct store_scan *r)
+{
+	struct store *s = r->s;
+
+	for (size_t i = 0; i < s->segments.n; i++) {
+		struct store_segment *seg = s->segments.rows[i];
+		enum err e;
+		int fd;
+
+		if (seg->number < r->synced_from ||
+		    seg->number > r->at.segment)
+			continue;
+		e = store_segments_open(&s->segments, seg, &fd);
+		if (e != OK)
+			return e;
+		if (s->io->fdatasync(s->io->ctx, fd) != 0)
+			return store_io_error();
+	}
+	r->synced_from = r->at.segment;
+	return OK;
+}
+
+/* More than replay_bytes of log are replayed in parts, so that memory is
+ * bounded; a check-point never leaves as much behind. */
 static enum err
 replay(struct store_scan *r, struct store_segment *seg,
     const struct store_group_head *head, uint32_t sum)
@@ -95,10 +116,11 @@ replay(struct store_scan *r, struct store_segment *seg,
 	r->is_loose = false;
 	s->overlay.appended += size;
 	r->replayed += size;
-	if (r->replayed < PART_BYTES)
+	if (r->replayed < s->replay_bytes)
 		return OK;
 	r->replayed = 0;
-	return store_overlay_apply_now(s, &r->at);
+	e = store_scan_sync(r);
+	return e == OK ? store_overlay_apply_now(s, &r->at) : e;
 }
 
 /* ---- damage ---- */
@@ -374,7 +396,8 @@ find_begin(struct store_scan *r, bool *has_log)
 void
 store_scan_init(struct store_scan *r, struct store *s)
 {
-	*r = (struct store_scan){ .s = s, .at = s->overlay.indexed };
+	*r = (struct store_scan){ .s = s, .at = s->overlay.indexed,
+	    .synced_from = s->overlay.indexed.segment };
 	buf_init(&r->group, STORE_GROUP_MAX);
 }
 

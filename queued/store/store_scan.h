@@ -21,6 +21,7 @@ struct store_scan {
 	struct store_seal *seals;	/* by row of the table of segments */
 	struct store_numbers dead;	/* segments without a live message */
 	uint64_t replayed;		/* bytes since the last apply */
+	uint64_t synced_from;		/* the segment; those before are */
 };
 
 void store_scan_init(struct store_scan *r, struct store *s);
@@ -33,5 +34,9 @@ enum err store_scan_begin(struct store_scan *r, bool *has_log);
 /* One group, or one step over the end of a segment; *GOES_ON is false at the
  * end of the log.  ERR_CORRUPT: a row of the index is damaged. */
 enum err store_scan_step(struct store_scan *r, bool *goes_on);
+
+/* Syncs what was replayed: after a kill it may lie in memory only, and index
+ * and seal may only follow it. */
+enum err store_scan_sync(struct store_scan *r);
 
 #endif

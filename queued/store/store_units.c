@@ -9,7 +9,6 @@
 #include "queued/store/store_units.h"
 
 #include "common/base/wire.h"
-#include "queued/store/store_read.h"
 
 #include <stdlib.h>
 
@@ -18,9 +17,9 @@
 #define TABLE_KEEP ((size_t)4096)	/* entries kept for the next time */
 
 void
-store_units_init(struct store_units *u)
+store_units_init(struct store_units *u, const struct siphash_key *seed)
 {
-	*u = (struct store_units){ .count = 0 };
+	*u = (struct store_units){ .seed = *seed };
 	buf_init(&u->keys, KEYS_MAX);
 	buf_init(&u->unit_of, KEYS_MAX);
 }
@@ -94,7 +93,7 @@ static enum err
 find_or_add(struct store_units *u, struct span key, uint32_t *number)
 {
 	size_t mask = u->table_size - 1;
-	size_t i = (size_t)store_key_hash(key) & mask;
+	size_t i = (size_t)siphash(&u->seed, key) & mask;
 	uint32_t n;
 	enum err e;
 

@@ -4,10 +4,12 @@
 #ifndef MTAD_QUEUED_STORE_STORE_UNITS_H
 #define MTAD_QUEUED_STORE_STORE_UNITS_H
 
+#include "common/base/siphash.h"
 #include "common/mail/envelope.h"
 #include "queued/store/store_write.h"
 
 struct store_units {
+	struct siphash_key seed;
 	uint32_t count;
 	struct buf keys;		/* u32 length and bytes of each */
 	struct buf unit_of;		/* u32 of each recipient */
@@ -22,7 +24,8 @@ struct store_units {
 	size_t rows_size;
 };
 
-void store_units_init(struct store_units *u);
+/* SEED: a secret, or a sender could choose domains that collide. */
+void store_units_init(struct store_units *u, const struct siphash_key *seed);
 void store_units_clear(struct store_units *u);
 
 /* Units are numbered in the order of their first recipients; a key with more

@@ -310,8 +310,9 @@ on_refused(void *ctx, uint64_t token, uint64_t id)
 	struct rig *r = ctx;
 
 	(void)id;
-	cr_assert_lt(r->refused_count, RIG_LIST);
-	r->refused[r->refused_count++] = token;
+	if (r->refused_count < RIG_LIST)
+		r->refused[r->refused_count] = token;
+	r->refused_count++;
 }
 
 static void
@@ -396,6 +397,7 @@ rig_try_open(struct rig *r)
 	struct store_params params = { .path = r->dir,
 	    .segment_bytes = r->segment_bytes,
 	    .memory_bytes = r->memory_bytes,
+	    .replay_bytes = r->replay_bytes,
 	    .io = r->io != NULL ? &r->io->io : NULL };
 	struct why why = { .text = "" };
 	enum err e;
@@ -474,6 +476,7 @@ rig_copy(const struct rig *r, struct rig *copy, struct rng *dice)
 		(void)store_worker_drain(r->s->checkpoint);
 	memset(copy, 0, sizeof(*copy));
 	make_dir(copy);
+	copy->replay_bytes = r->replay_bytes;
 	copy->memory_bytes = r->memory_bytes;
 	copy->segment_bytes = r->segment_bytes;
 	copy->next_token = r->next_token;

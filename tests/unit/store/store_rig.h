@@ -45,7 +45,7 @@ struct rig {
 	char dir[RIG_PATH];
 	struct store *s;
 	struct rig_io *io;
-	uint64_t segment_bytes, memory_bytes;
+	uint64_t segment_bytes, memory_bytes, replay_bytes;
 	uint64_t written, synced;
 	uint64_t refused[RIG_LIST];	/* tokens */
 	size_t refused_count;

@@ -746,3 +746,40 @@ Test(crash, a_seal_that_cuts_lives_as_long_as_what_it_cuts)
 	free(again);
 	rig_clear(&r);
 }
+
+/* What a replay gives to the index on its way is synced before: when that sync
+ * fails, the index knows nothing of it. */
+Test(crash, a_replay_in_parts_syncs_before_it_indexes)
+{
+	struct span key, value;
+	struct store_index *index;
+	struct why why;
+	struct rig r;
+	char path[RIG_PATH];
+
+	rig_init(&r);
+	r.io = rig_io_new();
+	rig_open(&r);
+	for (int i = 0; i < 5; i++) {
+		(void)rig_submit(&r, "a@one.example", "x\r\n");
+		rig_sync(&r);
+	}
+	rig_kill(&r, NULL);
+	r.replay_bytes = 1;
+	r.io->fail_sync = 1;
+	r.io->fail_count = 1000000;
+	cr_assert_eq(rig_try_open(&r), ERR_IO);
+	rig_path(&r, path, "index", "");
+	cr_assert_eq(store_index_open(path, 0, &index, &why), OK);
+	cr_assert_eq(store_index_begin(index), OK);
+	key = store_index_meta_key();
+	cr_assert_eq(store_index_get(index, STORE_TABLE_META, key, &value),
+	    ERR_NOT_FOUND);
+	store_index_end(index);
+	store_index_close(&index);
+	r.io->fail_sync = 0;
+	rig_open(&r);
+	cr_assert_eq(r.s->count.messages, 5);
+	cr_assert_gt(r.s->overlay.indexed.sequence, 4);
+	rig_clear(&r);
+}

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/check.h"
@@ -581,5 +582,26 @@ Test(fault, an_index_whose_meta_page_cannot_be_written_comes_back)
 		free(dump);
 		free(again);
 	}
+
+/* Whom to refuse is looked up for each record that is carried over. */
+Test(fault, a_rescue_of_many_is_quick, .timeout = 120)
+{
+	enum { MANY = 30000 };
+	struct timespec begin, end;
+	struct rig r;
+	int64_t ms;
+
+	open_with_io(&r);
+	r.s->spares.segment_bytes = 32 << 20;
+	for (int i = 0; i < MANY; i++)
+		(void)rig_submit(&r, "a@one.example", "x\r\n");
+	next_sync_fails(&r, 1);
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+	rig_sync(&r);
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+	cr_assert_eq(r.refused_count, MANY);
+	ms = (end.tv_sec - begin.tv_sec) * 1000 +
+	    (end.tv_nsec - begin.tv_nsec) / 1000000;
+	cr_assert_lt(ms, 1000, "%jd", (intmax_t)ms);
 	rig_clear(&r);
 }

@@ -6,7 +6,15 @@
 
 #include "common/mail/envelope.h"
 #include "common/os/clock.h"
+#include "queued/store/store_units.h"
 #include "tests/unit/store/store_rig.h"
+
+static struct span
+whole_key(void *ctx, struct span recipient)
+{
+	(void)ctx;
+	return recipient;
+}
 
 Test(life, an_empty_spool_opens_twice)
 {
@@ -359,5 +367,59 @@ Test(life, bad_submissions_change_nothing)
 	    ERR_NOT_FOUND);
 	store_figures(r.s, &f);
 	cr_assert_eq(f.messages, 0);
+	rig_clear(&r);
+}
+
+/* Each store hashes keys with a secret of its own; what they are divided into
+ * does not depend on it. */
+Test(life, keys_are_hashed_with_a_seed)
+{
+	struct siphash_key seeds[2] = { { 1, 2 }, { 3, 4 } };
+	struct store_submission sub = { .key_of = whole_key };
+	struct store_units u[2];
+	struct envelope e = { .sender = SPAN_LIT("s@example.org") };
+	struct buf b;
+
+	buf_init(&b, 1 << 16);
+	envelope_put_head(&e, &b);
+	for (int i = 0; i < 40; i++) {
+		char text[32];
+		struct envelope_rcpt rcpt = { .address = SPAN_NONE };
+
+		(void)snprintf(text, sizeof(text), "a%d@b.example", i % 20);
+		rcpt.address = span_str(text);
+		envelope_put_rcpt(&rcpt, &b);
+	}
+	cr_assert_eq(envelope_check(buf_span(&b), &e), OK);
+	for (int i = 0; i < 2; i++) {
+		store_units_init(&u[i], &seeds[i]);
+		cr_assert_eq(store_units_divide(&u[i], &e, &sub), OK);
+		cr_assert_eq(u[i].count, 20);
+	}
+	cr_assert(span_equal(buf_span(&u[0].unit_of),
+	    buf_span(&u[1].unit_of)));
+	cr_assert_eq(u[0].table_size, u[1].table_size);
+	cr_assert_neq(memcmp(u[0].table, u[1].table, u[0].table_size *
+	    sizeof(*u[0].table)), 0);
+	store_units_clear(&u[0]);
+	store_units_clear(&u[1]);
+	buf_clear(&b);
+}
+
+Test(life, units_are_counted_though_the_first_is_over)
+{
+	struct store_unit *u;
+	struct rig r;
+	uint64_t id;
+
+	rig_init(&r);
+	rig_open(&r);
+	u = rig_submit(&r, "a@one.example b@two.example", "x\r\n");
+	id = u->message->id;
+	cr_assert(rig_verdict(&r, u, 0, 0, true, 1, "ok"));
+	cr_assert_null(store_find_unit(r.s, id, 0));
+	cr_assert_eq(store_count_units(r.s, id), 2);
+	cr_assert_not_null(store_find_unit(r.s, id, 1));
+	cr_assert_eq(store_count_units(r.s, id + 1), 0);
 	rig_clear(&r);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "queued/store/store_private.h"
+#include "queued/store/store_row.h"
 #include "tests/unit/store/store_rig.h"
 
 enum { MESSAGES = 60 };
@@ -278,5 +279,43 @@ Test(read, memory_does_not_grow_with_the_queue, .timeout = 120)
 	cr_assert_eq(f.messages, 10000);
 	cr_assert_eq(f.recipients, 10000);
 	cr_assert_eq(f.memory_messages, 0);
+	rig_clear(&r);
+}
+
+/* Rows that are damaged count as seen: a scan in slices passes them, though
+ * there are more of them than a slice has. */
+Test(read, damaged_due_rows_are_passed_over)
+{
+	struct store_due cursor = { .due_at = 0 };
+	struct seen got = { .n = 0 };
+	struct store_unit *u;
+	struct buf ops;
+	struct rig r;
+
+	rig_init(&r);
+	rig_open(&r);
+	buf_init(&ops, 1 << 16);
+	for (int i = 1; i <= 8; i++) {
+		u = rig_submit(&r, "a@b.example", "x\r\n");
+		cr_assert_eq(store_reschedule(r.s, u, (uint64_t)i * 100), OK);
+		if (i >= 2 && i <= 7) {
+			struct store_row_key key = store_row_key_due(
+			    (uint64_t)i * 100, u->message->id, 0);
+			size_t at = store_index_put(&ops, STORE_TABLE_DUE,
+			    &key);
+
+			buf_add_str(&ops, "damaged");
+			store_index_put_end(&ops, at);
+		}
+		store_yield_unit(r.s, &u);
+	}
+	rig_checkpoint(&r);
+	cr_assert_eq(store_index_apply(r.s->index, buf_span(&ops)), OK);
+	for (int i = 0; i < 10 && store_due_scan(r.s, &cursor, 5000, 2, see,
+	    &got); i++)
+		;
+	cr_assert_eq(got.n, 2);
+	cr_assert_not_null(strstr(r.notices, "index-damage"));
+	buf_clear(&ops);
 	rig_clear(&r);
 }
