@@ -168,6 +168,10 @@ class Docs(Check):
         self.plant("check-docs", "docs/INVARIANTS.md", "I-01\nI-02\n",
                    "no test cites I-02")
 
+    def test_rule_of_the_spool_without_test(self):
+        self.plant("check-docs", "docs/SPOOL.md", "- **R-01** a rule\n",
+                   "no test cites R-01")
+
     def test_unknown_promise(self):
         self.plant("check-docs", "common/base/span.c", "/* I-99 */\n",
                    "common/base/span.c:1: cites I-99")

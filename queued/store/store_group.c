@@ -87,17 +87,20 @@ sum_up(const uint8_t *head, struct span records)
 }
 
 /* Whether all of a stored group's records are sound. */
-static bool
-are_sound(struct span records, uint32_t count)
+static enum err
+check_records(struct span records, uint32_t count)
 {
 	struct store_record r;
 
 	for (; records.n > 0; count--) {
-		if (count == 0 || store_record_next(&records, &r) != OK ||
-		    !store_record_content_ok(&r))
-			return false;
+		enum err e = store_record_next(&records, &r);
+
+		if (e != OK)
+			return e;
+		if (count == 0 || !store_record_content_ok(&r))
+			return ERR_CORRUPT;
 	}
-	return count == 0;
+	return count == 0 ? OK : ERR_CORRUPT;
 }
 
 /* Whole blocks: the next group never shares one with a synced group, and no
@@ -211,11 +214,13 @@ store_group_check(struct span group, const struct store_group_head *head,
 	struct span records = store_group_records(group, head);
 	uint32_t crc;
 	struct wire w;
+	enum err e;
 
-	if (group.n < store_group_size(head) ||
-	/* sum_up() goes by lengths that this has verified */
-	    !are_sound(records, head->records))
+	if (group.n < store_group_size(head))
 		return ERR_CORRUPT;
+	/* sum_up() goes by lengths that this has verified */
+	if ((e = check_records(records, head->records)) != OK)
+		return e;
 	crc = sum_up(group.p, records);
 	wire_init(&w, span_from(group, STORE_GROUP_HEAD +
 	    (size_t)head->length));

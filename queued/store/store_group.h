@@ -51,7 +51,8 @@ enum err store_group_get_head(struct span bytes, struct store_group_head *out);
 /* Padding and all. */
 size_t store_group_size(const struct store_group_head *head);
 
-/* Checks every CRC of a whole group whose head was got; ERR_CORRUPT. */
+/* Checks every CRC of a whole group whose head was got; ERR_CORRUPT,
+ * ERR_VERSION (of a record). */
 enum err store_group_check(struct span group,
     const struct store_group_head *head, uint32_t *sum);
 

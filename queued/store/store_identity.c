@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { FILE_BYTES = 64 };
+enum { FILE_BYTES = 64, KIND_BYTES = sizeof("mtad spool ") - 1 };
 
 static const char name[] = "spool";
 static const char new_name[] = "spool.new";
@@ -32,8 +32,10 @@ parse(struct span text, uint8_t uuid[STORE_UUID_BYTES], struct why *why)
 	if (!span_starts_nocase(text, SPAN_LIT("mtad spool ")))
 		return why_set(why, ERR_CORRUPT, "file `spool' is damaged");
 	if (!span_starts_nocase(text, span_str(first_line)))
-		return why_set(why, ERR_VERSION,
-		    "the spool was made by another version");
+		return why_set(why, ERR_VERSION, "the spool has format %.*s; "
+		    "this program knows 1: use the one that made it",
+		    (int)span_find(span_from(text, KIND_BYTES), '\n'),
+		    span_from(text, KIND_BYTES).p);
 	text = span_from(text, head);
 	if (text.n != 2 * STORE_UUID_BYTES + 1 ||
 	    hex_decode(span_sub(text, 0, text.n - 1), uuid, STORE_UUID_BYTES,

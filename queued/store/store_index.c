@@ -203,6 +203,16 @@ store_index_revive(struct store_index *x)
 	return store_index_error(rc);
 }
 
+unsigned
+store_index_risks(const struct store_index *x)
+{
+	unsigned flags = 0;
+
+	(void)mdb_env_get_flags(x->env, &flags);
+	return flags & (MDB_NOSYNC | MDB_NOMETASYNC | MDB_MAPASYNC |
+	    MDB_WRITEMAP | MDB_NORDAHEAD);
+}
+
 /* ---- gathering ---- */
 
 static void

@@ -110,6 +110,9 @@ uint64_t store_cursor_pairs(struct store_cursor *c);
 /* The longest time between an outermost begin and its end so far. */
 int64_t store_index_longest_us(const struct store_index *x);
 
+/* Options in force that could lose a commit or end the process; 0: none. */
+unsigned store_index_risks(const struct store_index *x);
+
 /* Key and value of what the index says of itself. */
 struct span store_index_meta_key(void);
 

@@ -97,9 +97,12 @@ store_record_next(struct span *rest, struct store_record *out)
 		return ERR_CORRUPT;
 	r.fields = wire_raw(&w, head - STORE_RECORD_HEAD);
 	r.content = wire_raw(&w, content);
-	if (w.is_failed || version != RECORD_VERSION ||
+	if (w.is_failed ||
 	    crc32c(0, rest->p + AT_TYPE, head - AT_TYPE) != r.head_crc)
 		return ERR_CORRUPT;
+	/* after the sum: damage must not look like another version */
+	if (version != RECORD_VERSION)
+		return ERR_VERSION;
 	r.size = (size_t)head + content;
 	*rest = span_from(*rest, r.size);
 	*out = r;

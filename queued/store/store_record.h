@@ -54,7 +54,7 @@ void store_record_end_moved(struct buf *out, size_t at, uint32_t generation,
     uint64_t id, size_t content_bytes);
 
 /* Takes the first record off *REST; its head's CRC is checked, the content's
- * is not.  ERR_CORRUPT. */
+ * is not.  ERR_CORRUPT, ERR_VERSION. */
 enum err store_record_next(struct span *rest, struct store_record *out);
 bool store_record_content_ok(const struct store_record *r);
 /* By its head alone, not checked. */

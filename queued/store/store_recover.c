@@ -217,6 +217,16 @@ tell_units(struct store *s)
 	}
 }
 
+/* That of a version is worth a sentence: nothing is wrong with the log. */
+static enum err
+explain(const struct store_scan *r, enum err e, struct why *why)
+{
+	return why_set(why, e, "log, segment %ju at %ju: %s",
+	    (uintmax_t)r->at.segment, (uintmax_t)r->at.offset,
+	    e == ERR_VERSION ? "written by a newer version of this program" :
+	    err_text(e));
+}
+
 static enum err
 recover(struct store_scan *r, struct why *why)
 {
@@ -224,15 +234,14 @@ recover(struct store_scan *r, struct why *why)
 	bool goes_on;
 	enum err e;
 
-	if ((e = store_scan_begin(r, &goes_on)) != OK)
-		return why_set(why, e, e == ERR_CORRUPT ?
-		    "index and log contradict each other" : "log: %s",
-		    err_text(e));
+	e = store_scan_begin(r, &goes_on);
+	if (e == ERR_CORRUPT)
+		return why_set(why, e, "index and log contradict each other");
+	if (e != OK)
+		return explain(r, e, why);
 	while (goes_on) {
 		if ((e = store_scan_step(r, &goes_on)) != OK)
-			return why_set(why, e, "log, segment %ju at %ju: %s",
-			    (uintmax_t)r->at.segment, (uintmax_t)r->at.offset,
-			    err_text(e));
+			return explain(r, e, why);
 	}
 	if ((e = store_scan_sync(r)) != OK ||
 	    (e = seal(s, &r->at, r->has_tail)) != OK)

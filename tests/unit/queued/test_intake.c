@@ -46,7 +46,7 @@ Test(intake, accepted_after_the_sync, .init = begin, .fini = end)
 	cr_expect_eq(bench_messages(&b), 1);
 }
 
-/* I-01: what waits while a sync runs goes with the next one, together. */
+/* I-01: what waits while a sync runs goes with the next one, together. */
 Test(intake, many_share_a_sync, .init = begin, .fini = end)
 {
 	uint64_t before, first, last = 0;

@@ -407,8 +407,7 @@ rig_try_open(struct rig *r)
 	r->notices[0] = '\0';
 	r->notice_count = 0;
 	e = store_open(&params, &ops, r, &r->s, &why);
-	if (e != OK)
-		cr_log_info("open: %s", why.text);
+	(void)snprintf(r->why, sizeof(r->why), "%s", why.text);
 	return e;
 }
 

@@ -55,6 +55,7 @@ struct rig {
 	size_t unit_count;		/* told by on_unit */
 	size_t notice_count;
 	char notices[4096];		/* names of events */
+	char why[256];			/* the last open failed */
 	size_t room_count;
 	bool is_dead;
 	/* of the last body */

@@ -210,6 +210,7 @@ Test(body, a_failed_write_is_told)
 	rig_clear(&r);
 }
 
+/* */
 Test(body, a_flipped_bit_is_found_and_spoils_only_its_block)
 {
 	char path[RIG_PATH], name[64];

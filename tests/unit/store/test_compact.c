@@ -219,6 +219,7 @@ make_states(struct rig *r)
 	rig_sync(r);
 }
 
+/* */
 Test(compact, a_moved_message_has_its_whole_state)
 {
 	struct rig r;
@@ -272,7 +273,7 @@ Test(compact, what_is_not_in_memory_is_moved_and_leaves_it_again)
 
 /* ---- when ---- */
 
-/* Of each segment a twentieth stays; nobody asks for anything. */
+/* Of each segment a twentieth stays; nobody asks for anything. */
 Test(compact, a_log_of_mostly_dead_bytes_shrinks_by_itself, .timeout = 120)
 {
 	char *body = malloc(50001), *dump;
@@ -307,7 +308,7 @@ Test(compact, a_log_of_mostly_dead_bytes_shrinks_by_itself, .timeout = 120)
 	rig_clear(&r);
 }
 
-/* Mail in the open group goes before, and no group is made long. */
+/* Mail in the open group goes before, and no group is made long. */
 Test(compact, no_group_takes_more_than_a_slice)
 {
 	char *body = malloc(40001);
@@ -587,7 +588,7 @@ Test(compact, moves_of_a_store_that_dies_are_where_they_were)
 }
 
 /* It is told, put under quarantine and stays, with its segment; the others
- * go.  Nothing vouches for it with a new sum. */
+ * go.  Nothing vouches for it with a new sum. (R-13) */
 Test(compact, damaged_content_is_not_moved_as_good)
 {
 	struct store_unit *good, *bad;

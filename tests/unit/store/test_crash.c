@@ -74,6 +74,7 @@ fill(struct rig *r, char *dumps[2], struct store_position *second,
 	*third = r->s->log.end;
 }
 
+/* */
 Test(crash, a_torn_last_group_counts_whole_or_not_at_all, .timeout = 240)
 {
 	struct store_position second, third;
@@ -159,7 +160,8 @@ Test(crash, recovering_twice_gives_the_same)
 	rig_clear(&r);
 }
 
-/* The last group is lost, a start seals without it, then it comes back. */
+/* The last group is lost, a start seals without it, then it comes back.
+ * (R-04) */
 Test(crash, bytes_beyond_a_seal_do_not_exist)
 {
 	struct store_position second, third;
@@ -217,6 +219,7 @@ Test(crash, the_index_is_made_again_from_the_log)
 	rig_clear(&r);
 }
 
+/* */
 Test(crash, an_index_of_nonsense_is_set_aside)
 {
 	struct store_position second, third;
@@ -242,7 +245,7 @@ Test(crash, an_index_of_nonsense_is_set_aside)
 	rig_clear(&r);
 }
 
-/* The log was put back to an older state than the index. */
+/* The log was put back to an older state than the index. */
 Test(crash, an_index_ahead_of_the_log_is_set_aside)
 {
 	struct store_position second, third;
@@ -278,7 +281,7 @@ Test(crash, an_index_ahead_of_the_log_is_set_aside)
 	rig_clear(&r);
 }
 
-/* A synced group in the middle is damaged: told, and passed over. */
+/* A synced group in the middle is damaged: told, and passed over. */
 Test(crash, damage_in_the_middle_is_told_and_passed_over)
 {
 	struct store_position second, third;
@@ -310,6 +313,7 @@ Test(crash, damage_in_the_middle_is_told_and_passed_over)
 	rig_clear(&r);
 }
 
+/* */
 Test(crash, damaged_content_is_found_when_read)
 {
 	struct store_unit *u;
@@ -748,7 +752,7 @@ Test(crash, a_seal_that_cuts_lives_as_long_as_what_it_cuts)
 }
 
 /* What a replay gives to the index on its way is synced before: when that sync
- * fails, the index knows nothing of it. */
+ * fails, the index knows nothing of it. (R-04, R-07) */
 Test(crash, a_replay_in_parts_syncs_before_it_indexes)
 {
 	struct span key, value;

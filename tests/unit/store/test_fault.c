@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -110,6 +111,7 @@ check_rescue(struct rig *r, const char *event)
 	free(again);
 }
 
+/* */
 Test(fault, a_failed_sync_refuses_mail_and_keeps_the_rest)
 {
 	struct rig r;
@@ -167,6 +169,7 @@ Test(fault, written_verdicts_are_written_again_when_their_sync_fails)
 	rig_clear(&r);
 }
 
+/* */
 Test(fault, when_the_rescue_fails_too_the_store_is_dead)
 {
 	struct store_unit *u = NULL;
@@ -243,6 +246,7 @@ set_available(struct rig *r, uint64_t bytes)
 	(void)pthread_mutex_unlock(&r->io->lock);
 }
 
+/* */
 Test(fault, a_full_disk_refuses_mail_takes_verdicts_and_recovers)
 {
 	struct store_unit *u = NULL, *first;
@@ -282,7 +286,8 @@ Test(fault, a_full_disk_refuses_mail_takes_verdicts_and_recovers)
 	rig_clear(&r);
 }
 
-/* A small disk that is really full, under log, index and bodies at once. */
+/* A small disk that is really full, under log, index and bodies at once.
+ * (R-10) */
 Test(fault, a_small_disk_fills_and_empties_again, .timeout = 240)
 {
 	char *body = malloc(4001), dir[RIG_PATH];
@@ -347,7 +352,7 @@ Test(fault, a_small_disk_fills_and_empties_again, .timeout = 240)
 }
 
 /* Mail comes, is delivered and goes: the spool does not grow, though one
- * message stays and is tried again and again. */
+ * message stays and is tried again and again. (R-08) */
 Test(fault, dead_segments_are_used_again)
 {
 	char *body = malloc(50001), *dump, *again, path[RIG_PATH];
@@ -406,7 +411,7 @@ Test(fault, dead_segments_are_used_again)
 }
 
 /* A verdict outlives its message's segment, or the message would return when
- * the index is made again. */
+ * the index is made again. (R-08) */
 Test(fault, a_verdict_stays_while_its_message_could_return)
 {
 	char *body = malloc(300001), path[RIG_PATH];
@@ -582,6 +587,8 @@ Test(fault, an_index_whose_meta_page_cannot_be_written_comes_back)
 		free(dump);
 		free(again);
 	}
+	rig_clear(&r);
+}
 
 /* Whom to refuse is looked up for each record that is carried over. */
 Test(fault, a_rescue_of_many_is_quick, .timeout = 120)
@@ -603,5 +610,54 @@ Test(fault, a_rescue_of_many_is_quick, .timeout = 120)
 	ms = (end.tv_sec - begin.tv_sec) * 1000 +
 	    (end.tv_nsec - begin.tv_nsec) / 1000000;
 	cr_assert_lt(ms, 1000, "%jd", (intmax_t)ms);
+	rig_clear(&r);
+}
+
+/* R-14: a segment that something else links to is not written again, but
+ * removed; the copy keeps its bytes. */
+Test(fault, what_a_backup_links_to_is_never_written_again)
+{
+	char *body = malloc(50001), from[RIG_PATH], to[RIG_PATH];
+	char name[STORE_SEGMENT_NAME];
+	uint8_t *before, *after;
+	struct store_unit *u;
+	uint64_t segment;
+	struct stat st;
+	struct rig r;
+	int fd = -1;
+
+	memset(body, 'x', 50000);
+	body[50000] = '\0';
+	rig_init(&r);
+	rig_open(&r);
+	segment = r.s->log.end.segment;
+	store_segment_name(segment, name);
+	rig_path(&r, from, "log", name);
+	rig_path(&r, to, "", "copy");
+	before = malloc(1 << 20);
+	after = malloc(1 << 20);
+	for (int i = 0; i < 120; i++) {
+		u = rig_submit(&r, "a@one.example", body);
+		rig_sync(&r);
+		if (i == 5) {
+			cr_assert_eq(link(from, to), 0);
+			cr_assert_geq(fd = open(to, O_RDONLY), 0);
+		}
+		cr_assert(rig_verdict(&r, u, 0, 0, true, 1, "ok"));
+		if (r.s->log.end.segment == segment + 1 &&
+		    r.s->log.end.offset < 100000)
+			cr_assert_gt(pread(fd, before, 1 << 20, 0), 0);
+		if (i % 10 == 0)
+			rig_checkpoint(&r);
+	}
+	cr_assert_neq(access(from, F_OK), 0);
+	cr_assert_gt(pread(fd, after, 1 << 20, 0), 0);
+	cr_assert_eq(memcmp(before, after, 1 << 20), 0);
+	cr_assert_eq(fstat(fd, &st), 0);
+	cr_assert_eq(st.st_nlink, 1);
+	(void)close(fd);
+	free(before);
+	free(after);
+	free(body);
 	rig_clear(&r);
 }

@@ -6,6 +6,7 @@
 
 #include "common/mail/envelope.h"
 #include "common/os/clock.h"
+#include "queued/store/store_private.h"
 #include "queued/store/store_units.h"
 #include "tests/unit/store/store_rig.h"
 
@@ -140,6 +141,7 @@ Test(life, a_message_of_ours_has_no_trace_field)
 	rig_clear(&r);
 }
 
+/* */
 Test(life, a_verdict_is_written_at_once_and_synced_within_a_second)
 {
 	struct rig r;
@@ -271,6 +273,7 @@ Test(life, last_words_stay_with_those_they_were_said_to)
 	rig_clear(&r);
 }
 
+/* */
 Test(life, ids_are_never_used_again)
 {
 	struct rig r;
@@ -295,6 +298,7 @@ Test(life, ids_are_never_used_again)
 	rig_clear(&r);
 }
 
+/* */
 Test(life, the_index_does_not_pass_an_open_token)
 {
 	struct rig r;
@@ -321,6 +325,7 @@ Test(life, the_index_does_not_pass_an_open_token)
 	rig_clear(&r);
 }
 
+/* */
 Test(life, a_thousand_and_one_recipients_are_two_units)
 {
 	struct rig r;
@@ -421,5 +426,42 @@ Test(life, units_are_counted_though_the_first_is_over)
 	cr_assert_eq(store_count_units(r.s, id), 2);
 	cr_assert_not_null(store_find_unit(r.s, id, 1));
 	cr_assert_eq(store_count_units(r.s, id + 1), 0);
+	rig_clear(&r);
+}
+
+/* without a verdict it is in doubt after a start, and no more with it. */
+Test(life, a_noted_lease_survives_a_kill)
+{
+	struct store_unit *u;
+	struct rig r;
+	uint64_t id;
+
+	rig_init(&r);
+	rig_open(&r);
+	u = rig_submit(&r, "a@one.example", "x\r\n");
+	id = u->message->id;
+	cr_assert_eq(store_note_lease(r.s, u, 4711), OK);
+	rig_sync(&r);
+	rig_kill(&r, NULL);
+	rig_open(&r);
+	u = store_find_unit(r.s, id, 0);
+	cr_assert_eq(u->noted_lease, 4711);
+	rig_verdict(&r, u, 0, 0, false, 99, "later");
+	rig_sync(&r);
+	rig_kill(&r, NULL);
+	rig_open(&r);
+	cr_assert_eq(store_find_unit(r.s, id, 0)->noted_lease, 0);
+	rig_clear(&r);
+}
+
+/* R-11: a commit of the index is durable when it returns, whatever that
+ * costs, and the map is read, never written through. */
+Test(life, the_index_is_synced_as_lmdb_does_it)
+{
+	struct rig r;
+
+	rig_init(&r);
+	rig_open(&r);
+	cr_assert_eq(store_index_risks(r.s->index), 0);
 	rig_clear(&r);
 }
