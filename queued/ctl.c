@@ -17,12 +17,13 @@
 #include "common/proc/proc.h"
 #include "queued/ctl_history.h"
 #include "queued/ctl_spool.h"
+#include "queued/store/store_write.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 /* A timer of 0 ms comes with the next turn: others have theirs in between. */
-enum { CTL_NEXT_TURN_MS = 0 };
+enum { CTL_NEXT_TURN_MS = 0, CTL_WAIT_MS = 5 };
 
 /* ---- answers ---- */
 
@@ -71,22 +72,28 @@ ctl_end(struct ctl_session *s, uint8_t result, uint64_t count,
 
 /* ---- slices of jobs ---- */
 
-/* True when it could go on at once; false when it is over or waits for its
- * reader. */
-static bool
+/* What a job does next. */
+enum slice { SLICE_OVER, SLICE_GOES_ON, SLICE_WAITS };
+
+/* One that waits for its reader is over until on_sent().  One that changes the
+ * queue waits for the index: what that lags behind lies in memory (I-04). */
+static enum slice
 run_slice(struct ctl_session *s)
 {
 	int64_t end = clock_mono_ms() + CTL_SLICE_MS;
 
 	while (s->job.step != NULL) {
 		if (channel_backlog(s->channel) > CTL_BACKLOG_MAX)
-			return false;
+			return SLICE_OVER;
+		if (s->job.verb > CTL_LIST && store_unindexed(s->q->store) >
+		    STORE_UNINDEXED_MANY)
+			return SLICE_WAITS;
 		if (s->job.step(s))
 			s->job.step = NULL;
 		if (clock_mono_ms() >= end)
 			break;
 	}
-	return s->job.step != NULL;
+	return s->job.step != NULL ? SLICE_GOES_ON : SLICE_OVER;
 }
 
 /* A reader that is slow says itself when it has taken all (on_sent). */
@@ -96,16 +103,26 @@ on_slice(void *ctx)
 	struct ctl *ctl = ctx;
 	struct ctl_session *s;
 	uint32_t cursor = 0;
-	bool is_ready = false;
+	bool goes_on = false, waits = false;
 
 	while ((s = slots_next(ctl->sessions, &cursor)) != NULL) {
 		if (s->job.step == NULL)
 			continue;
-		if (run_slice(s))
-			is_ready = true;
+		switch (run_slice(s)) {
+		case SLICE_GOES_ON:
+			goes_on = true;
+			break;
+		case SLICE_WAITS:
+			waits = true;
+			break;
+		case SLICE_OVER:
+			break;
+		}
 	}
-	if (is_ready)
+	if (goes_on)
 		timer_start(&ctl->slice, CTL_NEXT_TURN_MS);
+	else if (waits)
+		timer_start(&ctl->slice, CTL_WAIT_MS);
 	queued_touch(ctl->q);
 }
 

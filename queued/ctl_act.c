@@ -31,6 +31,31 @@ note(struct ctl_session *s, const struct store_unit *unit, uint8_t kind,
 	    s->uid, "");
 }
 
+/* ---- who schedules it ---- */
+
+/* Room that acts may take in the planner; beyond it the index has to do.  What
+ * is due is found there within a second or two. */
+enum { ACT_RESIDENTS = 4096 };
+
+static bool
+is_crowded(const struct queued *q)
+{
+	return plan_count(q->plan, PLAN_WAITING) +
+	    plan_count(q->plan, PLAN_READY) +
+	    plan_count(q->plan, PLAN_HELD) > ACT_RESIDENTS;
+}
+
+/* What was in the index before stays there when there are many (I-04). */
+static void
+leave_to_index(struct queued *q, struct store_unit *unit)
+{
+	struct plan_unit *pu = unit->plan;
+
+	unit->plan = NULL;
+	residence_end(q, pu);
+	residence_release(q, unit);
+}
+
 /* ---- one unit ---- */
 
 /* A held one stays held, a leased one is being tried already. */
@@ -38,6 +63,7 @@ static void
 retry_unit(struct ctl_session *s, struct store_unit *unit)
 {
 	uint64_t now = queued_wall(s->q);
+	bool was_away = unit->plan == NULL;
 
 	if (residence_adopt(s->q, unit) != OK)
 		return;
@@ -51,7 +77,10 @@ retry_unit(struct ctl_session *s, struct store_unit *unit)
 		note_change(s);
 	}
 	plan_hurry(s->q->plan, unit->plan, queued_now(s->q));
-	(void)residence_welcome(s->q, unit);
+	if (was_away && is_crowded(s->q))
+		leave_to_index(s->q, unit);
+	else
+		(void)residence_welcome(s->q, unit);
 }
 
 /* What is being delivered this moment is deleted afterwards, if it is still
@@ -80,6 +109,10 @@ hold_unit(struct ctl_session *s, struct store_unit *unit, bool is_held)
 			return;
 		note(s, unit, is_held ? JOURNAL_HELD : JOURNAL_RELEASED, 0);
 		note_change(s);
+	}
+	if (unit->plan == NULL && is_crowded(s->q)) {
+		residence_release(s->q, unit);
+		return;
 	}
 	if (residence_adopt(s->q, unit) != OK)
 		return;

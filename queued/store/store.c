@@ -21,6 +21,7 @@
 #include "queued/store/store_private.h"
 #include "queued/store/store_recover.h"
 #include "queued/store/store_spare.h"
+#include "queued/store/store_write.h"
 #include "queued/store/store_tap_private.h"
 
 #include <errno.h>
@@ -496,6 +497,12 @@ uint64_t
 store_synced(const struct store *s)
 {
 	return s->log.synced.sequence;
+}
+
+size_t
+store_unindexed(const struct store *s)
+{
+	return s->overlay.dirty + s->overlay.frozen;
 }
 
 void

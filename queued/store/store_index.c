@@ -18,8 +18,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 	OP_PUT = 1, OP_DELETE = 2, OP_PUT_PAIR = 3, OP_DELETE_PAIR = 4,
@@ -40,7 +42,7 @@ static const unsigned table_flags[STORE_TABLE_COUNT] = {
 };
 
 /* Its number is that of the rows' format. */
-static const char meta_key[] = "format-3";
+static const char meta_key[] = "format-4";
 
 struct span
 store_index_meta_key(void)
@@ -166,6 +168,7 @@ close_env(struct store_index *x)
 		mdb_env_close(x->env);
 	x->reader = NULL;
 	x->env = NULL;
+	x->low = x->high = 0;
 }
 
 void
@@ -338,6 +341,29 @@ store_index_apply(struct store_index *x, struct span ops)
 
 /* ---- reading ---- */
 
+/* Where in the map it lies, for store_index_trim(). */
+static struct span
+seen(struct store_index *x, const MDB_val *v)
+{
+	uintptr_t at = (uintptr_t)v->mv_data;
+
+	if (x->high == 0 || at < x->low)
+		x->low = at;
+	if (at + v->mv_size > x->high)
+		x->high = at + v->mv_size;
+	return span_of_val(v);
+}
+
+void
+store_index_trim(struct store_index *x)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t low = x->low / page * page;
+
+	if (x->high > low)
+		(void)madvise((void *)low, x->high - low, MADV_DONTNEED);
+}
+
 static int64_t
 now_us(void)
 {
@@ -391,7 +417,7 @@ store_index_get(struct store_index *x, enum store_table table,
 
 	if (rc != 0)
 		return store_index_error(rc);
-	*value = span_of_val(&v);
+	*value = seen(x, &v);
 	return OK;
 }
 
@@ -443,7 +469,7 @@ store_index_scan(struct store_index *x, enum store_table table,
 		return store_index_error(rc);
 	rc = mdb_cursor_get(cursor, &k, &v,
 	    from.n > 0 ? MDB_SET_RANGE : MDB_FIRST);
-	while (rc == 0 && visit(ctx, span_of_val(&k), span_of_val(&v)))
+	while (rc == 0 && visit(ctx, span_of_val(&k), seen(x, &v)))
 		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
 	mdb_cursor_close(cursor);
 	return rc == MDB_NOTFOUND ? OK : store_index_error(rc);
@@ -452,6 +478,7 @@ store_index_scan(struct store_index *x, enum store_table table,
 /* ---- cursors ---- */
 
 struct store_cursor {
+	struct store_index *x;
 	MDB_cursor *mdb;
 };
 
@@ -464,6 +491,7 @@ store_cursor_open(struct store_index *x, enum store_table table,
 
 	if (c == NULL)
 		return ERR_NOMEM;
+	c->x = x;
 	rc = mdb_cursor_open(x->reader, x->tables[table], &c->mdb);
 	if (rc != 0) {
 		free(c);
@@ -493,7 +521,7 @@ get(struct store_cursor *c, MDB_val *k, MDB_val *v, MDB_cursor_op op,
 		return store_index_error(rc);
 	if (key != NULL)
 		*key = span_of_val(k);
-	*value = span_of_val(v);
+	*value = seen(c->x, v);
 	return OK;
 }
 

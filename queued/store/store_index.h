@@ -107,6 +107,10 @@ enum err store_cursor_next_key(struct store_cursor *c, struct span *key,
     struct span *value);
 uint64_t store_cursor_pairs(struct store_cursor *c);
 
+/* Pages of the index that were read leave our memory, not the system's cache
+ * (I-04).  Not between begin and end. */
+void store_index_trim(struct store_index *x);
+
 /* The longest time between an outermost begin and its end so far. */
 int64_t store_index_longest_us(const struct store_index *x);
 

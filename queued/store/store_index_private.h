@@ -22,6 +22,7 @@ struct store_index {
 	unsigned depth;			/* of begin */
 	int64_t begun_at_us;		/* the outermost */
 	int64_t longest_us;
+	uintptr_t low, high;		/* of what was read; high 0: nothing */
 	uint64_t room_bytes;
 };
 

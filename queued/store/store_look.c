@@ -19,6 +19,7 @@
 
 enum {
 	STEPS_BEFORE_SEEK = 4,		/* a seek costs some steps */
+	TRIM_MESSAGES = 32768,		/* some megabytes of the index */
 	CLOCK_ROWS = 32,		/* looked at between two looks at it */
 };
 
@@ -199,7 +200,8 @@ row_id(const struct rows *r)
 	return r->has_row ? store_row_read_number(r->key) : UINT64_MAX;
 }
 
-/* The id of the pair at the cursor, or of the next whole one. */
+/* The id of the pair at the cursor, or of the next whole one of the term: a
+ * bucket has others, too. */
 static uint64_t
 pair_id(struct look *l)
 {
@@ -207,9 +209,13 @@ pair_id(struct look *l)
 	uint64_t id;
 
 	while (l->terms.has_row) {
-		if (store_term_read(key, l->terms.value, &id))
+		bool is_it = store_term_is(&l->term, l->terms.value);
+
+		if (is_it && store_term_read(key, l->terms.value, &id))
 			return id;
-		store_notice(l->s, "index-damage", "a term of the index");
+		if (is_it)
+			store_notice(l->s, "index-damage",
+			    "a term of the index");
 		l->terms.has_row = store_cursor_next_pair(l->terms.cursor,
 		    &l->terms.value) == OK;
 	}
@@ -364,6 +370,7 @@ walk(struct look *l, uint64_t after, size_t max,
 		if (look_at(l, id))
 			goes_on = visit(ctx, l->glance);
 		step_over(l, id);
+		l->s->looked++;
 		after = id;
 		if (!goes_on || (n % CLOCK_ROWS == 0 &&
 		    clock_mono_ms() >= end))
@@ -412,5 +419,9 @@ store_look(struct store *s, const struct store_path *path, uint64_t after,
 		after = walk(&l, after, max, visit, ctx);
 	close_cursors(&l);
 	store_index_end(s->index);
+	if (s->looked >= TRIM_MESSAGES) {
+		s->looked = 0;
+		store_index_trim(s->index);
+	}
 	return after;
 }

@@ -28,6 +28,8 @@
 #define SOON_MS		((int64_t)20)
 #define BYTES_MAX	((uint64_t)32 << 20)	/* of log: freeze earlier */
 #define DIRTY_MAX	((size_t)16384)		/* bounds a freeze's time */
+#define ROWS_MAX	((size_t)4096)		/* of them rows that change */
+#define TRIM_OBJECTS	((size_t)1024)
 #define LAG_BYTES	((uint64_t)64 << 20)	/* accepting slows down */
 #define LAG_OLD_BYTES	((uint64_t)16 << 20)	/* ... when this old: */
 #define LAG_MS		(2 * MTIME_SECOND)
@@ -58,6 +60,7 @@ store_overlay_message(struct store_overlay *o, struct message *m)
 		return;
 	list_add_last(&o->messages, &m->dirty);
 	o->dirty++;
+	o->dirty_rows += m->has_row;
 }
 
 void
@@ -67,6 +70,7 @@ store_overlay_unit(struct store_overlay *o, struct unit *u)
 		return;
 	list_add_last(&o->units, &u->dirty);
 	o->dirty++;
+	o->dirty_rows += u->now.has;
 }
 
 static void
@@ -100,7 +104,8 @@ store_overlay_is_due(const struct store_overlay *o, int64_t now_ms)
 	if (o->is_frozen || (lag == 0 && o->dirty == 0 && !o->has_news))
 		return false;
 	return now_ms - o->begun_at_ms >= (o->frees ? SOON_MS : PERIOD_MS) ||
-	    lag >= BYTES_MAX || o->dirty >= DIRTY_MAX;
+	    lag >= BYTES_MAX || o->dirty >= DIRTY_MAX ||
+	    o->dirty_rows >= ROWS_MAX;
 }
 
 bool
@@ -245,7 +250,9 @@ store_overlay_freeze(struct store *s, const struct store_position *at,
 		freeze_unit(&o->ops, u);
 		list_add_last(&o->frozen_units, &u->frozen);
 	}
+	o->frozen = o->dirty;
 	o->dirty = 0;
+	o->dirty_rows = 0;
 	freeze_segments(s, at);
 	freeze_meta(s, at);
 	o->at = *at;
@@ -276,6 +283,7 @@ store_overlay_thaw(struct store *s)
 		s->segments.rows[i]->is_dirty = true;
 		s->segments.rows[i]->is_doomed = false;
 	}
+	o->frozen = 0;
 	o->is_frozen = false;
 }
 
@@ -328,7 +336,11 @@ settle(struct store *s)
 	struct store_overlay *o = &s->overlay;
 	struct list *node;
 
+	/* the thread has walked through many pages of it */
+	if (o->frozen >= TRIM_OBJECTS)
+		store_index_trim(s->index);
 	o->is_frozen = false;
+	o->frozen = 0;
 	o->indexed = o->at;
 	o->appended_indexed = o->appended_frozen;
 	while ((node = list_take_first(&o->frozen_units)) != NULL)

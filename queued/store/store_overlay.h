@@ -31,6 +31,8 @@ struct store_overlay {
 	struct list messages;		/* dirty */
 	struct list units;
 	size_t dirty;			/* in both lists */
+	size_t dirty_rows;		/* … that had a row, at most */
+	size_t frozen;			/* … of the frozen overlay, at most */
 	struct list frozen_messages;
 	struct list frozen_units;
 	struct buf ops;			/* the frozen overlay */

@@ -66,6 +66,7 @@ struct store {
 	struct store_space space;
 	uint64_t groups, syncs;
 
+	size_t looked;			/* messages, since the last trim */
 	struct store_glance *glance;	/* store_look.c's; NULL: none yet */
 	struct buf scratch;		/* an envelope's head, a row */
 	struct store_units units;	/* of the submission being made */

@@ -5,11 +5,13 @@
 #include "queued/store/store_term.h"
 
 #include "common/base/crc32c.h"
+#include "common/base/siphash.h"
 #include "common/base/text.h"
 
 #include <endian.h>
 
-enum { ID_BYTES = 8, UNIT_BYTES = 4, BODY_BYTES = ID_BYTES + UNIT_BYTES };
+enum { ID_BYTES = 8, UNIT_BYTES = 4, TAG_BYTES = 4,
+	TAG_AT = ID_BYTES + UNIT_BYTES, SUM_AT = TAG_AT + TAG_BYTES };
 
 #define MINUTE_MS 60000U
 
@@ -20,15 +22,25 @@ static const uint8_t kinds[STORE_TERMS] = {
 	[STORE_TERM_MINUTE] = 'm',
 };
 
+/* Eight bits choose the bucket, others are the tag.  The key of the hash
+ * stands on disk, too, in a manner: it never changes. */
 void
 store_term_key(enum store_term term, struct span text,
     struct store_term_key *out)
 {
-	text = span_sub(text, 0, STORE_TERM_TEXT);
+	static const struct siphash_key fixed = {
+		UINT64_C(0x6d74616473706f6f), UINT64_C(0x6c7465726d686173),
+	};
+	uint8_t lower[STORE_TERM_TEXT];
+	uint64_t hash;
+
+	text = span_sub(text, 0, sizeof(lower));
+	text_lower(text, lower);
+	hash = siphash(&fixed, span_of(lower, text.n));
 	out->p[0] = kinds[term];
-	for (size_t i = 0; i < text.n; i++)
-		out->p[1 + i] = text_lower_byte(text.p[i]);
-	out->n = 1 + text.n;
+	out->p[1] = (uint8_t)hash;
+	out->n = 2;
+	out->tag = (uint32_t)(hash >> 32);
 }
 
 void
@@ -39,31 +51,45 @@ store_term_key_minute(uint64_t at_ms, struct store_term_key *out)
 	out->p[0] = kinds[STORE_TERM_MINUTE];
 	memcpy(out->p + 1, &minute, sizeof(minute));
 	out->n = 1 + sizeof(minute);
+	out->tag = 0;
 }
 
 /* ---- pairs ---- */
 
 static void
-put_body(uint64_t id, uint32_t unit, uint8_t *out)
+put_body(uint64_t id, uint32_t unit, uint32_t tag, uint8_t *out)
 {
 	id = htobe64(id);
 	unit = htobe32(unit);
+	tag = htobe32(tag);
 	memcpy(out, &id, ID_BYTES);
 	memcpy(out + ID_BYTES, &unit, UNIT_BYTES);
+	memcpy(out + TAG_AT, &tag, TAG_BYTES);
 }
 
 static uint32_t
 sum_of(struct span key, const uint8_t *body)
 {
-	return crc32c(crc32c(0, key.p, key.n), body, BODY_BYTES);
+	return crc32c(crc32c(0, key.p, key.n), body, SUM_AT);
 }
 
-/* Sums are not known when one seeks: all that is below any. */
+/* Tags and sums are not known when one seeks: all that is below any. */
 void
 store_term_from(uint64_t id, uint8_t out[STORE_TERM_PAIR])
 {
 	memset(out, 0, STORE_TERM_PAIR);
-	put_body(id, 0, out);
+	put_body(id, 0, 0, out);
+}
+
+bool
+store_term_is(const struct store_term_key *key, struct span pair)
+{
+	uint32_t tag;
+
+	if (pair.n != STORE_TERM_PAIR)
+		return false;
+	memcpy(&tag, pair.p + TAG_AT, sizeof(tag));
+	return be32toh(tag) == key->tag;
 }
 
 bool
@@ -74,7 +100,7 @@ store_term_read(struct span key, struct span pair, uint64_t *id)
 
 	if (pair.n != STORE_TERM_PAIR)
 		return false;
-	memcpy(&sum, pair.p + BODY_BYTES, sizeof(sum));
+	memcpy(&sum, pair.p + SUM_AT, sizeof(sum));
 	if (le32toh(sum) != sum_of(key, pair.p))
 		return false;
 	memcpy(&v, pair.p, sizeof(v));
@@ -90,9 +116,9 @@ write_pair(struct buf *ops, const struct store_term_key *key, uint64_t id,
 	uint8_t pair[STORE_TERM_PAIR];
 	uint32_t sum;
 
-	put_body(id, unit, pair);
+	put_body(id, unit, key->tag, pair);
 	sum = htole32(sum_of(k, pair));
-	memcpy(pair + BODY_BYTES, &sum, sizeof(sum));
+	memcpy(pair + SUM_AT, &sum, sizeof(sum));
 	(is_there ? store_index_put_pair : store_index_delete_pair)(ops,
 	    STORE_TABLE_TERM, k, span_of(pair, sizeof(pair)));
 }

@@ -31,6 +31,12 @@ struct store_submission {
 	void *ctx;
 };
 
+/* Messages and units that changed and are not in the index yet: they take
+ * memory.  Whoever changes many at a time waits while these are more than
+ * STORE_UNINDEXED_MANY, enough for two check-points. */
+enum { STORE_UNINDEXED_MANY = 8192 };
+size_t store_unindexed(const struct store *s);
+
 /* What the open group holds is waited for: it is synced as it is written. */
 void store_want_sync(struct store *s);
 

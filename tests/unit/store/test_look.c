@@ -448,7 +448,7 @@ Test(look, a_hold_is_found_while_the_index_changes)
 /* A text longer than a key of the index is found all the same. */
 Test(look, a_long_text_is_cut_and_found)
 {
-	char address[900];
+	char address[3000];
 	struct store_path path = STORE_PATH_ALL;
 	struct store_term_key key;
 	struct tally t = { .n = 0 };
@@ -459,7 +459,7 @@ Test(look, a_long_text_is_cut_and_found)
 	address[1] = '@';
 	address[sizeof(address) - 1] = '\0';
 	store_term_key(STORE_TERM_DOMAIN, span_str(address + 2), &key);
-	cr_assert_eq(key.n, STORE_TERM_KEY);
+	cr_assert_leq(key.n, STORE_TERM_KEY);
 	rig_init(&r);
 	rig_open(&r);
 	path.has_term = true;
@@ -472,9 +472,13 @@ Test(look, a_long_text_is_cut_and_found)
 
 Test(look, a_pair_with_a_wrong_sum_is_no_pair)
 {
-	struct span key = SPAN_LIT("dexample.org");
+	struct store_term_key term;
 	uint8_t pair[STORE_TERM_PAIR];
 	uint64_t id = 5;
+	struct span key;
+
+	store_term_key(STORE_TERM_DOMAIN, SPAN_LIT("example.org"), &term);
+	key = span_of(term.p, term.n);
 
 	store_term_from(77, pair);
 	cr_assert_not(store_term_read(key, span_of(pair, sizeof(pair)), &id));
