@@ -374,15 +374,15 @@ is_of_use(const struct store_spares *s, uint64_t bytes)
 void
 store_spares_trim(struct store_spares *s, struct store_worker *w)
 {
-	struct list *link;
+	struct list *link, *next;
 
 	if (s->reserve_bytes > 0)
 		return;
-	for (link = list_first(&s->ready); link != NULL;
-	    link = list_next(&s->ready, link)) {
+	for (link = list_first(&s->ready); link != NULL; link = next) {
 		struct store_spare *spare =
 		    CONTAINER_OF(link, struct store_spare, link);
 
+		next = list_next(&s->ready, link);
 		if (spare->bytes <= s->wanted_bytes * TOO_LARGE)
 			continue;
 		if (put_job(s, w, 0, spare) != OK)
@@ -390,7 +390,6 @@ store_spares_trim(struct store_spares *s, struct store_worker *w)
 		list_remove(link);
 		s->count--;
 		s->bytes -= spare->bytes;
-		return;
 	}
 }
 

@@ -77,7 +77,7 @@ enum err store_spares_take(struct store_spares *s, struct store_spare *out);
  * more; false when there is none. */
 bool store_spares_give_up(struct store_spares *s);
 
-/* Starts removing one that is far too large for what is needed now. */
+/* Starts removing those that are far too large for what is needed now. */
 void store_spares_trim(struct store_spares *s, struct store_worker *w);
 
 /* Ends a segment's file: makes it a spare, or removes it; then on_gone.

@@ -1,8 +1,10 @@
 /* What is appended is there, after a sync, a close, a kill (I-01, I-03). */
 #include <criterion/criterion.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/mail/envelope.h"
 #include "common/os/clock.h"
@@ -463,5 +465,34 @@ Test(life, the_index_is_synced_as_lmdb_does_it)
 	rig_init(&r);
 	rig_open(&r);
 	cr_assert_eq(store_index_risks(r.s->index), 0);
+	rig_clear(&r);
+}
+
+/* R-08: what a long queue has left ready goes when it is gone; holes stand for
+ * blocks here. */
+Test(life, large_spares_go_with_the_queue_that_needed_them)
+{
+	char name[64], path[RIG_PATH];
+	struct rig r;
+
+	rig_init(&r);
+	r.segment_bytes = 64 << 20;
+	rig_open(&r);
+	rig_close(&r);
+	for (int i = 0; i < 2; i++) {
+		(void)snprintf(name, sizeof(name), "spare.%016x", 1000 + i);
+		rig_path(&r, path, "log", name);
+		cr_assert_eq(close(open(path, O_CREAT | O_WRONLY, 0600)), 0);
+		cr_assert_eq(truncate(path, 64 << 20), 0);
+	}
+	rig_open(&r);
+	cr_assert_geq(r.s->spares.bytes, 128 << 20);
+	(void)rig_submit(&r, "a@one.example", "x\r\n");
+	rig_checkpoint(&r);
+	for (int i = 0; i < 100 && rig_count_files(&r, "log",
+	    "spare.00000000000003e") > 0; i++)
+		rig_turn(&r, 20);
+	cr_assert_eq(rig_count_files(&r, "log", "spare.00000000000003e"), 0);
+	cr_assert_leq(r.s->spares.bytes, 32 << 20);
 	rig_clear(&r);
 }
