@@ -36,6 +36,7 @@ enum conf_reader {
 #define CONF_MEMBER_WORKERS(key)	uint32_t key	/* 0: auto */
 #define CONF_MEMBER_SIZE(key)		uint64_t key##_bytes
 #define CONF_MEMBER_TIME(key)		int64_t key##_ms
+#define CONF_MEMBER_RATE(key)		struct conf_rate key
 #define CONF_MEMBER_ADDRESS(key)	struct conf_address key
 #define CONF_MEMBER_METRICS(key)	struct conf_address key
 #define CONF_MEMBER_SERVICE(key)	enum conf_service key

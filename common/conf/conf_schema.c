@@ -17,6 +17,7 @@
 #define AT_WORKERS(of, key)		offsetof(of, key)
 #define AT_SIZE(of, key)		offsetof(of, key##_bytes)
 #define AT_TIME(of, key)		offsetof(of, key##_ms)
+#define AT_RATE(of, key)		offsetof(of, key)
 #define AT_ADDRESS(of, key)		offsetof(of, key)
 #define AT_METRICS(of, key)		offsetof(of, key)
 #define AT_SERVICE(of, key)		offsetof(of, key)
@@ -100,6 +101,7 @@ static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_WORKERS] = sizeof(uint32_t),
 	[CONF_TYPE_SIZE] = sizeof(uint64_t),
 	[CONF_TYPE_TIME] = sizeof(int64_t),
+	[CONF_TYPE_RATE] = sizeof(struct conf_rate),
 	[CONF_TYPE_ADDRESS] = sizeof(struct conf_address),
 	[CONF_TYPE_METRICS] = sizeof(struct conf_address),
 	[CONF_TYPE_SERVICE] = sizeof(enum conf_service),

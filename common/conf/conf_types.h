@@ -73,6 +73,14 @@ struct conf_target {
 /* All routes together: the patterns of `to` times those of `from`. */
 #define CONF_ROUTE_PAIRS_MAX 200000
 
+/* So many in so much time; 0 in 1 ms: no limit, 0 in 0 ms: not said. */
+struct conf_rate {
+	uint32_t count;
+	uint32_t period_ms;
+};
+
+#define CONF_RATE_COUNT_MAX 1000000
+
 struct conf_texts {
 	const char **v;
 	size_t n;

@@ -9,6 +9,7 @@
 #include "common/conf/conf_value.h"
 
 #include "common/base/check.h"
+#include "common/base/text.h"
 #include "common/base/units.h"
 #include "common/conf/conf_name.h"
 #include "common/conf/conf_target.h"
@@ -140,6 +141,39 @@ parse_size(const struct conf_row *row, struct span text, void *out,
 	    bytes > (uint64_t)row->max)
 		return out_of_range(row, CONF_TYPE_SIZE, why);
 	memcpy(out, &bytes, sizeof(bytes));
+	return OK;
+}
+
+/* 50/1s; a unit alone is one of it.  A row's limits are those of the time. */
+static enum err
+parse_rate(const struct conf_row *row, struct span text, void *out,
+    struct why *why)
+{
+	size_t slash = span_find(text, '/');
+	struct span time = span_from(text, slash + 1);
+	struct conf_rate rate = { .period_ms = 1 };
+	char one[16] = "1";
+	uint64_t count;
+	int64_t ms;
+
+	if (span_equal(text, SPAN_LIT("none"))) {
+		memcpy(out, &rate, sizeof(rate));
+		return OK;
+	}
+	if (time.n > 0 && time.n < sizeof(one) - 1 &&
+	    !text_is_digit(time.p[0]) && span_copy(time, one + 1, 14))
+		time = span_str(one);
+	if (slash >= text.n || units_parse_ms(time, &ms) != OK ||
+	    units_parse_u64(span_sub(text, 0, slash), &count) != OK)
+		return why_set(why, ERR_SYNTAX,
+		    "expected a rate such as 50/1s, 1/10s or none");
+	if (count < 1 || count > CONF_RATE_COUNT_MAX)
+		return why_set(why, ERR_RANGE, "the number of messages must "
+		    "be between 1 and %d", CONF_RATE_COUNT_MAX);
+	if (ms < row->min || ms > row->max)
+		return out_of_range(row, CONF_TYPE_TIME, why);
+	rate = (struct conf_rate){ (uint32_t)count, (uint32_t)ms };
+	memcpy(out, &rate, sizeof(rate));
 	return OK;
 }
 
@@ -336,6 +370,8 @@ conf_value_parse(const struct conf_row *row, enum conf_type type,
 		return parse_time(row, text, out, why);
 	case CONF_TYPE_SIZE:
 		return parse_size(row, text, out, why);
+	case CONF_TYPE_RATE:
+		return parse_rate(row, text, out, why);
 	case CONF_TYPE_COUNT:
 	case CONF_TYPE_PORT:
 	case CONF_TYPE_WORKERS:
@@ -356,8 +392,8 @@ conf_value_parse(const struct conf_row *row, enum conf_type type,
 	}
 }
 
-/* With the largest unit that divides, so that parsing gives the same
- * number. */
+/* With the largest unit that divides, so that parsing gives the same number;
+ * nothing for one that is absent (no number that may be has 0 as its least). */
 static void
 print_number(enum conf_type type, const void *value, struct buf *out)
 {
@@ -368,6 +404,8 @@ print_number(enum conf_type type, const void *value, struct buf *out)
 		int64_t ms;
 
 		memcpy(&ms, value, sizeof(ms));
+		if (ms < 0)
+			return;
 		units_format_ms(ms, text);
 		buf_add_str(out, text);
 		return;
@@ -383,8 +421,23 @@ print_number(enum conf_type type, const void *value, struct buf *out)
 	memcpy(&count, value, sizeof(count));
 	if (type == CONF_TYPE_WORKERS && count == 0)
 		buf_add_str(out, "auto");
-	else
+	else if (count > 0)
 		buf_add_u64(out, count);
+}
+
+static void
+print_rate(const void *value, struct buf *out)
+{
+	char text[UNITS_TEXT_SIZE];
+	struct conf_rate rate;
+
+	memcpy(&rate, value, sizeof(rate));
+	if (rate.count > 0) {
+		units_format_ms(rate.period_ms, text);
+		buf_addf(out, "%u/%s", rate.count, text);
+	} else if (rate.period_ms > 0) {
+		buf_add_str(out, "none");
+	}
 }
 
 static void
@@ -416,6 +469,9 @@ conf_value_print(enum conf_type type, const void *value, struct buf *out)
 	case CONF_TYPE_WORKERS:
 		print_number(type, value, out);
 		return;
+	case CONF_TYPE_RATE:
+		print_rate(value, out);
+		return;
 	case CONF_TYPE_NETWORK:
 		ipaddr_prefix_format(value, text);
 		buf_add_str(out, text);
@@ -443,9 +499,13 @@ conf_value_clear(enum conf_type type, void *value)
 {
 	const char *empty = "";
 	struct conf_address none = { .path = "" };
+	int64_t no_time = -1;
 
 	memset(value, 0, conf_type_size(type));
 	switch (type) {
+	case CONF_TYPE_TIME:
+		memcpy(value, &no_time, sizeof(no_time));
+		break;
 	case CONF_TYPE_HOST:
 	case CONF_TYPE_TEXT:
 	case CONF_TYPE_PATH:

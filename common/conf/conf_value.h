@@ -35,7 +35,8 @@ void conf_value_print(enum conf_type type, const void *value,
  * no choice. */
 const char *const *conf_value_choices(enum conf_type type, size_t *n);
 
-/* What a member holds before anything is parsed: 0 and "". */
+/* What a member holds before anything is parsed, and while it is absent: 0, -1
+ * of a TIME, "". */
 void conf_value_clear(enum conf_type type, void *value);
 
 #endif

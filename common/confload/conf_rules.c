@@ -230,6 +230,10 @@ check_route(const struct conf_route *route, struct conf_place place,
 			conf_report_add(report, CONF_ERROR, place,
 			    "mx stands alone in `via`: it can't share a "
 			    "route with hosts");
+	if (route->retry_max_ms >= 0 &&
+	    route->retry_first_ms > route->retry_max_ms)
+		conf_report_add(report, CONF_ERROR, place,
+		    "retry.first is longer than retry.max");
 	if ((route->auth_user[0] == '\0') !=
 	    (route->auth_password_file[0] == '\0'))
 		conf_report_add(report, CONF_ERROR, place,

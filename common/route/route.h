@@ -22,11 +22,23 @@ struct route_target {
 	uint16_t port;		/* never 0: defaults are filled in */
 };
 
+/* How mail on a route is sent; what a rule does not say is filled in. */
+struct route_policy {
+	int64_t first_retry_ms;
+	int64_t max_retry_ms;
+	int64_t warn_ms;	/* 0: never */
+	int64_t expire_ms;
+	uint32_t connections;	/* at a time, to a destination */
+	uint32_t window;	/* messages under way */
+	struct conf_rate rate;	/* count 0: any */
+};
+
 struct route {
 	uint32_t index;		/* row of conf.routes, or ROUTE_BY_MX */
 	const struct route_target *targets;
 	size_t n_targets;	/* one or more; mx stands alone */
 	enum conf_route_tls tls;
+	const struct route_policy *policy;
 	const char *auth_user;	/* "" without */
 	const char *manner;	/* see route_key() */
 	const char *to;		/* the pattern that matched, as written: for */

@@ -282,6 +282,56 @@ set_manner(struct route_table *table, struct route *route)
 	return route->manner != NULL ? OK : ERR_NOMEM;
 }
 
+/* Of the two retry times the one that a rule gives drags the other along. */
+static void
+set_retry(const struct conf *conf, const struct conf_route *rule,
+    struct route_policy *p)
+{
+	p->first_retry_ms = conf->queue.first_retry_ms;
+	p->max_retry_ms = conf->queue.max_retry_ms;
+	p->warn_ms = conf->queue.warn_ms;
+	p->expire_ms = conf->queue.expire_ms;
+	if (rule == NULL)
+		return;
+	if (rule->retry_first_ms >= 0)
+		p->first_retry_ms = rule->retry_first_ms;
+	if (rule->retry_max_ms >= 0)
+		p->max_retry_ms = rule->retry_max_ms;
+	if (rule->retry_warn_ms >= 0)
+		p->warn_ms = rule->retry_warn_ms;
+	if (rule->retry_expire_ms >= 0)
+		p->expire_ms = rule->retry_expire_ms;
+	if (p->first_retry_ms <= p->max_retry_ms)
+		return;
+	if (rule->retry_max_ms >= 0)
+		p->first_retry_ms = p->max_retry_ms;
+	else
+		p->max_retry_ms = p->first_retry_ms;
+}
+
+/* RULE is NULL for what no rule takes. */
+static enum err
+set_policy(struct route_table *table, const struct conf *conf,
+    const struct conf_route *rule, struct route *route)
+{
+	struct route_policy *p = arena_alloc(table->arena, 1, sizeof(*p));
+
+	if (p == NULL)
+		return ERR_NOMEM;
+	set_retry(conf, rule, p);
+	p->connections = conf->deliver.connections;
+	p->window = conf->deliver.window;
+	p->rate = conf->deliver.rate;
+	if (rule != NULL && rule->limits_connections > 0)
+		p->connections = rule->limits_connections;
+	if (rule != NULL && rule->limits_window > 0)
+		p->window = rule->limits_window;
+	if (rule != NULL && rule->limits_rate.period_ms > 0)
+		p->rate = rule->limits_rate;
+	route->policy = p;
+	return OK;
+}
+
 /* Texts are copied: the table outlives the configuration that it was made
  * of. */
 static enum err
@@ -297,6 +347,7 @@ add_rule(struct route_table *table, const struct conf *conf, uint32_t index)
 	route->tls = rule->tls;
 	route->to = route->from = "";
 	if ((e = set_targets(table, conf, &rule->via, route)) != OK ||
+	    (e = set_policy(table, conf, rule, route)) != OK ||
 	    (e = copy_text(table->arena, rule->auth_user,
 	    &route->auth_user)) != OK ||
 	    (e = set_manner(table, route)) != OK)
@@ -318,8 +369,10 @@ add_by_mx(struct route_table *table, const struct conf *conf)
 		.tls = CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS,
 		.auth_user = "", .to = "*", .from = "*",
 	};
-	e = set_targets(table, conf, &via, route);
-	return e == OK ? set_manner(table, route) : e;
+	if ((e = set_targets(table, conf, &via, route)) != OK ||
+	    (e = set_policy(table, conf, NULL, route)) != OK)
+		return e;
+	return set_manner(table, route);
 }
 
 static enum err

@@ -49,6 +49,8 @@ sample(void)
 	conf->listeners.v[1].address.kind = CONF_ADDRESS_ANY;
 	add_route(conf, "b.example", "smtp://[::1]:26");
 	add_route(conf, "*", "mx")->tls = CONF_ROUTE_TLS_NONE;
+	conf->routes.v[1].retry_warn_ms = 0;
+	conf->routes.v[1].limits_rate = (struct conf_rate){ 0, 1 };
 	return conf;
 }
 
@@ -79,6 +81,10 @@ Test(conf_wire, everything_arrives)
 	cr_assert_str_eq(copy->routes.v[0].from.v[0], "*");
 	cr_assert_eq(copy->routes.v[0].via.v[0].port, 26);
 	cr_assert_eq(copy->routes.v[1].tls, CONF_ROUTE_TLS_NONE);
+	cr_assert_eq(copy->routes.v[1].retry_warn_ms, 0);
+	cr_assert_eq(copy->routes.v[1].limits_rate.period_ms, 1);
+	cr_assert_eq(copy->routes.v[0].retry_warn_ms, -1);
+	cr_assert_eq(copy->routes.v[0].limits_rate.period_ms, 0);
 	cr_assert_eq(copy->listeners.n, 2);
 	cr_assert_eq(copy->listeners.v[1].address.kind, CONF_ADDRESS_ANY);
 	conf_free(&conf);

@@ -116,6 +116,32 @@ Test(conf_load, routes_are_taken_apart)
 	load_help_free(&l);
 }
 
+Test(conf_load, routes_have_curves_and_limits)
+{
+	const struct conf_route *r;
+
+	load_help(&l, "hostname: a.example\nroutes:\n"
+	    " - {via: mx, retry: {first: 5s, max: 10s, warn: 0, expire: 1h},\n"
+	    "    limits: {connections: 2, rate: 1/10s, window: 3}}\n"
+	    " - {to: b.example, via: mx}\ndeliver: {rate: 50/s}\n");
+	cr_assert_eq(l.e, OK, "%s", l.text);
+	r = l.conf->routes.v;
+	cr_assert_eq(r[0].retry_first_ms, 5000);
+	cr_assert_eq(r[0].retry_max_ms, 10000);
+	cr_assert_eq(r[0].retry_warn_ms, 0);
+	cr_assert_eq(r[0].retry_expire_ms, 3600000);
+	cr_assert_eq(r[0].limits_connections, 2);
+	cr_assert_eq(r[0].limits_rate.count, 1);
+	cr_assert_eq(r[0].limits_rate.period_ms, 10000);
+	cr_assert_eq(r[0].limits_window, 3);
+	/* what is not said is not 0 */
+	cr_assert_eq(r[1].retry_warn_ms, -1);
+	cr_assert_eq(r[1].limits_rate.period_ms, 0);
+	cr_assert_eq(l.conf->deliver.rate.count, 50);
+	cr_assert_eq(l.conf->deliver.rate.period_ms, 1000);
+	load_help_free(&l);
+}
+
 /* An empty file relays for this host only. */
 Test(conf_load, nothing_gives_the_safe_defaults)
 {

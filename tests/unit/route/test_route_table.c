@@ -372,3 +372,54 @@ Test(route_table, a_half_configuration_is_refused)
 	cr_assert_null(table);
 	conf_free(&conf);
 }
+
+/* ---- how mail is sent there ---- */
+
+/* The policy of the rule for this domain. */
+static const struct route_policy *
+policy(const char *recipient)
+{
+	return route_table_find(table, SPAN_LIT("a@b.example"),
+	    span_str(recipient)).policy;
+}
+
+Test(route_table, rules_have_limits_and_curves_of_their_own)
+{
+	struct conf_route *rule;
+
+	begin(4);
+	conf->deliver.rate = (struct conf_rate){ 7, 1000 };
+	rule = add("own.example", "*", "mx");
+	rule->retry_first_ms = 5000;
+	rule->retry_max_ms = 10000;
+	rule->retry_warn_ms = 0;
+	rule->retry_expire_ms = 0;
+	rule->limits_connections = 3;
+	rule->limits_window = 4;
+	rule->limits_rate = (struct conf_rate){ 1, 10000 };
+	add("free.example", "*", "mx")->limits_rate.period_ms = 1;
+	add("late.example", "*", "mx")->retry_first_ms = 7200000;
+	add("soon.example", "*", "mx")->retry_max_ms = 1000;
+	cr_assert_eq(route_table_new(conf, &table), OK);
+	cr_expect_eq(policy("x@own.example")->first_retry_ms, 5000);
+	cr_expect_eq(policy("x@own.example")->max_retry_ms, 10000);
+	cr_expect_eq(policy("x@own.example")->warn_ms, 0);
+	cr_expect_eq(policy("x@own.example")->expire_ms, 0);
+	cr_expect_eq(policy("x@own.example")->connections, 3);
+	cr_expect_eq(policy("x@own.example")->window, 4);
+	cr_expect_eq(policy("x@own.example")->rate.count, 1);
+	cr_expect_eq(policy("x@own.example")->rate.period_ms, 10000);
+	cr_expect_eq(policy("x@free.example")->rate.count, 0);
+	/* one of the two retry times drags the other along */
+	cr_expect_eq(policy("x@late.example")->max_retry_ms, 7200000);
+	cr_expect_eq(policy("x@soon.example")->first_retry_ms, 1000);
+	/* no rule: what holds for all */
+	cr_expect_eq(policy("x@d.example")->first_retry_ms, 60000);
+	cr_expect_eq(policy("x@d.example")->warn_ms, conf->queue.warn_ms);
+	cr_expect_eq(policy("x@d.example")->expire_ms, conf->queue.expire_ms);
+	cr_expect_eq(policy("x@d.example")->connections, 20);
+	cr_expect_eq(policy("x@d.example")->window, 512);
+	cr_expect_eq(policy("x@d.example")->rate.count, 7);
+	route_table_free(&table);
+	conf_free(&conf);
+}

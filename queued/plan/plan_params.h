@@ -1,0 +1,44 @@
+/*
+ * What the planner goes by [pure]: numbers for all together, for one
+ * destination, for one unit.  A maximum of 0 is none.
+ */
+#ifndef MTAD_QUEUED_PLAN_PLAN_PARAMS_H
+#define MTAD_QUEUED_PLAN_PLAN_PARAMS_H
+
+#include "common/base/span.h"
+
+#define PLAN_PRIORITY_MAX 9		/* RFC 6710: -9 to 9, 0 is usual */
+
+struct plan_params {
+	uint32_t window_first;		/* leases out to a new destination */
+	uint32_t leases_max;		/* out to all of them */
+	uint64_t bytes_max;		/* of contents that leases hold */
+	uint32_t trying_max;		/* destinations that have leases and … */
+	uint32_t probes_max;		/* … never answered, or failed before */
+	uint64_t seed;			/* of jitter and hashes */
+};
+
+struct plan_limits {			/* of a destination */
+	int64_t first_retry_ms;		/* of its back-off, plan_retry.h */
+	int64_t max_retry_ms;
+	uint32_t window_max;		/* leases out to it */
+	uint32_t rate_count;		/* messages … */
+	uint32_t rate_ms;		/* … in this time; count 0: any number */
+};
+
+/* A unit as it enters; spans are copied, or only looked at. */
+struct plan_entry {
+	void *owner;
+	struct span key;		/* of its destination */
+	struct plan_limits limits;	/* the newest ones count */
+	struct span client;		/* its address; empty: local */
+	struct span sender;		/* reverse-path */
+	int64_t due;
+	int64_t overdue;		/* when somebody must hear of it */
+	uint64_t size;			/* of the message */
+	uint32_t bytes;			/* of it that a lease holds in memory */
+	int8_t priority;		/* beyond the bounds: the bound */
+	bool is_held;
+};
+
+#endif
