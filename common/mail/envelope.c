@@ -30,6 +30,7 @@ enum tag {
 	TAG_LONGEST_LINE = 7,
 	TAG_RET = 8,
 	TAG_ENVID = 9,
+	TAG_PRIORITY = 10,
 	TAG_LAST,		/* of those above, which stand once */
 	TAG_RCPT = 64,
 };
@@ -60,6 +61,7 @@ static const struct limits head_limits[TAG_LAST] = {
 	[TAG_LONGEST_LINE] = { 4, 4 },
 	[TAG_RET] = { 1, 1 },
 	[TAG_ENVID] = { 1, ENVELOPE_ENVID_MAX },
+	[TAG_PRIORITY] = { 1, 1 },
 };
 
 static const struct limits rcpt_limits[RCPT_LAST] = {
@@ -108,6 +110,8 @@ envelope_put_head(const struct envelope *e, struct buf *out)
 		put_number(out, TAG_RET, e->ret, 1);
 	if (e->envid.n > 0)
 		put_span(out, TAG_ENVID, e->envid);
+	if (e->priority != 0)
+		put_number(out, TAG_PRIORITY, (uint8_t)e->priority, 1);
 }
 
 void
@@ -261,6 +265,10 @@ take_head(struct envelope *e, unsigned tag, struct span v)
 	case TAG_ENVID:
 		e->envid = v;
 		return xtext_is_printable(v) ? OK : ERR_SYNTAX;
+	case TAG_PRIORITY:
+		e->priority = (int8_t)number_of(v);
+		return e->priority >= -ENVELOPE_PRIORITY_MAX &&
+		    e->priority <= ENVELOPE_PRIORITY_MAX ? OK : ERR_RANGE;
 	case TAG_LAST:
 	case TAG_RCPT:
 		break;

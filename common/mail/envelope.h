@@ -23,6 +23,7 @@
 #define ENVELOPE_TAG_CRITICAL	128
 #define ENVELOPE_RCPT_COUNT_MAX	1000000
 #define ENVELOPE_HELO_MAX	255
+#define ENVELOPE_PRIORITY_MAX	9	/* RFC 6710 section 3 */
 #define ENVELOPE_ENVID_MAX	100	/* RFC 3461 5.4 */
 #define ENVELOPE_ORCPT_MAX	500	/* RFC 3461 5.4 */
 
@@ -50,6 +51,7 @@ struct envelope {
 	uint32_t longest_line;	/* octets without line end, 0: not known */
 	uint16_t listener;	/* row of conf.listeners */
 	uint8_t ret;		/* enum envelope_ret */
+	int8_t priority;	/* RFC 6710: -9 to 9 */
 	struct span envid;	/* xtext as given; empty: none */
 	/* by envelope_check(); of no interest to the writer */
 	uint32_t rcpt_count;

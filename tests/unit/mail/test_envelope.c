@@ -17,7 +17,7 @@ sample_head(void)
 		.helo = SPAN_LIT("client\r\nexample"),
 		.arrived_at = 1795313862123,
 		.flags = ENVELOPE_SAID_8BIT | ENVELOPE_HAS_8BIT,
-		.longest_line = 998, .listener = 3,
+		.longest_line = 998, .listener = 3, .priority = -7,
 		.ret = ENVELOPE_RET_HDRS, .envid = SPAN_LIT("QQ+2B1"),
 	};
 }
@@ -60,6 +60,7 @@ expect_sample(struct span bytes)
 	cr_expect_eq(e.longest_line, want.longest_line);
 	cr_expect_eq(e.listener, want.listener);
 	cr_expect_eq(e.ret, want.ret);
+	cr_expect_eq(e.priority, want.priority);
 	cr_expect_eq(e.rcpt_count, COUNT_OF(sample_rcpts));
 	envelope_iter_init(&e, &it);
 	while (envelope_iter_next(&it, &r)) {
