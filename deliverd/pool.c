@@ -136,8 +136,8 @@ may_open(const struct pool *p, const struct dest *dest)
 	uint32_t limit = POOL_AT_ONCE + dest->n_waiting / POOL_BACKLOG;
 	uint32_t dialing = dest->n_sessions - dest->n_up;
 
-	if (limit > dest->settings->connections)
-		limit = dest->settings->connections;
+	if (limit > dest->route.policy->connections)
+		limit = dest->route.policy->connections;
 	if (dest->n_sessions == 0)
 		return true;
 	return dialing < dest->n_waiting && dest->n_sessions < limit &&

@@ -63,7 +63,6 @@ set_limits(const struct conf *conf, uint16_t workers, struct settings *s)
 	s->connect_ms = conf->deliver.connect_timeout_ms;
 	s->idle_ms = conf->deliver.idle_timeout_ms;
 	s->dns_ms = conf->dns.timeout_ms;
-	s->connections = conf->deliver.connections;
 	s->connections_total = conf->deliver.connections_total;
 	if (workers > 1)
 		s->connections_total =

@@ -27,7 +27,6 @@ struct settings {
 	int64_t connect_ms;
 	int64_t idle_ms;
 	int64_t dns_ms;
-	uint32_t connections;		/* to one destination */
 	uint32_t connections_total;	/* of this process */
 	uint32_t mails;			/* over one connection */
 };

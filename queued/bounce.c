@@ -9,6 +9,7 @@
  */
 #include "queued/bounce.h"
 
+#include "common/base/mtime.h"
 #include "common/log/log.h"
 #include "common/mail/envelope.h"
 #include "common/mail/header.h"
@@ -31,6 +32,7 @@ bounce_init(struct bounce *b, const struct store_message *message,
 	b->message = message;
 	b->count = 0;
 	b->is_delay = is_delay;
+	b->life_ms = 0;
 	b->is_8bit = false;
 	b->is_wanted = false;
 	b->is_to_postmaster = false;
@@ -140,11 +142,25 @@ read_head(struct queued *q, const struct store_message *m, uint8_t ret,
 	return OK;
 }
 
+/* A report is as urgent as its message, a notice of a delay less so: half as
+ * many turns. */
+static int8_t
+priority_of(const struct bounce *b, const struct envelope *old)
+{
+	int priority = old->priority - (b->is_delay ? 3 : 0);
+
+	return (int8_t)(priority < -ENVELOPE_PRIORITY_MAX ?
+	    -ENVELOPE_PRIORITY_MAX : priority);
+}
+
 static void
-put_envelope(const struct bounce *b, struct span to, struct buf *out)
+put_envelope(const struct bounce *b, const struct envelope *old,
+    struct span to, struct buf *out)
 {
 	struct envelope e = { .flags = ENVELOPE_REPORT };
 	struct envelope_rcpt rcpt = { .address = to };
+
+	e.priority = priority_of(b, old);
 
 	if (b->is_8bit)
 		e.flags |= ENVELOPE_HAS_8BIT | ENVELOPE_SAID_8BIT;
@@ -189,7 +205,7 @@ compose(struct queued *q, struct bounce *b, struct span to)
 	r.arrived_at = (int64_t)b->message->arrived_at;
 	r.now_at = (int64_t)queued_wall(q);
 	if (b->is_delay)
-		r.retry_until_at = r.arrived_at + q->conf->queue.expire_ms;
+		r.retry_until_at = mtime_add(r.arrived_at, b->life_ms);
 	r.zone_min = queued_zone_min(q);
 	r.rcpts = b->rcpts;
 	r.rcpt_count = b->count;
@@ -200,7 +216,7 @@ compose(struct queued *q, struct bounce *b, struct span to)
 	r.random[0] = rng_u64(&q->dice);
 	r.random[1] = rng_u64(&q->dice);
 	b->is_8bit = report_build(&r, &b->body);
-	put_envelope(b, to, &b->envelope);
+	put_envelope(b, &old, to, &b->envelope);
 	return buf_failed(&b->body) || buf_failed(&b->envelope) ?
 	    ERR_NOMEM : OK;
 }

@@ -20,7 +20,8 @@ struct bounce {
 	const struct store_message *message;	/* borrowed */
 	struct report_rcpt rcpts[BOUNCE_RECIPIENTS];
 	size_t count;
-	bool is_delay;			/* all of them are only late */
+	bool is_delay;			/* all of them are only late … */
+	int64_t life_ms;		/* … and given up at this age */
 	struct buf envelope;
 	struct buf body;
 	bool is_8bit;

@@ -7,6 +7,7 @@
 #include "common/base/ipaddr.h"
 #include "common/mail/envelope.h"
 #include "queued/ctl_private.h"
+#include "queued/residence.h"
 
 /* ---- states ---- */
 
@@ -110,7 +111,7 @@ put_recipients(const struct queued *q, const struct store_unit *unit,
 }
 
 /* Of all units: the state as ctl_message_state() has it, the earliest next
- * time, the most tries; and at most MAX recipients. */
+ * time, the last end, the most tries; and at most MAX recipients. */
 static void
 put_units(const struct queued *q, struct store_glance *g,
     struct msg_ctl_row *row, uint32_t max, struct buf *out)
@@ -120,15 +121,20 @@ put_units(const struct queued *q, struct store_glance *g,
 	uint32_t n = 0;
 
 	row->due_at = UINT64_MAX;
+	row->expires_at = 0;
 	store_glance_rewind(g);
 	while ((u = store_glance_next(g)) != NULL) {
 		enum select_state unit = ctl_unit_state(q, u);
 		uint64_t due = unit_due(q, u);
+		uint64_t end = row->arrived_at +
+		    (uint64_t)residence_life_ms(q, u);
 
 		if (state == SELECT_DEFERRED)
 			state = unit;
 		if (due < row->due_at)
 			row->due_at = due;
+		if (end > row->expires_at)
+			row->expires_at = end;
 		if (u->tries > row->tries)
 			row->tries = u->tries;
 		n = put_recipients(q, u, unit, due, n, max, out);
@@ -156,7 +162,6 @@ ctl_send_row(struct ctl_session *s, struct store_glance *g,
     uint32_t recipients_max)
 {
 	const struct store_message *m = store_glance_message(g);
-	const struct conf *conf = s->q->conf;
 	char client[IPADDR_TEXT_SIZE] = "";
 	struct msg msg = { .type = MSG_ctl_row };
 	struct msg_ctl_row *row = &msg.ctl_row;
@@ -166,13 +171,11 @@ ctl_send_row(struct ctl_session *s, struct store_glance *g,
 		return;
 	ctl_format_client(envelope.client, client);
 	buf_reset(&s->rows);
+	row->arrived_at = m->arrived_at;
 	put_units(s->q, g, row, recipients_max, &s->rows);
 	row->id = m->id;
 	row->sender = m->sender;
 	row->size = store_message_size(m);
-	row->arrived_at = m->arrived_at;
-	row->expires_at = m->arrived_at + (uint64_t)(m->is_report ?
-	    conf->queue.report_expire_ms : conf->queue.expire_ms);
 	row->total = m->recipients;
 	row->left = m->left;
 	row->client = span_str(client);

@@ -65,7 +65,6 @@ lease_end(struct queued *q, struct lease *lease)
 {
 	map_u64_remove(&q->leases, lease->id);
 	q->shared_leases -= lease->is_shared ? 1 : 0;
-	q->leased_bytes -= lease->bytes;
 	lease_free(lease);
 }
 
@@ -238,16 +237,25 @@ get_rows(struct span bytes, const struct store_unit *unit,
 	return lease->count > 0 ? wire_done(&w) : ERR_RANGE;
 }
 
+uint32_t
+lease_inline_bytes(const struct store_message *m)
+{
+	uint64_t size = store_message_size(m);
+
+	return m->place.is_file || size > LEASE_INLINE_MAX ? 0 :
+	    (uint32_t)size;
+}
+
 /* The content to go along: none when it is to be asked for. */
 static enum err
 find_content(struct queued *q, const struct store_message *m,
     struct span *out)
 {
-	uint64_t size = store_message_size(m);
+	uint64_t size = lease_inline_bytes(m);
 	enum err e;
 
 	*out = SPAN_NONE;
-	if (m->place.is_file || size > LEASE_INLINE_MAX)
+	if (size == 0)
 		return OK;
 	*out = store_content_cached(q->store, m);
 	if (out->n > 0)
@@ -258,8 +266,8 @@ find_content(struct queued *q, const struct store_message *m,
 	return e;
 }
 
-/* All or nothing: the frame is queued in the channel whole, and only then are
- * its bytes counted.  Fails like find_content() and channel_send(). */
+/* All or nothing: the frame is queued in the channel whole.  Fails like
+ * find_content() and channel_send(). */
 static enum err
 send_lease(struct queued *q, struct queued_peer *peer, struct lease *lease,
     const struct route *route, struct span key)
@@ -286,11 +294,7 @@ send_lease(struct queued *q, struct queued_peer *peer, struct lease *lease,
 	m.lease.flags = message->content_flags;
 	m.lease.size = store_message_size(message);
 	m.lease.content = content;
-	if ((e = channel_send(peer->channel, &m)) != OK)
-		return e;
-	lease->bytes = (uint32_t)content.n;
-	q->leased_bytes += content.n;
-	return OK;
+	return channel_send(peer->channel, &m);
 }
 
 static void
@@ -351,14 +355,10 @@ give_out(struct queued *q, struct plan_unit *pu)
 	return e;
 }
 
-/* A worker that does not take its frames makes the contents pile up here: the
- * ceiling holds for all of them together. */
 static bool
 may_lease(const struct queued *q)
 {
-	return q->is_started && !q->is_draining && !lease_is_waiting(q) &&
-	    q->leased_bytes < q->conf->limits.body_memory_bytes /
-	    LEASE_MEMORY_PART;
+	return q->is_started && !q->is_draining && !lease_is_waiting(q);
 }
 
 void
@@ -475,6 +475,10 @@ lease_msg(struct queued *q, struct queued_peer *peer, const struct msg *m)
 	case MSG_presented:
 		peer->is_presented = true;
 		queued_touch(q);
+		break;
+	case MSG_pushback:
+		plan_key_less(q->plan, m->pushback.destination,
+		    queued_now(q));
 		break;
 	case MSG_verdict:
 		outcome_verdict(q, peer, &m->verdict);

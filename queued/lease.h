@@ -11,7 +11,7 @@
 #include "queued/queued.h"
 
 /* Contents of leases that all deliverds together may hold in memory, as a
- * part of limits.body_memory. */
+ * part of limits.body_memory: the planner shares it out. */
 enum { LEASE_MEMORY_PART = 4 };
 
 /* Contents up to this size go inline, larger ones are asked for. */
@@ -22,12 +22,14 @@ struct lease {
 	struct store_unit *unit;
 	uint32_t *rows;		/* of unit->recipients, count of them */
 	uint32_t count;
-	uint32_t bytes;		/* inline content */
 	uint16_t peer;
 	bool is_deleted;	/* by an operator: what is left is dropped */
 	bool is_counted;	/* as a failure of its destination */
 	bool is_shared;		/* the unit had another when it was told of */
 };
+
+/* Of the content of M, as much as goes along with each lease. */
+uint32_t lease_inline_bytes(const struct store_message *m);
 
 /* Leases what may be leased now. */
 void lease_dispatch(struct queued *q);

@@ -17,6 +17,7 @@
 #include "queued/history.h"
 #include "queued/outcome_log.h"
 #include "queued/outcome_work.h"
+#include "queued/plan/plan_look.h"
 #include "queued/plan/plan_retry.h"
 #include "queued/residence.h"
 #include "queued/store/store_write.h"
@@ -118,10 +119,9 @@ age_ms(const struct queued *q, const struct store_message *m)
 }
 
 static bool
-is_expired(const struct queued *q, const struct store_message *m)
+is_expired(const struct queued *q, const struct store_unit *unit)
 {
-	return age_ms(q, m) >= (m->is_report ?
-	    q->conf->queue.report_expire_ms : q->conf->queue.expire_ms);
+	return age_ms(q, unit->message) >= residence_life_ms(q, unit);
 }
 
 /* Whether a recipient with this outcome is done with. */
@@ -138,7 +138,7 @@ static void
 decide(const struct queued *q, struct outcome_work *w,
     const struct store_unit *unit, bool is_deleted)
 {
-	bool expired = is_expired(q, unit->message);
+	bool expired = is_expired(q, unit);
 
 	for (size_t i = 0; i < w->count; i++) {
 		struct store_result *r = &w->results[i];
@@ -154,19 +154,24 @@ decide(const struct queued *q, struct outcome_work *w,
 
 /* Once in the life of a message; never of a report or to a null sender. */
 static bool
-wants_notice(const struct queued *q, const struct store_message *m)
+wants_notice(const struct queued *q, const struct store_unit *unit)
 {
-	return q->conf->queue.warn_ms > 0 && !m->is_warned && !m->is_report &&
-	    m->sender.n > 0 && age_ms(q, m) >= q->conf->queue.warn_ms;
+	const struct store_message *m = unit->message;
+	int64_t warn = residence_policy(q, unit)->warn_ms;
+
+	return warn > 0 && !m->is_warned && !m->is_report &&
+	    m->sender.n > 0 && age_ms(q, m) >= warn;
 }
 
 /* The time of the next attempt, by the unit's own curve. */
 static uint64_t
 next_due(struct queued *q, const struct store_unit *unit)
 {
+	const struct route_policy *policy = residence_policy(q, unit);
+
 	return queued_wall(q) + (uint64_t)plan_retry_delay(
-	    q->conf->queue.first_retry_ms, q->conf->queue.max_retry_ms,
-	    unit->tries + 1, rng_u64(&q->dice));
+	    policy->first_retry_ms, policy->max_retry_ms, unit->tries + 1,
+	    rng_u64(&q->dice));
 }
 
 /* ---- reports ---- */
@@ -198,11 +203,12 @@ static enum err
 build_reports(struct queued *q, struct outcome_work *w,
     const struct store_unit *unit)
 {
-	bool notice = wants_notice(q, unit->message);
+	bool notice = wants_notice(q, unit);
 	enum err e;
 
 	bounce_init(&w->failure, unit->message, false);
 	bounce_init(&w->delay, unit->message, true);
+	w->delay.life_ms = residence_life_ms(q, unit);
 	for (size_t i = 0; i < w->count; i++) {
 		const struct store_result *r = &w->results[i];
 
@@ -273,9 +279,33 @@ out:
 	return e;
 }
 
-/* What waits for the same dead destination as PU and is overdue: the failure
- * WHY is their fresh attempt.  Some go on with the next probe if they are very
- * many, so that this turn ends. */
+/* WHY failed for all of its destination after PU had got too old: that was its
+ * fresh attempt. */
+static enum err
+tell_one(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
+    const struct store_result *why)
+{
+	struct store_unit *unit = plan_unit_owner(pu);
+	uint64_t due = next_due(q, unit);
+	bool is_over = false;
+	enum err e;
+
+	begin_results(w);
+	for (uint32_t i = 0; i < unit->count; i++)
+		add_row(w, unit, i, why, OUTCOME_NO_ATTEMPT);
+	decide(q, w, unit, false);
+	e = settle(q, w, unit, due, &is_over);
+	if (is_over) {
+		residence_end(q, pu);
+		return e;
+	}
+	plan_set_overdue(pu, residence_overdue(q, unit));
+	plan_later(q->plan, pu, queued_plan_time(q, due));
+	return e;
+}
+
+/* What waits for the same dead destination as PU and is overdue.  Some go on
+ * with the next probe if they are very many, so that this turn ends. */
 static void
 tell_others(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
     const struct store_result *why)
@@ -286,27 +316,30 @@ tell_others(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
 	if (is_settling(why->outcome))
 		return;
 	for (int n = 0; n < OTHERS_MAX && plan_next_overdue(q->plan, pu,
-	    queued_now(q), &scan, &other); n++) {
-		struct store_unit *unit = plan_unit_owner(other);
-		uint64_t due = next_due(q, unit);
-		bool is_over = false;
-		enum err e;
-
-		begin_results(w);
-		for (uint32_t i = 0; i < unit->count; i++)
-			add_row(w, unit, i, why, OUTCOME_NO_ATTEMPT);
-		decide(q, w, unit, false);
-		e = settle(q, w, unit, due, &is_over);
-		if (is_over) {
-			residence_end(q, other);
-			continue;
-		}
-		plan_set_overdue(other,
-		    residence_overdue(q, unit->message));
-		plan_later(q->plan, other, queued_plan_time(q, due));
-		if (e != OK)
+	    queued_now(q), &scan, &other); n++)
+		if (tell_one(q, w, other, why) != OK)
 			return;
-	}
+}
+
+/* The failure is known by what the planner kept of it. */
+bool
+outcome_overdue(struct queued *q, struct plan_unit *pu)
+{
+	struct store_result why = { .outcome = OUTCOME_DEFERRED };
+	struct plan_dest_view dest;
+	char text[PLAN_WHY_MAX], status[sizeof("5.999.999")];
+
+	if (plan_unit_state(pu) == PLAN_HELD ||
+	    plan_unit_overdue(pu) > plan_unit_failed_at(pu) ||
+	    !plan_dest_look(q->plan, plan_unit_key(pu), &dest))
+		return false;
+	/* the destination may go with its unit */
+	why.text = span_of(text, dest.why.n);
+	memcpy(text, dest.why.p, dest.why.n);
+	why.status = span_copy(dest.status, status, sizeof(status)) ?
+	    span_str(status) : SPAN_LIT("4.4.1");
+	begin_own(q, q->work, true);
+	return tell_one(q, q->work, pu, &why) == OK;
 }
 
 /* Where the unit stands after an attempt that did not settle it. */
@@ -317,7 +350,7 @@ reschedule(struct queued *q, struct store_unit *unit, bool is_partial,
 	struct plan_unit *pu = unit->plan;
 
 	if (!is_partial) {
-		plan_set_overdue(pu, residence_overdue(q, unit->message));
+		plan_set_overdue(pu, residence_overdue(q, unit));
 		plan_later(q->plan, pu, queued_plan_time(q, due_at));
 		return;
 	}
@@ -349,18 +382,40 @@ is_all_settled(const struct outcome_work *w)
 	return true;
 }
 
-/* A destination that fails as a whole decides when all of its units are next;
- * a unit is not due before that.  Any other end of an attempt shows that it
- * talks. */
+/* It broke the dialogue off, as the last host tried did: it would rather have
+ * less.  Those before it may be away for good while others serve. */
+static bool
+is_pushback(const struct outcome_work *w)
+{
+	const struct msg_attempt *last;
+
+	for (size_t i = 0; i < w->count; i++)
+		if (is_settling(w->results[i].outcome))
+			return false;
+	if (w->attempt_count == 0)
+		return false;
+	last = &w->attempts[w->attempt_count - 1];
+	return last->code == 421 ||
+	    (last->code == 0 && last->stage >= STAGE_HELLO);
+}
+
+/* A destination that fails as a whole, or breaks off when it is asked how it
+ * is, decides when all of its units are next; a unit is not due before that.
+ * Any other end of an attempt shows that it talks. */
 static uint64_t
-due_after(struct queued *q, struct plan_unit *pu, struct lease *lease,
-    uint8_t scope)
+due_after(struct queued *q, const struct outcome_work *w,
+    struct plan_unit *pu, struct lease *lease, uint8_t scope)
 {
 	uint64_t due = next_due(q, lease->unit);
+	bool is_less = is_pushback(w);
 	int64_t wait;
 
-	if (scope != SCOPE_DESTINATION) {
-		plan_dest_ok(q->plan, pu);
+	if (scope != SCOPE_DESTINATION &&
+	    (!is_less || !plan_unit_is_probe(pu))) {
+		if (is_less)
+			plan_dest_less(q->plan, pu, queued_now(q));
+		else
+			plan_dest_ok(q->plan, pu, queued_now(q));
 		return due;
 	}
 	/* once, though a verdict that could not be taken is told again */
@@ -407,14 +462,14 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 
 	if (w->count == 0)
 		return untried(q, lease);
-	due = due_after(q, pu, lease, scope);
+	due = due_after(q, w, pu, lease, scope);
 	decide(q, w, unit, lease->is_deleted);
 	if (is_partial && is_all_settled(w))
 		due = queued_wall(q);	/* for those that are left */
 	if ((e = settle(q, w, unit, due, &is_over)) != OK)
 		return e;
 	if (scope == SCOPE_DESTINATION) {
-		plan_dest_explain(q->plan, pu, first.text);
+		plan_dest_explain(q->plan, pu, first.status, first.text);
 		tell_others(q, w, pu, &first);
 	}
 	if (is_over)

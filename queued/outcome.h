@@ -17,6 +17,11 @@ void outcome_verdict(struct queued *q, struct queued_peer *peer,
 /* The deliverd that had this lease is gone: nobody knows. */
 void outcome_in_doubt(struct queued *q, struct lease *lease);
 
+/* PU's destination backs off, and failed since PU got too old: its sender is
+ * told, of the end or of the delay, and the unit is over or has a new time.
+ * False: there is nothing to tell, or no room for it. */
+bool outcome_overdue(struct queued *q, struct plan_unit *pu);
+
 /* An operator deletes what is left of a unit that is not leased. */
 enum err outcome_delete(struct queued *q, struct store_unit *unit);
 

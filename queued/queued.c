@@ -32,7 +32,8 @@ enum {
 	PRESENT_WAIT_MS = 3000,		/* for deliverds, after the start */
 	TOKENS_KEPT_MS = 3600 * 1000,
 	WINDOW_FIRST = 32,
-	WINDOW_MAX = 512,
+	LEASES_A_CONNECTION = 8,	/* out to all, at most */
+	LEASES_LEAST = 1024,
 };
 
 /* ---- time ---- */
@@ -287,26 +288,44 @@ on_housekeeping(void *ctx)
 
 /* ---- life ---- */
 
+/* Connections are what is scarce: of all that there may be, three quarters may
+ * be tried at destinations that nobody knows yet, and an eighth at those that
+ * failed before. */
+static struct plan_params
+params_of(const struct conf *conf)
+{
+	uint32_t connections = conf->deliver.connections_total;
+	uint32_t leases = connections * LEASES_A_CONNECTION;
+
+	return (struct plan_params){
+		.window_first = WINDOW_FIRST,
+		.leases_max = leases > LEASES_LEAST ? leases : LEASES_LEAST,
+		.bytes_max = conf->limits.body_memory_bytes /
+		    LEASE_MEMORY_PART,
+		.trying_max = connections - connections / 4,
+		.probes_max = connections / 8 + 1,
+	};
+}
+
+static void
+limits_of(void *ctx, void *owner, struct plan_limits *out)
+{
+	*out = residence_limits(residence_policy(ctx, owner));
+}
+
 /* All or nothing: the old routes stay until everything new was made. */
 enum err
 queued_take_conf(struct queued *q)
 {
 	const struct conf *conf = proc_conf(q->proc);
+	struct plan_params params = params_of(conf);
 	struct route_table *routes;
-	struct plan_params params = {
-		.first_retry_ms = conf->queue.first_retry_ms,
-		.max_retry_ms = conf->queue.max_retry_ms,
-		.window_first = WINDOW_FIRST,
-		.window_max = WINDOW_MAX,
-	};
 	enum err e = route_table_new(conf, &routes);
 
 	if (e != OK)
 		return e;
 	params.seed = rng_u64(&q->dice);
-	if (q->plan != NULL)
-		plan_set_params(q->plan, &params);
-	else if ((e = plan_new(&params, &q->plan)) != OK) {
+	if (q->plan == NULL && (e = plan_new(&params, &q->plan)) != OK) {
 		route_table_free(&routes);
 		return e;
 	}
@@ -315,6 +334,7 @@ queued_take_conf(struct queued *q)
 	q->conf = conf;
 	q->generation = proc_generation(q->proc);
 	history_reload(q);
+	plan_set_params(q->plan, &params, limits_of, q);
 	return OK;
 }
 

@@ -71,7 +71,6 @@ struct queued {
 	struct outcome_work *work;	/* outcome.c */
 	struct ctl *ctl;		/* ctl.c; NULL: nothing asked yet */
 	struct history *history;
-	uint64_t leased_bytes;		/* contents that deliverds hold */
 
 	struct buf scratch;		/* an envelope, or a key */
 	struct buf rows;		/* of a lease */

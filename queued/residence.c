@@ -13,7 +13,10 @@
 
 #include "common/base/check.h"
 #include "common/base/mtime.h"
+#include "common/mail/envelope.h"
 #include "queued/lease.h"
+#include "queued/outcome.h"
+#include "queued/plan/plan_look.h"
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
 
@@ -23,38 +26,87 @@ enum {
 	SWEEP_MAX = 10000,	/* units moved out in one sweep … */
 	SWEEP_LOOKS = 50000,	/* … and looked at: some milliseconds */
 	REFILL_ROWS = 2000,	/* index rows looked at in one slice */
+	ROOM_LOOKS = 16,	/* at long lines, for a newcomer */
 	TRIM_PEAK = 20000,	/* messages in memory that were many */
 };
 
-/* Units of one destination come back spread over this time. */
-#define PARK_SPREAD_MS UINT64_C(10000)
+/* Units of one destination come back spread over this time, and no more than
+ * so many a second, so that a million of them are no wave. */
+#define PARK_SPREAD_MS INT64_C(10000)
+#define PARK_RATE 500
+
+/* Of the recipient that the next lease begins with, by today's routes. */
+static struct route
+unit_route(const struct queued *q, const struct store_unit *unit)
+{
+	return route_table_find(q->routes, unit->message->sender,
+	    unit->recipients[lease_first_row(unit)].address);
+}
+
+const struct route_policy *
+residence_policy(const struct queued *q, const struct store_unit *unit)
+{
+	return unit_route(q, unit).policy;
+}
+
+struct plan_limits
+residence_limits(const struct route_policy *policy)
+{
+	return (struct plan_limits){
+		.first_retry_ms = policy->first_retry_ms,
+		.max_retry_ms = policy->max_retry_ms,
+		.window_max = policy->window,
+		.rate_count = policy->rate.count,
+		.rate_ms = policy->rate.period_ms,
+	};
+}
 
 int64_t
-residence_overdue(const struct queued *q, const struct store_message *m)
+residence_life_ms(const struct queued *q, const struct store_unit *unit)
 {
-	const struct conf *conf = q->conf;
-	int64_t life = m->is_report ? conf->queue.report_expire_ms :
-	    conf->queue.expire_ms;
+	return unit->message->is_report ? q->conf->queue.report_expire_ms :
+	    residence_policy(q, unit)->expire_ms;
+}
 
-	if (conf->queue.warn_ms > 0 && conf->queue.warn_ms < life &&
-	    !m->is_warned && !m->is_report && m->sender.n > 0)
-		life = conf->queue.warn_ms;
+int64_t
+residence_overdue(const struct queued *q, const struct store_unit *unit)
+{
+	const struct store_message *m = unit->message;
+	int64_t warn = residence_policy(q, unit)->warn_ms;
+	int64_t life = residence_life_ms(q, unit);
+
+	if (warn > 0 && warn < life && !m->is_warned && !m->is_report &&
+	    m->sender.n > 0)
+		life = warn;
 	return queued_plan_time(q, m->arrived_at + (uint64_t)life);
 }
 
-/* The key of the recipient that the next lease begins with, by today's
- * routes. */
-static struct span
-unit_key(struct queued *q, const struct store_unit *unit)
+/* The key lies in q->scratch.  An envelope was checked before it was stored,
+ * and by its record's sum since: one that is damaged all the same has no
+ * priority and no client, no more. */
+static struct plan_entry
+entry_of(struct queued *q, struct store_unit *unit)
 {
-	uint32_t i = lease_first_row(unit);
-	struct route route;
+	const struct store_message *m = unit->message;
+	struct route route = unit_route(q, unit);
+	struct plan_entry entry = { .owner = unit, .sender = m->sender };
+	struct envelope head;
 
-	route = route_table_find(q->routes, unit->message->sender,
-	    unit->recipients[i].address);
 	buf_reset(&q->scratch);
-	route_key(&route, unit->recipients[i].address, &q->scratch);
-	return buf_span(&q->scratch);
+	route_key(&route, unit->recipients[lease_first_row(unit)].address,
+	    &q->scratch);
+	entry.key = buf_span(&q->scratch);
+	entry.limits = residence_limits(route.policy);
+	if (envelope_check(m->envelope, &head) == OK) {
+		entry.client = head.client;
+		entry.priority = head.priority;
+	}
+	entry.due = queued_plan_time(q, unit->due_at);
+	entry.overdue = residence_overdue(q, unit);
+	entry.size = store_message_size(m);
+	entry.bytes = lease_inline_bytes(m);
+	entry.is_held = m->is_held;
+	return entry;
 }
 
 /* The key is of today's routes, not unit->key of the day it came: a reload
@@ -62,14 +114,14 @@ unit_key(struct queued *q, const struct store_unit *unit)
 enum err
 residence_adopt(struct queued *q, struct store_unit *unit)
 {
+	struct plan_entry entry;
 	struct plan_unit *pu;
 	enum err e;
 
 	if (unit->plan != NULL)
 		return OK;
-	e = plan_add(q->plan, unit, unit_key(q, unit),
-	    queued_plan_time(q, unit->due_at),
-	    residence_overdue(q, unit->message), unit->message->is_held, &pu);
+	entry = entry_of(q, unit);
+	e = plan_add(q->plan, &entry, &pu);
 	if (e == OK)
 		unit->plan = pu;
 	return e;
@@ -111,40 +163,78 @@ move_out(struct queued *q, struct plan_unit *pu)
 
 /*
  * A unit that is due and whose destination backs off for long would be read
- * from the index again and again: it is put off.  Not beyond the time of the
- * next probe: when that fails, the senders of all that is ready then and too
- * old hear of it.
+ * from the index again and again: it is put off to the time of the next probe.
+ * The first come a little earlier, so that something is there to be the probe;
+ * of very many the rest comes later, by half of the wait at most.  Whoever is
+ * too old by then is told of when it comes (take_in()).
  */
 static enum err
 park(struct queued *q, struct plan_unit *pu)
 {
-	int64_t wait = plan_unit_blocked_until(pu) - queued_now(q) -
-	    (int64_t)rng_below(&q->dice, PARK_SPREAD_MS);
-	uint64_t due = queued_wall(q) + (wait > 0 ? (uint64_t)wait : 0);
-	enum err e = store_reschedule(q->store, plan_unit_owner(pu), due);
+	int64_t wait = plan_unit_blocked_until(pu) - queued_now(q);
+	int64_t later = (int64_t)plan_dest_park(q->plan, pu) *
+	    MTIME_SECOND / PARK_RATE;
+	uint64_t due;
+	enum err e;
 
+	if (later <= PARK_SPREAD_MS)
+		wait -= (int64_t)rng_below(&q->dice, PARK_SPREAD_MS);
+	else
+		wait += mtime_min(later, wait / 2);
+	due = queued_wall(q) + (wait > 0 ? (uint64_t)wait : 0);
+	e = store_reschedule(q->store, plan_unit_owner(pu), due);
 	if (e == OK)
 		move_out(q, pu);
 	return e;
 }
 
+/* How long a line may be in a crowd: the long ones share half of memory. */
+static uint32_t
+line_depth(const struct queued *q)
+{
+	uint32_t lines = plan_deep_lines(q->plan);
+
+	return RESIDENCE_DEPTH / (lines > 0 ? lines : 1);
+}
+
+/* Memory is full: the end of some long line goes, so that a newcomer finds
+ * room whose own line is short. */
+static bool
+make_room(struct queued *q)
+{
+	uint32_t looks = ROOM_LOOKS;
+	struct plan_unit *pu;
+
+	if (!plan_spare_deep(q->plan, PLAN_LINE_DEPTH, &looks, &pu))
+		return false;
+	move_out(q, pu);
+	return true;
+}
+
+/* A bulk sender's own line is what gets too long, nobody else's. */
+static bool
+is_welcome(struct queued *q, const struct plan_unit *pu, uint32_t units)
+{
+	int64_t horizon = mtime_add(queued_now(q), RESIDENCE_HORIZON_MS);
+
+	if (plan_unit_state(pu) == PLAN_LEASED)
+		return true;
+	return plan_unit_state(pu) != PLAN_HELD &&
+	    plan_unit_blocked_until(pu) <= horizon &&
+	    plan_unit_depth(q->plan, pu) <= line_depth(q) &&
+	    (units < RESIDENCE_MAX || make_room(q));
+}
+
 enum err
 residence_welcome(struct queued *q, struct store_unit *unit)
 {
-	int64_t horizon = mtime_add(queued_now(q), RESIDENCE_HORIZON_MS);
 	uint32_t units = units_in_memory(q);
-	struct plan_unit *pu;
 	enum err e = residence_adopt(q, unit);
 
-	if (e != OK || units < RESIDENCE_HIGH)
-		return e;
-	pu = unit->plan;
-	if (plan_unit_state(pu) != PLAN_LEASED && (units >= RESIDENCE_MAX ||
-	    plan_unit_state(pu) == PLAN_HELD ||
-	    plan_unit_blocked_until(pu) > horizon ||
-	    plan_unit_depth(pu) > RESIDENCE_DEPTH))
-		move_out(q, pu);
-	return OK;
+	if (e == OK && units >= RESIDENCE_HIGH &&
+	    !is_welcome(q, unit->plan, units))
+		move_out(q, unit->plan);
+	return e;
 }
 
 /* HORIZON is a moment of the planner here and below. */
@@ -159,24 +249,30 @@ sweep_waiting(struct queued *q, int64_t horizon)
 		move_out(q, pu);
 }
 
-/* A long line of one destination is cut only in a crowd; lines that back off
- * are always parked.  It ends at a failure: the next second tries again. */
+/* It ends at a failure: the next second tries again. */
 static void
-sweep_ready(struct queued *q, int64_t horizon)
+sweep_blocked(struct queued *q, int64_t horizon)
 {
-	uint32_t depth = units_in_memory(q) > RESIDENCE_HIGH ?
-	    RESIDENCE_DEPTH : UINT32_MAX;
 	uint32_t looks = SWEEP_LOOKS;
 	struct plan_unit *pu;
-	enum err e = OK;
 
-	for (int i = 0; i < SWEEP_MAX && e == OK &&
-	    plan_spare_ready(q->plan, horizon, depth, &looks, &pu); i++) {
-		if (plan_unit_blocked_until(pu) > horizon)
-			e = park(q, pu);
-		else
-			move_out(q, pu);
-	}
+	for (int i = 0; i < SWEEP_MAX &&
+	    plan_spare_blocked(q->plan, horizon, &looks, &pu); i++)
+		if (park(q, pu) != OK)
+			return;
+}
+
+/* A long line is cut only in a crowd. */
+static void
+sweep_deep(struct queued *q)
+{
+	uint32_t looks = SWEEP_LOOKS;
+	struct plan_unit *pu;
+
+	for (int i = 0; i < SWEEP_MAX &&
+	    units_in_memory(q) > RESIDENCE_HIGH &&
+	    plan_spare_deep(q->plan, line_depth(q), &looks, &pu); i++)
+		move_out(q, pu);
 }
 
 static void
@@ -187,7 +283,8 @@ sweep(struct queued *q)
 	if (units_in_memory(q) <= RESIDENCE_LOW)
 		return;
 	sweep_waiting(q, horizon);
-	sweep_ready(q, horizon);
+	sweep_blocked(q, horizon);
+	sweep_deep(q);
 }
 
 /* ---- in ---- */
@@ -225,9 +322,10 @@ take_in(struct queued *q, const struct store_due *row)
 		return false;
 	}
 	if (plan_unit_blocked_until(unit->plan) > horizon)
-		return park(q, unit->plan) == OK;
-	/* enough of that destination: another pass finds it again */
-	if (plan_unit_depth(unit->plan) > RESIDENCE_DEPTH)
+		return outcome_overdue(q, unit->plan) ||
+		    park(q, unit->plan) == OK;
+	/* enough of that line: another pass finds it again */
+	if (plan_unit_depth(q->plan, unit->plan) > line_depth(q))
 		move_out(q, unit->plan);
 	return true;
 }

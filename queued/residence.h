@@ -9,8 +9,8 @@
 #include "queued/queued.h"
 
 /* Units in the planner above which idle ones leave, and below which due ones
- * are read from the index; of one destination at most this many wait ready.
- * Above MAX nothing more is let in. */
+ * are read from the index; in the long lines at most this many wait ready.
+ * Above MAX whoever comes takes another one's place. */
 enum {
 	RESIDENCE_MAX = 60000,
 	RESIDENCE_HIGH = 40000,
@@ -44,9 +44,18 @@ bool residence_is_refilling(const struct queued *q);
 /* Once a second: units that can wait leave, due ones come in. */
 void residence_keep_house(struct queued *q);
 
-/* When its sender must hear of this message if it is still here, as a moment
- * of the planner: of the delay, else of the end. */
+/* How mail on its route is sent, by today's routes; for the planner. */
+const struct route_policy *residence_policy(const struct queued *q,
+    const struct store_unit *unit);
+struct plan_limits residence_limits(const struct route_policy *policy);
+
+/* Age at which a unit is given up. */
+int64_t residence_life_ms(const struct queued *q,
+    const struct store_unit *unit);
+
+/* When its sender must hear of this unit if it is still here, as a moment of
+ * the planner: of the delay, else of the end. */
 int64_t residence_overdue(const struct queued *q,
-    const struct store_message *m);
+    const struct store_unit *unit);
 
 #endif

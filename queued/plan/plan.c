@@ -5,41 +5,23 @@
  *	WAITING, READY <-> HELD; a leased one is held when its lease ends
  *
  * A unit is in exactly one list by its state: WAITING and HELD in
- * plan->waiting, READY in its destination's line, LEASED in plan->leased.
- * WAITING ones are in the heap of clocks besides, by the time they are due.
+ * plan->waiting, READY in its destination's, LEASED in plan->leased.  WAITING
+ * ones are in the heap of clocks besides, by the time they are due, READY ones
+ * in a line of their destination's (plan_fair.h).
  * All counts follow from enter() and leave(), which nobody goes around.
  *
  * plan_next() is O(log n): the clocks that are over make units ready, the
- * first destination in the ring of turns gives the first of its line and goes
- * behind the others.  Room in the heaps is reserved when a unit or a
- * destination is made, so that no change of state can fail.
+ * destination whose turn it is gives the one whose turn it is there.  Room in
+ * the heaps is reserved when a unit or a destination is made, so that no change
+ * of state can fail.
  */
 #include "queued/plan/plan.h"
 
 #include "common/base/check.h"
-#include "queued/plan/plan_dest.h"
+#include "common/base/mtime.h"
+#include "queued/plan/plan_private.h"
 
 #include <stdlib.h>
-
-struct plan_unit {
-	void *owner;
-	struct plan_dest *dest;
-	struct list link;		/* dest->ready, plan->waiting or leased */
-	struct heap_node clock;		/* plan->clocks while waiting */
-	int64_t due;
-	int64_t overdue;		/* when somebody must hear of it */
-	enum plan_state state;
-	bool wants_hold;		/* held while leased: at its end */
-};
-
-struct plan {
-	struct plan_dests dests;
-	struct heap clocks;
-	struct list waiting;		/* and held; oldest first */
-	struct list leased;
-	uint32_t counts[PLAN_HELD + 1];
-	uint32_t units;
-};
 
 enum err
 plan_new(const struct plan_params *params, struct plan **out)
@@ -65,6 +47,18 @@ free_units(struct list *head)
 		free(CONTAINER_OF(node, struct plan_unit, link));
 }
 
+/* Lines end with the last unit that stands in them. */
+static void
+free_ready(struct plan_dests *ds, struct plan_dest *d)
+{
+	struct list *node = list_first(&d->ready);
+
+	for (; node != NULL; node = list_next(&d->ready, node))
+		plan_fair_remove(&ds->fair,
+		    &CONTAINER_OF(node, struct plan_unit, link)->seat);
+	free_units(&d->ready);
+}
+
 void
 plan_free(struct plan **plan)
 {
@@ -77,21 +71,65 @@ plan_free(struct plan **plan)
 	free_units(&(*plan)->leased);
 	for (node = list_first(&(*plan)->dests.all); node != NULL;
 	    node = list_next(&(*plan)->dests.all, node))
-		free_units(&CONTAINER_OF(node, struct plan_dest, all)->ready);
+		free_ready(&(*plan)->dests,
+		    CONTAINER_OF(node, struct plan_dest, all));
 	plan_dests_clear(&(*plan)->dests);
 	free(*plan);
 	*plan = NULL;
 }
 
+/* Any unit of a destination may speak for it: the first one does. */
+static void
+refresh(struct plan *plan, struct list *units,
+    void (*limits_of)(void *ctx, void *owner, struct plan_limits *out),
+    void *ctx)
+{
+	struct list *node = list_first(units);
+
+	for (; node != NULL; node = list_next(units, node)) {
+		struct plan_unit *pu =
+		    CONTAINER_OF(node, struct plan_unit, link);
+		struct plan_limits limits = pu->dest->limits;
+
+		if (pu->dest->conf == plan->dests.conf)
+			continue;
+		limits_of(ctx, pu->owner, &limits);
+		plan_dest_set_limits(&plan->dests, pu->dest, &limits);
+		plan_dest_update(&plan->dests, pu->dest);
+	}
+}
+
 /* Back-offs and windows that exist stay; the next change goes by the new
  * ones. */
 void
-plan_set_params(struct plan *plan, const struct plan_params *params)
+plan_set_params(struct plan *plan, const struct plan_params *params,
+    void (*limits_of)(void *ctx, void *owner, struct plan_limits *out),
+    void *ctx)
 {
+	struct list *node;
+
 	plan->dests.params = *params;
+	plan->dests.conf++;
+	if (limits_of == NULL)
+		return;
+	refresh(plan, &plan->waiting, limits_of, ctx);
+	refresh(plan, &plan->leased, limits_of, ctx);
+	for (node = list_first(&plan->dests.all); node != NULL;
+	    node = list_next(&plan->dests.all, node))
+		refresh(plan, &CONTAINER_OF(node, struct plan_dest,
+		    all)->ready, limits_of, ctx);
 }
 
 /* ---- a unit's state: enter() and leave() keep all counts ---- */
+
+/* One that has had its turn has left its line already. */
+static void
+leave_line(struct plan *plan, struct plan_unit *pu)
+{
+	if (list_is_linked(&pu->seat.link))
+		plan_fair_remove(&plan->dests.fair, &pu->seat);
+	pu->dest->ready_count--;
+}
 
 /* Between leave() and enter() the unit is in no list, and its state is the old
  * one still. */
@@ -103,9 +141,9 @@ leave(struct plan *plan, struct plan_unit *pu)
 	if (pu->state == PLAN_WAITING)
 		heap_remove(&plan->clocks, &pu->clock);
 	else if (pu->state == PLAN_READY)
-		pu->dest->ready_count--;
+		leave_line(plan, pu);
 	else if (pu->state == PLAN_LEASED)
-		pu->dest->leased--;
+		plan_dest_unlease(&plan->dests, pu->dest, pu->bytes);
 }
 
 static void
@@ -119,9 +157,11 @@ enter(struct plan *plan, struct plan_unit *pu, enum plan_state state)
 	} else if (state == PLAN_READY) {
 		list_add_last(&pu->dest->ready, &pu->link);
 		pu->dest->ready_count++;
+		plan_fair_add(&plan->dests.fair, &pu->dest->lines, &pu->seat);
 	} else if (state == PLAN_LEASED) {
 		list_add_last(&plan->leased, &pu->link);
-		pu->dest->leased++;
+		plan_dest_lease(&plan->dests, pu->dest, pu->bytes);
+		pu->leased_at = plan->now;
 	} else {
 		/* held: among those that memory can spare */
 		list_add_last(&plan->waiting, &pu->link);
@@ -138,9 +178,22 @@ change(struct plan *plan, struct plan_unit *pu, enum plan_state state)
 	plan_dest_update(&plan->dests, pu->dest);
 }
 
+static void
+set_unit(struct plan *plan, struct plan_unit *pu,
+    const struct plan_entry *entry)
+{
+	list_init(&pu->link);
+	pu->owner = entry->owner;
+	pu->due = entry->due;
+	pu->overdue = entry->overdue;
+	pu->bytes = entry->bytes;
+	plan_fair_seat(&plan->dests.fair, &pu->seat, entry->client,
+	    entry->sender, entry->size, entry->priority);
+}
+
 enum err
-plan_add(struct plan *plan, void *unit, struct span key, int64_t due,
-    int64_t overdue, bool is_held, struct plan_unit **out)
+plan_add(struct plan *plan, const struct plan_entry *entry,
+    struct plan_unit **out)
 {
 	struct plan_unit *pu = calloc(1, sizeof(*pu));
 
@@ -148,19 +201,17 @@ plan_add(struct plan *plan, void *unit, struct span key, int64_t due,
 		return ERR_NOMEM;
 	/* Reserving for all makes later waiting infallible. */
 	if (heap_reserve(&plan->clocks, plan->units + 1) != OK ||
-	    (pu->dest = plan_dest_get(&plan->dests, key)) == NULL) {
+	    (pu->dest = plan_dest_get(&plan->dests, entry->key,
+	    &entry->limits)) == NULL) {
 		free(pu);
 		return ERR_NOMEM;
 	}
-	list_init(&pu->link);
-	pu->owner = unit;
-	pu->due = due;
-	pu->overdue = overdue;
+	set_unit(plan, pu, entry);
 	plan->units++;
 	pu->dest->units++;
 	/* also when due now: it becomes ready with the next tick, in order of
 	 * its time */
-	enter(plan, pu, is_held ? PLAN_HELD : PLAN_WAITING);
+	enter(plan, pu, entry->is_held ? PLAN_HELD : PLAN_WAITING);
 	plan_dest_update(&plan->dests, pu->dest);
 	*out = pu;
 	return OK;
@@ -188,6 +239,7 @@ tick(struct plan *plan, int64_t now)
 {
 	struct heap_node *node;
 
+	plan->now = now;
 	plan_dests_tick(&plan->dests, now);
 	while ((node = heap_min(&plan->clocks)) != NULL && node->key <= now)
 		change(plan, CONTAINER_OF(node, struct plan_unit, clock),
@@ -198,17 +250,16 @@ bool
 plan_next(struct plan *plan, int64_t now, struct plan_unit **out)
 {
 	struct plan_dest *d;
-	struct list *turn;
+	struct plan_seat *seat;
 
 	tick(plan, now);
-	turn = list_first(&plan->dests.turns);
-	if (turn == NULL)
+	d = plan_dests_next(&plan->dests);
+	if (d == NULL)
 		return false;
-	list_remove(turn);		/* the next time it is behind others */
-	d = CONTAINER_OF(turn, struct plan_dest, turn);
-	*out = CONTAINER_OF(list_first(&d->ready), struct plan_unit, link);
-	/* this puts the destination back into the ring, at its end, if it may
-	 * give more */
+	seat = plan_fair_next(&plan->dests.fair, &d->lines);
+	MUST(seat != NULL);		/* or it had no turn */
+	*out = CONTAINER_OF(seat, struct plan_unit, seat);
+	plan_dest_pace(&plan->dests, d, now);
 	change(plan, *out, PLAN_LEASED);
 	return true;
 }
@@ -233,9 +284,12 @@ plan_back(struct plan *plan, struct plan_unit *pu)
 		return;
 	}
 	/* in front of its line again, for it had its turn and was not tried */
+	plan_dest_give_back(&plan->dests, pu->dest);
 	change(plan, pu, PLAN_READY);
 	list_remove(&pu->link);
 	list_add_first(&pu->dest->ready, &pu->link);
+	plan_fair_remove(&plan->dests.fair, &pu->seat);
+	plan_fair_back(&plan->dests.fair, &pu->dest->lines, &pu->seat);
 }
 
 void
@@ -250,9 +304,25 @@ plan_later(struct plan *plan, struct plan_unit *pu, int64_t due)
 }
 
 void
-plan_dest_ok(struct plan *plan, struct plan_unit *pu)
+plan_dest_ok(struct plan *plan, struct plan_unit *pu, int64_t now)
 {
-	plan_dest_note_ok(&plan->dests, pu->dest);
+	plan_dest_note_ok(&plan->dests, pu->dest, now - pu->leased_at);
+}
+
+void
+plan_dest_less(struct plan *plan, struct plan_unit *pu, int64_t now)
+{
+	plan_dest_note_less(&plan->dests, pu->dest, pu->leased_at, now);
+}
+
+/* Who says so does not say since when. */
+void
+plan_key_less(struct plan *plan, struct span key, int64_t now)
+{
+	struct plan_dest *d = map_span_get(&plan->dests.map, key);
+
+	if (d != NULL)
+		plan_dest_note_less(&plan->dests, d, now - MTIME_SECOND, now);
 }
 
 int64_t
@@ -261,16 +331,33 @@ plan_dest_failed(struct plan *plan, struct plan_unit *pu, int64_t now)
 	return plan_dest_note_failure(&plan->dests, pu->dest, now);
 }
 
+/* Without memory there are no words. */
 void
-plan_dest_explain(struct plan *plan, struct plan_unit *pu, struct span why)
+plan_dest_explain(struct plan *plan, struct plan_unit *pu,
+    struct span status, struct span why)
 {
 	struct plan_dest *d = pu->dest;
 
 	(void)plan;
+	if (!span_copy(status, d->status, sizeof(d->status)))
+		d->status[0] = '\0';
 	why = span_sub(why, 0, PLAN_WHY_MAX);
+	free(d->why);
+	d->why = malloc(why.n + 1);
+	if (d->why == NULL)
+		return;
 	if (why.n > 0)
 		memcpy(d->why, why.p, why.n);
-	d->why_bytes = (uint8_t)why.n;
+	d->why[why.n] = '\0';
+}
+
+uint32_t
+plan_dest_park(struct plan *plan, struct plan_unit *pu)
+{
+	(void)plan;
+	if (pu->dest->parked < UINT32_MAX)
+		pu->dest->parked++;
+	return pu->dest->parked;
 }
 
 /* A destination that is down would let its units grow old one probe at a
@@ -345,54 +432,6 @@ plan_lift_all(struct plan *plan)
 	}
 }
 
-/* ---- what memory could spare ---- */
-
-/* Those looked at go to the end of the list, spared or not: so each is looked
- * at once before any is twice. */
-bool
-plan_spare_waiting(struct plan *plan, int64_t horizon, uint32_t *looks,
-    struct plan_unit **out)
-{
-	struct list *node;
-
-	while (*looks > 0 && (node = list_take_first(&plan->waiting)) != NULL) {
-		struct plan_unit *pu =
-		    CONTAINER_OF(node, struct plan_unit, link);
-
-		(*looks)--;
-		list_add_last(&plan->waiting, node);
-		if (pu->state == PLAN_HELD || pu->due > horizon) {
-			*out = pu;
-			return true;
-		}
-	}
-	return false;
-}
-
-/* A destination with more to spare stays in front, so that the others are
- * looked at once only. */
-bool
-plan_spare_ready(struct plan *plan, int64_t horizon, uint32_t depth,
-    uint32_t *looks, struct plan_unit **out)
-{
-	struct list *node;
-
-	while (*looks > 0 && (node = list_first(&plan->dests.all)) != NULL) {
-		struct plan_dest *d = CONTAINER_OF(node, struct plan_dest, all);
-
-		(*looks)--;
-		if (d->ready_count > depth || (d->ready_count > 0 &&
-		    d->blocked_until > horizon)) {
-			*out = CONTAINER_OF(list_last(&d->ready),
-			    struct plan_unit, link);
-			return true;
-		}
-		list_remove(node);
-		list_add_last(&plan->dests.all, node);
-	}
-	return false;
-}
-
 /* ---- inspection ---- */
 
 /* INT64_MIN: something can be leased now. */
@@ -403,7 +442,7 @@ plan_wake_at(const struct plan *plan)
 	const struct heap_node *dest = heap_min(&plan->dests.clocks);
 	int64_t at = PLAN_NEVER;
 
-	if (!list_is_empty(&plan->dests.turns))
+	if (plan_dests_may_lease(&plan->dests))
 		return INT64_MIN;
 	if (unit != NULL)
 		at = unit->key;
@@ -430,6 +469,12 @@ plan_unit_due(const struct plan_unit *pu)
 	return pu->due;
 }
 
+int64_t
+plan_unit_overdue(const struct plan_unit *pu)
+{
+	return pu->overdue;
+}
+
 struct span
 plan_unit_key(const struct plan_unit *pu)
 {
@@ -440,30 +485,6 @@ int64_t
 plan_unit_blocked_until(const struct plan_unit *pu)
 {
 	return pu->dest->blocked_until;
-}
-
-int64_t
-plan_blocked_until(const struct plan *plan, struct span key)
-{
-	const struct plan_dest *d = map_span_get(&plan->dests.map, key);
-
-	return d != NULL ? d->blocked_until : 0;
-}
-
-struct span
-plan_blocked_why(const struct plan *plan, struct span key)
-{
-	const struct plan_dest *d = map_span_get(&plan->dests.map, key);
-
-	if (d == NULL || d->blocked_until == 0)
-		return SPAN_NONE;
-	return span_of(d->why, d->why_bytes);
-}
-
-uint32_t
-plan_unit_depth(const struct plan_unit *pu)
-{
-	return pu->dest->ready_count;
 }
 
 uint32_t

@@ -1,15 +1,20 @@
 /*
- * A destination: how many of its units may be out at a time (window), and how
- * long nothing is tried after it failed as a whole (back-off).
+ * A destination: how many of its units may be out at a time (window), how fast
+ * they may follow each other (pace), and how long nothing is tried after it
+ * failed as a whole (back-off).
  *
- * The window begins with window_first, grows by one with each success and
- * falls back to its beginning with a failure: a host that takes much gets
- * much, a new or shaky one little.  After a failure everything waits for
- * blocked_until; then one unit goes as a probe, until a success clears the
- * failures.
+ * The window is TCP's: it begins with window_first, grows by one with each
+ * success, and above the size at which it last shrank by one with each
+ * windowful; it is halved when the destination would take less, once for all
+ * leases that were out by then.  It does not grow while leases take long: then
+ * they only wait in a line elsewhere, where nobody can overtake.
  *
- * The clock of a destination is set while it backs off and, after that, while
- * the back-off is remembered; it is what keeps a destination without units.
+ * After a failure everything waits for blocked_until; then one unit goes as a
+ * probe, until a success clears the failures.
+ *
+ * The clock of a destination is set while it backs off or pauses for its rate
+ * and, after a back-off, while that is remembered; it is what keeps a
+ * destination without units.  Such memories are bounded: the oldest go.
  */
 #include "queued/plan/plan_dest.h"
 
@@ -18,6 +23,13 @@
 #include "queued/plan/plan_retry.h"
 
 #include <stdlib.h>
+
+enum {
+	MEMORIES_MAX = 20000,		/* destinations without units */
+	SHARE_LOOKS = 256,		/* at those that have their share */
+	LEASE_GOOD_MS = 1000,		/* up to here the window grows … */
+	LEASE_LONG_MS = 5000,		/* … from here on it shrinks slowly */
+};
 
 static struct span
 dest_key(const void *object)
@@ -39,8 +51,11 @@ plan_dests_init(struct plan_dests *ds, const struct plan_params *params)
 	seed.k0 = rng_u64(&ds->dice);
 	seed.k1 = rng_u64(&ds->dice);
 	map_span_init(&ds->map, &seed, dest_key);
+	plan_fair_init(&ds->fair, &seed);
 	list_init(&ds->all);
-	list_init(&ds->turns);
+	for (int i = 0; i < PLAN_CLASSES; i++)
+		list_init(&ds->turns[i]);
+	list_init(&ds->memories);
 	heap_init(&ds->clocks);
 }
 
@@ -50,18 +65,21 @@ plan_dests_clear(struct plan_dests *ds)
 	struct list *node;
 
 	heap_clear(&ds->clocks);	/* it touches its nodes: first */
-	while ((node = list_take_first(&ds->all)) != NULL)
-		free(CONTAINER_OF(node, struct plan_dest, all));
+	while ((node = list_take_first(&ds->all)) != NULL) {
+		struct plan_dest *d = CONTAINER_OF(node, struct plan_dest, all);
+
+		free(d->why);
+		free(d);
+	}
+	plan_fair_clear(&ds->fair);
 	map_span_clear(&ds->map);
 }
 
-struct plan_dest *
-plan_dest_get(struct plan_dests *ds, struct span key)
+static struct plan_dest *
+dest_new(struct plan_dests *ds, struct span key)
 {
-	struct plan_dest *d = map_span_get(&ds->map, key);
+	struct plan_dest *d;
 
-	if (d != NULL)
-		return d;
 	/* Reserving for all makes later clock settings infallible. */
 	if (heap_reserve(&ds->clocks, map_span_count(&ds->map) + 1) != OK)
 		return NULL;
@@ -77,8 +95,14 @@ plan_dest_get(struct plan_dests *ds, struct span key)
 	}
 	list_add_last(&ds->all, &d->all);
 	list_init(&d->turn);
+	list_init(&d->memory);
 	list_init(&d->ready);
+	plan_lines_init(&ds->fair, &d->lines);
+	d->class = PLAN_NEW;
+	d->trying_as = PLAN_CLASSES;
 	d->window = ds->params.window_first;
+	d->calm = UINT32_MAX;
+	d->shrunk_at = INT64_MIN;
 	return d;
 }
 
@@ -90,46 +114,61 @@ dest_free(struct plan_dests *ds, struct plan_dest *d)
 	list_remove(&d->all);
 	list_remove(&d->turn);
 	heap_remove(&ds->clocks, &d->clock);
+	free(d->why);
 	free(d);
 }
 
-/* Can't fail: see plan_dest_get(). */
+/* ---- clocks ---- */
+
+/* Can't fail: see dest_new(). */
 static void
-set_clock(struct plan_dests *ds, struct plan_dest *d, int64_t at)
+set_clock(struct plan_dests *ds, struct plan_dest *d)
 {
-	if (heap_has(&d->clock))
+	int64_t at = PLAN_NEVER;
+
+	if (d->blocked_until != 0)
+		at = d->blocked_until;
+	else if (d->forget_at != 0)
+		at = d->forget_at;
+	if (d->is_paced && d->pace.at < at)
+		at = d->pace.at;
+	if (at == PLAN_NEVER)
+		heap_remove(&ds->clocks, &d->clock);
+	else if (heap_has(&d->clock))
 		heap_move(&ds->clocks, &d->clock, at);
 	else
 		MUST(heap_add(&ds->clocks, &d->clock, at) == OK);
 }
 
-/* After failures a destination gets one probe at a time.  The limit may have
- * sunk since the window grew. */
-static uint32_t
-dest_window(const struct plan_dests *ds, const struct plan_dest *d)
+struct plan_dest *
+plan_dest_get(struct plan_dests *ds, struct span key,
+    const struct plan_limits *limits)
 {
-	uint32_t max = ds->params.window_max;
+	struct plan_dest *d = map_span_get(&ds->map, key);
 
-	if (d->failures > 0)
-		return 1;
-	return d->window < max ? d->window : max;
+	if (d == NULL && (d = dest_new(ds, key)) == NULL)
+		return NULL;
+	plan_dest_set_limits(ds, d, limits);
+	return d;
 }
 
+/* The pause for a rate that is no more ends. */
 void
-plan_dest_update(struct plan_dests *ds, struct plan_dest *d)
+plan_dest_set_limits(struct plan_dests *ds, struct plan_dest *d,
+    const struct plan_limits *limits)
 {
-	bool may_lease = d->ready_count > 0 && d->blocked_until == 0 &&
-	    d->leased < dest_window(ds, d);
+	bool is_other_rate = d->limits.rate_count != limits->rate_count ||
+	    d->limits.rate_ms != limits->rate_ms;
 
-	if (d->units == 0 && !heap_has(&d->clock)) {
-		dest_free(ds, d);
+	d->limits = *limits;
+	d->conf = ds->conf;
+	if (!is_other_rate)
 		return;
-	}
-	/* one that is in the ring keeps its turn */
-	if (may_lease && !list_is_linked(&d->turn))
-		list_add_last(&ds->turns, &d->turn);
-	else if (!may_lease)
-		list_remove(&d->turn);
+	d->pace = (struct plan_pace){ .at = 0 };
+	d->is_paced = false;
+	set_clock(ds, d);
+	if (d->units > 0)
+		plan_dest_update(ds, d);
 }
 
 /*
@@ -140,12 +179,16 @@ plan_dest_update(struct plan_dests *ds, struct plan_dest *d)
 static void
 dest_tick(struct plan_dests *ds, struct plan_dest *d, int64_t now)
 {
-	if (d->blocked_until != 0) {
+	if (d->is_paced && d->pace.at <= now)
+		d->is_paced = false;
+	if (d->blocked_until != 0 && d->blocked_until <= now) {
 		d->blocked_until = 0;
-		set_clock(ds, d, mtime_add(now, ds->params.max_retry_ms));
-	} else {
-		heap_remove(&ds->clocks, &d->clock);
+		d->forget_at = mtime_add(now, d->limits.max_retry_ms);
+	} else if (d->blocked_until == 0 && d->forget_at != 0 &&
+	    d->forget_at <= now) {
+		d->forget_at = 0;
 	}
+	set_clock(ds, d);
 	plan_dest_update(ds, d);
 }
 
@@ -159,6 +202,207 @@ plan_dests_tick(struct plan_dests *ds, int64_t now)
 		dest_tick(ds, CONTAINER_OF(node, struct plan_dest, clock), now);
 }
 
+/* ---- turns ---- */
+
+/* After failures a destination gets one probe at a time.  The limit may have
+ * sunk since the window grew. */
+uint32_t
+plan_dest_window(const struct plan_dest *d)
+{
+	uint32_t max = d->limits.window_max;
+
+	if (d->failures > 0)
+		return 1;
+	return max != 0 && d->window > max ? max : d->window;
+}
+
+/* In its ring or in none; one that is in its ring keeps its turn. */
+static void
+update_turn(struct plan_dests *ds, struct plan_dest *d)
+{
+	bool may_lease = d->ready_count > 0 && d->blocked_until == 0 &&
+	    !d->is_paced && d->leased < plan_dest_window(d);
+	uint8_t class = d->failures > 0 ? PLAN_PROBED :
+	    d->is_proven ? PLAN_PROVEN : PLAN_NEW;
+
+	if (!may_lease || class != d->class)
+		list_remove(&d->turn);
+	d->class = class;
+	if (may_lease && !list_is_linked(&d->turn))
+		list_add_last(&ds->turns[class], &d->turn);
+}
+
+static void
+update_trying(struct plan_dests *ds, struct plan_dest *d, bool is_trying)
+{
+	if (d->trying_as != PLAN_CLASSES)
+		ds->trying[d->trying_as]--;
+	d->trying_as = is_trying ? d->class : PLAN_CLASSES;
+	if (is_trying)
+		ds->trying[d->class]++;
+}
+
+/* The list of those that live by their clock alone. */
+static void
+update_memory(struct plan_dests *ds, struct plan_dest *d)
+{
+	bool is_listed = list_is_linked(&d->memory);
+
+	if (is_listed == (d->units == 0))
+		return;
+	if (is_listed) {
+		list_remove(&d->memory);
+		ds->memory_count--;
+		return;
+	}
+	list_add_last(&ds->memories, &d->memory);
+	ds->memory_count++;
+}
+
+void
+plan_dest_update(struct plan_dests *ds, struct plan_dest *d)
+{
+	bool is_needed = d->units > 0 || heap_has(&d->clock);
+
+	update_turn(ds, d);
+	update_trying(ds, d, d->leased > 0 && is_needed);
+	update_memory(ds, d);
+	if (ds->memory_count > MEMORIES_MAX) {
+		struct plan_dest *oldest = CONTAINER_OF(
+		    list_first(&ds->memories), struct plan_dest, memory);
+
+		ds->memory_count--;
+		list_remove(&oldest->memory);
+		dest_free(ds, oldest);
+		if (oldest == d)
+			return;
+	}
+	if (is_needed)
+		return;
+	if (list_is_linked(&d->memory)) {
+		list_remove(&d->memory);
+		ds->memory_count--;
+	}
+	dest_free(ds, d);
+}
+
+/* As many leases as are left for all, and contents likewise; the first is
+ * anybody's. */
+static bool
+has_share(const struct plan_dests *ds, const struct plan_dest *d)
+{
+	const struct plan_params *p = &ds->params;
+
+	if (d->leased == 0)
+		return true;
+	return (p->leases_max == 0 || d->leased < p->leases_max - ds->leased) &&
+	    (p->bytes_max == 0 ||
+	    d->leased_bytes <= p->bytes_max - ds->leased_bytes);
+}
+
+/* Three quarters of the leases are anybody's, the rest is for those that are
+ * known to answer. */
+static bool
+may_class(const struct plan_dests *ds, uint8_t class)
+{
+	const struct plan_params *p = &ds->params;
+	uint32_t trying_max = class == PLAN_NEW ? p->trying_max :
+	    p->probes_max;
+	uint32_t leases_max = class == PLAN_PROVEN ? p->leases_max :
+	    p->leases_max - p->leases_max / 4;
+
+	if (list_is_empty(&ds->turns[class]) ||
+	    (leases_max != 0 && ds->leased >= leases_max) ||
+	    (p->bytes_max != 0 && ds->leased_bytes >= p->bytes_max))
+		return false;
+	return class == PLAN_PROVEN || trying_max == 0 ||
+	    ds->trying[class] < trying_max;
+}
+
+bool
+plan_dests_may_lease(const struct plan_dests *ds)
+{
+	for (uint8_t class = 0; class < PLAN_CLASSES; class++)
+		if (may_class(ds, class))
+			return true;
+	return false;
+}
+
+/* Those that have their share go behind the others until they give back. */
+static struct plan_dest *
+next_of_class(struct plan_dests *ds, uint8_t class)
+{
+	struct list *ring = &ds->turns[class];
+
+	for (int looks = 0; looks < SHARE_LOOKS; looks++) {
+		struct list *node = list_take_first(ring);
+
+		list_add_last(ring, node);
+		if (has_share(ds, CONTAINER_OF(node, struct plan_dest, turn)))
+			return CONTAINER_OF(node, struct plan_dest, turn);
+		if (list_first(ring) == node)
+			break;
+	}
+	return NULL;
+}
+
+struct plan_dest *
+plan_dests_next(struct plan_dests *ds)
+{
+	for (int i = 1; i <= PLAN_CLASSES; i++) {
+		uint8_t class = (uint8_t)((ds->last + i) % PLAN_CLASSES);
+		struct plan_dest *d;
+
+		if (!may_class(ds, class) ||
+		    (d = next_of_class(ds, class)) == NULL)
+			continue;
+		ds->last = class;
+		return d;
+	}
+	return NULL;
+}
+
+void
+plan_dest_lease(struct plan_dests *ds, struct plan_dest *d, uint32_t bytes)
+{
+	d->leased++;
+	ds->leased++;
+	d->leased_bytes += bytes;
+	ds->leased_bytes += bytes;
+}
+
+/* One that somebody had already, or that is not sent, costs no rate. */
+void
+plan_dest_pace(struct plan_dests *ds, struct plan_dest *d, int64_t now)
+{
+	if (d->limits.rate_count == 0)
+		return;
+	plan_pace_take(&d->pace, d->limits.rate_count, d->limits.rate_ms, now);
+	d->is_paced = d->pace.at > now;
+	set_clock(ds, d);
+}
+
+void
+plan_dest_unlease(struct plan_dests *ds, struct plan_dest *d, uint32_t bytes)
+{
+	d->leased--;
+	ds->leased--;
+	d->leased_bytes -= bytes;
+	ds->leased_bytes -= bytes;
+}
+
+/* Its place in the rate is free again. */
+void
+plan_dest_give_back(struct plan_dests *ds, struct plan_dest *d)
+{
+	if (d->limits.rate_count == 0)
+		return;
+	plan_pace_back(&d->pace, d->limits.rate_count, d->limits.rate_ms);
+	set_clock(ds, d);
+}
+
+/* ---- what is heard of it ---- */
+
 /* The failures stay: the next to go is a probe still. */
 void
 plan_dest_lift(struct plan_dests *ds, struct plan_dest *d)
@@ -166,34 +410,91 @@ plan_dest_lift(struct plan_dests *ds, struct plan_dest *d)
 	if (d->blocked_until == 0)
 		return;
 	d->blocked_until = 0;
-	heap_remove(&ds->clocks, &d->clock);
+	d->forget_at = 0;
+	set_clock(ds, d);
 	plan_dest_update(ds, d);
 }
 
-/* It talked: nothing is remembered against it. */
+static void
+grow(struct plan_dests *ds, struct plan_dest *d, int64_t took_ms)
+{
+	uint32_t max = d->limits.window_max;
+
+	if (took_ms >= LEASE_LONG_MS && d->window > ds->params.window_first)
+		d->window--;
+	if (took_ms > LEASE_GOOD_MS || (max != 0 && d->window >= max))
+		return;
+	if (d->window >= d->calm && ++d->grown < d->window)
+		return;
+	d->grown = 0;
+	if (d->window < UINT32_MAX)
+		d->window++;
+}
+
+/* It talked: nothing is remembered against it but how much was too much. */
 void
-plan_dest_note_ok(struct plan_dests *ds, struct plan_dest *d)
+plan_dest_note_ok(struct plan_dests *ds, struct plan_dest *d, int64_t took_ms)
 {
 	d->failures = 0;
+	d->parked = 0;
 	d->blocked_until = 0;
-	heap_remove(&ds->clocks, &d->clock);
-	if (d->window < ds->params.window_max)
-		d->window++;
+	d->forget_at = 0;
+	d->is_proven = true;
+	free(d->why);
+	d->why = NULL;
+	grow(ds, d, took_ms);
+	set_clock(ds, d);
 	plan_dest_update(ds, d);
 }
 
+static void
+shrink(struct plan_dest *d, int64_t now)
+{
+	uint32_t max = d->limits.window_max;
+
+	if (max != 0 && d->window > max)
+		d->window = max;
+	d->window = d->window > 1 ? d->window / 2 : 1;
+	d->calm = d->window;
+	d->grown = 0;
+	d->shrunk_at = now;
+}
+
+void
+plan_dest_note_less(struct plan_dests *ds, struct plan_dest *d, int64_t since,
+    int64_t now)
+{
+	if (since <= d->shrunk_at || d->failures > 0)
+		return;
+	shrink(d, now);
+	plan_dest_update(ds, d);
+}
+
+/* What it took before is soon found again once it is back: down to a few, but
+ * growing fast up to half of that. */
 int64_t
 plan_dest_note_failure(struct plan_dests *ds, struct plan_dest *d, int64_t now)
 {
+	uint32_t calm;
+
 	if (d->blocked_until > now)	/* others of the same window failed */
 		return d->blocked_until;
+	calm = d->failures > 0 ? d->calm : 0;
 	if (d->failures < UINT32_MAX)
 		d->failures++;
-	d->window = ds->params.window_first;
+	shrink(d, now);
+	if (calm != 0)			/* a probe says nothing of it */
+		d->calm = calm;
+	if (d->window > ds->params.window_first)
+		d->window = ds->params.window_first;
+	d->is_proven = false;
+	d->parked = 0;
+	d->failed_at = now;
+	d->forget_at = 0;
 	d->blocked_until = mtime_add(now, plan_retry_delay(
-	    ds->params.first_retry_ms, ds->params.max_retry_ms, d->failures,
+	    d->limits.first_retry_ms, d->limits.max_retry_ms, d->failures,
 	    rng_u64(&ds->dice)));
-	set_clock(ds, d, d->blocked_until);
+	set_clock(ds, d);
 	plan_dest_update(ds, d);
 	return d->blocked_until;
 }

@@ -79,6 +79,7 @@ plan_dest_look(const struct plan *plan, struct span key,
 		.blocked_until = d->blocked_until,
 		.failed_at = d->failed_at,
 		.why = why_of(d),
+		.status = span_str(d->status),
 	};
 	return true;
 }
@@ -97,6 +98,18 @@ plan_blocked_why(const struct plan *plan, struct span key)
 	const struct plan_dest *d = map_span_get(&plan->dests.map, key);
 
 	return d != NULL && d->blocked_until != 0 ? why_of(d) : SPAN_NONE;
+}
+
+bool
+plan_unit_is_probe(const struct plan_unit *pu)
+{
+	return pu->dest->failures > 0;
+}
+
+int64_t
+plan_unit_failed_at(const struct plan_unit *pu)
+{
+	return pu->dest->failures > 0 ? pu->dest->failed_at : INT64_MIN;
 }
 
 /* ---- lines ---- */

@@ -45,6 +45,7 @@ struct plan_dest_view {
 	int64_t blocked_until;		/* 0: not */
 	int64_t failed_at;		/* when it failed last, if FAILURES */
 	struct span why;		/* for people; borrowed */
+	struct span status;		/* "4.4.1"; borrowed */
 };
 
 /* False when nothing is known of KEY. */
@@ -53,6 +54,10 @@ bool plan_dest_look(const struct plan *plan, struct span key,
 
 /* Units before PU in its own line. */
 uint32_t plan_unit_depth(const struct plan *plan, const struct plan_unit *pu);
+
+/* Its destination failed and did not answer since; when it did so last. */
+bool plan_unit_is_probe(const struct plan_unit *pu);
+int64_t plan_unit_failed_at(const struct plan_unit *pu);
 
 /* Ready units of its destination. */
 uint32_t plan_unit_ready(const struct plan_unit *pu);

@@ -364,7 +364,8 @@ Test(plan_dest, what_blocks_a_unit)
 	cr_expect_eq(plan_unit_block(plan, units[3], 0, &until),
 	    PLAN_BLOCK_HELD);
 	probe = plan_dest_failed(plan, units[0], 5);
-	plan_dest_explain(plan, units[0], SPAN_LIT("refused"));
+	plan_dest_explain(plan, units[0], SPAN_LIT("4.4.1"),
+	    SPAN_LIT("refused"));
 	plan_later(plan, units[0], probe + 7);
 	cr_expect_eq(plan_unit_block(plan, units[0], 5, &until),
 	    PLAN_BLOCK_TIME);
@@ -375,7 +376,9 @@ Test(plan_dest, what_blocks_a_unit)
 	cr_expect_eq(plan_key_block(plan, SPAN_LIT("a"), 5, &until),
 	    PLAN_BLOCK_BACK_OFF);
 	cr_expect(span_equal(look("a").why, SPAN_LIT("refused")));
+	cr_expect(span_equal(look("a").status, SPAN_LIT("4.4.1")));
 	cr_expect_eq(look("a").failed_at, 5);
+	cr_expect_eq(plan_unit_failed_at(units[4]), 5);
 	plan_later(plan, units[1], probe + 7);
 	cr_expect_eq(lease_all(probe), 1);
 	cr_expect_eq(plan_unit_block(plan, units[4], probe, &until),

@@ -2,7 +2,7 @@
  * back-off, operators, and what memory could spare. */
 #include "common/base/check.h"
 #include "common/base/mtime.h"
-#include "queued/plan/plan.h"
+#include "queued/plan/plan_look.h"
 #include "queued/plan/plan_retry.h"
 
 #include <criterion/criterion.h>
@@ -14,12 +14,11 @@
 #define UNITS_MAX	200
 
 static const struct plan_params params = {
-	.first_retry_ms = FIRST_RETRY,
-	.max_retry_ms = MAX_RETRY,
 	.window_first = WINDOW_FIRST,
-	.window_max = WINDOW_MAX,
 	.seed = 7,
 };
+
+static struct plan_limits limits;
 
 static struct plan *plan;
 static int numbers[UNITS_MAX];		/* what units point at */
@@ -30,6 +29,8 @@ setup(void)
 {
 	for (int i = 0; i < UNITS_MAX; i++)
 		numbers[i] = i;
+	limits = (struct plan_limits){ .first_retry_ms = FIRST_RETRY,
+	    .max_retry_ms = MAX_RETRY, .window_max = WINDOW_MAX };
 	cr_assert_eq(plan_new(&params, &plan), OK);
 }
 
@@ -45,10 +46,18 @@ teardown(void)
 TestSuite(plan, .init = setup, .fini = teardown);
 
 static void
+add_entry(int i, struct plan_entry entry)
+{
+	entry.owner = &numbers[i];
+	entry.limits = limits;
+	cr_assert_eq(plan_add(plan, &entry, &units[i]), OK);
+}
+
+static void
 add_expiring(int i, const char *key, int64_t due, int64_t expires)
 {
-	cr_assert_eq(plan_add(plan, &numbers[i], span_str(key), due, expires,
-	    false, &units[i]), OK);
+	add_entry(i, (struct plan_entry){ .key = span_str(key), .due = due,
+	    .overdue = expires });
 }
 
 static void
@@ -97,7 +106,8 @@ Test(plan, empty)
 	cr_expect_eq(plan_wake_at(plan), PLAN_NEVER);
 	cr_expect_eq(plan_destinations(plan), 0);
 	cr_expect_not(plan_spare_waiting(plan, 0, &looks, &none));
-	cr_expect_not(plan_spare_ready(plan, 0, 0, &looks, &none));
+	cr_expect_not(plan_spare_blocked(plan, 0, &looks, &none));
+	cr_expect_not(plan_spare_deep(plan, 0, &looks, &none));
 	cr_expect_eq(looks, 9);
 	cr_expect_eq(plan_blocked_until(plan, SPAN_LIT("a")), 0);
 	plan_remove(plan, &none);
@@ -127,7 +137,7 @@ Test(plan, inspection)
 	cr_expect(span_equal(plan_unit_key(units[0]),
 	    SPAN_LIT("example.org")));
 	cr_expect_eq(plan_unit_state(units[0]), PLAN_WAITING);
-	cr_expect_eq(plan_unit_depth(units[0]), 0);
+	cr_expect_eq(plan_unit_ready(units[0]), 0);
 	cr_expect_eq(plan_destinations(plan), 1);
 	done(0);
 	cr_expect_eq(plan_destinations(plan), 0);
@@ -160,7 +170,7 @@ Test(plan, a_large_backlog_delays_nobody)
 	add(150, "small", 0);
 	cr_expect_eq(next(0), 150);
 	cr_expect_eq(next(0), -1);
-	cr_expect_eq(plan_unit_depth(units[149]), 150 - WINDOW_FIRST);
+	cr_expect_eq(plan_unit_ready(units[149]), 150 - WINDOW_FIRST);
 }
 
 /* ---- windows ---- */
@@ -179,7 +189,7 @@ Test(plan, window_opens_by_success_to_its_limit)
 		first = first < 0 ? i : first;
 		(void)lease_all(0);
 		cr_assert_eq(plan_count(plan, PLAN_LEASED), allowed);
-		plan_dest_ok(plan, units[i]);
+		plan_dest_ok(plan, units[i], 0);
 		if (allowed < WINDOW_MAX)
 			allowed++;
 		(void)lease_all(0);
@@ -190,19 +200,27 @@ Test(plan, window_opens_by_success_to_its_limit)
 	cr_expect_neq(first, -1);
 }
 
+static void
+narrow(void *ctx, void *owner, struct plan_limits *out)
+{
+	(void)owner;
+	(*(int *)ctx)++;
+	out->window_max = 2;
+}
+
 Test(plan, window_follows_new_parameters)
 {
-	struct plan_params narrow = params;
+	int asked = 0;
 
 	for (int i = 0; i < 50; i++)
 		add(i, "a", 0);
 	(void)next(0);
 	for (unsigned i = 0; i < WINDOW_MAX; i++)
-		plan_dest_ok(plan, units[0]);
+		plan_dest_ok(plan, units[0], 0);
 	(void)lease_all(0);
 	cr_assert_eq(plan_count(plan, PLAN_LEASED), WINDOW_MAX);
-	narrow.window_max = 2;
-	plan_set_params(plan, &narrow);
+	plan_set_params(plan, &params, narrow, &asked);
+	cr_expect_eq(asked, 1);		/* once a destination */
 	for (int i = 0; i < 50 && plan_count(plan, PLAN_LEASED) > 1; i++)
 		if (plan_unit_state(units[i]) == PLAN_LEASED)
 			done(i);
@@ -298,11 +316,11 @@ Test(plan, back_off_grows_and_ends_with_an_answer)
 		add(i, "a", MTIME_DAY);
 	cr_assert_eq(next(0), 0);
 	fail_along_the_curve(0, 12);
-	plan_dest_ok(plan, units[0]);
+	plan_dest_ok(plan, units[0], 0);
 	cr_expect_eq(plan_unit_blocked_until(units[0]), 0);
 	done(0);
-	/* it is as good as new: a window, no probe */
-	cr_expect_eq(lease_all(MTIME_DAY), WINDOW_FIRST + 1);
+	/* no probe any more, and it begins small: 1 and a success */
+	cr_expect_eq(lease_all(MTIME_DAY), 2);
 }
 
 Test(plan, the_rest_of_a_failed_window_counts_once)
@@ -434,8 +452,8 @@ Test(plan, lift_all)
 
 Test(plan, held_units_wait_for_their_release)
 {
-	cr_assert_eq(plan_add(plan, &numbers[0], SPAN_LIT("a"), 0, PLAN_NEVER,
-	    true, &units[0]), OK);
+	add_entry(0, (struct plan_entry){ .key = SPAN_LIT("a"),
+	    .overdue = PLAN_NEVER, .is_held = true });
 	add(1, "a", 0);
 	add(2, "a", MTIME_DAY);
 	plan_hold(plan, units[1], true);
@@ -481,14 +499,13 @@ Test(plan, a_hold_of_a_leased_unit_comes_at_its_end)
 static int
 spare(int64_t horizon, uint32_t depth)
 {
-	uint32_t looks = UNITS_MAX;
+	uint32_t looks = UNITS_MAX, more = UNITS_MAX, most = UNITS_MAX;
 	struct plan_unit *pu;
 
-	if (!plan_spare_waiting(plan, horizon, &looks, &pu)) {
-		looks = UNITS_MAX;
-		if (!plan_spare_ready(plan, horizon, depth, &looks, &pu))
-			return -1;
-	}
+	if (!plan_spare_waiting(plan, horizon, &looks, &pu) &&
+	    !plan_spare_blocked(plan, horizon, &more, &pu) &&
+	    !plan_spare_deep(plan, depth, &most, &pu))
+		return -1;
 	return *(int *)plan_unit_owner(pu);
 }
 
@@ -533,7 +550,8 @@ Test(plan, spares_behind_a_crowd_are_found)
 Test(plan, spares_of_many_destinations_cost_one_look_each)
 {
 	struct plan_unit *pu;
-	uint32_t looks = 26;
+	uint32_t looks = 21 - WINDOW_FIRST + 26;
+	int64_t until;
 	int found = 0;
 
 	for (int i = 0; i < 26; i++) {
@@ -545,30 +563,41 @@ Test(plan, spares_of_many_destinations_cost_one_look_each)
 		add(i, "m", 0);
 	while (next(0) >= 0)
 		;
-	while (plan_spare_ready(plan, 100, 10, &looks, &pu)) {
+	until = plan_dest_failed(plan, units['m' - 'a'], 0);
+	while (plan_spare_blocked(plan, until - 1, &looks, &pu)) {
 		struct plan_unit *gone = pu;
 
 		found++;
 		units[*(int *)plan_unit_owner(pu)] = NULL;
 		plan_remove(plan, &gone);
 	}
-	cr_expect_eq(found, 21 - (int)WINDOW_FIRST - 10);
+	cr_expect_eq(found, 21 - (int)WINDOW_FIRST);
 	cr_expect_eq(looks, 0);
 }
 
 Test(plan, spares_of_a_long_line_are_its_last)
 {
-	for (int i = 0; i < 30; i++)
+	int last = PLAN_LINE_DEPTH + 30;
+
+	for (int i = 0; i <= last; i++)
 		add(i, "deep", i);
-	add(30, "other", 0);
-	(void)lease_all(100);
-	cr_assert_eq(plan_unit_depth(units[29]), 30 - WINDOW_FIRST);
-	cr_expect_eq(spare(100, 30), -1);
-	for (int i = 29; i >= 20; i--) {
-		cr_expect_eq(spare(100, 30 - WINDOW_FIRST - 10), i);
+	add(last + 1, "other", 0);
+	for (int i = last + 2; i < last + 40; i++)
+		add_entry(i, (struct plan_entry){ .key = SPAN_LIT("deep"),
+		    .sender = SPAN_LIT("another") });
+	cr_expect_eq(plan_deep_lines(plan), 0);
+	(void)lease_all(2 * UNITS_MAX);
+	cr_assert_leq(plan_unit_depth(plan, units[last]), last);
+	cr_expect_eq(plan_deep_lines(plan), 1);
+	cr_expect_eq(spare(100000, UNITS_MAX), -1);
+	for (int i = last; plan_unit_depth(plan, units[i]) >
+	    PLAN_LINE_DEPTH; i--) {
+		cr_expect_eq(spare(100000, 1), i);
 		done(i);
 	}
-	cr_expect_eq(spare(100, 30 - WINDOW_FIRST - 10), -1);
+	cr_expect_eq(spare(100000, 1), -1);
+	cr_expect_eq(plan_deep_lines(plan), 0);
+	cr_expect_gt(plan_unit_depth(plan, units[last + 39]), 30);
 }
 
 Test(plan, spares_behind_a_long_back_off)

@@ -1,11 +1,12 @@
 /*
  * The planner against a model that knows no heap, no ring and no list: random
  * histories in virtual time.  After each step both must agree on what may be
- * leased, on all counts, and on who is blocked until when.
+ * leased, on all counts, windows and shares, and on who is blocked by what and
+ * until when.
  */
 #include "common/base/mtime.h"
 #include "common/base/rng.h"
-#include "queued/plan/plan.h"
+#include "queued/plan/plan_look.h"
 
 #include <criterion/criterion.h>
 
@@ -16,12 +17,18 @@
 #define MAX_RETRY	8000
 #define WINDOW_FIRST	3u
 #define WINDOW_MAX	6u
+#define LEASES_MAX	16u
+#define BYTES_MAX	100u
+#define TRYING_MAX	3u
+#define PROBES_MAX	2u
 
 struct model_unit {
 	struct plan_unit *pu;		/* NULL: not in the plan */
 	int dest;
 	int64_t due;
 	int64_t expires;
+	int64_t leased_at;
+	uint32_t bytes;
 	bool is_leased;
 	bool is_held;			/* or will be after its lease */
 };
@@ -29,26 +36,36 @@ struct model_unit {
 struct model_dest {
 	uint32_t window;		/* 0: forgotten */
 	uint32_t failures;
+	uint32_t calm, grown;
+	int64_t shrunk_at;
+	bool is_proven;
 	int64_t blocked_until;		/* 0: not */
 	int64_t forget_at;		/* 0: not counting */
+	int64_t pace_at;		/* in thirds of a ms; 0: any time */
 };
 
 static struct sim {
 	struct plan *plan;
 	struct rng rng;
 	int64_t now;
+	int64_t told;			/* as the planner was told last */
 	struct model_unit units[UNITS];
 	struct model_dest dests[DESTS];
-	uint64_t leases, probes, refusals, expired;
+	uint64_t leases, probes, refusals, expired, shrunk, paced, scarce;
+	bool has_rates;
 } sim;
 
 static const struct plan_params params = {
-	.first_retry_ms = FIRST_RETRY,
-	.max_retry_ms = MAX_RETRY,
 	.window_first = WINDOW_FIRST,
-	.window_max = WINDOW_MAX,
+	.leases_max = LEASES_MAX,
+	.bytes_max = BYTES_MAX,
+	.trying_max = TRYING_MAX,
+	.probes_max = PROBES_MAX,
 	.seed = 3,
 };
+
+/* Some destinations have a rate: three in so many ms. */
+static const uint32_t rate_ms[] = { 0, 500, 0, 40, 3600, 0 };
 
 /* ---- the model ---- */
 
@@ -82,6 +99,12 @@ has_units(int dest)
 	return false;
 }
 
+static bool
+is_paced(int dest)
+{
+	return sim.dests[dest].pace_at > 3 * sim.now + 2;
+}
+
 /* What the model knows to happen as time passes, and when units leave. */
 static void
 settle(void)
@@ -96,20 +119,89 @@ settle(void)
 			m->forget_at = 0;
 		}
 		if (!has_units(d) && m->blocked_until == 0 &&
-		    m->forget_at == 0)
+		    m->forget_at == 0 && !is_paced(d))
 			*m = (struct model_dest){ .window = 0 };
 	}
+}
+
+static enum plan_class
+class_of(int dest)
+{
+	const struct model_dest *d = &sim.dests[dest];
+
+	return d->failures > 0 ? PLAN_PROBED : d->is_proven ? PLAN_PROVEN :
+	    PLAN_NEW;
+}
+
+static uint32_t
+bytes_of(int dest)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < UNITS; i++)
+		n += sim.units[i].pu != NULL && sim.units[i].is_leased &&
+		    (dest < 0 || sim.units[i].dest == dest) ?
+		    sim.units[i].bytes : 0;
+	return n;
+}
+
+static uint32_t
+leases(void)
+{
+	uint32_t n = 0;
+
+	for (int d = 0; d < DESTS; d++)
+		n += leased_of(d);
+	return n;
+}
+
+static uint32_t
+trying(enum plan_class class)
+{
+	uint32_t n = 0;
+
+	for (int d = 0; d < DESTS; d++)
+		n += class_of(d) == class && leased_of(d) > 0 ? 1 : 0;
+	return n;
+}
+
+/* What is left over for all leaves this for one. */
+static bool
+has_share(int dest)
+{
+	enum plan_class class = class_of(dest);
+	uint32_t all = leases(), mine = leased_of(dest);
+
+	if (bytes_of(-1) >= BYTES_MAX || all >= LEASES_MAX)
+		return false;
+	if (class != PLAN_PROVEN && (all >= LEASES_MAX * 3 / 4 ||
+	    trying(class) >= (class == PLAN_NEW ? TRYING_MAX : PROBES_MAX)))
+		return false;
+	return mine == 0 || (mine < LEASES_MAX - all &&
+	    bytes_of(dest) <= BYTES_MAX - bytes_of(-1));
+}
+
+static uint32_t
+window_of(const struct model_dest *d)
+{
+	return d->failures > 0 ? 1 : d->window;
+}
+
+/* As far as its destination is concerned. */
+static bool
+may_go(const struct model_unit *u)
+{
+	const struct model_dest *d = &sim.dests[u->dest];
+
+	return u->pu != NULL && !u->is_leased && !u->is_held &&
+	    u->due <= sim.now && d->blocked_until == 0 &&
+	    !is_paced(u->dest) && leased_of(u->dest) < window_of(d);
 }
 
 static bool
 may_lease(const struct model_unit *u)
 {
-	const struct model_dest *d = &sim.dests[u->dest];
-	uint32_t window = d->failures > 0 ? 1 : d->window;
-
-	return u->pu != NULL && !u->is_leased && !u->is_held &&
-	    u->due <= sim.now && d->blocked_until == 0 &&
-	    leased_of(u->dest) < window;
+	return may_go(u) && has_share(u->dest);
 }
 
 static bool
@@ -147,6 +239,26 @@ pick(bool is_leased)
 }
 
 static void
+add(struct model_unit *u)
+{
+	static const char *const senders[] = { "a@x", "b@x", "c@y", "" };
+	struct plan_entry entry = {
+		.owner = u, .key = key_of(u->dest), .due = u->due,
+		.overdue = u->expires, .is_held = u->is_held,
+		.bytes = u->bytes, .size = u->bytes << 16,
+		.sender = span_str(senders[rng_below(&sim.rng, 4)]),
+		.priority = (int8_t)rng_between(&sim.rng, -10, 10),
+		.limits = { FIRST_RETRY, MAX_RETRY, WINDOW_MAX, 0, 0 },
+	};
+
+	if (sim.has_rates && rate_ms[u->dest] > 0) {
+		entry.limits.rate_count = 3;
+		entry.limits.rate_ms = rate_ms[u->dest];
+	}
+	cr_assert_eq(plan_add(sim.plan, &entry, &u->pu), OK);
+}
+
+static void
 step_add(void)
 {
 	for (int i = 0; i < UNITS; i++) {
@@ -161,12 +273,31 @@ step_add(void)
 		u->expires = sim.now + rng_between(&sim.rng, 0, 8000);
 		u->is_leased = false;
 		u->is_held = rng_below(&sim.rng, 16) == 0;
-		cr_assert_eq(plan_add(sim.plan, u, key_of(u->dest), u->due,
-		    u->expires, u->is_held, &u->pu), OK);
-		if (sim.dests[u->dest].window == 0)
+		u->bytes = (uint32_t)rng_below(&sim.rng, 20);
+		add(u);
+		if (sim.dests[u->dest].window == 0) {
 			sim.dests[u->dest].window = WINDOW_FIRST;
+			sim.dests[u->dest].calm = UINT32_MAX;
+			sim.dests[u->dest].shrunk_at = INT64_MIN;
+		}
 		return;
 	}
+}
+
+/* A rate of three in a while makes each wait for as many thirds of a ms. */
+static void
+pace(int dest)
+{
+	struct model_dest *d = &sim.dests[dest];
+	uint32_t ms = rate_ms[dest];
+	int64_t slack = ms / 3 < 1000 ? 50 : 0;
+
+	if (!sim.has_rates || ms == 0)
+		return;
+	if (d->pace_at / 3 < sim.now - slack)
+		d->pace_at = 3 * sim.now;
+	d->pace_at += ms;
+	sim.paced++;
 }
 
 static void
@@ -178,13 +309,19 @@ step_next(void)
 
 	settle();
 	has_any = may_lease_any();
+	sim.told = sim.now;
 	cr_assert_eq(plan_next(sim.plan, sim.now, &pu), has_any);
-	if (!has_any)
+	if (!has_any) {
+		for (int i = 0; i < UNITS; i++)
+			sim.scarce += may_go(&sim.units[i]) ? 1 : 0;
 		return;
+	}
 	u = plan_unit_owner(pu);
 	cr_assert_eq(u->pu, pu);
 	cr_assert(may_lease(u), "destination %d", u->dest);
 	u->is_leased = true;
+	u->leased_at = sim.now;
+	pace(u->dest);
 	sim.leases++;
 	if (sim.dests[u->dest].failures > 0)
 		sim.probes++;
@@ -194,13 +331,47 @@ static void
 step_ok(struct model_unit *u)
 {
 	struct model_dest *d = &sim.dests[u->dest];
+	int64_t took = sim.now - u->leased_at;
 
-	plan_dest_ok(sim.plan, u->pu);
+	plan_dest_ok(sim.plan, u->pu, sim.now);
 	d->failures = 0;
 	d->blocked_until = 0;
 	d->forget_at = 0;
-	if (d->window < WINDOW_MAX)
-		d->window++;
+	d->is_proven = true;
+	if (took >= 5000 && d->window > WINDOW_FIRST)
+		d->window--;
+	if (took > 1000 || d->window >= WINDOW_MAX)
+		return;
+	if (d->window >= d->calm && ++d->grown < d->window)
+		return;
+	d->grown = 0;
+	d->window++;
+}
+
+static void
+halve(struct model_dest *d)
+{
+	d->window = d->window > 1 ? d->window / 2 : 1;
+	d->grown = 0;
+	d->shrunk_at = sim.now;
+	sim.shrunk++;
+}
+
+static void
+step_less(struct model_unit *u)
+{
+	struct model_dest *d = &sim.dests[u->dest];
+	bool has_lease = rng_below(&sim.rng, 2) == 0;
+	int64_t since = has_lease ? u->leased_at : sim.now - 1000;
+
+	if (has_lease)
+		plan_dest_less(sim.plan, u->pu, sim.now);
+	else
+		plan_key_less(sim.plan, key_of(u->dest), sim.now);
+	if (since <= d->shrunk_at || d->failures > 0)
+		return;
+	halve(d);
+	d->calm = d->window;
 }
 
 static void
@@ -220,7 +391,12 @@ step_failed(struct model_unit *u)
 		curve *= 2;
 	cr_assert(until <= sim.now + curve);
 	cr_assert(until >= sim.now + curve * 4 / 5);
-	d->window = WINDOW_FIRST;
+	halve(d);
+	if (d->failures == 1)
+		d->calm = d->window;
+	if (d->window > WINDOW_FIRST)
+		d->window = WINDOW_FIRST;
+	d->is_proven = false;
 	d->blocked_until = until;
 	d->forget_at = 0;
 }
@@ -241,6 +417,7 @@ step_expired(struct model_unit *u)
 	cr_assert(!other->is_leased && !other->is_held);
 	cr_assert(other->expires <= sim.now && other->due <= sim.now);
 	other->is_leased = true;
+	other->leased_at = sim.told;
 	sim.expired++;
 }
 
@@ -250,6 +427,9 @@ step_end(struct model_unit *u)
 	switch (rng_below(&sim.rng, 3)) {
 	case 0:
 		plan_back(sim.plan, u->pu);
+		if (sim.has_rates && !u->is_held)
+			sim.dests[u->dest].pace_at -= sim.dests[u->dest].pace_at
+			    > 0 ? rate_ms[u->dest] / 3 * 3 : 0;
 		break;
 	case 1:
 		u->due = sim.now + rng_between(&sim.rng, 0, 5000);
@@ -297,12 +477,12 @@ step_spare(void)
 	struct model_unit *u;
 
 	if (!plan_spare_waiting(sim.plan, horizon, &looks, &pu) &&
-	    !plan_spare_ready(sim.plan, horizon, 5, &looks, &pu))
+	    !plan_spare_blocked(sim.plan, horizon, &looks, &pu))
 		return;
 	u = plan_unit_owner(pu);
 	cr_assert_eq(u->pu, pu);
 	cr_assert(!u->is_leased);
-	cr_assert(u->is_held || u->due > horizon || plan_unit_depth(pu) > 5 ||
+	cr_assert(u->is_held || u->due > horizon ||
 	    sim.dests[u->dest].blocked_until > horizon);
 	plan_remove(sim.plan, &u->pu);
 }
@@ -333,6 +513,60 @@ compare(void)
 	    plan_count(sim.plan, PLAN_READY), all - leased - held);
 }
 
+static void
+compare_dest(int dest)
+{
+	const struct model_dest *d = &sim.dests[dest];
+	struct plan_dest_view view;
+
+	cr_assert_eq(plan_dest_look(sim.plan, key_of(dest), &view),
+	    d->window != 0);
+	if (d->window == 0)
+		return;
+	cr_assert_eq(view.window, window_of(d));
+	cr_assert_eq(view.leased, leased_of(dest));
+	cr_assert_eq(view.class, class_of(dest));
+	cr_assert_eq(view.failures, d->failures);
+}
+
+/* What an operator is told to be in the way is in the way. */
+static void
+compare_block(const struct model_unit *u)
+{
+	const struct model_dest *d = &sim.dests[u->dest];
+	int64_t until;
+
+	if (u->pu == NULL)
+		return;
+	switch (plan_unit_block(sim.plan, u->pu, sim.now, &until)) {
+	case PLAN_BLOCK_NONE:
+		cr_assert(may_go(u));
+		break;
+	case PLAN_BLOCK_LEASED:
+		cr_assert(u->is_leased);
+		break;
+	case PLAN_BLOCK_HELD:
+		cr_assert(u->is_held);
+		break;
+	case PLAN_BLOCK_TIME:
+		cr_assert(u->due > sim.now && until == u->due);
+		break;
+	case PLAN_BLOCK_BACK_OFF:
+		cr_assert_eq(until, d->blocked_until);
+		break;
+	case PLAN_BLOCK_PROBE:
+	case PLAN_BLOCK_WINDOW:
+		cr_assert_geq(leased_of(u->dest), window_of(d));
+		break;
+	case PLAN_BLOCK_RATE:
+		cr_assert(is_paced(u->dest) && until == d->pace_at / 3);
+		break;
+	case PLAN_BLOCK_SCARCE:
+		cr_assert(may_go(u) && !may_lease(u));
+		break;
+	}
+}
+
 /* Just after a look at the clock the model knows the blocks as well, and that
  * nothing is missed by sleeping until plan_wake_at(). */
 static void
@@ -345,8 +579,11 @@ compare_clocks(void)
 		cr_assert_eq(plan_blocked_until(sim.plan, key_of(d)),
 		    sim.dests[d].blocked_until);
 		dests += sim.dests[d].window != 0 ? 1 : 0;
+		compare_dest(d);
 	}
 	cr_assert_eq(plan_destinations(sim.plan), dests);
+	for (int i = 0; i < UNITS; i++)
+		compare_block(&sim.units[i]);
 	if (may_lease_any())
 		cr_assert_leq(plan_wake_at(sim.plan), sim.now);
 }
@@ -363,6 +600,8 @@ step(void)
 		step_failed(u);
 	else if (dice < 15 && u != NULL)
 		step_expired(u);
+	else if (dice < 17 && u != NULL)
+		step_less(u);
 	else if (dice < 35 && u != NULL)
 		step_end(u);
 	else if (dice >= 50 && dice < 58 && u != NULL)
@@ -394,10 +633,12 @@ drain(void)
 		if (u->is_leased)
 			plan_back(sim.plan, u->pu);
 	}
-	while (plan_next(sim.plan, sim.now + MTIME_DAY, &pu)) {
+	for (int64_t at = sim.now + MTIME_DAY; out < left; at += 2000) {
+		if (!plan_next(sim.plan, at, &pu))
+			continue;
 		struct model_unit *u = plan_unit_owner(pu);
 
-		plan_dest_ok(sim.plan, pu);
+		plan_dest_ok(sim.plan, pu, sim.now);
 		plan_remove(sim.plan, &u->pu);
 		out++;
 	}
@@ -409,9 +650,10 @@ drain(void)
 }
 
 static void
-simulate(uint64_t seed)
+simulate(uint64_t seed, bool has_rates)
 {
 	memset(&sim, 0, sizeof(sim));
+	sim.has_rates = has_rates;
 	rng_init(&sim.rng, seed);
 	sim.now = 1000;
 	cr_assert_eq(plan_new(&params, &sim.plan), OK);
@@ -428,6 +670,9 @@ simulate(uint64_t seed)
 	cr_expect_gt(sim.probes, STEPS / 1000);
 	cr_expect_gt(sim.refusals, STEPS / 100);
 	cr_expect_gt(sim.expired, STEPS / 20000);
+	cr_expect_gt(sim.shrunk, STEPS / 1000);
+	cr_expect_gt(sim.scarce, STEPS / 1000);
+	cr_expect_eq(sim.paced > STEPS / 1000, has_rates);
 	drain();
 	plan_free(&sim.plan);
 }
@@ -435,5 +680,5 @@ simulate(uint64_t seed)
 Test(plan, agrees_with_a_model)
 {
 	for (uint64_t seed = 1; seed <= 3; seed++)
-		simulate(seed);
+		simulate(seed, seed > 1);
 }

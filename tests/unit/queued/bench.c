@@ -376,6 +376,7 @@ note_lease(struct bench_peer *p, const struct msg_lease *m)
 	MUST(p->b->n_leases <= BENCH_LEASES);
 	l->m = *m;
 	l->peer = p->index;
+	l->attempt_code = 250;
 	MUST(envelope_check(m->envelope, &envelope) == OK);
 	put(&l->sender, envelope.sender, 1024);
 	put(&l->destination, m->destination, 4096);

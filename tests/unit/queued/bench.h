@@ -60,7 +60,8 @@ struct bench_lease {
 	uint16_t peer;
 	bool is_told;			/* a verdict was sent */
 	bool is_confirmed;
-	uint8_t scope;			/* of that verdict */
+	uint8_t scope;			/* of that verdict … */
+	uint16_t attempt_code;		/* … 250 unless set before */
 	uint32_t n_results;
 	struct buf results;
 	uint32_t rcpts;

@@ -112,7 +112,7 @@ send_verdict(struct bench *b, const struct bench_lease *l)
 	const struct msg_attempt attempt = {
 		.host = SPAN_LIT("mx.example"),
 		.address = SPAN_LIT("192.0.2.1:25"),
-		.stage = STAGE_FINAL,
+		.stage = STAGE_FINAL, .code = l->attempt_code,
 		.begun_at = (uint64_t)clock_wall_ms(),
 	};
 	struct msg m = { .type = MSG_verdict };
