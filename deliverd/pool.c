@@ -18,8 +18,10 @@
 
 #include "common/base/check.h"
 #include "common/base/map.h"
+#include "common/ipc/channel.h"
 #include "common/loop/deferred.h"
 #include "common/loop/timer.h"
+#include "deliverd/early.h"
 #include "deliverd/jobs.h"
 #include "deliverd/session.h"
 
@@ -30,6 +32,7 @@ struct pool {
 	struct list starving;		/* that found no room for a session */
 	struct list sessions;
 	struct list idle;		/* the one idle for longest first */
+	struct early early;		/* sessions that are not up yet */
 	size_t n_sessions;
 	struct list paused;		/* that wait and may not connect yet */
 	struct timer pause;
@@ -128,8 +131,19 @@ is_paused(const struct pool *p, const struct dest *dest)
 	return loop_now_ms(p->d->loop) < dest->paused_to_ms;
 }
 
+/* How many the process may still make. */
+static uint32_t
+places_left(const struct pool *p, const struct dest *dest)
+{
+	uint32_t total = dest->settings->connections_total;
+
+	return p->n_sessions < total ? total - (uint32_t)p->n_sessions : 0;
+}
+
 /* Connections being made count as help that is on its way.  The first one is
- * made in any case: a destination that waits has no other chance. */
+ * made in any case: a destination that waits has no other chance.  Further ones
+ * only as long as as many are left for all others: one that hangs, or several,
+ * never use up the places of those that come. */
 static bool
 may_open(const struct pool *p, const struct dest *dest)
 {
@@ -141,7 +155,7 @@ may_open(const struct pool *p, const struct dest *dest)
 	if (dest->n_sessions == 0)
 		return true;
 	return dialing < dest->n_waiting && dest->n_sessions < limit &&
-	    !is_paused(p, dest);
+	    dest->n_sessions < places_left(p, dest) && !is_paused(p, dest);
 }
 
 /* The next job for a connection, or NULL.  A used one skips those that met
@@ -212,6 +226,7 @@ open_session(struct pool *p, struct dest *dest)
 	}
 	list_add_last(&p->sessions, &s->all);
 	p->n_sessions++;
+	early_add(&p->early, s);
 	list_add_last(&dest->sessions, &s->node);
 	dest->n_sessions++;
 }
@@ -317,6 +332,11 @@ pool_new(struct deliverd *d, struct pool **out)
 		free(p);
 		return ERR_NOMEM;
 	}
+	if (early_init(&p->early, d->loop) != OK) {
+		timer_clear(&p->pause);
+		free(p);
+		return ERR_NOMEM;
+	}
 	deferred_init(&p->work, d->loop, DEFERRED_WORK, on_work, p);
 	*out = p;
 	return OK;
@@ -344,6 +364,7 @@ pool_free(struct pool **pool)
 	map_span_clear(&p->dests);
 	deferred_clear(&p->work);
 	timer_clear(&p->pause);
+	early_clear(&p->early);
 	free(p);
 	*pool = NULL;
 }
@@ -403,6 +424,7 @@ pool_return(struct pool *p, struct job *j, const struct tx_finding *why)
 void
 pool_up(struct pool *p, struct session *s)
 {
+	early_remove(&p->early, s);
 	if (s->dest == NULL)
 		return;
 	s->is_counted = true;
@@ -432,6 +454,7 @@ pool_leave(struct pool *p, struct session *s)
 	list_remove(&s->idle);
 	list_remove(&s->least);
 	list_remove(&s->node);
+	early_remove(&p->early, s);
 	if (dest == NULL)
 		return;
 	s->dest = NULL;
@@ -456,6 +479,17 @@ pool_gone(struct pool *p, struct session *s)
 	deferred_add(&p->work);
 }
 
+/* queued hears of whole leases only, and these go on elsewhere. */
+static void
+tell_pushback(const struct pool *p, const struct dest *dest)
+{
+	struct msg m = { .type = MSG_pushback };
+
+	m.pushback.destination = key_of(dest);
+	if (p->d->queued != NULL)
+		(void)channel_send(p->d->queued, &m);
+}
+
 /* The last connection to give up speaks for all that wait.  As long as there
  * is another one, up or still trying, theirs may be a better fate. */
 void
@@ -469,6 +503,8 @@ pool_dial_failed(struct pool *p, struct session *s,
 	dest->paused_to_ms = loop_now_ms(p->d->loop) + POOL_PAUSE_MS;
 	if (dest->n_sessions == 1)
 		tell_waiting(p, dest, why, failed);
+	else
+		tell_pushback(p, dest);
 }
 
 /* ---- the whole ---- */

@@ -426,6 +426,7 @@ session_new(struct deliverd *d, struct dest *dest, struct session **out)
 	list_init(&s->node);
 	list_init(&s->idle);
 	list_init(&s->least);
+	list_init(&s->early);
 	buf_init(&s->failed, FAILED_BYTES);
 	s->d = d;
 	s->dest = dest;

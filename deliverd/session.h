@@ -19,7 +19,8 @@ struct session {
 	struct list all;		/* of the pool */
 	struct list node;		/* of dest->sessions */
 	struct list idle;		/* of dest->idle */
-	struct list least;		/* of the pool's idle ones */
+	struct list least;		/* of the pool's idle ones, or of … */
+	struct list early;		/* … those that look for a host */
 	struct deliverd *d;
 	struct dest *dest;		/* NULL after pool_leave() */
 	struct settings *settings;
@@ -34,6 +35,7 @@ struct session {
 	bool is_up;
 	bool is_counted;		/* in dest->n_up */
 	bool is_first;			/* no job had it yet */
+	int64_t made_at_ms;
 	char host[DNS_NAME_SIZE];	/* now tried, or connected to */
 	struct endpoint at;
 	uint64_t begun_at;		/* wall */
@@ -64,6 +66,9 @@ void session_content(struct session *s, struct job *j,
 /* session_dial: the way to a connection */
 void session_dial_next(struct session *s);	/* may end the session */
 void session_dial_note(struct session *s, const struct tx_finding *why);
+
+/* Ends it as if the host now tried were the last and had not answered. */
+void session_dial_abandon(struct session *s);
 
 /* session: for session_dial */
 void session_connected(struct session *s, int fd);

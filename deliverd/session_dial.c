@@ -159,6 +159,26 @@ give_up(struct session *s)
 	session_end(s);
 }
 
+/* Without a host it is the name service that does not answer: no attempt. */
+void
+session_dial_abandon(struct session *s)
+{
+	static const struct tx_finding why = {
+		.outcome = TX_DEFERRED, .stage = TX_STAGE_CONNECT,
+		.status = { 4, 4, 1 },
+		.text = SPAN_LIT("no answer in time, and others need the "
+		    "connection"),
+	};
+
+	if (s->host[0] != '\0') {
+		session_dial_note(s, &why);
+		give_up(s);
+		return;
+	}
+	pool_dial_failed(s->d->pool, s, &why, (struct msg_list){ 0 });
+	session_end(s);
+}
+
 /* Goes on until there is something to wait for.  Nobody calls it while a
  * connection is made or a dialogue runs. */
 void

@@ -11,6 +11,7 @@
 #include "common/dns/dns_wire.h"
 #include "common/ipc/channel.h"
 #include "deliverd/ask.h"
+#include "deliverd/early.h"
 #include "deliverd/pool.h"
 #include "deliverd/settings.h"
 #include "sink.h"
@@ -442,6 +443,78 @@ Test(core, other_destinations, .init = begin, .fini = end)
 	cr_assert(bench_wait(&b, 100, 5));
 	cr_assert_eq(s.n_mails, 100);
 	cr_assert_leq(other.open, 17);
+}
+
+/* Those that look for a host may take as long as is configured while they are
+ * few, and only some seconds when they are most of all. */
+Test(core, patience)
+{
+	cr_assert_eq(early_patience_ms(125, 500), INT64_MAX);
+	cr_assert_leq(early_patience_ms(126, 500), EARLY_MOST_MS);
+	cr_assert_eq(early_patience_ms(250, 500),
+	    (EARLY_MOST_MS + EARLY_LEAST_MS) / 2);
+	cr_assert_eq(early_patience_ms(375, 500), EARLY_LEAST_MS);
+	cr_assert_eq(early_patience_ms(UINT32_MAX, 500), EARLY_LEAST_MS);
+	cr_assert_eq(early_patience_ms(7, 7), INT64_MAX);
+	for (uint32_t n = 1; n < 500; n++)
+		cr_assert_leq(early_patience_ms(n, 500),
+		    early_patience_ms(n - 1, 500));
+}
+
+/* Destinations that hang take every place, but not for long; then those that
+ * answer have them. */
+Test(core, hanging_destinations, .init = begin, .fini = end)
+{
+	char yaml[512], key[16];
+
+	(void)snprintf(yaml, sizeof(yaml), "hostname: self.example\n"
+	    "deliver: {connections_total: 16}\n"
+	    "routes:\n- {to: slow.example, via: \"smtp://127.0.0.1:%u\"}\n"
+	    "- {to: \"*\", via: \"smtp://127.0.0.1:%u\"}\n", other.port,
+	    s.port);
+	bench_open(&b, yaml);
+	other.greeting = "";
+	for (int i = 0; i < 16; i++) {
+		(void)snprintf(key, sizeof(key), "slow%d", i);
+		(void)bench_lease(&b, key, 0, "r@slow.example", MAIL, 0);
+	}
+	bench_turn(&b, 50);
+	cr_assert_eq(pool_sessions(b.d.pool), 16);
+	for (int i = 0; i < 20; i++) {
+		(void)snprintf(key, sizeof(key), "fast%d", i);
+		(void)bench_lease(&b, key, 1, "r@fast.example", MAIL, 0);
+	}
+	for (int i = 0; i < 80 && s.n_mails < 20; i++)
+		bench_turn(&b, 100);
+	cr_assert_eq(s.n_mails, 20);
+	check(1, 0, 0, 0, OUTCOME_DEFERRED, 0, "4.4.1", "others need");
+	cr_assert_eq(verdict(1)->scope, SCOPE_DESTINATION);
+}
+
+/* A second connection leaves as many places as its destination has. */
+Test(core, one_destination_leaves_half, .init = begin, .fini = end)
+{
+	open_with(s.port, 0, "deliver: {connections_total: 12}");
+	s.greeting = "";
+	for (int i = 0; i < 300; i++)
+		(void)lease("r@b.example");
+	bench_turn(&b, 200);
+	cr_assert_eq(pool_sessions(b.d.pool), 6);
+}
+
+Test(core, connections_of_a_route, .init = begin, .fini = end)
+{
+	char yaml[256];
+
+	(void)snprintf(yaml, sizeof(yaml), "hostname: self.example\n"
+	    "routes: [{to: \"*\", via: \"smtp://127.0.0.1:%u\", "
+	    "limits: {connections: 2}}]\n", s.port);
+	bench_open(&b, yaml);
+	for (int i = 0; i < 60; i++)
+		(void)lease("r@b.example");
+	cr_assert(bench_wait(&b, 60, 10));
+	cr_assert_eq(s.n_mails, 60);
+	cr_assert_leq(s.most_open, 2);
 }
 
 /* All connections are in use: idle ones of other destinations make room. */
