@@ -13,7 +13,7 @@ SPOOLS = os.environ.get("BENCH_SPOOLS", "/var/tmp/bench/spool")
 TOOLS = os.environ.get("BENCH_TOOLS", "/var/tmp/bench/tools")
 V2 = not os.path.isdir("/sys/fs/cgroup/cpuacct")   # control groups version 2
 CG = ("/sys/fs/cgroup" if V2 else "/sys/fs/cgroup/cpuacct") + "/mtabench." + os.environ.get("BENCH_ID", "0")
-IN, NEXT = 2525, 2526
+IN, NEXT, HANG = 2525, 2526, 2528
 EVENTS = [f"syscalls:sys_enter_{e}" for e in ("fsync", "fdatasync", "msync", "sync_file_range", "sync", "syncfs")]
 PROFILE = ["raw_syscalls:sys_enter", "context-switches", "sched:sched_process_fork", "sched:sched_process_exec"]
 
@@ -219,7 +219,7 @@ def slow_sync_library(ms):
 # ---- scenarios -------------------------------------------------------------
 def run(peer, a, name):
     res = {"peer": peer.name, "scenario": a.scenario, "n": a.n, "c": a.c, "m": a.m, "size": a.size,
-           "backlog": a.backlog, "pipelining": int(a.pipelining)}
+           "backlog": a.backlog, "dead": a.dead, "hang": a.hang, "pipelining": int(a.pipelining)}
     extra = ["-P"] if a.pipelining else []
     for e in a.blast_arg or []:
         extra.append(e)
@@ -235,7 +235,7 @@ def run(peer, a, name):
 
     peer.slow_sync = slow_sync_library(a.slow_sync) if a.slow_sync else None
     peer.prepare(hold=a.scenario in ("accept", "drain") and peer.hold_by_config, args=a)
-    hang = None
+    hang = stuck = None
     if a.scenario == "accept" and peer.hold_by_sink:
         hang = sink_start(name + ".hang", 1, "--fail", "connect:hang")[0]
     peer.start()
@@ -247,6 +247,13 @@ def run(peer, a, name):
         res["backlog_seen"] = peer.queue_len()
         t = time.monotonic(); peer.show_queue(); res["mailq_s"] = round(time.monotonic() - t, 3)
         time.sleep(2)
+
+    if a.dead:                                 # each next hop an address of its own, all refuse
+        peer.fill(a.dead, lambda k: blast(name + ".dead", k, 50, 50, 2048, timeout=560,
+                                          extra=["-R", "dead", "--domain", "dead.test", "--domains", str(k)]))
+    if a.hang:                                 # it takes connections and says nothing
+        stuck = sink_start(name + ".stuck", 1, "-p", str(HANG), "--fail", "connect:hang")[0]
+        blast(name + ".stuck", a.hang, 20, 50, 2048, extra=["-R", "stuck", "--domain", "hang.test"])
 
     if a.scenario in ("accept", "refused"):
         if a.scenario == "accept":
@@ -275,7 +282,7 @@ def run(peer, a, name):
     elif a.scenario == "drain":
         peer.hold()
         b = blast(name, n, max(a.c, 20), 50, a.size)
-        peer.settle(n + a.backlog)
+        peer.settle(n + a.backlog + a.dead)
         s, st = sink_start(name, n, "-R", "run")
         m = Meter(name)
         peer.release()
@@ -287,8 +294,9 @@ def run(peer, a, name):
                 "acked": b["acked"], "msg_bytes": b["msg_bytes"],
                 "first_s": round((k["first_ns"] - m.t0) / 1e9, 2),
                 "sink_conns": k["conns"], "sink_peak": k["peak_conns"], "check": compare(name)}
-    if hang:
-        hang.terminate(); hang.wait()
+    for p in (hang, stuck):
+        if p:
+            p.terminate(); p.wait()
     peer.stop()
     return res
 
@@ -303,6 +311,8 @@ def main():
     ap.add_argument("-s", "--size", type=int, default=4096)
     ap.add_argument("-P", "--pipelining", action="store_true")
     ap.add_argument("-b", "--backlog", type=int, default=0, help="deferred messages there before")
+    ap.add_argument("--dead", type=int, default=0, metavar="N", help="N more, each for a dead next hop of its own (mtad only)")
+    ap.add_argument("--hang", type=int, default=0, metavar="N", help="N more for one that hangs (mtad only)")
     ap.add_argument("--mailq", action="store_true", help="time the queue listing at the end")
     ap.add_argument("--set", action="append", default=[], help="peer setting, e.g. postfix main.cf line")
     ap.add_argument("--profile", action="store_true", help="count system calls, context switches, forks too")

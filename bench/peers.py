@@ -319,7 +319,7 @@ listeners: [{{address: "127.0.0.1:{port}"}}]
 relay: {{networks: [127.0.0.0/8]}}
 routes:
   - {{to: other.test, via: "smtp://127.0.0.1:{dead}"}}
-  - {{to: "*", via: "smtp://127.0.0.1:{next}"}}
+{more}  - {{to: "*", via: "smtp://127.0.0.1:{next}"}}
 queue: {{path: q, first_retry: 1h, max_retry: 1h, warn: 4h, expire: 5d}}
 limits: {{connections: 2000, connections_per_client: 2000}}
 log: {{level: info, format: text}}
@@ -329,7 +329,13 @@ log: {{level: info, format: text}}
         self.bin = os.path.abspath(os.environ.get("MTAD_BIN", RELEASE))
         self.overlay()
         self.conf = f"{self.spool}/mtad.yaml"
-        write(self.conf, self.config.format(port=self.port, next=self.next, dead=DEAD) + "\n".join(args.set) + "\n")
+        write(self.conf, self.config.format(port=self.port, next=self.next, dead=DEAD, more=self.routes(args)) + "\n".join(args.set) + "\n")
+
+    def routes(self, args):
+        """A next hop for each dead domain, and one for the domain that hangs."""
+        rows = [f'  - {{to: d{i}.dead.test, via: "smtp://127.{1 + i // 62500}.{i // 250 % 250}.{1 + i % 250}:{DEAD}"}}\n'
+                for i in range(args.dead)]
+        return "".join(rows) + '  - {to: hang.test, via: "smtp://127.0.0.1:2528"}\n'
 
     def start(self):
         self.p = self.cgpopen(f"{self.bin}/mtad -c {self.conf}")
