@@ -6,8 +6,9 @@
  * The window is TCP's: it begins with window_first, grows by one with each
  * success, and above the size at which it last shrank by one with each
  * windowful; it is halved when the destination would take less, once for all
- * leases that were out by then.  It does not grow while leases take long: then
- * they only wait in a line elsewhere, where nobody can overtake.
+ * leases that were out by then.  Beyond window_first it does not grow while
+ * leases take long: then they only wait in a line elsewhere, where nobody can
+ * overtake.
  *
  * After a failure everything waits for blocked_until; then one unit goes as a
  * probe, until a success clears the failures.
@@ -418,11 +419,13 @@ plan_dest_lift(struct plan_dests *ds, struct plan_dest *d)
 static void
 grow(struct plan_dests *ds, struct plan_dest *d, int64_t took_ms)
 {
+	uint32_t first = ds->params.window_first;
 	uint32_t max = d->limits.window_max;
 
-	if (took_ms >= LEASE_LONG_MS && d->window > ds->params.window_first)
+	if (took_ms >= LEASE_LONG_MS && d->window > first)
 		d->window--;
-	if (took_ms > LEASE_GOOD_MS || (max != 0 && d->window >= max))
+	if ((took_ms > LEASE_GOOD_MS && d->window >= first) ||
+	    (max != 0 && d->window >= max))
 		return;
 	if (d->window >= d->calm && ++d->grown < d->window)
 		return;

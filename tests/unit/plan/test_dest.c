@@ -152,6 +152,13 @@ Test(plan_dest, long_leases_make_no_window)
 	for (int i = 0; i < 50; i++)
 		plan_dest_ok(plan, units[0], 5000);
 	cr_expect_eq(look("a").window, 4);
+	/* one that is slow by nature has as many as a new one at least */
+	plan_dest_less(plan, units[0], 6000);
+	plan_key_less(plan, SPAN_LIT("a"), 9000);
+	cr_expect_eq(look("a").window, 1);
+	for (int i = 0; i < 50; i++)
+		plan_dest_ok(plan, units[0], 90000);
+	cr_expect_eq(look("a").window, 4);
 }
 
 /* ---- rates ---- */

@@ -340,7 +340,8 @@ step_ok(struct model_unit *u)
 	d->is_proven = true;
 	if (took >= 5000 && d->window > WINDOW_FIRST)
 		d->window--;
-	if (took > 1000 || d->window >= WINDOW_MAX)
+	if ((took > 1000 && d->window >= WINDOW_FIRST) ||
+	    d->window >= WINDOW_MAX)
 		return;
 	if (d->window >= d->calm && ++d->grown < d->window)
 		return;
