@@ -15,6 +15,7 @@
 #include "common/mail/header.h"
 #include "common/mail/queue_id.h"
 #include "queued/intake.h"
+#include "queued/spool_time.h"
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
 
@@ -161,7 +162,6 @@ put_envelope(const struct bounce *b, const struct envelope *old,
 	struct envelope_rcpt rcpt = { .address = to };
 
 	e.priority = priority_of(b, old);
-
 	if (b->is_8bit)
 		e.flags |= ENVELOPE_HAS_8BIT | ENVELOPE_SAID_8BIT;
 	rcpt.notify = ENVELOPE_NOTIFY_NEVER;	/* RFC 3461 6.1 */
@@ -202,8 +202,9 @@ compose(struct queued *q, struct bounce *b, struct span to)
 	r.queue_id = span_str(id);
 	r.postmaster = span_str(q->conf->reports.postmaster);
 	r.envid = old.envid;
-	r.arrived_at = (int64_t)b->message->arrived_at;
-	r.now_at = (int64_t)queued_wall(q);
+	r.arrived_at =
+	    (int64_t)spool_time_shown(q, b->message->arrived_at);
+	r.now_at = (int64_t)spool_time_shown(q, queued_wall(q));
 	if (b->is_delay)
 		r.retry_until_at = mtime_add(r.arrived_at, b->life_ms);
 	r.zone_min = queued_zone_min(q);

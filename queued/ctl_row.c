@@ -8,6 +8,7 @@
 #include "common/mail/envelope.h"
 #include "queued/ctl_private.h"
 #include "queued/residence.h"
+#include "queued/spool_time.h"
 
 /* ---- states ---- */
 
@@ -125,7 +126,7 @@ put_units(const struct queued *q, struct store_glance *g,
 	store_glance_rewind(g);
 	while ((u = store_glance_next(g)) != NULL) {
 		enum select_state unit = ctl_unit_state(q, u);
-		uint64_t due = unit_due(q, u);
+		uint64_t due = spool_time_shown(q, unit_due(q, u));
 		uint64_t end = row->arrived_at +
 		    (uint64_t)residence_life_ms(q, u);
 
@@ -171,7 +172,7 @@ ctl_send_row(struct ctl_session *s, struct store_glance *g,
 		return;
 	ctl_format_client(envelope.client, client);
 	buf_reset(&s->rows);
-	row->arrived_at = m->arrived_at;
+	row->arrived_at = spool_time_shown(s->q, m->arrived_at);
 	put_units(s->q, g, row, recipients_max, &s->rows);
 	row->id = m->id;
 	row->sender = m->sender;

@@ -20,6 +20,7 @@
 #include "queued/plan/plan_look.h"
 #include "queued/plan/plan_retry.h"
 #include "queued/residence.h"
+#include "queued/spool_time.h"
 #include "queued/store/store_write.h"
 
 #include <stdlib.h>
@@ -105,7 +106,7 @@ begin_own(const struct queued *q, struct outcome_work *w, bool is_try)
 	begin_results(w);
 	w->history = SPAN_NONE;
 	w->attempt_count = 0;
-	w->begun_at = queued_wall(q);
+	w->begun_at = spool_time_shown(q, queued_wall(q));
 	w->is_try = is_try;
 }
 
@@ -508,7 +509,8 @@ outcome_verdict(struct queued *q, struct queued_peer *peer,
 		read_attempts(w, verdict->attempts);
 		read_results(w, lease, verdict->results);
 		w->begun_at = w->attempt_count > 0 ?
-		    w->attempts[0].begun_at : queued_wall(q);
+		    w->attempts[0].begun_at :
+		    spool_time_shown(q, queued_wall(q));
 		w->is_try = true;
 		e = conclude(q, w, lease, verdict->scope);
 	}

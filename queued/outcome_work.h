@@ -20,7 +20,7 @@ struct outcome_work {
 	struct msg_attempt attempts[64];
 	size_t attempt_count;
 	struct span history;		/* the attempts as deliverd told them */
-	uint64_t begun_at;		/* wall ms */
+	uint64_t begun_at;		/* wall ms, as the clock was then */
 	bool is_try;			/* counts as an attempt */
 	struct bounce failure;
 	struct bounce delay;

@@ -22,6 +22,7 @@
 #include "queued/lease.h"
 #include "queued/outcome_work.h"
 #include "queued/residence.h"
+#include "queued/spool_time.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -47,14 +48,14 @@ queued_now(const struct queued *q)
 uint64_t
 queued_wall(const struct queued *q)
 {
-	int64_t wall = loop_wall_ms(q->loop);
+	int64_t at = spool_time_now(q);
 
-	return wall > 0 ? (uint64_t)wall : 0;
+	return at > 0 ? (uint64_t)at : 0;
 }
 
 /*
- * Stored times are wall times, the planner's are monotonic.  No wait is longer
- * than a life: a wall clock that was set back does not strand mail for years.
+ * Stored times are the spool's, the planner's are monotonic.  No wait is longer
+ * than a life: a spool whose clock was lost does not strand mail for years.
  */
 int64_t
 queued_plan_time(const struct queued *q, uint64_t wall_at)
@@ -73,7 +74,7 @@ queued_plan_time(const struct queued *q, uint64_t wall_at)
 int
 queued_zone_min(const struct queued *q)
 {
-	time_t now = (time_t)(queued_wall(q) / 1000);
+	time_t now = (time_t)(loop_wall_ms(q->loop) / 1000);
 	struct tm tm;
 
 	if (localtime_r(&now, &tm) == NULL)
@@ -98,6 +99,7 @@ on_turn_end(void *ctx)
 	int64_t wake;
 	bool is_short = plan_count(q->plan, PLAN_READY) < RESIDENCE_LOW / 4;
 
+	spool_time_keep(q);
 	if (q->has_more_due && is_short)
 		residence_refill(q);
 	lease_dispatch(q);
@@ -426,6 +428,7 @@ open_all(struct queued *q, struct why *why)
 	q->work = calloc(1, sizeof(*q->work));
 	init_buffers(q);
 	if (q->work == NULL || (e = seed(q)) != OK ||
+	    (e = spool_time_open(q)) != OK ||
 	    (e = queued_take_conf(q)) != OK || (e = init_loop_parts(q)) != OK)
 		return why_set(why, ERR_NOMEM, "cannot begin: no memory");
 	if ((e = open_store(q, why)) != OK)
@@ -473,6 +476,7 @@ queued_close(struct queued *q)
 	effects_clear(&q->on_written);
 	effects_clear(&q->on_synced);
 	store_close(&q->store);
+	spool_time_close(q);
 	history_free(q);
 	deferred_clear(&q->turn_end);
 	deferred_clear(&q->answered);

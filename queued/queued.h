@@ -28,6 +28,7 @@ struct history;
 struct log;
 struct outcome_work;
 struct proc;
+struct spool_time;
 
 enum { QUEUED_WORKERS_MAX = 64 };
 
@@ -50,6 +51,7 @@ struct queued {
 	struct route_table *routes;
 	struct store *store;
 	struct plan *plan;
+	struct spool_time *time;	/* spool_time.c */
 	struct rng dice;
 
 	struct queued_peer smtpds[QUEUED_WORKERS_MAX];
@@ -109,7 +111,7 @@ enum err queued_take_conf(struct queued *q);
 /* Asks for the work at the end of this turn; cheap to repeat. */
 void queued_touch(struct queued *q);
 
-/* The present of both clocks, and a stored moment as the planner's. */
+/* The present, monotonic and the spool's; a moment of it as the planner's. */
 int64_t queued_now(const struct queued *q);
 uint64_t queued_wall(const struct queued *q);
 int64_t queued_plan_time(const struct queued *q, uint64_t wall_at);

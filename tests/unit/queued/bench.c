@@ -378,6 +378,7 @@ note_lease(struct bench_peer *p, const struct msg_lease *m)
 	l->peer = p->index;
 	l->attempt_code = 250;
 	MUST(envelope_check(m->envelope, &envelope) == OK);
+	l->priority = envelope.priority;
 	put(&l->sender, envelope.sender, 1024);
 	put(&l->destination, m->destination, 4096);
 	put(&l->rows, m->rows, 8193);

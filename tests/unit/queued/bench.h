@@ -70,6 +70,7 @@ struct bench_lease {
 	struct buf destination;
 	struct buf rows;
 	struct buf content;
+	int8_t priority;
 };
 
 /* A mtactl and what came for its last question. */
@@ -142,6 +143,7 @@ void bench_usual(struct bench *b);
 void bench_turn(struct bench *b, int ms);
 int64_t bench_real_ms(void);
 void bench_skip(struct bench *b, int64_t ms);
+void bench_jump(struct bench *b, int64_t ms);	/* the wall clock alone */
 
 /* ---- the disk ---- */
 void bench_hold_syncs(bool is_held);

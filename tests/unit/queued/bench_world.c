@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 static int64_t skipped_ms;
+static int64_t jumped_ms;
 static atomic_bool is_held;
 static atomic_int sync_error;
 static atomic_ullong syncs;
@@ -45,7 +46,7 @@ clock_mono_ns(void)
 int64_t
 clock_wall_ms(void)
 {
-	return read_ms(CLOCK_REALTIME) + skipped_ms;
+	return read_ms(CLOCK_REALTIME) + skipped_ms + jumped_ms;
 }
 
 int64_t
@@ -59,6 +60,14 @@ bench_skip(struct bench *b, int64_t ms)
 {
 	bench_turn(b, 1);
 	skipped_ms += ms;
+	bench_turn(b, 1);
+}
+
+void
+bench_jump(struct bench *b, int64_t ms)
+{
+	bench_turn(b, 1);
+	jumped_ms += ms;
 	bench_turn(b, 1);
 }
 
