@@ -5,6 +5,9 @@
  */
 #include "queued/ctl_history.h"
 #include "queued/lease.h"
+#include "queued/plan/plan_look.h"
+#include "queued/residence.h"
+#include "queued/spool_time.h"
 
 /* ---- what keeps it ---- */
 
@@ -39,18 +42,20 @@ block_of_absent(const struct queued *q, const struct store_unit *unit)
 	return (struct block){ .kind = BLOCK_NONE };
 }
 
+/* The planner's words are those of the protocol. */
 static struct block
 block_of_present(const struct queued *q, const struct plan_unit *pu)
 {
-	int64_t until = plan_unit_blocked_until(pu);
+	struct block block = { .until = 0 };
 
-	if (plan_unit_state(pu) == PLAN_LEASED)
-		return (struct block){ .kind = BLOCK_LEASED };
-	if (until > queued_now(q))
-		return (struct block){ BLOCK_BACK_OFF, until };
-	if (plan_unit_due(pu) > queued_now(q))
-		return (struct block){ BLOCK_TIME, plan_unit_due(pu) };
-	return (struct block){ .kind = BLOCK_NONE };
+	_Static_assert((int)BLOCK_LEASED == (int)PLAN_BLOCK_LEASED &&
+	    (int)BLOCK_BACK_OFF == (int)PLAN_BLOCK_BACK_OFF &&
+	    (int)BLOCK_SCARCE == (int)PLAN_BLOCK_SCARCE, "one order");
+	block.kind = (uint8_t)plan_unit_block(q->plan, pu, queued_now(q),
+	    &block.until);
+	if (block.kind == BLOCK_NONE)
+		block.until = 0;
+	return block;
 }
 
 /* What is about the message or all of us comes first: the rest has no effect
@@ -86,7 +91,8 @@ wall_of(const struct queued *q, int64_t moment)
 
 	if (moment == 0 || moment == PLAN_NEVER)
 		return 0;
-	return queued_wall(q) + (wait > 0 ? (uint64_t)wait : 0);
+	return spool_time_shown(q, queued_wall(q) +
+	    (wait > 0 ? (uint64_t)wait : 0));
 }
 
 /* Its own time or that of what keeps it, whichever is later; 0: at once, or
@@ -96,11 +102,31 @@ next_at(const struct queued *q, const struct store_unit *unit,
     const struct block *block)
 {
 	uint64_t until = wall_of(q, block->until);
+	uint64_t due = spool_time_shown(q, unit->due_at);
 
 	if (block->kind == BLOCK_HELD)
 		return 0;
-	return until > unit->due_at ? until :
-	    unit->due_at > queued_wall(q) ? unit->due_at : until;
+	return until > due ? until :
+	    unit->due_at > queued_wall(q) ? due : until;
+}
+
+/* What is known of its destination. */
+static void
+put_destination(const struct queued *q, struct span key,
+    struct msg_ctl_why *out)
+{
+	struct plan_dest_view dest;
+	uint64_t ago;
+
+	if (!plan_dest_look(q->plan, key, &dest))
+		return;
+	out->reason = span_sub(dest.why, 0, 1024);
+	out->ahead = dest.ready;
+	if (dest.failures == 0)
+		return;
+	ago = (uint64_t)(queued_now(q) - dest.failed_at);
+	if (ago < queued_wall(q))
+		out->since_at = spool_time_shown(q, queued_wall(q) - ago);
 }
 
 static void
@@ -123,21 +149,21 @@ send_why(struct ctl_session *s, const struct store_unit *unit,
 	m.ctl_why.host = span_sub(r->host, 0, 1024);
 	m.ctl_why.text = span_sub(r->text, 0, 4096);
 	m.ctl_why.destination = span_sub(key, 0, 2048);
-	m.ctl_why.reason = span_sub(plan_blocked_why(q->plan, key), 0, 1024);
-	m.ctl_why.ahead = unit->plan != NULL ?
-	    plan_unit_depth(unit->plan) : 0;
+	put_destination(q, key, &m.ctl_why);
 	m.ctl_why.is_in_doubt = r->outcome == OUTCOME_IN_DOUBT;
 	ctl_send(s, &m);
 }
 
 /* The delay is told once, and not of a report or to nobody. */
 static uint64_t
-warn_at(const struct conf *conf, const struct store_message *m)
+warn_at(const struct queued *q, const struct store_unit *unit)
 {
-	if (conf->queue.warn_ms == 0 || m->is_warned || m->is_report ||
-	    m->sender.n == 0)
+	const struct store_message *m = unit->message;
+	int64_t warn = residence_policy(q, unit)->warn_ms;
+
+	if (warn == 0 || m->is_warned || m->is_report || m->sender.n == 0)
 		return 0;
-	return m->arrived_at + (uint64_t)conf->queue.warn_ms;
+	return spool_time_shown(q, m->arrived_at + (uint64_t)warn);
 }
 
 static bool
@@ -145,16 +171,17 @@ explain(void *ctx, const struct store_message *m,
     struct store_unit *const *units)
 {
 	struct ctl_session *s = ctx;
-	const struct conf *conf = s->q->conf;
 	struct msg msg = { .type = MSG_ctl_state };
 
 	msg.ctl_state.id = m->id;
 	msg.ctl_state.sender = span_sub(m->sender, 0, 1024);
 	msg.ctl_state.size = store_message_size(m);
-	msg.ctl_state.arrived_at = m->arrived_at;
-	msg.ctl_state.expires_at = m->arrived_at + (uint64_t)(m->is_report ?
-	    conf->queue.report_expire_ms : conf->queue.expire_ms);
-	msg.ctl_state.warn_at = warn_at(conf, m);
+	msg.ctl_state.arrived_at = spool_time_shown(s->q, m->arrived_at);
+	if (units[0] != NULL) {		/* by the route of the first */
+		msg.ctl_state.expires_at = msg.ctl_state.arrived_at +
+		    (uint64_t)residence_life_ms(s->q, units[0]);
+		msg.ctl_state.warn_at = warn_at(s->q, units[0]);
+	}
 	msg.ctl_state.is_warned = m->is_warned;
 	msg.ctl_state.is_held = m->is_held;
 	msg.ctl_state.is_quarantined = m->is_quarantined;

@@ -36,8 +36,8 @@ plan_unit_block(const struct plan *plan, const struct plan_unit *pu,
 		return blocked(PLAN_NEVER, PLAN_BLOCK_LEASED, until);
 	if (pu->state == PLAN_HELD)
 		return blocked(PLAN_NEVER, PLAN_BLOCK_HELD, until);
-	/* both have to be over: the later one is told */
-	if (pu->due > now && pu->due >= pu->dest->blocked_until)
+	/* both have to be over: what is about all of them says more */
+	if (pu->due > now && pu->dest->blocked_until <= now)
 		return blocked(pu->due, PLAN_BLOCK_TIME, until);
 	return dest_block(plan, pu->dest, now, until);
 }

@@ -375,6 +375,9 @@ Test(plan_dest, what_blocks_a_unit)
 	    SPAN_LIT("refused"));
 	plan_later(plan, units[0], probe + 7);
 	cr_expect_eq(plan_unit_block(plan, units[0], 5, &until),
+	    PLAN_BLOCK_BACK_OFF);
+	cr_expect_eq(until, probe);
+	cr_expect_eq(plan_unit_block(plan, units[0], probe, &until),
 	    PLAN_BLOCK_TIME);
 	cr_expect_eq(until, probe + 7);
 	cr_expect_eq(plan_unit_block(plan, units[4], 5, &until),
