@@ -97,10 +97,12 @@ on_turn_end(void *ctx)
 {
 	struct queued *q = ctx;
 	int64_t wake;
-	bool is_short = plan_count(q->plan, PLAN_READY) < RESIDENCE_LOW / 4;
+	/* also when what is ready may not be leased: others may */
+	bool is_short = plan_count(q->plan, PLAN_READY) < RESIDENCE_LOW / 4 ||
+	    plan_wake_at(q->plan) != INT64_MIN;
 
 	spool_time_keep(q);
-	if (q->has_more_due && is_short)
+	if (q->pass.has_more && is_short)
 		residence_refill(q);
 	lease_dispatch(q);
 	store_flush(q->store, queued_now(q));

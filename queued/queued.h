@@ -21,7 +21,7 @@
 #include "common/route/route_table.h"
 #include "queued/effects.h"
 #include "queued/plan/plan.h"
-#include "queued/store/store_read.h"
+#include "queued/residence_pass.h"
 
 struct ctl;
 struct history;
@@ -85,9 +85,7 @@ struct queued {
 	bool was_accepting;		/* as last logged */
 	bool has_orphans;		/* units that found no memory */
 	bool has_stopped_waiting;	/* for deliverds to present leases */
-	bool has_more_due;		/* index rows are waiting for memory */
-	bool has_found_due;		/* ... since the pass over them began */
-	struct store_due due_cursor;	/* where that pass is */
+	struct residence_pass pass;	/* over what is due in the index */
 	uint64_t memory_peak;		/* messages, since memory was trimmed */
 
 	struct queued_figures {

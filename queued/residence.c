@@ -26,6 +26,10 @@ enum {
 	SWEEP_MAX = 10000,	/* units moved out in one sweep … */
 	SWEEP_LOOKS = 50000,	/* … and looked at: some milliseconds */
 	REFILL_ROWS = 2000,	/* index rows looked at in one slice */
+	FULL_ROWS = 64,		/* in vain, after which … */
+	FULL_STEP = 32,		/* … one of so many is looked at */
+	PASS_ROWS_A_MS = 100,
+	PASS_PAUSE_MS = 10000,
 	ROOM_LOOKS = 16,	/* at long lines, for a newcomer */
 	TRIM_PEAK = 20000,	/* messages in memory that were many */
 };
@@ -147,18 +151,26 @@ void
 residence_release(struct queued *q, struct store_unit *unit)
 {
 	store_yield_unit(q->store, &unit);
-	q->has_more_due = true;
+	q->pass.has_more = true;
+}
+
+/* It came from the index, unchanged: nothing new is to be found there. */
+static void
+give_back(struct queued *q, struct plan_unit *pu)
+{
+	struct store_unit *unit = plan_unit_owner(pu);
+
+	unit->plan = NULL;
+	plan_remove(q->plan, &pu);
+	store_yield_unit(q->store, &unit);
 }
 
 /* The index has the unit from now on, or as soon as it can. */
 static void
 move_out(struct queued *q, struct plan_unit *pu)
 {
-	struct store_unit *unit = plan_unit_owner(pu);
-
-	unit->plan = NULL;
-	plan_remove(q->plan, &pu);
-	residence_release(q, unit);
+	give_back(q, pu);
+	q->pass.has_more = true;
 }
 
 /*
@@ -307,13 +319,42 @@ note_row(void *ctx, const struct store_due *row)
 	return r->n < COUNT_OF(r->rows);
 }
 
+/*
+ * A long line in memory has as long a one in the index, in front of all that
+ * came later; to load each row only to find its line full costs more than all
+ * the rest.  Once some rows of one destination were in vain, only one of
+ * FULL_STEP is looked at, in each pass another one: so whoever else has mail
+ * among them is found some passes later.
+ */
+static bool
+is_passed_over(const struct queued *q, const struct store_due *row)
+{
+	return row->key_hash == q->pass.full_key &&
+	    q->pass.full_rows >= FULL_ROWS &&
+	    (row->id + q->pass.number) % FULL_STEP != 0;
+}
+
+static void
+note_full(struct queued *q, const struct store_due *row, bool is_full)
+{
+	bool is_same = row->key_hash == q->pass.full_key;
+
+	if (!is_full && !is_same)
+		return;
+	q->pass.full_rows = !is_full ? 0 : is_same ? q->pass.full_rows + 1 : 1;
+	q->pass.full_key = row->key_hash;
+}
+
 /* False: it stays where it was, and this look at it was in vain. */
 static bool
 take_in(struct queued *q, const struct store_due *row)
 {
 	int64_t horizon = mtime_add(queued_now(q), RESIDENCE_HORIZON_MS);
 	struct store_unit *unit;
+	bool is_full;
 
+	if (is_passed_over(q, row))
+		return false;
 	/* A damaged row is the store's to report. */
 	if (store_load_unit(q->store, row->id, row->unit, &unit) != OK)
 		return false;
@@ -325,9 +366,28 @@ take_in(struct queued *q, const struct store_due *row)
 		return outcome_overdue(q, unit->plan) ||
 		    park(q, unit->plan) == OK;
 	/* enough of that line: another pass finds it again */
-	if (plan_unit_depth(q->plan, unit->plan) > line_depth(q))
-		move_out(q, unit->plan);
-	return true;
+	is_full = plan_unit_depth(q->plan, unit->plan) > line_depth(q);
+	note_full(q, row, is_full);
+	if (is_full)
+		give_back(q, unit->plan);
+	return !is_full;
+}
+
+/* After one in vain the next one waits some ten times as long as this one
+ * took. */
+static void
+end_pass(struct queued *q)
+{
+	struct residence_pass *p = &q->pass;
+
+	p->has_more = p->has_found;
+	if (!p->has_found)
+		p->next_at = mtime_add(queued_now(q), mtime_min(
+		    (int64_t)(p->rows / PASS_ROWS_A_MS), PASS_PAUSE_MS));
+	p->has_found = false;
+	p->rows = 0;
+	p->number++;
+	p->cursor = (struct store_due){ .due_at = 0 };
 }
 
 /*
@@ -340,21 +400,22 @@ residence_refill(struct queued *q)
 {
 	uint64_t until = queued_wall(q) + (uint64_t)RESIDENCE_HORIZON_MS / 2;
 
-	q->has_more_due = true;
+	q->pass.has_more = true;
+	if (q->pass.cursor.id == 0 && queued_now(q) < q->pass.next_at)
+		return;
 	for (int rows = 0; rows < REFILL_ROWS &&
 	    units_in_memory(q) < RESIDENCE_LOW;) {
 		struct refill r = { .q = q };
-		bool has_more = store_due_scan(q->store, &q->due_cursor,
+		bool has_more = store_due_scan(q->store, &q->pass.cursor,
 		    until, COUNT_OF(r.rows), note_row, &r);
 
 		rows += (int)COUNT_OF(r.rows);
+		q->pass.rows += COUNT_OF(r.rows);
 		for (size_t i = 0; i < r.n; i++)
-			q->has_found_due |= take_in(q, &r.rows[i]);
+			q->pass.has_found |= take_in(q, &r.rows[i]);
 		if (has_more)
 			continue;
-		q->has_more_due = q->has_found_due;
-		q->has_found_due = false;
-		q->due_cursor = (struct store_due){ .due_at = 0 };
+		end_pass(q);
 		return;
 	}
 }
@@ -364,7 +425,7 @@ residence_refill(struct queued *q)
 bool
 residence_is_refilling(const struct queued *q)
 {
-	return q->has_more_due && q->due_cursor.id != 0;
+	return q->pass.has_more && q->pass.cursor.id != 0;
 }
 
 /* ---- once a second ---- */
