@@ -41,7 +41,7 @@ settle(struct plan *plan, struct item *u, enum outcome how, int64_t now,
 		plan_later(plan, u->pu, plan_dest_failed(plan, u->pu, now));
 		return;
 	}
-	plan_dest_ok(plan, u->pu);
+	plan_dest_ok(plan, u->pu, now);
 	if (how == RETRY && !u->was_tried) {
 		u->was_tried = true;
 		plan_later(plan, u->pu, now + 60000);
@@ -54,9 +54,12 @@ settle(struct plan *plan, struct item *u, enum outcome how, int64_t now,
 static void
 measure(enum outcome how, size_t count, unsigned destinations)
 {
-	const struct plan_params params = { .first_retry_ms = 60000,
-	    .max_retry_ms = 3600000, .window_first = 5, .window_max = 50,
-	    .seed = 1 };
+	const struct plan_params params = { .window_first = 5, .seed = 1 };
+	struct plan_entry entry = { .overdue = INT64_MAX, .size = 4096,
+	    .client = SPAN_LIT("\x7f\0\0\1"),
+	    .sender = SPAN_LIT("sender@example.org"),
+	    .limits = { .first_retry_ms = 60000, .max_retry_ms = 3600000,
+	    .window_max = 50 } };
 	struct item *items = calloc(count, sizeof(*items));
 	struct plan_unit *pu;
 	size_t left = count, leases = 0, alive;
@@ -75,8 +78,10 @@ measure(enum outcome how, size_t count, unsigned destinations)
 		items[i].destination = (unsigned)(i % destinations);
 		n = snprintf(key, sizeof(key), "d%u.example.net",
 		    items[i].destination);
-		MUST(plan_add(plan, &items[i], span_of(key, (size_t)n), now,
-		    INT64_MAX, false, &items[i].pu) == OK);
+		entry.owner = &items[i];
+		entry.key = span_of(key, (size_t)n);
+		entry.due = now;
+		MUST(plan_add(plan, &entry, &items[i].pu) == OK);
 	}
 	while (left > count - alive) {
 		if (!plan_next(plan, now, &pu)) {

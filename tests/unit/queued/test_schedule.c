@@ -6,6 +6,7 @@
 #include "bench.h"
 #include "common/base/check.h"
 #include "common/base/mtime.h"
+#include "queued/outcome.h"
 #include "queued/plan/plan_look.h"
 
 #include <stdio.h>
@@ -254,36 +255,32 @@ Test(schedule, a_notice_has_less_priority, .fini = end)
 
 /* ---- what is too old ---- */
 
-/* A unit that comes from the index while its destination is down, and was down
- * when it got too old, is told of at once; it does not go from probe to
- * probe. */
+/* A unit whose destination is down, and was down when it got too old, is told
+ * of as it comes from the index; it does not go from probe to probe.  One that
+ * is not too old, or was not when the destination failed, waits. */
 Test(schedule, too_old_behind_a_dead_destination, .fini = end)
 {
+	struct store_unit *old, *young;
+	uint64_t ids[2];
+
 	begin("routes: []\nqueue: {first_retry: 1000s, max_retry: 1000s, "
-	    "warn: 0, expire: 900s}\n");
-	mails(2, "s@a.example", "r@b.example");
+	    "warn: 0, expire: 500s}\n");
+	ids[0] = bench_mail(&b, "s@a.example", "old@b.example");
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+	bench_skip(&b, 600000);
+	ids[1] = bench_mail(&b, "s@a.example", "young@b.example");
 	WAIT(b.n_leases == 2);
-	tell_all(OUTCOME_DEFERRED);
-	(void)bench_ask(&b, CTL_RETRY, "all");
-	WAIT(b.n_leases == 4);
-	bench_tell(&b, &b.leases[2], OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "w");
-	bench_turn(&b, 5);
-	/* both lie in the index when the next begins */
-	bench_tell(&b, &b.leases[3], OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "w");
-	bench_turn(&b, 5);
-	bench_stop(&b);
-	bench_skip(&b, 950000);
-	bench_start(&b);
-	bench_usual(&b);
-	mails(1, "s@a.example", "new@b.example");
-	WAIT(b.n_leases >= 5);
-	/* it fails as a whole after they got too old, before they are due */
-	while (bench_untold(&b) != NULL)
-		bench_tell(&b, bench_untold(&b), OUTCOME_DEFERRED,
-		    SCOPE_DESTINATION, "refused");
-	bench_turn(&b, 5);
-	for (int i = 0; i < 12; i++)
-		bench_skip(&b, 5000);
-	WAIT(bench_log_count(&b, " reported ") == 2);
-	cr_expect_gt(look("b.example").blocked_until, queued_now(b.q));
+	old = store_find_unit(b.q->store, ids[0], 0);
+	cr_assert_not_null(old);
+	cr_expect_not(outcome_overdue(b.q, old->plan), "nothing failed yet");
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_DESTINATION, "refused");
+	WAIT(b.leases[1].is_confirmed);
+	young = store_find_unit(b.q->store, ids[1], 0);
+	cr_assert_not_null(young);
+	cr_expect_not(outcome_overdue(b.q, young->plan), "not too old");
+	cr_expect(outcome_overdue(b.q, old->plan));
+	cr_expect_eq(bench_log_count(&b, " reported "), 1);
+	bench_skip(&b, 550000);
+	cr_expect_not(outcome_overdue(b.q, young->plan), "not by then");
+	cr_expect_null(store_find_unit(b.q->store, ids[0], 0));
 }
