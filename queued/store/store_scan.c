@@ -72,26 +72,89 @@ is_dead(const struct store_scan *r, uint64_t segment)
 	return false;
 }
 
+/* The same bytes to the same place, so a crash meanwhile does no harm. */
+static enum err
+write_again(struct store_scan *r, const struct store_doubt *d)
+{
+	struct store *s = r->s;
+	struct store_segment *seg =
+	    store_segments_find(&s->segments, d->segment);
+	uint8_t *p;
+	enum err e;
+	int fd;
+
+	if (seg == NULL)
+		return OK;
+	buf_reset(&r->group);
+	if ((p = buf_reserve(&r->group, (size_t)d->bytes)) == NULL)
+		return ERR_NOMEM;
+	if ((e = store_segments_open(&s->segments, seg, &fd)) != OK ||
+	    (e = store_io_read(fd, p, (size_t)d->bytes, d->offset)) != OK)
+		return e;
+	return store_io_write(s->io, fd, p, (size_t)d->bytes, d->offset);
+}
+
+/* A sync that failed in a former life leaves pages that the kernel holds for
+ * clean, though the disk has not got them: another sync would do nothing. */
+static enum err
+write_doubts(struct store_scan *r)
+{
+	enum err e = OK;
+
+	for (size_t i = 0; i < r->doubt_count && e == OK; i++)
+		e = write_again(r, &r->doubts[i]);
+	return e;
+}
+
 enum err
 store_scan_sync(struct store_scan *r)
 {
 	struct store *s = r->s;
+	enum err e = write_doubts(r);
 
-	for (size_t i = 0; i < s->segments.n; i++) {
+	for (size_t i = 0; i < s->segments.n && e == OK; i++) {
 		struct store_segment *seg = s->segments.rows[i];
-		enum err e;
 		int fd;
 
 		if (seg->number < r->synced_from ||
 		    seg->number > r->at.segment)
 			continue;
 		e = store_segments_open(&s->segments, seg, &fd);
-		if (e != OK)
-			return e;
-		if (s->io->fdatasync(s->io->ctx, fd) != 0)
-			return store_io_error();
+		if (e == OK && s->io->fdatasync(s->io->ctx, fd) != 0)
+			e = store_io_error();
 	}
+	if (e != OK)
+		return e;
 	r->synced_from = r->at.segment;
+	r->doubt_count = 0;
+	return OK;
+}
+
+/* Those that it vouches for are the first. */
+static enum err
+note_doubt(struct store_scan *r, const struct store_group_head *head)
+{
+	size_t sure = 0;
+
+	while (sure < r->doubt_count &&
+	    r->doubts[sure].sequence <= head->synced)
+		sure++;
+	r->doubt_count -= sure;
+	if (sure > 0)
+		memmove(r->doubts, r->doubts + sure,
+		    r->doubt_count * sizeof(*r->doubts));
+	if (r->doubt_count == r->doubt_size) {
+		size_t size = r->doubt_size > 0 ? r->doubt_size * 2 : 16;
+		struct store_doubt *p = realloc(r->doubts, size * sizeof(*p));
+
+		if (p == NULL)
+			return ERR_NOMEM;
+		r->doubts = p;
+		r->doubt_size = size;
+	}
+	r->doubts[r->doubt_count++] = (struct store_doubt){
+	    .segment = head->segment, .offset = head->offset,
+	    .bytes = store_group_size(head), .sequence = head->sequence };
 	return OK;
 }
 
@@ -106,6 +169,8 @@ replay(struct store_scan *r, struct store_segment *seg,
 	enum err e = store_replay_group(s, seg, is_dead(r, seg->number),
 	    buf_span(&r->group), head);
 
+	if (e == OK)
+		e = note_doubt(r, head);
 	if (e != OK)
 		return e;
 	if (head->start > s->start)
@@ -407,6 +472,8 @@ store_scan_clear(struct store_scan *r)
 	buf_clear(&r->group);
 	free(r->seals);
 	r->seals = NULL;
+	free(r->doubts);
+	r->doubts = NULL;
 	store_numbers_clear(&r->dead);
 }
 

@@ -11,6 +11,14 @@
 
 struct store_seal;
 
+/* A group that no later one says was synced. */
+struct store_doubt {
+	uint64_t segment;
+	uint64_t offset;
+	uint64_t bytes;
+	uint64_t sequence;
+};
+
 struct store_scan {
 	struct store *s;
 	struct store_position at;	/* behind the last group replayed */
@@ -22,6 +30,8 @@ struct store_scan {
 	struct store_numbers dead;	/* segments without a live message */
 	uint64_t replayed;		/* bytes since the last apply */
 	uint64_t synced_from;		/* the segment; those before are */
+	struct store_doubt *doubts;	/* in order */
+	size_t doubt_count, doubt_size;
 };
 
 void store_scan_init(struct store_scan *r, struct store *s);

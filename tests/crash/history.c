@@ -180,10 +180,34 @@ on_dead(void *ctx)
 	record_exit(DEAD);
 }
 
+/* A write failed: what clients have in groups not synced is left out of the
+ * next one, whether they will be told or not. */
+static void
+drop_unsynced(struct life *l)
+{
+	struct note n;
+
+	for (size_t i = 0; i < l->count; i++) {
+		const struct mail *m = &l->mails[i];
+
+		if (m->token == 0 || m->group <= store_synced(l->s) ||
+		    m->group >= store_group(l->s))
+			continue;
+		memset(&n, 0, sizeof(n));
+		n.kind = NOTE_DROPPED;
+		n.group = store_group(l->s);
+		n.id = m->id;
+		note(l, &n);
+	}
+}
+
 static void
 on_notice(void *ctx, const char *event, const char *text)
 {
-	(void)ctx;
+	struct life *l = ctx;
+
+	if (strcmp(event, "write-failed") == 0)
+		drop_unsynced(l);
 	if (getenv("MTAD_POWER_NOTICES") != NULL)
 		fprintf(stderr, "%s: %s\n", event, text);
 }
@@ -458,8 +482,9 @@ fail_something(struct life *l)
 	/* mostly the log, where it hurts */
 	if (below(l, 2) == 0)
 		class = below(l, 2) == 0 ? RECORD_LOG_WRITE : RECORD_LOG_SYNC;
-	record_fail(class, (unsigned)below(l, 3),
-	    below(l, 6) == 0 ? 6 : 1, errors[below(l, 3)]);
+	/* once, or so often that the rescue fails too */
+	record_fail(class, (unsigned)below(l, 3), below(l, class ==
+	    RECORD_LOG_SYNC ? 2 : 6) == 0 ? 6 : 1, errors[below(l, 3)]);
 }
 
 /* ---- whole segments ---- */
@@ -583,7 +608,7 @@ act(struct life *l)
 		cycle(l);
 		return;
 	}
-	if (l->kind == HISTORY_FAULTS && below(l, 25) == 0)
+	if (l->kind == HISTORY_FAULTS && below(l, 12) == 0)
 		fail_something(l);
 	if (l->body_token != 0 || below(l, l->kind == HISTORY_BODIES ? 3 :
 	    40) == 0)

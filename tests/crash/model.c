@@ -117,7 +117,7 @@ model_apply(struct model *m, const struct note *n)
 	if (n->kind == NOTE_BASE || n->kind == NOTE_SUBMIT)
 		return add(m, &n->view);
 	v = find(m, n->id);
-	if (n->kind == NOTE_REFUSED)
+	if (n->kind == NOTE_DROPPED)
 		return drop(m, v);
 	if (v == NULL)
 		return false;

@@ -14,7 +14,8 @@ enum note_kind {
 	NOTE_HOLD,
 	NOTE_DUE,
 	NOTE_LEASE,
-	NOTE_REFUSED,		/* told; gone with GROUP */
+	NOTE_DROPPED,		/* a write failed: gone with GROUP */
+	NOTE_REFUSED,		/* told, so GROUP is synced */
 	NOTE_SYNCED,		/* told */
 	NOTE_ANSWERED,		/* told by us */
 };

@@ -44,7 +44,8 @@ struct oracle {
 static bool
 is_promise(const struct note *n)
 {
-	return n->kind == NOTE_SYNCED || n->kind == NOTE_ANSWERED;
+	return n->kind == NOTE_SYNCED || n->kind == NOTE_ANSWERED ||
+	    n->kind == NOTE_REFUSED;
 }
 
 static bool
@@ -353,7 +354,7 @@ explain(const struct oracle *o, const struct bounds *b,
 	    " begun: the spool is as after none of them\n", b->life, b->low,
 	    b->high);
 	for (uint64_t g = b->low; m != NULL && g <= b->high &&
-	    g < b->low + 6; g++) {
+	    g < b->low + 3; g++) {
 		fprintf(out, "-- after group %" PRIu64 ":\n", g);
 		if (fold(o, b->life, g, m))
 			explain_row(m, found, bones_only, out);
@@ -400,7 +401,7 @@ tokens_are_told(const struct oracle *o, const struct bounds *b,
 		    r->note->group <= b->answered || !has_happened(o, r, at) ||
 		    token_is_told(found, r->note))
 			continue;
-		gone = find_request(o, NOTE_REFUSED, r->note->id);
+		gone = find_request(o, NOTE_DROPPED, r->note->id);
 		if (gone != NULL && has_happened(o, gone, at))
 			continue;
 		if (out != NULL)
@@ -420,7 +421,7 @@ tokens_are_true(const struct oracle *o, const struct row *at,
 		uint64_t id = found->token_ids[i];
 		const struct request *r = find_request(o, NOTE_SUBMIT, id);
 		const struct request *gone =
-		    find_request(o, NOTE_REFUSED, id);
+		    find_request(o, NOTE_DROPPED, id);
 
 		/* those of the base are not known here */
 		if (r == NULL)
@@ -470,8 +471,9 @@ oracle_figures(const struct oracle *o, struct oracle_figures *out)
 		out->messages += n->kind == NOTE_SUBMIT;
 		out->reports += n->kind == NOTE_SUBMIT && n->view.is_report;
 		out->verdicts += n->kind == NOTE_VERDICT;
-		out->refused += n->kind == NOTE_REFUSED;
 	}
-	for (size_t i = 0; i < o->promise_count; i++)
+	for (size_t i = 0; i < o->promise_count; i++) {
 		out->synced += o->promises[i].note->kind == NOTE_SYNCED;
+		out->refused += o->promises[i].note->kind == NOTE_REFUSED;
+	}
 }

@@ -48,7 +48,7 @@ static void
 print_note(const struct note *n, FILE *out)
 {
 	static const char *const kinds[] = { "", "base", "opened", "submit",
-	    "verdict", "hold", "due", "lease", "refused", "synced",
+	    "verdict", "hold", "due", "lease", "dropped", "refused", "synced",
 	    "answered" };
 
 	fprintf(out, "note %s group %" PRIu64 " message %016" PRIx64
@@ -213,7 +213,7 @@ try_states(struct trial *t)
 			ok = false;
 			t->figures->failures++;
 			stops = t->params->stops_at_failure ||
-			    t->figures->failures > 20;
+			    t->figures->failures >= 5;
 		}
 	}
 	if (!ok)
@@ -329,6 +329,8 @@ power_try(const struct power_params *p, uint64_t seed,
 	h.path = t->live;
 	h.kind = p->only >= 0 ? (enum history_kind)p->only :
 	    (enum history_kind)(seed % HISTORY_KINDS);
+	if (h.kind == HISTORY_FAULTS)
+		h.lives *= 2;
 	if (h.kind == HISTORY_KILLS) {
 		h.lives *= 3;
 		h.steps = h.steps / 3 + 1;
