@@ -466,8 +466,12 @@ is_empty(void)
 static void
 drain(void)
 {
-	for (int i = 0; i < 120 && !is_empty(); i++)
+	for (int i = 0; i < 120 && !is_empty(); i++) {
+		nth_pause();
+		bench_tell_again(&b);
+		nth_resume();
 		skip(20000);
+	}
 	if (!is_empty())
 		nth_fail("%u messages stay",
 		    (unsigned)bench_messages(&b));

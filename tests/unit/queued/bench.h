@@ -168,6 +168,8 @@ struct bench_lease *bench_untold(struct bench *b);
 /* The same outcome for all recipients. */
 void bench_tell(struct bench *b, struct bench_lease *l, enum outcome outcome,
     enum verdict_scope scope, const char *text);
+/* Verdicts that were not confirmed, as deliverd does after a while. */
+void bench_tell_again(struct bench *b);
 void bench_tell_rows(struct bench *b, struct bench_lease *l,
     enum verdict_scope scope, const struct msg_result *rows, uint32_t n);
 void bench_tell_held(struct bench_peer *p, const struct bench_lease *l);

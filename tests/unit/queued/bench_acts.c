@@ -134,6 +134,15 @@ send_verdict(struct bench *b, const struct bench_lease *l)
 }
 
 void
+bench_tell_again(struct bench *b)
+{
+	for (unsigned i = 0; i < b->n_leases; i++) {
+		if (b->leases[i].is_told && !b->leases[i].is_confirmed)
+			send_verdict(b, &b->leases[i]);
+	}
+}
+
+void
 bench_tell_rows(struct bench *b, struct bench_lease *l,
     enum verdict_scope scope, const struct msg_result *rows, uint32_t n)
 {
