@@ -112,11 +112,14 @@ offer(struct stream *s, size_t n)
 	MUST(used <= n);
 	buf_reset(&s->in);
 	buf_add_span(&s->in, span_from(bytes, used));
+	/* before anything else clears that: bytes are lost */
+	if (buf_failed(&s->in)) {
+		tell_end(s, STREAM_ERROR, ENOMEM);
+		return;
+	}
 	/* nothing left: an idle stream keeps no memory */
 	if (s->in.n == 0)
 		buf_clear(&s->in);
-	if (buf_failed(&s->in))
-		tell_end(s, STREAM_ERROR, ENOMEM);
 }
 
 /* Puts what was kept in front of the shared memory; gives the place behind
