@@ -140,6 +140,9 @@ watch_journal(struct history *h)
 		return;
 	}
 	watch_set(h->ready, WATCH_READ);
+	/* what the replay told has only gathered: it counts when it is kept,
+	 * or the next kill finds the index past it */
+	journal_wait(h->journal, queued_wall(h->q));
 	store_journaled(h->q->store, journal_taken(h->journal));
 }
 
