@@ -85,8 +85,9 @@ run_slice(struct ctl_session *s)
 	while (s->job.step != NULL) {
 		if (channel_backlog(s->channel) > CTL_BACKLOG_MAX)
 			return SLICE_OVER;
-		if (s->job.verb > CTL_LIST && store_unindexed(s->q->store) >
-		    STORE_UNINDEXED_MANY)
+		/* until a group of this life is synced, the index waits too */
+		if (s->job.verb > CTL_LIST && s->q->synced > 0 &&
+		    store_unindexed(s->q->store) > STORE_UNINDEXED_MANY)
 			return SLICE_WAITS;
 		if (s->job.step(s))
 			s->job.step = NULL;

@@ -502,7 +502,9 @@ store_synced(const struct store *s)
 size_t
 store_unindexed(const struct store *s)
 {
-	return s->overlay.dirty + s->overlay.frozen;
+	/* a disk that is full may wait for what a delete frees */
+	return s->overlay.has_failed ? 0 :
+	    s->overlay.dirty + s->overlay.frozen;
 }
 
 void

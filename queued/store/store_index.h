@@ -59,7 +59,7 @@ void store_index_put_end(struct buf *ops, size_t at);
 void store_index_delete(struct buf *ops, enum store_table table,
     const struct store_row_key *key);
 
-/* the same in a table of pairs, where both are the row */
+/* the same in a table of pairs */
 void store_index_put_pair(struct buf *ops, enum store_table table,
     struct span key, struct span value);
 void store_index_delete_pair(struct buf *ops, enum store_table table,
@@ -86,8 +86,7 @@ enum err store_index_scan(struct store_index *x, enum store_table table,
     struct span from,
     bool (*visit)(void *ctx, struct span key, struct span value), void *ctx);
 
-/* A place in a table; valid until the outermost end.  ERR_NOT_FOUND at the end
- * of the table, or of the key's pairs. */
+/* A place in a table, until the outermost end.  ERR_NOT_FOUND: its end. */
 struct store_cursor;
 enum err store_cursor_open(struct store_index *x, enum store_table table,
     struct store_cursor **out);
@@ -97,8 +96,7 @@ enum err store_cursor_seek(struct store_cursor *c, struct span key,
     struct span *found, struct span *value);
 enum err store_cursor_next(struct store_cursor *c, struct span *key,
     struct span *value);
-/* The first pair of KEY whose value is not below FROM; the next, the last one
- * of the key; how many it has; the first of the next key. */
+/* Pairs: the first not below FROM, the next, the last one, how many; a key's. */
 enum err store_cursor_seek_pair(struct store_cursor *c, struct span key,
     struct span from, struct span *value);
 enum err store_cursor_next_pair(struct store_cursor *c, struct span *value);
@@ -107,8 +105,7 @@ enum err store_cursor_next_key(struct store_cursor *c, struct span *key,
     struct span *value);
 uint64_t store_cursor_pairs(struct store_cursor *c);
 
-/* Pages of the index that were read leave our memory, not the system's cache
- * (I-04).  Not between begin and end. */
+/* Pages that were read leave our memory (I-04).  Not between begin and end. */
 void store_index_trim(struct store_index *x);
 
 /* The longest time between an outermost begin and its end so far. */
