@@ -33,6 +33,7 @@ struct jobs {
 	unsigned n_spare;
 	struct verdict *verdict;	/* to write them with */
 	struct timer again;
+	bool has_presented;		/* to a queued, whichever */
 };
 
 static void
@@ -277,6 +278,8 @@ jobs_present(struct jobs *jobs)
 	for (n = list_first(&jobs->all); n != NULL;
 	    n = list_next(&jobs->all, n))
 		present(jobs, CONTAINER_OF(n, struct job, all));
+	end.presented.is_new = !jobs->has_presented;
+	jobs->has_presented = true;
 	channel_send_or_end(jobs->d->queued, &end);
 	for (n = list_first(&jobs->all); n != NULL;
 	    n = list_next(&jobs->all, n))

@@ -19,6 +19,7 @@ enum effect_kind {
 	EFFECT_REPORT,		/* b: queue id of a message of ours */
 	EFFECT_CONFIRM,		/* a: lease; peer: deliverd */
 	EFFECT_ANSWER,		/* a: id of a mtactl session */
+	EFFECT_LEASE,		/* a: a lease that was noted */
 	EFFECT_NONE,		/* was taken back */
 };
 

@@ -16,6 +16,7 @@
 #include "common/log/log.h"
 #include "common/mail/envelope.h"
 #include "queued/history.h"
+#include "queued/lease_doubt.h"
 #include "queued/outcome.h"
 #include "queued/residence.h"
 #include "queued/store/store_read.h"
@@ -156,13 +157,12 @@ lease_first_row(const struct store_unit *unit)
  * even if a reload has split its unit. */
 static struct route
 choose_rows(struct queued *q, const struct store_unit *unit,
-    struct lease *lease, struct buf *key)
+    struct lease *lease)
 {
 	struct span first = unit->recipients[lease_first_row(unit)].address;
 	struct route way =
 	    route_table_find(q->routes, unit->message->sender, first);
 
-	route_key(&way, first, key);
 	for (uint32_t i = 0; i < unit->count; i++) {
 		const struct store_recipient *r = &unit->recipients[i];
 		struct route route;
@@ -325,6 +325,43 @@ set_aside(struct queued *q, struct plan_unit *pu, enum err e)
 	    q->conf->queue.first_retry_ms));
 }
 
+/* ---- one unit ---- */
+
+/* All rows have the same destination. */
+static enum err
+send(struct queued *q, struct lease *lease, const struct route *route)
+{
+	struct span first =
+	    lease->unit->recipients[lease->rows[0]].address;
+	uint8_t bytes[ROUTE_KEY_MAX];
+	size_t n;
+
+	buf_reset(&q->scratch);
+	route_key(route, first, &q->scratch);
+	n = q->scratch.n < sizeof(bytes) ? q->scratch.n : sizeof(bytes);
+	memcpy(bytes, q->scratch.p, n);
+	return send_lease(q, &q->deliverds[lease->peer], lease, route,
+	    span_of(bytes, n));
+}
+
+/* At once, or when its note is written. */
+static enum err
+note_and_send(struct queued *q, struct lease *lease,
+    const struct route *route)
+{
+	struct effect effect = { .kind = EFFECT_LEASE, .a = lease->id };
+	bool is_noted;
+	enum err e = effects_reserve(&q->on_written);
+
+	if (e == OK)
+		e = store_lease(q->store, lease->unit, lease->id, &is_noted);
+	if (e != OK || !is_noted)
+		return e != OK ? ERR_NOMEM : send(q, lease, route);
+	effect.group = store_group(q->store);
+	effects_add(&q->on_written, &effect);
+	return OK;
+}
+
 /* ERR_AGAIN, ERR_NOMEM and ERR_PEER are about us or the worker, any other
  * failure is about this message. */
 static enum err
@@ -332,25 +369,24 @@ give_out(struct queued *q, struct plan_unit *pu)
 {
 	struct store_unit *unit = plan_unit_owner(pu);
 	struct queued_peer *peer = pick_worker(q, plan_unit_key(pu));
-	uint8_t bytes[ROUTE_KEY_MAX];
+	bool is_held = false;
 	struct lease *lease;
 	struct route route;
-	size_t n;
 	enum err e;
 
 	if (peer == NULL)
 		return ERR_PEER;
 	if (channel_backlog(peer->channel) > LEASE_BACKLOG_MAX)
 		return ERR_AGAIN;
+	if (lease_doubt(q, pu, &is_held) != OK)
+		return ERR_NOMEM;
+	if (is_held)
+		return OK;
 	lease = lease_new(q, unit, q->next_lease++, peer->index);
 	if (lease == NULL)
 		return ERR_NOMEM;
-	buf_reset(&q->scratch);
-	route = choose_rows(q, unit, lease, &q->scratch);
-	n = q->scratch.n < sizeof(bytes) ? q->scratch.n : sizeof(bytes);
-	memcpy(bytes, q->scratch.p, n);
-	e = send_lease(q, peer, lease, &route, span_of(bytes, n));
-	if (e != OK)
+	route = choose_rows(q, unit, lease);
+	if ((e = note_and_send(q, lease, &route)) != OK)
 		lease_end(q, lease);
 	return e;
 }
@@ -382,6 +418,30 @@ lease_dispatch(struct queued *q)
 		if (e != ERR_AGAIN || ++skipped == SKIPPED_MAX)
 			return;
 	}
+}
+
+/* As after a failure in lease_dispatch().  Its deliverd may have died, and the
+ * lease with it. */
+void
+lease_noted(struct queued *q, uint64_t id)
+{
+	struct lease *lease = map_u64_get(&q->leases, id);
+	struct plan_unit *pu;
+	struct route route;
+	enum err e;
+
+	if (lease == NULL)
+		return;
+	pu = lease->unit->plan;
+	route = route_table_find(q->routes, lease->unit->message->sender,
+	    lease->unit->recipients[lease->rows[0]].address);
+	if ((e = send(q, lease, &route)) == OK)
+		return;
+	lease_end(q, lease);
+	if (e == ERR_AGAIN || e == ERR_NOMEM || e == ERR_PEER)
+		plan_back(q->plan, pu);
+	else
+		set_aside(q, pu, e);
 }
 
 /* ---- what deliverd asks and says ---- */
@@ -473,6 +533,8 @@ lease_msg(struct queued *q, struct queued_peer *peer, const struct msg *m)
 		on_held(q, peer, &m->held);
 		break;
 	case MSG_presented:
+		if (lease_is_waiting(q))
+			q->may_doubt |= m->presented.is_new != 0;
 		peer->is_presented = true;
 		queued_touch(q);
 		break;
@@ -515,9 +577,11 @@ lease_is_waiting(const struct queued *q)
 	return presented < q->conf->workers.deliverd;
 }
 
+/* Who did not come may have died with us. */
 void
 lease_stop_waiting(struct queued *q)
 {
+	q->may_doubt |= lease_is_waiting(q);
 	q->has_stopped_waiting = true;
 }
 

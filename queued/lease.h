@@ -66,6 +66,9 @@ bool lease_end_one(struct queued *q, struct lease *lease);
 /* Those that are left of a unit that is no more: only its address counts. */
 void lease_end_all(struct queued *q, const struct store_unit *unit);
 
+/* Its note is written: it may leave. */
+void lease_noted(struct queued *q, uint64_t id);
+
 /* Some seconds after the start those that were not presented do not count. */
 void lease_stop_waiting(struct queued *q);
 bool lease_is_waiting(const struct queued *q);

@@ -554,6 +554,27 @@ outcome_in_doubt(struct queued *q, struct lease *lease)
 		reschedule(q, unit, is_partial, due);
 }
 
+/* Age settles nothing here: after a stop nothing ends without an attempt. */
+enum err
+outcome_doubt(struct queued *q, struct store_unit *unit)
+{
+	static const struct store_result unknown = {
+		.outcome = OUTCOME_IN_DOUBT,
+		.status = SPAN_LIT("4.3.0"),
+		.text = SPAN_LIT("an attempt may have been under way when "
+		    "the processes died; what became of it is not known"),
+	};
+	struct outcome_work *w = q->work;
+	bool is_over = false;
+
+	begin_own(q, w, true);
+	for (uint32_t i = 0; i < unit->count; i++)
+		add_row(w, unit, i, &unknown, OUTCOME_NO_ATTEMPT);
+	for (size_t i = 0; i < w->count; i++)
+		w->is_in_doubt[i] = true;
+	return settle(q, w, unit, queued_wall(q), &is_over);
+}
+
 /* No attempt, no report: the operator knows.  The unit may have no plan entry
  * yet. */
 enum err

@@ -17,6 +17,10 @@ void outcome_verdict(struct queued *q, struct queued_peer *peer,
 /* The deliverd that had this lease is gone: nobody knows. */
 void outcome_in_doubt(struct queued *q, struct lease *lease);
 
+/* Nor of a lease of UNIT in a former life: it is out still in the planner, and
+ * may be leased again. */
+enum err outcome_doubt(struct queued *q, struct store_unit *unit);
+
 /* PU's destination backs off, and failed since PU got too old: its sender is
  * told, of the end or of the delay, and the unit is over or has a new time.
  * False: there is nothing to tell, or no room for it. */

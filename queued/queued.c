@@ -141,8 +141,8 @@ on_answered(void *ctx)
 
 /* ---- the store speaks ---- */
 
-/* Only confirmations to deliverd wait for this: that a verdict survives our
- * death is enough, for deliverd then forgets it; after a crash of the machine
+/* Confirmations to deliverd wait for this, and leases that were noted: that a
+ * verdict or a note survives our death is enough; after a crash of the machine
  * the message would be tried again. */
 static void
 on_store_written(void *ctx, uint64_t group)
@@ -155,6 +155,10 @@ on_store_written(void *ctx, uint64_t group)
 	while (effects_take(&q->on_written, group, &effect)) {
 		struct queued_peer *peer = &q->deliverds[effect.peer];
 
+		if (effect.kind == EFFECT_LEASE) {
+			lease_noted(q, effect.a);
+			continue;
+		}
 		m.confirm.lease = effect.a;
 		if (peer->channel != NULL)
 			channel_send_or_end(peer->channel, &m);

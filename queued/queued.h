@@ -85,6 +85,7 @@ struct queued {
 	bool was_accepting;		/* as last logged */
 	bool has_orphans;		/* units that found no memory */
 	bool has_stopped_waiting;	/* for deliverds to present leases */
+	bool may_doubt;			/* one may have died before the start */
 	struct residence_pass pass;	/* over what is due in the index */
 	uint64_t memory_peak;		/* messages, since memory was trimmed */
 

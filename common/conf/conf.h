@@ -47,6 +47,7 @@ enum conf_reader {
 #define CONF_MEMBER_NEWLINE(key)	enum conf_newline key
 #define CONF_MEMBER_FAMILY(key)		enum conf_family key
 #define CONF_MEMBER_LANGUAGE(key)	enum conf_language key
+#define CONF_MEMBER_DOUBT(key)		enum conf_doubt key
 #define CONF_MEMBER_NETWORKS(key)	struct conf_networks key
 #define CONF_MEMBER_DOMAINS(key)	struct conf_texts key
 #define CONF_MEMBER_PATTERNS(key)	struct conf_texts key

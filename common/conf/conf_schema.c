@@ -28,6 +28,7 @@
 #define AT_NEWLINE(of, key)		offsetof(of, key)
 #define AT_FAMILY(of, key)		offsetof(of, key)
 #define AT_LANGUAGE(of, key)		offsetof(of, key)
+#define AT_DOUBT(of, key)		offsetof(of, key)
 #define AT_NETWORKS(of, key)		offsetof(of, key)
 #define AT_DOMAINS(of, key)		offsetof(of, key)
 #define AT_PATTERNS(of, key)		offsetof(of, key)
@@ -112,6 +113,7 @@ static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_NEWLINE] = sizeof(enum conf_newline),
 	[CONF_TYPE_FAMILY] = sizeof(enum conf_family),
 	[CONF_TYPE_LANGUAGE] = sizeof(enum conf_language),
+	[CONF_TYPE_DOUBT] = sizeof(enum conf_doubt),
 	[CONF_TYPE_NETWORK] = sizeof(struct ipaddr_prefix),
 	[CONF_TYPE_DOMAIN] = sizeof(const char *),
 	[CONF_TYPE_PATTERN] = sizeof(const char *),

@@ -31,6 +31,7 @@ enum conf_type {
 	CONF_TYPE_NEWLINE,
 	CONF_TYPE_FAMILY,
 	CONF_TYPE_LANGUAGE,
+	CONF_TYPE_DOUBT,
 	/* elements of lists only */
 	CONF_TYPE_NETWORK,
 	CONF_TYPE_DOMAIN,

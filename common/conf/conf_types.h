@@ -39,6 +39,7 @@ enum conf_format { CONF_FORMAT_TEXT, CONF_FORMAT_JSON, CONF_FORMAT_POSTFIX };
 enum conf_newline { CONF_NEWLINE_REFUSE, CONF_NEWLINE_NORMALISE };
 enum conf_family { CONF_FAMILY_ANY, CONF_FAMILY_IPV4, CONF_FAMILY_IPV6 };
 enum conf_language { CONF_LANGUAGE_EN };
+enum conf_doubt { CONF_DOUBT_RETRY, CONF_DOUBT_HOLD };
 
 enum conf_address_kind {
 	CONF_ADDRESS_NONE,

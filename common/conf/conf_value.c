@@ -28,6 +28,7 @@ static const char *const formats[] = { "text", "json", "postfix" };
 static const char *const newlines[] = { "refuse", "normalise" };
 static const char *const families[] = { "any", "ipv4", "ipv6" };
 static const char *const languages[] = { "en" };
+static const char *const doubts[] = { "retry", "hold" };
 
 static const struct choice {
 	const char *const *names;
@@ -41,6 +42,7 @@ static const struct choice {
 	[CONF_TYPE_NEWLINE] = { newlines, COUNT_OF(newlines) },
 	[CONF_TYPE_FAMILY] = { families, COUNT_OF(families) },
 	[CONF_TYPE_LANGUAGE] = { languages, COUNT_OF(languages) },
+	[CONF_TYPE_DOUBT] = { doubts, COUNT_OF(doubts) },
 };
 
 /* an enum is written and read by copying an unsigned int */

@@ -494,6 +494,12 @@ store_last_group(const struct store *s)
 }
 
 uint64_t
+store_ended_at(const struct store *s)
+{
+	return s->ended_at;
+}
+
+uint64_t
 store_synced(const struct store *s)
 {
 	return s->log.synced.sequence;

@@ -21,6 +21,9 @@ enum {
 	STORE_NO_OUTCOME = 0xff,	/* never tried */
 };
 
+/* A noted lease: by the message's own record, which is noted at its commit. */
+#define STORE_LEASED_AT_COMMIT UINT64_MAX
+
 /* Where the content (trace header and body) lies. */
 struct store_place {
 	uint64_t segment;	/* of the message record */
@@ -63,7 +66,7 @@ struct store_unit {
 	struct span key;	/* given at submission (key_of) */
 	uint64_t due_at;	/* wall ms */
 	uint64_t last_at;	/* last attempt began; 0: none */
-	uint64_t noted_lease;	/* out, without a verdict yet; 0: none */
+	uint64_t noted_lease;	/* may be out, without a verdict; 0: not */
 	uint32_t tries;
 	uint32_t count;
 	uint32_t left;		/* recipients not yet settled */

@@ -66,8 +66,11 @@ replay_message(struct replay *p, const struct store_record *r)
 	m->pub.place.segment = p->seg->number;
 	m->pub.place.offset = p->offset;
 	m->is_placed = true;
-	for (uint32_t i = 0; i < m->pub.unit_count; i++)
+	/* its first lease needed no note: the record is one */
+	for (uint32_t i = 0; i < m->pub.unit_count; i++) {
 		m->units[i]->is_ours = true;
+		m->units[i]->pub.noted_lease = STORE_LEASED_AT_COMMIT;
+	}
 	p->seg->messages++;
 	p->seg->live_bytes += m->record_bytes;
 	p->seg->is_dirty = true;
@@ -235,6 +238,7 @@ store_replay_group(struct store *s, struct store_segment *seg,
 		e = replay_record(&p, &r);
 	}
 	free(p.results);
+	s->ended_at = head->written_at;
 	if (e == OK)
 		store_tap_group(s, head->sequence, head->written_at,
 		    store_group_records(group, head));

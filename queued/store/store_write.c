@@ -317,6 +317,31 @@ store_note_lease(struct store *s, struct store_unit *unit, uint64_t lease)
 	return OK;
 }
 
+/* Its record lies behind the index and its unit's row is still to be written:
+ * nothing is known of it but what the log and memory say. */
+static bool
+is_fresh(const struct message *m)
+{
+	return !m->has_row && !list_is_linked(&m->frozen);
+}
+
+enum err
+store_lease(struct store *s, struct store_unit *unit, uint64_t lease,
+    bool *is_noted)
+{
+	struct unit *u = store_memory_unit(unit);
+	enum err e;
+
+	if (is_fresh(store_memory_message(unit->message))) {
+		store_apply_lease(s, u, lease);
+		*is_noted = false;
+		return OK;
+	}
+	e = store_note_lease(s, unit, lease);
+	*is_noted = e == OK;
+	return e;
+}
+
 enum err
 store_reschedule(struct store *s, struct store_unit *unit, uint64_t due_at)
 {

@@ -83,7 +83,14 @@ struct store_verdict {
 enum err store_verdict(struct store *s, struct store_unit *unit,
     const struct store_verdict *verdict, bool *is_over);
 
-/* "Leased, again" — written, not synced, before the lease leaves (rule 6). */
+/* UNIT is about to be leased.  *IS_NOTED: a note stands in the open group, and
+ * the lease may leave when that is written (rule 6).  Else none is needed: a
+ * start would replay the message's own record, or find the row that the next
+ * check-point writes of the unit. */
+enum err store_lease(struct store *s, struct store_unit *unit,
+    uint64_t lease, bool *is_noted);
+
+/* The note, whatever else says it. */
 enum err store_note_lease(struct store *s, struct store_unit *unit,
     uint64_t lease);
 

@@ -201,6 +201,41 @@ class History(unittest.TestCase):
             r.stop()
             history.check(os.path.join(r.folder, "spool"))
 
+    def hang_and_die(self, **queue):
+        """An attempt whose answer never comes, and the death of all."""
+        dots = [nexthop.HANG]
+        with nexthop.NextHop(dot=lambda *_: dots[0]) as hop, \
+                relay.Relay(hop.port, queue=queue) as r:
+            id_ = r.send(to="b@b.example")
+            basics.wait_for("the dot", lambda: len(hop.dotted) == 1)
+            r.kill_all()
+            r.kills = 1000
+            dots[0] = b"250 2.0.0 taken\r\n"
+            r.start()
+            yield r, hop, id_
+
+    def test_in_doubt_is_retried(self):
+        for r, hop, id_ in self.hang_and_die():
+            r.wait_empty()
+            told = [e["event"] for e in events(r, id_)]
+            self.assertEqual(told, ["accepted", "in_doubt", "attempt",
+                                    "delivered"])
+            self.assertEqual(len(hop.dotted), 2)
+
+    def test_in_doubt_is_held(self):
+        for r, hop, id_ in self.hang_and_die(in_doubt="hold"):
+            r.wait_count(1, "state:held")
+            self.assertEqual([e["event"] for e in events(r, id_)],
+                             ["accepted", "in_doubt", "held"])
+            why, = explain(r, id_)["recipients"]
+            self.assertEqual((why["block"], why["is_in_doubt"]),
+                             ("held", True))
+            self.assertIn("it may have been delivered",
+                          r.ctl("message", "explain", id_))
+            r.ctl("queue", "release", "id:" + id_)
+            r.wait_empty()
+            self.assertEqual(len(hop.dotted), 2)
+
     def test_disk_of_the_history_fails(self):
         """Mail goes on without it; an operator is told."""
         with nexthop.NextHop() as hop, \

@@ -533,6 +533,16 @@ bench_present(struct bench_peer *p)
 }
 
 void
+bench_present_new(struct bench_peer *p)
+{
+	const struct msg m = { .type = MSG_presented,
+	    .presented.is_new = 1 };
+
+	MUST(channel_send(p->theirs, &m) == OK);
+	bench_turn(p->b, 1);
+}
+
+void
 bench_usual(struct bench *b)
 {
 	bench_live(&b->smtpds[0]);

@@ -137,6 +137,8 @@ void bench_live(struct bench_peer *p);
 void bench_die(struct bench_peer *p);
 /* ... and a deliverd that holds nothing. */
 void bench_present(struct bench_peer *p);
+/* ... or never had a lease before. */
+void bench_present_new(struct bench_peer *p);
 /* The first smtpd and the first deliverd. */
 void bench_usual(struct bench *b);
 

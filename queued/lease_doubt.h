@@ -1,0 +1,14 @@
+/*
+ * Leases of a former life whose end nobody can tell (I-03).
+ */
+#ifndef MTAD_QUEUED_LEASE_DOUBT_H
+#define MTAD_QUEUED_LEASE_DOUBT_H
+
+#include "queued/queued.h"
+
+/* PU's unit is about to be leased.  If it may have been out when all that knew
+ * of it died, that is recorded as an attempt in doubt; by queue.in_doubt it is
+ * held then: *IS_HELD.  ERR_NOMEM, ERR_IO. */
+enum err lease_doubt(struct queued *q, struct plan_unit *pu, bool *is_held);
+
+#endif

@@ -1,0 +1,182 @@
+/*
+ * Leases whose end nobody can tell (I-03): recorded, and tried again or held;
+ * and none in doubt that somebody knows of.
+ */
+#include "bench.h"
+#include "common/base/check.h"
+#include "queued/journal/journal_read.h"
+
+static struct bench b;
+
+#define QUEUE "queue: {first_retry: 10s, max_retry: 100s}\n"
+
+static void
+begin(void)
+{
+	bench_open(&b, QUEUE);
+	bench_usual(&b);
+}
+
+static void
+begin_holding(void)
+{
+	bench_open(&b, "queue: {first_retry: 10s, in_doubt: hold}\n");
+	bench_usual(&b);
+}
+
+static void
+end(void)
+{
+	bench_close(&b);
+}
+
+/* All processes die; the deliverd that comes back knows nothing. */
+static void
+death_of_all(void)
+{
+	bench_kill(&b);
+	b.deliverds[0].instance += 100;
+	bench_start(&b);
+	bench_live(&b.smtpds[0]);
+	bench_live(&b.deliverds[0]);
+	bench_present_new(&b.deliverds[0]);
+}
+
+static uint8_t
+outcome(uint64_t id)
+{
+	const struct store_unit *unit = store_find_unit(b.q->store, id, 0);
+
+	cr_assert_not_null(unit);
+	return unit->recipients[0].outcome;
+}
+
+static bool
+is_indexed(void)
+{
+	struct store_figures f;
+
+	store_figures(b.q->store, &f);
+	return f.checkpoint_lag_bytes == 0;
+}
+
+static bool
+count_results(void *ctx, const struct journal_record *r)
+{
+	unsigned *n = ctx;
+	struct journal_attempt a;
+	struct journal_result result;
+
+	if (r->type != JOURNAL_ATTEMPT)
+		return true;
+	cr_assert_eq(journal_attempt_get(r->fields, &a), OK);
+	while (journal_result_next(&a.results, &result))
+		n[result.outcome]++;
+	return true;
+}
+
+/* What the history has of ID, by outcome. */
+static void
+history(uint64_t id, unsigned n[OUTCOME_COUNT])
+{
+	struct journal_reader *reader;
+
+	memset(n, 0, OUTCOME_COUNT * sizeof(*n));
+	bench_stop(&b);
+	cr_assert_eq(journal_read_open(b.dir, &reader), OK);
+	cr_assert_eq(journal_read_message(reader, id, count_results, n), OK);
+	journal_read_close(&reader);
+	bench_start(&b);
+}
+
+/* The record of the message is the note of its first lease. */
+Test(doubt, first_lease, .init = begin, .fini = end)
+{
+	uint64_t id = bench_mail(&b, "s@a.example", "r@b.example");
+	unsigned n[OUTCOME_COUNT];
+
+	WAIT(b.n_leases == 1);
+	death_of_all();
+	WAIT(b.n_leases == 2);
+	cr_expect_eq(outcome(id), OUTCOME_IN_DOUBT);
+	bench_tell(&b, bench_lease(&b, 1), OUTCOME_DELIVERED,
+	    SCOPE_RECIPIENTS, "taken");
+	WAIT(bench_messages(&b) == 0);
+	history(id, n);
+	cr_expect_eq(n[OUTCOME_IN_DOUBT], 1);
+	cr_expect_eq(n[OUTCOME_DELIVERED], 1);
+}
+
+/* … and when the index has the message, its row. */
+Test(doubt, first_lease_indexed, .init = begin, .fini = end)
+{
+	uint64_t id = bench_mail(&b, "s@a.example", "r@b.example");
+
+	WAIT(b.n_leases == 1);
+	WAIT(is_indexed());
+	death_of_all();
+	WAIT(b.n_leases == 2);
+	cr_expect_eq(outcome(id), OUTCOME_IN_DOUBT);
+}
+
+/* A further lease is noted before it leaves. */
+Test(doubt, further_lease, .init = begin, .fini = end)
+{
+	uint64_t id = bench_mail(&b, "s@a.example", "r@b.example");
+	uint64_t syncs;
+
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+	WAIT(is_indexed());
+	bench_skip(&b, 20000);
+	syncs = bench_syncs();
+	WAIT(b.n_leases == 2);
+	cr_expect_eq(bench_syncs(), syncs, "a note is written only");
+	cr_expect_eq(store_find_unit(b.q->store, id, 0)->noted_lease,
+	    bench_lease(&b, 1)->m.lease);
+	death_of_all();
+	WAIT(b.n_leases == 3);
+	cr_expect_eq(outcome(id), OUTCOME_IN_DOUBT);
+}
+
+/* What has a verdict is not in doubt, whoever dies. */
+Test(doubt, not_after_a_verdict, .init = begin, .fini = end)
+{
+	uint64_t id = bench_mail(&b, "s@a.example", "r@b.example");
+
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+	WAIT(b.deliverds[0].confirms == 1);
+	death_of_all();
+	bench_skip(&b, 20000);
+	WAIT(b.n_leases == 2);
+	cr_expect_eq(outcome(id), OUTCOME_DEFERRED);
+}
+
+/* A deliverd that lived tells what it holds: all else was never out. */
+Test(doubt, not_while_deliverd_lives, .init = begin, .fini = end)
+{
+	uint64_t id = bench_mail(&b, "s@a.example", "r@b.example");
+
+	WAIT(b.n_leases == 1);
+	bench_kill(&b);
+	bench_start(&b);
+	bench_live(&b.smtpds[0]);
+	bench_live(&b.deliverds[0]);
+	bench_present(&b.deliverds[0]);
+	WAIT(b.n_leases == 2);
+	cr_expect_eq(outcome(id), STORE_NO_OUTCOME);
+}
+
+Test(doubt, held_by_policy, .init = begin_holding, .fini = end)
+{
+	uint64_t id = bench_mail(&b, "s@a.example", "r@b.example");
+	const struct store_unit *unit;
+
+	WAIT(b.n_leases == 1);
+	death_of_all();
+	unit = store_find_unit(b.q->store, id, 0);
+	cr_assert_not_null(unit);
+	WAIT(unit->message->is_held);
+	bench_turn(&b, 50);
+	cr_expect_eq(b.n_leases, 1);
+	cr_expect_eq(outcome(id), OUTCOME_IN_DOUBT);
+}
