@@ -15,6 +15,7 @@
 #include "common/base/wire.h"
 #include "common/log/log.h"
 #include "common/mail/envelope.h"
+#include "common/proc/proc.h"
 #include "queued/history.h"
 #include "queued/lease_doubt.h"
 #include "queued/outcome.h"
@@ -492,18 +493,23 @@ on_held(struct queued *q, struct queued_peer *peer,
 {
 	struct store_unit *unit;
 	struct lease *lease;
+	enum err e;
 
 	if (map_u64_get(&q->leases, held->lease) != NULL ||
-	    effects_has_message(&q->on_synced, held->id) ||
-	    store_load_unit(q->store, held->id, held->unit, &unit) != OK)
+	    effects_has_message(&q->on_synced, held->id))
 		return;
-	if (residence_adopt(q, unit) != OK) {
-		residence_release(q, unit);
+	e = store_load_unit(q->store, held->id, held->unit, &unit);
+	if (e == OK)
+		e = residence_adopt(q, unit);
+	if (e != OK && e != ERR_NOMEM)
+		return;			/* settled, or its row is damaged */
+	lease = e == OK ? lease_new(q, unit, held->lease, peer->index) : NULL;
+	if (lease == NULL) {
+		/* its verdict would count for nothing, and the unit be
+		 * leased again: a new process is told of it anew */
+		proc_fail(q->proc, "no memory for what is being delivered");
 		return;
 	}
-	lease = lease_new(q, unit, held->lease, peer->index);
-	if (lease == NULL)
-		return;
 	if (get_rows(held->rows, unit, lease) != OK) {
 		lease_end(q, lease);
 	} else if (plan_unit_state(unit->plan) != PLAN_LEASED) {

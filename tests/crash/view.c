@@ -84,7 +84,9 @@ fill_unit(struct view *v, const struct store_unit *u)
 	to->count = u->count;
 	to->tries = u->tries;
 	to->due_at = u->due_at;
-	to->lease = u->noted_lease;
+	/* what a replay takes for one is no record of the history */
+	to->lease = u->noted_lease == STORE_LEASED_AT_COMMIT ? 0 :
+	    u->noted_lease;
 	for (uint32_t i = 0; i < u->count && i < VIEW_RCPTS; i++) {
 		const struct store_recipient *r = &u->recipients[i];
 

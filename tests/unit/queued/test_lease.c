@@ -364,6 +364,7 @@ Test(lease, a_settled_verdict_is_repeated, .init = begin, .fini = end)
 	l = bench_lease(&b, 0);
 	bench_tell_rows(&b, l, SCOPE_RECIPIENTS, rows, 2);
 	WAIT(bench_recipients(&b) == 1);
+	WAIT(b.deliverds[0].confirms == 1);
 	bench_kill(&b);
 	bench_start(&b);
 	bench_live(&b.deliverds[0]);
@@ -372,7 +373,7 @@ Test(lease, a_settled_verdict_is_repeated, .init = begin, .fini = end)
 	bench_tell_held(&b.deliverds[0], l);
 	bench_tell_rows(&b, l, SCOPE_RECIPIENTS, rows, 1);
 	bench_present(&b.deliverds[0]);
-	WAIT(b.deliverds[0].confirms >= 1);
+	WAIT(b.deliverds[0].confirms == 2);
 	bench_turn(&b, 50);
 	cr_expect_eq(b.n_leases, 1, "leased out of its time");
 	bench_skip(&b, 15000);

@@ -398,7 +398,8 @@ rig_try_open(struct rig *r)
 	    .segment_bytes = r->segment_bytes,
 	    .memory_bytes = r->memory_bytes,
 	    .replay_bytes = r->replay_bytes,
-	    .io = r->io != NULL ? &r->io->io : NULL };
+	    .io = r->io != NULL ? &r->io->io : NULL,
+	    .tap = r->tap };
 	struct why why = { .text = "" };
 	enum err e;
 
@@ -477,6 +478,7 @@ rig_copy(const struct rig *r, struct rig *copy, struct rng *dice)
 	make_dir(copy);
 	copy->replay_bytes = r->replay_bytes;
 	copy->memory_bytes = r->memory_bytes;
+	copy->tap = r->tap;
 	copy->segment_bytes = r->segment_bytes;
 	copy->next_token = r->next_token;
 	if (r->io != NULL)

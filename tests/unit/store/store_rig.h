@@ -45,6 +45,7 @@ struct rig {
 	char dir[RIG_PATH];
 	struct store *s;
 	struct rig_io *io;
+	const struct store_tap *tap;	/* NULL: nobody listens */
 	uint64_t segment_bytes, memory_bytes, replay_bytes;
 	uint64_t written, synced;
 	uint64_t refused[RIG_LIST];	/* tokens */

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""What the history of messages costs queued: the same mail with queue.history
+0 and 7d in turn; instructions, CPU, bytes written and syncs a message.
+
+usage: bench/history.py [MESSAGES [SESSIONS [ROUNDS]]]
+
+Needs perf, and a release build. CPU time is noisy beside other work;
+instructions are not.
+"""
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from support import load, relay  # noqa: E402
+
+SIZE = 4096
+
+
+def cpu_s(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        fields = f.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def written(pid):
+    with open(f"/proc/{pid}/io", encoding="ascii") as f:
+        for line in f:
+            if line.startswith("write_bytes: "):
+                return int(line.split()[1])
+    raise ValueError("no write_bytes")
+
+
+def figures(r):
+    return json.loads(r.ctl("status", "--json"))["figures"]
+
+
+class Perf:
+    """Instructions of a process, in user space."""
+
+    def __init__(self, pid, path):
+        self.path = path
+        self.process = subprocess.Popen(
+            ["perf", "stat", "-x,", "-e", "instructions:u", "-p", str(pid),
+             "-o", path], stderr=subprocess.DEVNULL)
+        time.sleep(0.5)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+        with open(self.path, encoding="ascii") as f:
+            for line in f:
+                if "instructions" in line:
+                    return int(line.split(",")[0])
+        raise ValueError("perf counted nothing")
+
+
+def one(history, messages, sessions):
+    r = relay.Relay(start=False, limits={"connections_per_client": 500},
+                    deliver={"connections": 20}, log={"level": "warning"},
+                    queue={"history": history})
+    work = load.Load(r.folder, "cost", count=messages + 10)
+    try:
+        r.configure(routes=[{"to": "*",
+                             "via": f"smtp://127.0.0.1:{work.port}"}])
+        r.start()
+        pid = r.pids("queued")[0]
+        before = figures(r)
+        perf = Perf(pid, os.path.join(r.folder, "perf"))
+        cpu, disk = cpu_s(pid), written(pid)
+        load.fill(r.port, r.folder, messages, sessions, SIZE, "cost")
+        r.wait_empty(300)
+        time.sleep(2.5)         # the last check-point, the last of the history
+        cpu, disk = cpu_s(pid) - cpu, written(pid) - disk
+        instructions = perf.stop()
+        after = figures(r)
+        r.stop()
+        assert after["history_lost"] == 0
+        return {
+            "instructions": instructions / messages,
+            "cpu_s_per_1000": cpu * 1000 / messages,
+            "KiB": disk / messages / 1024,
+            "syncs": (after["syncs"] - before["syncs"]) / messages,
+            "history_bytes": (after["history_written_bytes"] -
+                              before["history_written_bytes"]) / messages,
+        }
+    finally:
+        work.close()
+        r.remove()
+
+
+def main():
+    words = [int(word) for word in sys.argv[1:]]
+    messages, sessions, rounds = (words + [10000, 20, 3][len(words):])[:3]
+    runs = {"0": [], "7d": []}
+    for _ in range(rounds):
+        for history, rows in runs.items():
+            rows.append(one(history, messages, sessions))
+    middle = {history: {key: statistics.median(row[key] for row in rows)
+                        for key in rows[0]}
+              for history, rows in runs.items()}
+    print(f"{messages} messages of {SIZE} bytes, {sessions} sessions, "
+          f"medians of {rounds}; a message:")
+    for key in middle["0"]:
+        off, on = middle["0"][key], middle["7d"][key]
+        ratio = f"{on / off - 1:+.1%}" if off else ""
+        print(f"  {key:16} off {off:10.4f}  on {on:10.4f}  {ratio}")
+
+
+if __name__ == "__main__":
+    main()
