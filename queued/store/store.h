@@ -80,7 +80,6 @@ uint64_t store_last_group(const struct store *s);
 
 /* Wall ms of the last group that the start replayed; 0: there was none. */
 uint64_t store_ended_at(const struct store *s);
-
 /* Up to here everything is synced. */
 uint64_t store_synced(const struct store *s);
 
