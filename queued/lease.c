@@ -326,8 +326,6 @@ set_aside(struct queued *q, struct plan_unit *pu, enum err e)
 	    q->conf->queue.first_retry_ms));
 }
 
-/* ---- one unit ---- */
-
 /* All rows have the same destination. */
 static enum err
 send(struct queued *q, struct lease *lease, const struct route *route)
@@ -421,8 +419,7 @@ lease_dispatch(struct queued *q)
 	}
 }
 
-/* As after a failure in lease_dispatch().  Its deliverd may have died, and the
- * lease with it. */
+/* The lease may have ended with its deliverd. */
 void
 lease_noted(struct queued *q, uint64_t id)
 {
@@ -505,8 +502,7 @@ on_held(struct queued *q, struct queued_peer *peer,
 		return;			/* settled, or its row is damaged */
 	lease = e == OK ? lease_new(q, unit, held->lease, peer->index) : NULL;
 	if (lease == NULL) {
-		/* its verdict would count for nothing, and the unit be
-		 * leased again: a new process is told of it anew */
+		/* or its verdict would be lost; a new process is told */
 		proc_fail(q->proc, "no memory for what is being delivered");
 		return;
 	}
