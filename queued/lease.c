@@ -473,13 +473,13 @@ on_content_want(struct queued *q, struct queued_peer *peer,
 	struct lease *lease = lease_get(q, peer, want->lease);
 	struct msg m = { .type = MSG_content };
 
-	if (lease == NULL)
-		return;
 	m.content.lease = want->lease;
 	m.content.offset = want->offset;
-	m.content.is_failed = read_piece(q, lease->unit->message,
-	    want->offset, want->bytes < LEASE_INLINE_MAX ? want->bytes :
-	    LEASE_INLINE_MAX, &m.content.bytes) != OK;
+	/* a lease that is over: its unit was settled by another deliverd */
+	m.content.is_failed = lease == NULL || read_piece(q,
+	    lease->unit->message, want->offset,
+	    want->bytes < LEASE_INLINE_MAX ? want->bytes : LEASE_INLINE_MAX,
+	    &m.content.bytes) != OK;
 	channel_send_or_end(peer->channel, &m);
 }
 

@@ -429,21 +429,54 @@ due_after(struct queued *q, const struct outcome_work *w,
 	return due;
 }
 
+/* What an operator has deleted while it was leased, and is still there: all of
+ * it, also what the lease was not about. */
+static void
+drop(struct queued *q, struct store_unit *unit)
+{
+	struct plan_unit *pu = unit->plan;
+	enum err e = outcome_delete(q, unit);
+
+	if (e == OK)
+		return;
+	outcome_log_trouble(q, unit->message->id, e);
+	plan_later(q->plan, pu, mtime_add(queued_now(q),
+	    q->conf->queue.first_retry_ms));
+}
+
 /* Nobody was tried, or all of it was told before: in the latter case what is
  * left of the unit has a time of its own. */
 static enum err
 untried(struct queued *q, struct lease *lease)
 {
 	struct store_unit *unit = lease->unit;
+	bool is_deleted = lease->is_deleted;
 
 	if (lease_end_one(q, lease))
 		return OK;
-	if (unit->due_at > queued_wall(q))
+	if (is_deleted)
+		drop(q, unit);
+	else if (unit->due_at > queued_wall(q))
 		plan_later(q->plan, unit->plan,
 		    queued_plan_time(q, unit->due_at));
 	else
 		plan_back(q->plan, unit->plan);
 	return OK;
+}
+
+/* The lease is over, and the unit is not. */
+static void
+go_on(struct queued *q, struct lease *lease, bool is_partial, uint64_t due)
+{
+	struct store_unit *unit = lease->unit;
+	bool is_deleted = lease->is_deleted;
+
+	if (lease_end_one(q, lease))
+		return;
+	if (is_deleted)
+		drop(q, unit);
+	else
+		reschedule(q, unit, is_partial, due);
 }
 
 /* The destination's fate comes before settle() because the due time stands in
@@ -475,8 +508,8 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 	}
 	if (is_over)
 		end_unit(q, lease, pu);
-	else if (!lease_end_one(q, lease))
-		reschedule(q, unit, is_partial, due);
+	else
+		go_on(q, lease, is_partial, due);
 	return OK;
 }
 
@@ -550,8 +583,8 @@ outcome_in_doubt(struct queued *q, struct lease *lease)
 		due = queued_wall(q) + IN_DOUBT_PAUSE_MS;
 	if (is_over)
 		end_unit(q, lease, pu);
-	else if (!lease_end_one(q, lease))
-		reschedule(q, unit, is_partial, due);
+	else
+		go_on(q, lease, is_partial, due);
 }
 
 /* Age settles nothing here: after a stop nothing ends without an attempt. */

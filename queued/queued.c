@@ -31,6 +31,7 @@
 enum {
 	HOUSEKEEPING_MS = 1000,
 	PRESENT_WAIT_MS = 3000,		/* for deliverds, after the start */
+	TOKENS_ASKED_MS = 1500,		/* by smtpds, after the start */
 	TOKENS_KEPT_MS = 3600 * 1000,
 	WINDOW_FIRST = 32,
 	LEASES_A_CONNECTION = 8,	/* out to all, at most */
@@ -123,13 +124,20 @@ on_wake(void *ctx)
 	queued_touch(ctx);
 }
 
-/* When all replies to smtpd were taken by the kernel, the index may pass the
- * groups that caused them (docs/SPOOL.md, tokens). */
+/*
+ * When all replies to smtpd were taken by the kernel, the index may pass the
+ * groups that caused them (docs/SPOOL.md, tokens).  After a start the smtpds
+ * have yet to ask: should we die before that, our successor must find the same
+ * tokens.
+ */
 static void
 on_answered(void *ctx)
 {
 	struct queued *q = ctx;
 
+	if (map_u64_count(&q->tokens) > 0 &&
+	    queued_now(q) - q->started_at_ms < TOKENS_ASKED_MS)
+		return;
 	for (size_t i = 0; i < QUEUED_WORKERS_MAX; i++) {
 		const struct channel *c = q->smtpds[i].channel;
 
@@ -275,6 +283,7 @@ on_store_ready(void *ctx, unsigned events)
 
 	(void)events;
 	store_turn(q->store);
+	queued_touch(q);	/* to flush: what is due by its timer, too */
 }
 
 /* ---- once a second ---- */
@@ -443,7 +452,7 @@ open_all(struct queued *q, struct why *why)
 	q->was_accepting = true;
 	if (q->has_orphans)
 		return why_set(why, ERR_NOMEM, "no memory for the queue");
-	q->written = store_group(q->store) - 1;
+	q->synced = q->written = store_group(q->store) - 1;
 	q->started_at_ms = queued_now(q);
 	q->is_started = true;
 	timer_start(&q->housekeeping, HOUSEKEEPING_MS);

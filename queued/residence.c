@@ -421,11 +421,13 @@ residence_refill(struct queued *q)
 }
 
 /* The cursor stands inside a pass, so the next slice has somewhere to go on;
- * at its begin only time or freed memory brings news. */
+ * at its begin only time or freed memory brings news, and with memory full
+ * only the latter. */
 bool
 residence_is_refilling(const struct queued *q)
 {
-	return q->pass.has_more && q->pass.cursor.id != 0;
+	return q->pass.has_more && q->pass.cursor.id != 0 &&
+	    units_in_memory(q) < RESIDENCE_LOW;
 }
 
 /* ---- once a second ---- */

@@ -229,6 +229,19 @@ Test(ctl, delete, .init = begin, .fini = end)
 
 /* I-01: the answer to a change comes when it is on disk, and then it stays,
  * whatever happens. */
+/* I-02: deleted while a deliverd had it, which gives it back untried. */
+Test(ctl, delete_and_untried, .init = begin, .fini = end)
+{
+	(void)bench_mail(&b, "s@a.example", "r@b.example");
+	WAIT(b.n_leases == 1);
+	cr_expect_eq(bench_ask(&b, CTL_DELETE, "all"), 1);
+	bench_tell(&b, bench_lease(&b, 0), OUTCOME_UNTRIED,
+	    SCOPE_RECIPIENTS, "no time");
+	WAIT(bench_messages(&b) == 0);
+	bench_turn(&b, 20);
+	cr_expect_eq(b.n_leases, 1);
+}
+
 Test(ctl, answers_after_the_sync, .init = begin, .fini = end)
 {
 	struct bench_client *c = bench_client(&b);

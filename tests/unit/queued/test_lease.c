@@ -40,6 +40,18 @@ row(uint32_t first, uint32_t last, enum outcome outcome)
 	    .status = SPAN_LIT("4.0.0"), .text = SPAN_LIT("words") };
 }
 
+/* A deliverd that waits for bytes of a lease that is over waits in vain. */
+Test(lease, bytes_of_an_unknown_one, .init = begin, .fini = end)
+{
+	struct msg m = { .type = MSG_content_want };
+
+	m.content_want.lease = 12345;
+	m.content_want.bytes = 100;
+	(void)channel_send(b.deliverds[0].theirs, &m);
+	WAIT(b.deliverds[0].contents == 1);
+	cr_expect_eq(b.deliverds[0].content_failed, 1);
+}
+
 /* I-09: the lease has the message whole, trace and id in front. */
 Test(lease, says_all, .init = begin, .fini = end)
 {
@@ -156,6 +168,25 @@ Test(lease, several_ways_in_one_unit, .init = begin_alone, .fini = end)
 	bench_tell(&b, bench_lease(&b, 1), OUTCOME_DELIVERED,
 	    SCOPE_RECIPIENTS, "taken");
 	WAIT(bench_messages(&b) == 0);
+}
+
+/* I-02: what an operator deletes is all of it, leased or not. */
+Test(lease, deleted_in_parts, .init = begin_alone, .fini = end)
+{
+	(void)bench_mail(&b, "s@a.example", "1@b.example 2@c.example");
+	bench_reload(&b, QUEUE "routes: [{to: b.example, via: "
+	    "\"smtp://one.example\"}, {to: \"*\", "
+	    "via: \"smtp://two.example\"}]\n");
+	bench_live(&b.deliverds[0]);
+	bench_present(&b.deliverds[0]);
+	WAIT(b.n_leases == 1);
+	cr_expect_eq(bench_lease(&b, 0)->rcpts, 1);
+	cr_expect_eq(bench_ask(&b, CTL_DELETE, "all"), 1);
+	bench_tell(&b, bench_lease(&b, 0), OUTCOME_DELIVERED,
+	    SCOPE_RECIPIENTS, "taken");
+	WAIT(bench_messages(&b) == 0);
+	bench_turn(&b, 20);
+	cr_expect_eq(b.n_leases, 1);
 }
 
 Test(lease, a_dead_way_does_not_hide_another, .init = begin_alone,
