@@ -70,6 +70,16 @@ ctl_end(struct ctl_session *s, uint8_t result, uint64_t count,
 	job_clear(&s->job);
 }
 
+void
+ctl_end_job(struct ctl_session *s)
+{
+	if (s->job.has_failed)
+		ctl_end(s, CTL_FAILED, s->job.count, SPAN_LIT("not all could "
+		    "be changed: no memory, or the spool can't be written"));
+	else
+		ctl_end(s, CTL_DONE, s->job.count, SPAN_NONE);
+}
+
 /* ---- slices of jobs ---- */
 
 /* What a job does next. */

@@ -56,6 +56,14 @@ leave_to_index(struct queued *q, struct store_unit *unit)
 	residence_release(q, unit);
 }
 
+/* The answer says so when something was not. */
+static bool
+is_done(struct ctl_session *s, enum err e)
+{
+	s->job.has_failed |= e != OK;
+	return e == OK;
+}
+
 /* ---- one unit ---- */
 
 /* A held one stays held, a leased one is being tried already. */
@@ -71,7 +79,7 @@ retry_unit(struct ctl_session *s, struct store_unit *unit)
 	    PLAN_LEASED)
 		return;
 	if (unit->due_at > now) {
-		if (store_reschedule(s->q->store, unit, now) != OK)
+		if (!is_done(s, store_reschedule(s->q->store, unit, now)))
 			return;
 		note(s, unit, JOURNAL_RETRIED, now);
 		note_change(s);
@@ -93,7 +101,7 @@ delete_unit(struct ctl_session *s, struct store_unit *unit)
 	note(s, unit, JOURNAL_DELETED, 0);
 	if (lease != NULL)
 		lease->is_deleted = true;
-	else if (outcome_delete(s->q, unit) == OK)
+	else if (is_done(s, outcome_delete(s->q, unit)))
 		note_change(s);
 }
 
@@ -105,7 +113,7 @@ hold_unit(struct ctl_session *s, struct store_unit *unit, bool is_held)
 	struct store_message *m = unit->message;
 
 	if (m->is_held != is_held) {
-		if (store_hold(s->q->store, m, is_held) != OK)
+		if (!is_done(s, store_hold(s->q->store, m, is_held)))
 			return;
 		note(s, unit, is_held ? JOURNAL_HELD : JOURNAL_RELEASED, 0);
 		note_change(s);
@@ -157,7 +165,7 @@ act_early(struct ctl_session *s, struct store_unit *unit)
 		delete_unit(s, unit);
 	else if (s->job.verb != CTL_RETRY &&
 	    unit->message->is_held != is_held &&
-	    store_hold(s->q->store, unit->message, is_held) == OK) {
+	    is_done(s, store_hold(s->q->store, unit->message, is_held))) {
 		note(s, unit, is_held ? JOURNAL_HELD : JOURNAL_RELEASED, 0);
 		note_change(s);
 	}

@@ -58,6 +58,7 @@ struct ctl_job {
 	uint64_t seen;
 	uint64_t count;			/* messages matched */
 	uint64_t group;			/* last one that holds a change; 0 */
+	bool has_failed;		/* something could not be changed */
 	uint64_t batch[CTL_WALK_ROWS];	/* ids to act upon */
 	size_t batch_count;
 	struct buf words;		/* the selection, for the log */
@@ -80,6 +81,7 @@ struct ctl_session {
 /* Ends the job with an answer. */
 void ctl_end(struct ctl_session *s, uint8_t result, uint64_t count,
     struct span text);
+void ctl_end_job(struct ctl_session *s);	/* with what came of it */
 void ctl_send(struct ctl_session *s, const struct msg *m);
 
 /* The session of this number, if it is still there. */

@@ -257,7 +257,7 @@ finish(struct ctl_session *s)
 	if (job->verb > CTL_LIST && !job->is_dry_run)
 		log_operator(s);
 	if (job->group == 0 || job->group <= s->q->synced) {
-		ctl_end(s, CTL_DONE, job->count, SPAN_NONE);
+		ctl_end_job(s);
 		return;
 	}
 	if (effects_reserve(&s->q->on_synced) != OK) {
@@ -334,6 +334,7 @@ ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m)
 	job->is_dry_run = m->is_dry_run != 0;
 	job->limit = m->limit;
 	job->cursor = job->seen = job->count = job->group = 0;
+	job->has_failed = false;
 	job->asks = select_asks(job->select);
 	buf_init(&job->ids, ACTIVE_MAX * sizeof(uint64_t));
 	choose_path(s);
