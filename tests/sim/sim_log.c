@@ -1,0 +1,230 @@
+/*
+ * queued's log, read as it is written: what is expired, given up without a
+ * report, or found damaged.
+ */
+#include "common/base/check.h"
+#include "common/log/log.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/sim_deliverd.h"
+#include "tests/sim/sim_mail.h"
+#include "tests/sim/sim_world.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static struct {
+	enum log_id event;
+	uint64_t id, about;
+	char to[SIM_ADDRESS];
+	char why[64];
+	char text[512];
+} line;
+
+const char *
+log_event_name(enum log_id id)
+{
+	static const char *const names[LOG_ID_COUNT] = {
+#define LOG_EVENT(id, name, level, doc) name,
+#include "common/log/log_ids.def"
+#undef LOG_EVENT
+	};
+
+	return names[id];
+}
+
+/* Reports that queued has made, in a ring: those that lie behind are seen, or
+ * gone, by then. */
+static struct {
+	uint64_t id, about;
+	int64_t at;
+	uint32_t number;
+} made[1024];
+static size_t made_count;
+
+void
+sim_log_clear(void)
+{
+	made_count = 0;
+}
+
+bool
+sim_log_reported(uint64_t id, int64_t *at, uint64_t *about, uint32_t *number)
+{
+	for (size_t i = made_count; i-- > 0 &&
+	    i + COUNT_OF(made) >= made_count;) {
+		if (made[i % COUNT_OF(made)].id != id)
+			continue;
+		*at = made[i % COUNT_OF(made)].at;
+		*about = made[i % COUNT_OF(made)].about;
+		*number = made[i % COUNT_OF(made)].number;
+		return true;
+	}
+	return false;
+}
+
+bool
+log_begin(struct log *l, enum log_id id, const struct log_context *c)
+{
+	(void)l;
+	(void)c;
+	if (sim.is_dying)
+		return false;
+	memset(&line, 0, sizeof(line));
+	line.event = id;
+	return true;
+}
+
+static void
+note(const char *key, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+note(const char *key, const char *format, ...)
+{
+	size_t n = strlen(line.text);
+	va_list args;
+	int more;
+
+	if (!sim.is_tracing)
+		return;
+	more = snprintf(line.text + n, sizeof(line.text) - n, " %s=", key);
+	n += (size_t)more;
+	if (n >= sizeof(line.text))
+		return;
+	va_start(args, format);
+	(void)vsnprintf(line.text + n, sizeof(line.text) - n, format, args);
+	va_end(args);
+}
+
+void
+log_text(struct log *l, const char *key, struct span s)
+{
+	(void)l;
+	note(key, "%.*s", (int)s.n, (const char *)s.p);
+}
+
+void
+log_str(struct log *l, const char *key, const char *s)
+{
+	(void)l;
+	note(key, "%s", s);
+	if (strcmp(key, "why") == 0)
+		(void)snprintf(line.why, sizeof(line.why), "%s", s);
+}
+
+void
+log_address(struct log *l, const char *key, struct span address)
+{
+	(void)l;
+	note(key, "%.*s", (int)address.n, (const char *)address.p);
+	if (strcmp(key, "to") == 0)
+		(void)snprintf(line.to, sizeof(line.to), "%.*s",
+		    (int)address.n, (const char *)address.p);
+}
+
+void
+log_u64(struct log *l, const char *key, uint64_t v)
+{
+	(void)l;
+	note(key, "%ju", (uintmax_t)v);
+}
+
+void
+log_queue_id(struct log *l, const char *key, uint64_t id)
+{
+	(void)l;
+	note(key, "%jx", (uintmax_t)id);
+	if (strcmp(key, "about") == 0)
+		line.about = id;
+	else
+		line.id = id;
+}
+
+void
+log_ms(struct log *l, const char *key, int64_t ms)
+{
+	(void)l;
+	note(key, "%jdms", (intmax_t)ms);
+}
+
+/* ---- what it means ---- */
+
+/* Not before its time, and only as the result of an attempt, which is what
+ * queued is handling now. */
+static void
+expired(struct sim_mail *m, struct sim_rcpt *r)
+{
+	int64_t life = m->is_report ? world.conf->queue.report_expire_ms :
+	    world.conf->queue.expire_ms;
+
+	r->is_expired = true;
+	sim_note(SIM_EXPIRED);
+	if (sim.wall_ms - m->arrived_at + sim.set_ms < life)
+		sim_broken("I-02", "%s expired too early", r->address);
+	if (!sim_deliverd_is_telling())
+		sim_broken("I-02", "%s expired without an attempt",
+		    r->address);
+}
+
+/* A report that was deleted, perhaps before anybody saw it. */
+static void
+vanished(struct sim_rcpt *r)
+{
+	unsigned number;
+
+	if (sscanf(line.to, "s%u@", &number) == 1 && number < mails.n)
+		mails.v[number]->has_vanished_report = true;
+	if (r != NULL)
+		r->may_vanish = true;
+}
+
+/* To a sender, whose address has the number of his message; or not. */
+static void
+reported(void)
+{
+	size_t i = made_count++ % COUNT_OF(made);
+
+	made[i].id = line.id;
+	made[i].about = line.about;
+	made[i].at = sim.wall_ms;
+	if (sscanf(line.to, "s%u@", &made[i].number) != 1)
+		made[i].number = UINT32_MAX;
+}
+
+static void
+discarded(struct sim_mail *m, struct sim_rcpt *r)
+{
+	if (m == NULL)
+		sim_mail_unseen(line.id);
+	if (strstr(line.why, "no report") != NULL) {
+		if (r != NULL)
+			r->is_unreported = true;
+		sim_note(m != NULL && m->is_report ? SIM_REPORT_FAILED :
+		    SIM_NULL_SENDER_FAILED);
+		return;
+	}
+	sim_note(SIM_DISCARDED);
+	vanished(r);
+}
+
+void
+log_end(struct log *l)
+{
+	struct sim_rcpt *r = NULL;
+	struct sim_mail *m = sim_mail_by_rcpt(span_str(line.to), &r);
+
+	(void)l;
+	sim_digest((uint64_t)line.event, line.id);
+	sim_trace("    log %s%s", log_event_name(line.event), line.text);
+	if (m == NULL && (m = sim_mail_by_id(line.id)) != NULL)
+		r = &m->rcpts[0];
+	if (line.event == LOG_BOUNCED && m != NULL &&
+	    strcmp(line.why, "too old") == 0)
+		expired(m, r);
+	else if (line.event == LOG_DISCARDED)
+		discarded(m, r);
+	else if (line.event == LOG_REPORTED)
+		reported();
+	else if (line.event == LOG_SPOOL_DAMAGED && line.id != 0)
+		sim_note(SIM_QUARANTINED);
+}

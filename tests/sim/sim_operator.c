@@ -1,0 +1,244 @@
+/*
+ * An answer of "done" is a promise: what is held is not given out, what was
+ * deleted and not just being tried is gone.  Between question and answer, and
+ * when no answer comes, either is right.
+ */
+#include "tests/sim/sim_operator.h"
+
+#include "common/base/check.h"
+#include "common/mail/queue_id.h"
+#include "queued/service.h"
+#include "tests/sim/sim.h"
+#include "tests/sim/sim_deliverd.h"
+#include "tests/sim/sim_mail.h"
+#include "tests/sim/sim_world.h"
+
+#include <stdio.h>
+
+static struct {
+	struct channel *c;
+	uint8_t verb;
+	uint32_t number;	/* of the message, unless … */
+	bool is_all;
+	bool is_waiting;
+	uint8_t clean_up;	/* steps of it that are done */
+} operator;
+
+void
+sim_operator_new(void)
+{
+	memset(&operator, 0, sizeof(operator));
+}
+
+void
+sim_operator_free(void)
+{
+	sim_channel_free(&operator.c);
+}
+
+void
+sim_operator_alone(bool is_power_cut)
+{
+	while (!is_power_cut && sim_operator_hear())
+		;
+	sim_channel_free(&operator.c);
+	operator.is_waiting = false;
+}
+
+bool
+sim_operator_is_waiting(void)
+{
+	return operator.is_waiting;
+}
+
+/* ---- asking ---- */
+
+/* From here on, until the answer, nothing is promised any more. */
+static void
+begin(void)
+{
+	for (uint32_t i = 0; i < mails.n; i++) {
+		struct sim_mail *m = mails.v[i];
+
+		m->is_meant = (operator.is_all || i == operator.number) &&
+		    m->fate == SIM_KEPT;
+		if (!operator.is_all && !m->is_meant)
+			continue;
+		if (operator.verb == CTL_RELEASE)
+			m->is_held = false;
+		if (operator.verb != CTL_DELETE)
+			continue;
+		m->has_vanished_report |= operator.is_all;
+		for (uint32_t k = 0; k < m->rcpt_count; k++)
+			m->rcpts[k].may_vanish = true;
+	}
+}
+
+static void
+ask(enum ctl_verb verb, const char *selection)
+{
+	struct msg m = { .type = MSG_ctl_queue };
+
+	sim_trace("operator: %d %s", verb, selection);
+	operator.verb = (uint8_t)verb;
+	operator.is_waiting = true;
+	m.ctl_queue.verb = (uint8_t)verb;
+	m.ctl_queue.selection = span_str(selection);
+	sim_channel_put(operator.c, &m);
+	begin();
+}
+
+static bool
+connect(void)
+{
+	if (world.q == NULL || operator.is_waiting)
+		return false;
+	if (operator.c == NULL)
+		operator.c = world_connect();
+	return operator.c != NULL;
+}
+
+static const struct sim_mail *
+choose(void)
+{
+	const struct sim_mail *m;
+
+	if (mails.n == 0)
+		return NULL;
+	m = mails.v[sim_below(mails.n)];
+	for (int n = 0; n < 4 && m->rcpts[0].leases == 0; n++)
+		m = mails.v[sim_below(mails.n)];
+	return m->fate == SIM_KEPT && m->id != 0 ? m : NULL;
+}
+
+static void
+ask_all(enum ctl_verb verb, const char *selection)
+{
+	operator.is_all = true;
+	ask(verb, selection);
+}
+
+static void
+ask_one(enum ctl_verb verb, const struct sim_mail *m)
+{
+	char selection[8 + QUEUE_ID_SIZE] = "id:";
+
+	queue_id_format(m->id, selection + 3);
+	operator.is_all = false;
+	operator.number = m->number;
+	ask(verb, selection);
+}
+
+/* All of them are deleted rarely: little would be left to look at. */
+bool
+sim_operator_ask(void)
+{
+	static const enum ctl_verb verbs[] = { CTL_HOLD, CTL_RELEASE,
+		CTL_RETRY, CTL_DELETE, CTL_COUNT, CTL_LIST };
+	const struct sim_mail *m = choose();
+	enum ctl_verb verb = verbs[sim_below(COUNT_OF(verbs))];
+
+	if (!connect())
+		return false;
+	if (verb == CTL_COUNT || verb == CTL_LIST ||
+	    (verb != CTL_DELETE && sim_chance(300)) || sim_chance(5))
+		ask_all(verb, "all");
+	else if (m == NULL || (verb == CTL_DELETE && sim_chance(500)))
+		return false;
+	else
+		ask_one(verb, m);
+	return true;
+}
+
+/* First the held ones are let go, then the damaged ones are deleted. */
+bool
+sim_operator_clean_up(void)
+{
+	if (operator.is_waiting || !connect())
+		return true;
+	if (operator.clean_up == 0) {
+		ask_all(CTL_RELEASE, "all");
+		operator.clean_up++;
+		return true;
+	}
+	for (uint32_t i = operator.clean_up - 1; i < mails.n; i++) {
+		if (!mails.v[i]->is_damaged)
+			continue;
+		operator.clean_up = (uint8_t)(i + 2);
+		ask_one(CTL_DELETE, mails.v[i]);
+		return true;
+	}
+	return false;
+}
+
+/* ---- answers ---- */
+
+static void
+note_done(uint64_t count)
+{
+	static const enum sim_count counts[CTL_VERB_COUNT] = {
+		[CTL_HOLD] = SIM_HOLDS, [CTL_RELEASE] = SIM_RELEASES,
+		[CTL_RETRY] = SIM_RETRIES,
+	};
+
+	if (count > 0 && counts[operator.verb] != 0)
+		sim_note(counts[operator.verb]);
+}
+
+/* What no deliverd has now is gone for good. */
+static void
+done_delete(struct sim_mail *m)
+{
+	for (uint32_t k = 0; k < m->rcpt_count; k++)
+		m->rcpts[k].is_deleted |= m->rcpts[k].unconfirmed == 0 &&
+		    !m->rcpts[k].may_repeat;
+}
+
+static void
+done(uint64_t count, uint64_t order)
+{
+	note_done(count);
+	/* leases that were sent before the answer */
+	for (unsigned i = 0; i < SIM_WORKERS; i++)
+		while (sim_deliverd_hear(i))
+			;
+	for (uint32_t i = 0; i < mails.n; i++) {
+		struct sim_mail *m = mails.v[i];
+
+		if (!m->is_meant || m->is_report)
+			continue;
+		if (operator.verb == CTL_HOLD) {
+			m->is_held = true;
+			m->held_since = order;
+		} else if (operator.verb == CTL_DELETE &&
+		    (operator.is_all || count > 0)) {
+			done_delete(m);
+		}
+	}
+}
+
+bool
+sim_operator_hear(void)
+{
+	struct msg m;
+	uint64_t order;
+
+	if (operator.c == NULL || !sim_channel_take(operator.c, &m, &order))
+		return false;
+	if (m.type != MSG_ctl_end)
+		return true;
+	operator.is_waiting = false;
+	if (m.ctl_end.result == CTL_DONE)
+		done(m.ctl_end.count, order);
+	else if (m.ctl_end.result != CTL_FAILED)
+		sim_broken("I-10", "the operator is answered %u",
+		    m.ctl_end.result);
+	return true;
+}
+
+bool
+sim_operator_speak(void)
+{
+	return operator.c != NULL && world.q != NULL &&
+	    sim_channel_feed(operator.c);
+}
