@@ -429,21 +429,6 @@ due_after(struct queued *q, const struct outcome_work *w,
 	return due;
 }
 
-/* What an operator has deleted while it was leased, and is still there: all of
- * it, also what the lease was not about. */
-static void
-drop(struct queued *q, struct store_unit *unit)
-{
-	struct plan_unit *pu = unit->plan;
-	enum err e = outcome_delete(q, unit);
-
-	if (e == OK)
-		return;
-	outcome_log_trouble(q, unit->message->id, e);
-	plan_later(q->plan, pu, mtime_add(queued_now(q),
-	    q->conf->queue.first_retry_ms));
-}
-
 /* Nobody was tried, or all of it was told before: in the latter case what is
  * left of the unit has a time of its own. */
 static enum err
@@ -454,9 +439,9 @@ untried(struct queued *q, struct lease *lease)
 
 	if (lease_end_one(q, lease))
 		return OK;
-	if (is_deleted)
-		drop(q, unit);
-	else if (unit->due_at > queued_wall(q))
+	if (is_deleted && outcome_delete(q, unit) == OK)
+		return OK;
+	if (unit->due_at > queued_wall(q))
 		plan_later(q->plan, unit->plan,
 		    queued_plan_time(q, unit->due_at));
 	else
@@ -464,19 +449,18 @@ untried(struct queued *q, struct lease *lease)
 	return OK;
 }
 
-/* The lease is over, and the unit is not. */
+/* The lease is over, and the unit is not; what an operator deleted meanwhile
+ * goes, also what the lease was not about. */
 static void
 go_on(struct queued *q, struct lease *lease, bool is_partial, uint64_t due)
 {
 	struct store_unit *unit = lease->unit;
 	bool is_deleted = lease->is_deleted;
 
-	if (lease_end_one(q, lease))
+	if (lease_end_one(q, lease) ||
+	    (is_deleted && outcome_delete(q, unit) == OK))
 		return;
-	if (is_deleted)
-		drop(q, unit);
-	else
-		reschedule(q, unit, is_partial, due);
+	reschedule(q, unit, is_partial, due);
 }
 
 /* The destination's fate comes before settle() because the due time stands in
