@@ -61,18 +61,6 @@ add_row(struct outcome_work *w, const struct store_unit *unit, uint32_t row,
 	w->count++;
 }
 
-/* More attempts than fit are in the history all the same; their results name
- * no host. */
-static void
-read_attempts(struct outcome_work *w, struct msg_list attempts)
-{
-	w->history = attempts.bytes;
-	w->attempt_count = 0;
-	while (w->attempt_count < COUNT_OF(w->attempts) && msg_next_attempt(
-	    &attempts, &w->attempts[w->attempt_count]))
-		w->attempt_count++;
-}
-
 /* First and last are positions in the lease, not rows of the unit.  Untried
  * ones get no result: they stay as they were. */
 static void
@@ -373,16 +361,6 @@ end_unit(struct queued *q, struct lease *lease, struct plan_unit *pu)
 	residence_end(q, pu);
 }
 
-/* Of what was told; others of the unit may be open. */
-static bool
-is_all_settled(const struct outcome_work *w)
-{
-	for (size_t i = 0; i < w->count; i++)
-		if (!w->results[i].is_settled)
-			return false;
-	return true;
-}
-
 /* It broke the dialogue off, as the last host tried did: it would rather have
  * less.  Those before it may be away for good while others serve. */
 static bool
@@ -482,7 +460,7 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 		return untried(q, lease);
 	due = due_after(q, w, pu, lease, scope);
 	decide(q, w, unit, lease->is_deleted);
-	if (is_partial && is_all_settled(w))
+	if (is_partial && outcome_is_all_settled(w))
 		due = queued_wall(q);	/* for those that are left */
 	if ((e = settle(q, w, unit, due, &is_over)) != OK)
 		return e;
@@ -523,7 +501,7 @@ outcome_verdict(struct queued *q, struct queued_peer *peer,
 	enum err e = effects_reserve(&q->on_written);
 
 	if (e == OK && lease != NULL) {
-		read_attempts(w, verdict->attempts);
+		outcome_read_attempts(w, verdict->attempts);
 		read_results(w, lease, verdict->results);
 		w->begun_at = w->attempt_count > 0 ?
 		    w->attempts[0].begun_at :

@@ -5,6 +5,7 @@
  */
 #include "queued/outcome_log.h"
 
+#include "common/base/check.h"
 #include "common/log/log.h"
 
 /* Too old is a bounce with a reason of its own ("why"); everything that is
@@ -101,4 +102,28 @@ outcome_log_trouble(struct queued *q, uint64_t id, enum err e)
 	log_str(q->log, "step", "writing the result of an attempt");
 	log_str(q->log, "why", err_text(e));
 	log_end(q->log);
+}
+
+/* ---- what is worked on ---- */
+
+/* More attempts than fit are in the history all the same; their results name
+ * no host. */
+void
+outcome_read_attempts(struct outcome_work *w, struct msg_list attempts)
+{
+	w->history = attempts.bytes;
+	w->attempt_count = 0;
+	while (w->attempt_count < COUNT_OF(w->attempts) && msg_next_attempt(
+	    &attempts, &w->attempts[w->attempt_count]))
+		w->attempt_count++;
+}
+
+/* Of what was told; others of the unit may be open. */
+bool
+outcome_is_all_settled(const struct outcome_work *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		if (!w->results[i].is_settled)
+			return false;
+	return true;
 }

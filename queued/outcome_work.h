@@ -26,4 +26,9 @@ struct outcome_work {
 	struct bounce delay;
 };
 
+/* outcome_log.c: attempts as deliverd told them; whether nobody of those told
+ * of is tried again */
+void outcome_read_attempts(struct outcome_work *w, struct msg_list attempts);
+bool outcome_is_all_settled(const struct outcome_work *w);
+
 #endif
