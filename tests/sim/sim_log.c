@@ -17,6 +17,7 @@ static struct {
 	uint64_t id, about;
 	char to[SIM_ADDRESS];
 	char why[64];
+	bool has_words;			/* of a next hop's */
 	char text[512];
 } line;
 
@@ -101,6 +102,8 @@ log_text(struct log *l, const char *key, struct span s)
 {
 	(void)l;
 	note(key, "%.*s", (int)s.n, (const char *)s.p);
+	if (strcmp(key, "reply") == 0)
+		line.has_words = s.n > 0;
 }
 
 void
@@ -149,8 +152,9 @@ log_ms(struct log *l, const char *key, int64_t ms)
 
 /* ---- what it means ---- */
 
-/* Not before its time, and only as the result of an attempt, which is what
- * queued is handling now. */
+/* Not before its time, and only as the result of an attempt: the one that
+ * queued is handling now, or one that failed for all of its destination, of
+ * which its words are then. */
 static void
 expired(struct sim_mail *m, struct sim_rcpt *r)
 {
@@ -161,7 +165,7 @@ expired(struct sim_mail *m, struct sim_rcpt *r)
 	sim_note(SIM_EXPIRED);
 	if (sim.wall_ms - m->arrived_at + sim.set_ms < life)
 		sim_broken("I-02", "%s expired too early", r->address);
-	if (!sim_deliverd_is_telling())
+	if (!sim_deliverd_is_telling() && !line.has_words)
 		sim_broken("I-02", "%s expired without an attempt",
 		    r->address);
 }
