@@ -60,8 +60,10 @@ static void
 run(struct store_job *job)
 {
 	struct store_commit *c = CONTAINER_OF(job, struct store_commit, job);
+	int64_t begun = clock_mono_ns();
 
 	c->result = write_group(c);
+	c->took_us = (uint64_t)(clock_mono_ns() - begun) / 1000;
 }
 
 /* ---- in the owner's thread ---- */
@@ -134,6 +136,7 @@ done(struct store_job *job, void *owner)
 	struct store_commit *c = CONTAINER_OF(job, struct store_commit, job);
 
 	l->is_under_way = false;
+	store_quick_note(&l->quick[c->with_sync], c->bytes.n, c->took_us);
 	if (c->seg != NULL)
 		c->seg->pins--;
 	if (c->old != NULL)
@@ -294,6 +297,20 @@ take_spare(struct store *s)
 	return OK;
 }
 
+/* By the thread, unless the way there would take longer; a new segment always
+ * does. */
+static void
+put_commit(struct store *s)
+{
+	struct store_commit *c = &s->log.commit;
+
+	if (!c->is_new && c->old == NULL && !s->is_recovering &&
+	    store_quick_may(&s->log.quick[c->with_sync], c->bytes.n))
+		store_worker_run_here(s->commit, &c->job);
+	else
+		store_worker_put(s->commit, &c->job);
+}
+
 /* Segments are pinned while the thread has their descriptors: a check-point may
  * find them over meanwhile. */
 static void
@@ -319,7 +336,7 @@ start_commit(struct store *s, struct span bytes, uint64_t at, bool is_new,
 	c->job.run = run;
 	c->job.done = done;
 	l->is_under_way = true;
-	store_worker_put(s->commit, &c->job);
+	put_commit(s);
 }
 
 static bool

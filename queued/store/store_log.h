@@ -11,6 +11,7 @@
 
 #include "queued/store/store_cache.h"
 #include "queued/store/store_overlay.h"
+#include "queued/store/store_quick.h"
 #include "queued/store/store_spare.h"
 
 struct store_refused {
@@ -32,6 +33,7 @@ struct store_commit {
 	uint64_t at;
 	bool with_sync;
 	enum err result;
+	uint64_t took_us;
 	struct store_segment *seg, *old;	/* pinned */
 };
 
@@ -48,6 +50,7 @@ struct store_log {
 	struct store_segment *segment;	/* of end */
 	struct store_segment *fresh;	/* taken to be the next */
 	struct store_commit commit;
+	struct store_quick quick[2];	/* by with_sync */
 	uint64_t plain_groups;		/* handed over, without moves */
 	bool is_under_way;
 	bool is_waiting;		/* for a spare */

@@ -110,6 +110,18 @@ store_worker_put(struct store_worker *w, struct store_job *job)
 	(void)pthread_mutex_unlock(&w->lock);
 }
 
+void
+store_worker_run_here(struct store_worker *w, struct store_job *job)
+{
+	job->run(job);
+	(void)pthread_mutex_lock(&w->lock);
+	MUST(w->under_way == 0);
+	list_add_last(&w->done, &job->link);
+	atomic_store(&w->has_done, true);
+	(void)pthread_mutex_unlock(&w->lock);
+	wake_owner(w);
+}
+
 size_t
 store_worker_turn(struct store_worker *w)
 {

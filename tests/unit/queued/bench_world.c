@@ -6,6 +6,7 @@
 #include "bench_world.h"
 #include "common/os/clock.h"
 #include "common/proc/proc.h"
+#include "queued/store/store_quick.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -124,6 +125,23 @@ uint64_t
 bench_syncs(void)
 {
 	return atomic_load(&syncs);
+}
+
+/* Syncs are held up by the thread that makes them: never by ours. */
+bool
+store_quick_may(const struct store_quick *q, size_t bytes)
+{
+	(void)q;
+	(void)bytes;
+	return false;
+}
+
+void
+store_quick_note(struct store_quick *q, size_t bytes, uint64_t us)
+{
+	(void)q;
+	(void)bytes;
+	(void)us;
 }
 
 /* ---- the process ---- */

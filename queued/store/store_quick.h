@@ -1,0 +1,32 @@
+/*
+ * Whether the owner writes a group itself [pure].
+ *
+ * A client that is alone waits for two changes of threads besides the disk:
+ * on a quick disk they take longer than its sync.  So small groups are written
+ * here while the last ones were small and quick, and by the commit thread as
+ * soon as one was not: then others come while it works, and share the next.
+ */
+#ifndef MTAD_QUEUED_STORE_STORE_QUICK_H
+#define MTAD_QUEUED_STORE_STORE_QUICK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	STORE_QUICK_BYTES = 16 << 10,	/* of a small group */
+	STORE_QUICK_US = 1000,		/* that a quick one takes */
+	STORE_QUICK_ROW = 16,		/* of them before it is believed */
+};
+
+/* Zero at first; one for groups with a sync, one for those without. */
+struct store_quick {
+	unsigned row;
+};
+
+bool store_quick_may(const struct store_quick *q, size_t bytes);
+
+/* A group of so many bytes took so long. */
+void store_quick_note(struct store_quick *q, size_t bytes, uint64_t us);
+
+#endif
