@@ -258,10 +258,14 @@ on_store_notice(void *ctx, const char *event, const char *text)
 	enum log_id id = strstr(event, "damage") != NULL ? LOG_SPOOL_DAMAGED :
 	    LOG_SPOOL_FAILED;
 
-	if (!log_begin(q->log, id, NULL))
-		return;
-	log_str(q->log, "what", text);
-	log_end(q->log);
+	if (log_begin(q->log, id, NULL)) {
+		log_str(q->log, "what", text);
+		log_end(q->log);
+	}
+	/* mail behind a damaged row would wait for ever; the log has it */
+	if (strcmp(event, "index-damage") == 0 && q->store != NULL)
+		proc_fail(q->proc, "the index is damaged: the next start "
+		    "makes it again from the log");
 }
 
 static const struct store_ops store_ops = {

@@ -14,6 +14,7 @@
 #include "common/base/mtime.h"
 #include "common/os/clock.h"
 #include "common/os/random.h"
+#include "queued/store/store_aside.h"
 #include "queued/store/store_body_private.h"
 #include "queued/store/store_group.h"
 #include "queued/store/store_identity.h"
@@ -40,7 +41,6 @@ enum { DIR_MODE = 0700, NOTICE_MAX = 512, PATH_BYTES = 4096 };
 #define REPLAY_BYTES ((uint64_t)512 << 20)
 
 static const char index_dir[] = "index";
-static const char aside_dir[] = "index.aside";
 
 void
 store_notice(struct store *s, const char *event, const char *format, ...)
@@ -51,6 +51,8 @@ store_notice(struct store *s, const char *event, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	if (strcmp(event, "index-damage") == 0)
+		store_aside_damaged(s);
 	s->ops.on_notice(s->ctx, event, text);
 }
 
@@ -152,31 +154,15 @@ open_index(struct store *s, const char *path, struct why *why)
 		return why_set(why, ERR_RANGE, "spool: path is too long");
 	if ((e = open_dir(s, s->dir_fd, index_dir, true, &fd, why)) != OK)
 		return e;
-	e = store_index_open(name, s->space.index_room, &s->index, why);
+	e = store_aside_look(s, fd, why);
+	if (e == OK)
+		e = store_index_open(name, s->space.index_room, &s->index,
+		    why);
 	/* LMDB syncs its file, but not the name of a new one */
 	if (e == OK && s->io->sync_dir(s->io->ctx, fd) != 0)
 		e = why_set(why, ERR_IO, "index %s: can't be synced", name);
 	(void)close(fd);
 	return e;
-}
-
-/* Out of the way, in the place of one that was set aside before. */
-static enum err
-set_index_aside(struct store *s)
-{
-	int fd = openat(s->dir_fd, aside_dir, O_RDONLY | O_DIRECTORY |
-	    O_CLOEXEC | O_NOFOLLOW);
-
-	if (fd >= 0) {
-		(void)unlinkat(fd, "data.mdb", 0);
-		(void)unlinkat(fd, "lock.mdb", 0);
-		(void)close(fd);
-		(void)unlinkat(s->dir_fd, aside_dir, AT_REMOVEDIR);
-	}
-	if (s->io->rename(s->io->ctx, s->dir_fd, index_dir, aside_dir) != 0 ||
-	    s->io->sync_dir(s->io->ctx, s->dir_fd) != 0)
-		return ERR_IO;
-	return OK;
 }
 
 /* ---- opening ---- */
@@ -280,7 +266,7 @@ open_log(struct store *s, const char *path, struct why *why)
 		if (s->index != NULL)
 			end_memory(s);
 		store_index_close(&s->index);
-		if ((e = set_index_aside(s)) != OK)
+		if ((e = store_aside_move(s)) != OK)
 			return why_set(why, e, "index can't be set aside");
 		return open_once(s, path, why);
 	}
@@ -584,6 +570,8 @@ store_close(struct store **s)
 	store_bodies_synced(*s, store_synced(*s));
 	store_tap_flush(*s);
 	finish_index(*s);
+	if (!(*s)->is_dead)
+		store_aside_end(*s);
 	free_all(*s);
 	*s = NULL;
 }

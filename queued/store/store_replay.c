@@ -244,3 +244,48 @@ store_replay_group(struct store *s, struct store_segment *seg,
 		    store_group_records(group, head));
 	return e;
 }
+
+/* ---- damaged groups ---- */
+
+static void
+tell_gap(struct replay *p, struct store_pieces *pieces, uint64_t offset)
+{
+	if (!pieces->has_gap)
+		return;
+	pieces->has_gap = false;
+	store_notice(p->s, "log-damage", "segment %ju at %ju: a record, "
+	    "perhaps of message %016jx, can't be read",
+	    (uintmax_t)p->seg->number,
+	    (uintmax_t)(offset + pieces->gap_at), (uintmax_t)pieces->gap_id);
+}
+
+/* A message whose content is damaged stays in the queue, for an operator: it
+ * is never delivered (I-09). */
+enum err
+store_replay_pieces(struct store *s, struct store_segment *seg, bool is_dead,
+    struct store_pieces *pieces, uint64_t offset)
+{
+	struct replay p = { .s = s, .seg = seg, .is_dead = is_dead };
+	struct store_record r;
+	bool is_sound;
+	enum err e = OK;
+
+	p.results = calloc(STORE_UNIT_RECIPIENTS, sizeof(*p.results));
+	if (p.results == NULL)
+		return ERR_NOMEM;
+	while (e == OK && store_pieces_next(pieces, &r, &is_sound)) {
+		tell_gap(&p, pieces, offset);
+		if (!is_sound)
+			store_notice(s, "log-damage", "content of message "
+			    "%016jx", (uintmax_t)r.id);
+		p.offset = offset +
+		    (uint64_t)(r.content.p - pieces->group.p);
+		e = replay_record(&p, &r);
+		/* what can't be understood is damage here */
+		if (e == ERR_VERSION)
+			e = OK;
+	}
+	tell_gap(&p, pieces, offset);
+	free(p.results);
+	return e;
+}

@@ -2,6 +2,7 @@
 
 #include "queued/store/store_dead.h"
 #include "queued/store/store_group.h"
+#include "queued/store/store_pieces.h"
 #include "queued/store/store_replay.h"
 
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 struct store_seal {
 	bool counts;			/* the segment is part of the log */
 	bool is_known;			/* its first group could be read */
+	bool has_groups;		/* else: a later one could */
 	uint64_t previous;
 	uint64_t length;
 };
@@ -224,6 +226,58 @@ find_later(struct store_scan *r, struct store_segment *seg, uint64_t offset,
 	return ERR_NOT_FOUND;
 }
 
+/* Whether P is of the group that should be at AT. */
+static bool
+is_expected(const struct store_scan *r, const struct store_pieces *p,
+    uint64_t at)
+{
+	/* without a head only where a group must begin: anywhere else mail
+	 * could have been made to look so */
+	if (!p->has_head)
+		return at == r->at.offset;
+	return p->head.segment == r->at.segment && p->head.offset == at &&
+	    p->head.sequence > r->at.sequence;
+}
+
+/* Records that can still be read between what was replayed and TO, which were
+ * synced once: what they say was promised. */
+static enum err
+take_pieces(struct store_scan *r, uint64_t to)
+{
+	struct store_segment *seg = r->s->segments.rows[r->row];
+	struct store_pieces p;
+	enum err e = OK;
+	struct buf b;
+	int fd;
+
+	if (store_segments_open(&r->s->segments, seg, &fd) != OK)
+		return OK;
+	buf_init(&b, STORE_GROUP_MAX);
+	for (uint64_t at = r->at.offset; at < to && e == OK;) {
+		uint64_t n = to - at < STORE_GROUP_MAX ? to - at :
+		    STORE_GROUP_MAX;
+		uint8_t *bytes;
+
+		buf_reset(&b);
+		if ((bytes = buf_reserve(&b, (size_t)n)) == NULL)
+			e = ERR_NOMEM;
+		else if (store_io_read(fd, bytes, (size_t)n, at) != OK)
+			break;
+		if (e != OK)
+			break;
+		store_pieces_init(&p, span_of(bytes, (size_t)n));
+		if (is_expected(r, &p, at))
+			e = store_replay_pieces(r->s, seg,
+			    is_dead(r, seg->number), &p, at);
+		if (p.has_head && p.head.start > r->s->start &&
+		    is_expected(r, &p, at))
+			r->s->start = p.head.start;
+		at += p.has_head ? store_group_size(&p.head) : STORE_BLOCK;
+	}
+	buf_clear(&b);
+	return e;
+}
+
 /* Goes on at HEAD, over what is damaged. */
 static void
 resync(struct store_scan *r, size_t row, const struct store_group_head *head)
@@ -270,12 +324,30 @@ follow_seals(struct store_scan *r)
 		uint64_t number = t->rows[i - 1]->number;
 
 		seal->counts = number == wanted ||
-		    (number < wanted && seal->is_known);
+		    (number < wanted && (seal->is_known ||
+		    seal->has_groups));
 		if (!seal->counts || number < r->at.segment)
 			continue;
 		/* damaged at its begin: whatever comes before it */
 		wanted = seal->is_known ? seal->previous : number - 1;
 	}
+}
+
+/* Damaged at its begin, or never begun: a group that was written when all
+ * before it had been synced tells.  What is stale in a file names another
+ * segment. */
+static bool
+has_groups(struct store_scan *r, struct store_segment *seg)
+{
+	struct store_group_head head;
+	uint64_t at = STORE_BLOCK;
+
+	while (find_later(r, seg, at, seg->bytes, false, &head) == OK) {
+		if (head.synced + 1 >= head.sequence)
+			return true;
+		at = head.offset + store_group_size(&head);
+	}
+	return false;
 }
 
 static enum err
@@ -300,6 +372,8 @@ read_seals(struct store_scan *r)
 			r->seals[i] = (struct store_seal){ .is_known = true,
 			    .previous = head.previous_segment,
 			    .length = head.previous_length };
+		else
+			r->seals[i].has_groups = has_groups(r, t->rows[i]);
 	}
 	follow_seals(r);
 	return OK;
@@ -352,7 +426,8 @@ end_or_damage(struct store_scan *r)
 	for (size_t row = r->row; row < end && e == ERR_NOT_FOUND; row++) {
 		e = find_later(r, t->rows[row], from, t->rows[row]->bytes,
 		    true, &head);
-		if (e == OK)
+		if (e == OK && (e = take_pieces(r, row == r->row ?
+		    head.offset : t->rows[r->row]->bytes)) == OK)
 			resync(r, row, &head);
 		from = 0;
 	}
@@ -368,9 +443,9 @@ damage_or_next(struct store_scan *r, uint64_t length, bool *goes_on)
 	if (r->at.offset < length) {
 		e = find_later(r, r->s->segments.rows[r->row], r->at.offset,
 		    length, false, &head);
-		if (e == OK)
+		if (e == OK && (e = take_pieces(r, head.offset)) == OK)
 			resync(r, r->row, &head);
-		if (e != ERR_NOT_FOUND)
+		if (e != ERR_NOT_FOUND || (e = take_pieces(r, length)) != OK)
 			return e;
 		store_notice(r->s, "log-damage", "segment %ju from %ju to %ju "
 		    "can't be read", (uintmax_t)r->at.segment,

@@ -281,8 +281,9 @@ Test(crash, an_index_ahead_of_the_log_is_set_aside)
 	rig_clear(&r);
 }
 
-/* A synced group in the middle is damaged: told, and passed over. */
-Test(crash, damage_in_the_middle_is_told_and_passed_over)
+/* The frame of a synced group in the middle is damaged: told, and what its
+ * records say counts. (R-04) */
+Test(crash, damage_in_the_middle_is_told_and_its_records_count)
 {
 	struct store_position second, third;
 	char *dumps[2], *dump;
@@ -299,7 +300,8 @@ Test(crash, damage_in_the_middle_is_told_and_passed_over)
 	rig_open(&r);
 	cr_assert_not_null(strstr(r.notices, "log-damage"));
 	store_figures(r.s, &f);
-	cr_assert_eq(f.messages, 3);
+	cr_assert_eq(f.messages, 4);
+	cr_assert_eq(f.recipients, 4);
 	cr_assert_not_null(store_find_unit(r.s, id, 0));
 	dump = rig_dump(&r);
 	rig_kill(&r, NULL);
