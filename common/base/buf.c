@@ -83,10 +83,11 @@ buf_reserve(struct buf *b, size_t n)
 	return b->is_failed ? NULL : b->p + b->n;
 }
 
+/* The ceiling counts even where the block is larger: it may have sunk since. */
 static inline bool
 has_room(const struct buf *b, size_t n)
 {
-	return !b->is_failed && n <= b->size - b->n;
+	return !b->is_failed && n <= b->size - b->n && b->n + n <= b->max;
 }
 
 void
