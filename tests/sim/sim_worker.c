@@ -59,6 +59,14 @@ store_worker_put(struct store_worker *w, struct store_job *job)
 	list_add_last(&w->todo, &job->link);
 }
 
+void
+store_worker_run_here(struct store_worker *w, struct store_job *job)
+{
+	MUST(list_is_empty(&w->todo));
+	list_add_last(&w->todo, &job->link);
+	run(w);
+}
+
 size_t
 store_worker_turn(struct store_worker *w)
 {
