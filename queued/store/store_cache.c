@@ -149,9 +149,13 @@ store_cache_take(struct store_cache *c)
 	return g;
 }
 
+/* Of a group that was never handed over the messages are still in its list:
+ * they outlive it. */
 void
 store_cache_give_back(struct store_cache *c, struct store_group_buf *g)
 {
+	while (list_take_first(&g->born) != NULL)
+		;
 	if (g->number != 0 && c->ring[g->number % STORE_CACHE_RING] == g)
 		c->ring[g->number % STORE_CACHE_RING] = NULL;
 	list_remove(&g->link);

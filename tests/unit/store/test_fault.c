@@ -190,6 +190,30 @@ Test(fault, when_the_rescue_fails_too_the_store_is_dead)
 	rig_clear(&r);
 }
 
+/* The messages of the open group outlive its buffer: a sanitizer looks on. */
+Test(fault, a_dead_store_with_a_message_that_waits_is_closed)
+{
+	const size_t n = 5 << 20;	/* a buffer that is not kept for later */
+	char *body = malloc(n + 1);
+	struct store_unit *u;
+	struct rig r;
+
+	memset(body, 'x', n);
+	body[n] = '\0';
+	open_with_io(&r);
+	next_sync_fails(&r, 2);
+	(void)rig_submit(&r, "a@one.example", "first\r\n");
+	store_flush(r.s, clock_mono_ms());
+	while (strstr(r.notices, "write-failed") == NULL)
+		rig_turn(&r, 10);
+	/* the rescue is under way */
+	cr_assert_eq(rig_try_submit(&r, "b@one.example", body, &u), OK);
+	while (!r.is_dead)
+		rig_turn(&r, 10);
+	rig_clear(&r);
+	free(body);
+}
+
 Test(fault, many_failures_in_a_row_of_groups_are_each_rescued)
 {
 	struct rig r;
