@@ -218,8 +218,18 @@ class Relay:
         self.ctl("queue", "retry", selection)
 
     def wait_empty(self, seconds=PATIENCE):
-        wait_for("the queue is empty", lambda: self.count() == 0, seconds,
-                 0.05)
+        try:
+            wait_for("the queue is empty", lambda: self.count() == 0,
+                     seconds, 0.05)
+        except AssertionError as e:
+            raise AssertionError(f"{e}\n{self.why_waiting()}") from None
+
+    def why_waiting(self):
+        """What the relay itself says of what is left in its queue."""
+        ids = [row["id"] for row in self.list()][:3]
+        return "\n".join([self.ctl("queue", "list"), *(
+            self.try_ctl("message", "explain", i).stdout for i in ids),
+            self.log_tail()])
 
     def wait_count(self, count, selection="all", seconds=PATIENCE):
         wait_for(f"{count} messages are {selection}",
