@@ -22,7 +22,6 @@
 #include "mtad/handover.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 /* Must fit into one message to queued. */
 #define TEXT_MAX_BYTES	((size_t)60 * 1024)
@@ -137,15 +136,15 @@ tell_fixed(struct mtad *m, const struct conf *conf)
 	    span_from(buf_span(&m->reload_text), begin));
 }
 
-/* An empty file is a configuration, but hardly what a running relay is to be
- * given: an editor has cut it to write it anew, and will not be done. */
+/* A file without a key is a configuration, but hardly what a running relay is
+ * to be given: an editor has cut it to write it anew, and will not be done.
+ * What was read counts, for the file may be another one by now. */
 static enum err
-check_not_empty(struct mtad *m)
+check_not_empty(struct mtad *m, bool has_keys)
 {
 	const size_t begin = m->reload_text.n;
-	struct stat st;
 
-	if (stat(m->config_path, &st) != 0 || st.st_size > 0)
+	if (has_keys)
 		return OK;
 	buf_addf(&m->reload_text, "%s: is empty: half-written? The old "
 	    "configuration stays; an empty one is taken at a start only\n",
@@ -161,16 +160,18 @@ load(struct mtad *m, struct conf **out)
 {
 	struct conf_report report;
 	struct conf *conf;
+	bool has_keys;
 	enum err e;
 
 	conf_report_init(&report, m->config_path);
 	e = boot_load(m->config_path, &report, &conf);
 	log_remarks(m, &report);
 	conf_report_print(&report, false, &m->reload_text);
+	has_keys = report.has_keys;
 	conf_report_clear(&report);
 	if (e != OK)
 		return e;
-	e = check_not_empty(m);
+	e = check_not_empty(m, has_keys);
 	if (e == OK) {
 		tell_fixed(m, conf);
 		e = keep_fixed(conf, m->conf);

@@ -396,6 +396,8 @@ load_tree(struct conf *conf, const char *dir, const struct yaml_node *root,
 	};
 	enum err e;
 
+	report->has_keys = root != NULL && root->kind == YAML_MAP &&
+	    root->first != NULL;
 	if (root != NULL && root->kind == YAML_MAP)
 		load_map(&l, &conf_schema_main, root, "", conf);
 	else if (root != NULL && !root->is_empty)

@@ -35,6 +35,7 @@ struct conf_report {
 	size_t n;
 	size_t n_errors;	/* also those that were not kept */
 	size_t n_warnings;
+	bool has_keys;		/* the file says something: it is not empty */
 };
 
 void conf_report_init(struct conf_report *report, const char *path);

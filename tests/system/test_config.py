@@ -201,8 +201,10 @@ class Running(unittest.TestCase):
             self.relay.write("")            # cut by an editor, not meant
             self.relay.process.send_signal(signal.SIGHUP)
             self.relay.wait_log("is empty")
+            self.relay.write("# nothing but words\n---\n")
             self.relay.process.send_signal(signal.SIGHUP)
-            self.relay.wait_log("reload_refused")
+            basics.wait_for("the second is refused, too", lambda:
+                            self.relay.log().count("is empty") == 2)
             os.unlink(self.relay.config_path)
             self.relay.process.send_signal(signal.SIGHUP)
             self.relay.wait_log("No such file")

@@ -155,6 +155,7 @@ Test(conf_load, nothing_gives_the_safe_defaults)
 
 		load_help(&l, nothing[i]);
 		cr_assert_eq(l.e, OK, "%zu: %s", i, l.text);
+		cr_expect_eq(l.report.has_keys, nothing[i][0] == 'r');
 		c = l.conf;
 		cr_assert_eq(c->listeners.n, 2);
 		cr_assert(ipaddr_is_loopback(
