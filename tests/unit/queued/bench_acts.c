@@ -78,7 +78,7 @@ bench_mail(struct bench *bp, const char *sender, const char *rcpts)
 {
 	uint64_t token = bench_submit(bp, sender, rcpts,
 	    "Subject: x\r\n\r\nbody\r\n");
-	int64_t end = bench_real_ms() + 8000;
+	int64_t end = bench_real_ms() + BENCH_PATIENCE_MS;
 
 	while (bench_answer(bp, token) == NULL && bench_real_ms() < end)
 		bench_turn(bp, 1);
@@ -175,7 +175,7 @@ void
 bench_next(struct bench *bp, enum outcome outcome, enum verdict_scope scope,
     const char *text)
 {
-	int64_t end = bench_real_ms() + 8000;
+	int64_t end = bench_real_ms() + BENCH_PATIENCE_MS;
 
 	while (bench_untold(bp) == NULL && bench_real_ms() < end)
 		bench_turn(bp, 1);
@@ -299,7 +299,7 @@ uint64_t
 bench_ask(struct bench *bp, enum ctl_verb verb, const char *words)
 {
 	struct bench_client *c = bench_client(bp);
-	int64_t end = bench_real_ms() + 8000;
+	int64_t end = bench_real_ms() + BENCH_PATIENCE_MS;
 
 	bench_send_queue(c, verb, words, false);
 	while (c->ends == 0 && bench_real_ms() < end)
