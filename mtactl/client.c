@@ -87,6 +87,12 @@ client_close(struct client **c)
 
 /* ---- asking ---- */
 
+int
+client_take_fd(struct client *c)
+{
+	return call_take_fd(c->call);
+}
+
 /* Nothing that arrives can grow our memory: each message is dealt with and
  * forgotten. */
 int

@@ -22,6 +22,9 @@ void client_close(struct client **c);
 /* Each message of the answer but its end; it is borrowed for the call. */
 typedef void client_on_msg(void *ctx, const struct msg *m);
 
+/* That came with the message, for a client_on_msg: the caller's; -1. */
+int client_take_fd(struct client *c);
+
 /* Asks and waits for the end of the answer.  END's text is borrowed until the
  * next request.  MTACTL_DONE as soon as there is an answer, even a refusal. */
 int client_ask(struct client *c, const struct msg *request,

@@ -1,19 +1,9 @@
 /*
- * `spool …`: asked of queued; when no mtad serves the spool, queued's own
- * program is run on it, found beside this one (mtactl never opens the spool).
- * The words are queued's either way.
+ * `spool stats` and `check`: asked of queued; when no mtad serves the spool,
+ * queued's own program is run on it.  The words are queued's either way.
  */
-#include "common/conf/conf.h"
-#include "common/confload/conf_load.h"
-#include "common/confload/conf_report.h"
 #include "mtactl/client.h"
-
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-enum { PATH_SIZE = 4096, ARGS_MAX = 8 };
+#include "mtactl/off_line.h"
 
 static const char *const names[CTL_SPOOL_VERB_COUNT] = {
 	[CTL_SPOOL_STATS] = "stats", [CTL_SPOOL_CHECK] = "check",
@@ -51,76 +41,6 @@ ask(struct mtactl *m, struct client *client, enum ctl_spool_verb verb)
 	return code == MTACTL_DONE ? client_result(&end) : code;
 }
 
-/* ---- off line ---- */
-
-/* "…/queued" beside "…/mtactl". */
-static bool
-find_queued(char out[PATH_SIZE])
-{
-	static const char name[] = "queued";
-	ssize_t n = readlink("/proc/self/exe", out, PATH_SIZE - 1);
-
-	while (n > 0 && out[n - 1] != '/')
-		n--;
-	if (n <= 0 || (size_t)n + sizeof(name) > PATH_SIZE)
-		return false;
-	memcpy(out + n, name, sizeof(name));
-	return access(out, X_OK) == 0;
-}
-
-/* A wrong configuration may name a wrong spool: then nothing is done. */
-static int
-find_spool(const struct mtactl *m, struct conf **conf)
-{
-	struct conf_report report;
-	int code = MTACTL_DONE;
-
-	conf_report_init(&report, m->args.config);
-	if (conf_load_file(m->args.config, &report, conf) != OK) {
-		mtactl_print_report(&report);
-		code = mtactl_fail(MTACTL_UNREACHED, "no mtad answers, and "
-		    "without the configuration there is no telling where its "
-		    "spool is");
-	}
-	conf_report_clear(&report);
-	return code;
-}
-
-/* Comes back only when it fails. */
-static int
-run_queued(struct mtactl *m, const char *spool, const char *const *words)
-{
-	char program[PATH_SIZE], *args[ARGS_MAX];
-	size_t n = 0;
-
-	if (!find_queued(program))
-		return mtactl_fail(MTACTL_FAILED, "the program queued is not "
-		    "beside mtactl");
-	args[n++] = program;
-	args[n++] = (char *)(uintptr_t)"--spool";
-	args[n++] = (char *)(uintptr_t)spool;
-	while (*words != NULL && n + 2 < ARGS_MAX)
-		args[n++] = (char *)(uintptr_t)*words++;
-	if (m->out.is_json)
-		args[n++] = (char *)(uintptr_t)"--json";
-	args[n] = NULL;
-	(void)fflush(stdout);
-	(void)execv(program, args);
-	return mtactl_fail(MTACTL_FAILED, "%s: %s", program, strerror(errno));
-}
-
-static int
-run_off_line(struct mtactl *m, const char *const *words)
-{
-	struct conf *conf = NULL;
-	int code = find_spool(m, &conf);
-
-	if (code == MTACTL_DONE)
-		code = run_queued(m, conf->queue.path, words);
-	conf_free(&conf);
-	return code;
-}
-
 /* ---- verbs ---- */
 
 static int
@@ -134,7 +54,7 @@ look(struct mtactl *m, enum ctl_spool_verb verb)
 	if (code == MTACTL_DONE)
 		code = ask(m, client, verb);
 	else if (code == MTACTL_UNREACHED && m->args.socket == NULL)
-		code = run_off_line(m, words);
+		code = off_line_spool(m, words);
 	else
 		(void)mtactl_fail(MTACTL_UNREACHED, "%s", why.text);
 	client_close(&client);
@@ -147,8 +67,13 @@ cmd_spool_stats(struct mtactl *m)
 	return look(m, CTL_SPOOL_STATS);
 }
 
+/* A backup is looked at where it lies; so is any spool at rest. */
 int
 cmd_spool_check(struct mtactl *m)
 {
+	const char *const words[] = { names[CTL_SPOOL_CHECK], NULL };
+
+	if (m->args.operand_count > 0)
+		return off_line_run(m, m->args.operands[0], words);
 	return look(m, CTL_SPOOL_CHECK);
 }

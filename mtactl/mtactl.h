@@ -14,7 +14,7 @@
 enum mtactl_exit {
 	MTACTL_DONE,
 	MTACTL_NO_MESSAGE,	/* no message has that id */
-	MTACTL_DAMAGED = MTACTL_NO_MESSAGE,	/* `spool check` found damage */
+	MTACTL_DAMAGED = MTACTL_NO_MESSAGE,	/* `spool …` found damage */
 	MTACTL_USAGE,		/* the command line or the selection is wrong */
 	MTACTL_UNREACHED,	/* no mtad there, or it does not let us in */
 	MTACTL_FAILED,		/* refused, failed, or not confirmed */
@@ -49,6 +49,7 @@ int cmd_config_check(struct mtactl *m);
 int cmd_config_show(struct mtactl *m);
 int cmd_spool_stats(struct mtactl *m);
 int cmd_spool_check(struct mtactl *m);
+int cmd_spool_backup(struct mtactl *m);
 int cmd_reload(struct mtactl *m);
 int cmd_log_level(struct mtactl *m);
 int cmd_help(struct mtactl *m);

@@ -15,6 +15,7 @@
 #include "common/os/clock.h"
 #include "common/os/creds.h"
 #include "common/proc/proc.h"
+#include "queued/ctl_backup.h"
 #include "queued/ctl_history.h"
 #include "queued/ctl_spool.h"
 #include "queued/store/store_write.h"
@@ -226,6 +227,9 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		break;
 	case MSG_ctl_spool:
 		ctl_spool(s, &m->ctl_spool);
+		break;
+	case MSG_ctl_spool_file:
+		ctl_backup_file(s, m->ctl_spool_file.name);
 		break;
 	case MSG_ctl_log_level:
 		set_log_level(s, m->ctl_log_level.level);

@@ -72,7 +72,8 @@ struct ctl_session {
 	uint64_t reload_cookie;		/* awaited; 0: none */
 	bool wants_status;		/* when the parent has told of all */
 	bool awaits_sync;		/* the answer waits for job.group */
-	bool is_checking;		/* ctl->check is its own */
+	bool is_checking;		/* ctl->check is its own ... */
+	bool has_backup;		/* ... and is what keeps its files */
 	struct ctl_job job;
 	struct ctl_history *history;	/* asked for, ctl_history.c */
 	struct buf rows;		/* recipients of a row */

@@ -1,23 +1,28 @@
 /*
- * `mtactl spool`: figures at once; a check by a process of its own, during
- * which no file of the spool goes.  One check at a time, for it costs the disk;
- * when the disk needs the room that it keeps back, it is given up.
+ * `mtactl spool`: figures at once; a check, or the list of a backup, by a
+ * process of its own, during which no file of the spool goes.  A backup keeps
+ * the files until its session ends, for mtactl copies them.  One of these at a
+ * time, for it costs the disk; when the disk needs the room that is kept back,
+ * it is given up.
  */
 #include "queued/ctl_spool.h"
 
 #include "common/loop/watch.h"
+#include "common/os/clock.h"
 #include "queued/ctl_private.h"
 #include "queued/store/store_stats.h"
 #include "queued/survey/survey_child.h"
 #include "queued/survey/survey_stats.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 struct ctl_check {
 	struct queued *q;
 	uint64_t session;
 	struct survey_child child;
 	struct watch *watch;
+	bool is_backup;
 };
 
 enum { TEXT_MAX = 64 * 1024 };
@@ -109,6 +114,30 @@ finish(struct ctl_check *c, enum ctl_result result, struct span text)
 	check_free(c->q);
 }
 
+/* The list is told: its files stay, and are asked for one by one. */
+static void
+begin_copying(struct ctl_check *c)
+{
+	struct ctl_session *s = session_of(c);
+
+	watch_free(&c->watch);
+	survey_child_end(&c->child);
+	s->is_checking = false;
+	s->has_backup = true;
+	ctl_end(s, CTL_DONE, 0, SPAN_NONE);
+}
+
+static void
+on_list(struct ctl_check *c)
+{
+	if (c->child.has_verdict && c->child.verdict == SURVEY_SOUND &&
+	    session_of(c) != NULL)
+		begin_copying(c);
+	else
+		finish(c, CTL_FAILED, SPAN_LIT("the spool's files could not "
+		    "be listed"));
+}
+
 static void
 on_ready(void *ctx, unsigned events)
 {
@@ -120,7 +149,9 @@ on_ready(void *ctx, unsigned events)
 	(void)events;
 	if (e == ERR_AGAIN && session_of(c) != NULL)
 		return;
-	if (e != OK || !c->child.has_verdict)
+	if (c->is_backup)
+		on_list(c);
+	else if (e != OK || !c->child.has_verdict)
 		finish(c, CTL_FAILED, SPAN_LIT("the check ended before its "
 		    "time: the index may be damaged; restart mtad, whose start "
 		    "looks at it"));
@@ -137,19 +168,23 @@ static enum err
 start_child(struct ctl_check *c, bool is_json)
 {
 	struct store_numbers going = { .p = NULL };
-	struct survey_spool spool = { .path = ".", .is_live = true };
+	/* the clock first: what was acknowledged before is in it (I-01) */
+	struct survey_spool spool = { .path = ".", .is_live = true,
+	    .at = (uint64_t)clock_wall_ms(),
+	    .until = store_synced_at(c->q->store) };
 	enum err e = store_going(c->q->store, &going);
 
 	spool.going = going.p;
 	spool.going_n = going.n;
 	if (e == OK)
-		e = survey_child_start(&c->child, &spool, is_json);
+		e = survey_child_start(&c->child, c->is_backup ? survey_list :
+		    survey_check, &spool, is_json);
 	store_numbers_clear(&going);
 	return e;
 }
 
 static enum err
-check_new(struct ctl_session *s, bool is_json)
+check_new(struct ctl_session *s, bool is_backup, bool is_json)
 {
 	struct ctl_check *c = calloc(1, sizeof(*c));
 	enum err e;
@@ -158,6 +193,7 @@ check_new(struct ctl_session *s, bool is_json)
 		return ERR_NOMEM;
 	c->q = s->q;
 	c->session = s->id;
+	c->is_backup = is_backup;
 	if ((e = start_child(c, is_json)) != OK) {
 		free(c);
 		return e;
@@ -174,18 +210,20 @@ check_new(struct ctl_session *s, bool is_json)
 }
 
 static void
-begin_check(struct ctl_session *s, bool is_json)
+begin_check(struct ctl_session *s, bool is_backup, bool is_json)
 {
 	if (s->q->ctl->check != NULL) {
-		ctl_end(s, CTL_BUSY, 0, SPAN_LIT("a check is under way"));
+		ctl_end(s, CTL_BUSY, 0, s->q->ctl->check->is_backup ?
+		    SPAN_LIT("a backup is under way") :
+		    SPAN_LIT("a check is under way"));
 		return;
 	}
 	/* before the child looks for its first file */
 	store_pin(s->q->store);
-	if (check_new(s, is_json) != OK) {
+	if (check_new(s, is_backup, is_json) != OK) {
 		store_unpin(s->q->store);
-		ctl_end(s, CTL_FAILED, 0,
-		    SPAN_LIT("no memory or process for a check"));
+		ctl_end(s, CTL_FAILED, 0, SPAN_LIT("no memory or process to "
+		    "look at the spool"));
 		return;
 	}
 	s->is_checking = true;
@@ -199,7 +237,15 @@ ctl_spool(struct ctl_session *s, const struct msg_ctl_spool *m)
 		answer_stats(s, m->is_json != 0);
 		return;
 	case CTL_SPOOL_CHECK:
-		begin_check(s, m->is_json != 0);
+		begin_check(s, false, m->is_json != 0);
+		return;
+	case CTL_SPOOL_BACKUP:
+		/* whoever may speak to us may not therefore read all mail */
+		if (s->uid == 0 || s->uid == geteuid())
+			begin_check(s, true, false);
+		else
+			ctl_end(s, CTL_FAILED, 0, SPAN_LIT("only root may "
+			    "take the mail out of the spool"));
 		return;
 	case CTL_SPOOL_VERB_COUNT:
 		break;
@@ -207,17 +253,28 @@ ctl_spool(struct ctl_session *s, const struct msg_ctl_spool *m)
 	ctl_end(s, CTL_FAILED, 0, SPAN_LIT("there is no such verb"));
 }
 
+/* Between two files of a backup nobody waits for an answer: the next one that
+ * is asked for is refused. */
 void
 ctl_spool_room(struct queued *q, bool is_accepting)
 {
-	if (!is_accepting && q->ctl != NULL && q->ctl->check != NULL)
-		finish(q->ctl->check, CTL_FAILED, SPAN_LIT("given up: the "
-		    "disk needs the room of what the check looks at"));
+	struct ctl_check *c = q->ctl != NULL ? q->ctl->check : NULL;
+	struct ctl_session *s = c != NULL ? session_of(c) : NULL;
+
+	if (is_accepting || c == NULL)
+		return;
+	if (s != NULL && s->has_backup) {
+		s->has_backup = false;
+		check_free(q);
+		return;
+	}
+	finish(c, CTL_FAILED, SPAN_LIT("given up: the disk needs the room of "
+	    "what must be kept for it"));
 }
 
 void
 ctl_spool_gone(struct ctl_session *s)
 {
-	if (s->is_checking)
+	if (s->is_checking || s->has_backup)
 		check_free(s->q);
 }

@@ -1,13 +1,15 @@
 /*
- * One question about a spool at rest.  Its lock is taken where there is one,
- * so nobody writes it meanwhile; a copy of a spool has none, nor needs it.
+ * One verb on a spool at rest.  Its lock is taken where there is one, so
+ * nobody writes it meanwhile; a copy of a spool has none, nor needs it.
  * Started by root it works as the user that the spool belongs to: what it reads
  * came from strangers.
  */
 #include "queued/offline.h"
 
 #include "common/os/creds.h"
+#include "queued/keep/keep_out.h"
 #include "queued/survey/survey.h"
+#include "queued/survey/survey_manifest.h"
 #include "queued/survey/survey_stats.h"
 
 #include <errno.h>
@@ -24,7 +26,15 @@ enum { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_FAILED = 4 };
 struct offline {
 	const char *spool;
 	const char *verb;
+	const char *dir;		/* the verb's operand */
 	bool is_json;
+	struct copy_dir out;		/* DIR, of a verb that makes it */
+};
+
+struct offline_verb {
+	const char *name;
+	bool has_dir, makes_dir;
+	int (*run)(struct offline *o);
 };
 
 static int
@@ -39,31 +49,6 @@ fail(int code, const char *format, ...)
 	va_end(ap);
 	(void)fputc('\n', stderr);
 	return code;
-}
-
-/* ---- the command line ---- */
-
-static int
-usage(void)
-{
-	return fail(EXIT_USAGE, "usage: queued --spool PATH check|stats "
-	    "[--json]");
-}
-
-static bool
-parse(int argc, char **argv, struct offline *o)
-{
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--spool") == 0 && i + 1 < argc)
-			o->spool = argv[++i];
-		else if (strcmp(argv[i], "--json") == 0)
-			o->is_json = true;
-		else if (argv[i][0] == '-' || o->verb != NULL)
-			return false;
-		else
-			o->verb = argv[i];
-	}
-	return o->spool != NULL && o->verb != NULL;
 }
 
 /* ---- the spool ---- */
@@ -84,22 +69,55 @@ lock(const char *spool)
 	return fail(EXIT_FAILED, "%s: a running mtad has this spool", spool);
 }
 
+/* While we may still: the spool's owner may not be able to get there. */
+static int
+make_dir(struct offline *o, const struct stat *spool)
+{
+	struct why why = { .text = "" };
+
+	if (copy_dir_open(o->dir, keep_folders, SURVEY_MANIFEST_NEW, &o->out,
+	    &why) != OK)
+		return fail(EXIT_FAILED, "%s", why.text);
+	if (geteuid() == 0 && copy_dir_give(&o->out, spool->st_uid,
+	    spool->st_gid) != OK)
+		return fail(EXIT_FAILED, "%s: %s", o->dir, strerror(errno));
+	return EXIT_DONE;
+}
+
+/* The group of the user, not of the directory: mtad makes that as root. */
+static struct creds_user
+owner_of(const struct stat *st)
+{
+	struct creds_user owner;
+	char uid[16];
+
+	(void)snprintf(uid, sizeof(uid), "%u", (unsigned)st->st_uid);
+	if (creds_user(uid, &owner) == OK)
+		return owner;
+	return (struct creds_user){ st->st_uid, st->st_gid };
+}
+
 /* It becomes the working directory first, for its owner may not be allowed on
  * the way to it. */
 static int
-enter(const char *spool)
+enter(struct offline *o, bool makes_dir)
 {
 	struct why why = { .text = "" };
 	struct creds_user owner;
 	struct stat st;
+	int code;
 
-	if (chdir(spool) != 0 || stat(".", &st) != 0)
-		return fail(EXIT_FAILED, "%s: %s", spool, strerror(errno));
-	owner = (struct creds_user){ st.st_uid, st.st_gid };
+	if (stat(o->spool, &st) != 0)
+		return fail(EXIT_FAILED, "%s: %s", o->spool, strerror(errno));
+	if (makes_dir && (code = make_dir(o, &st)) != EXIT_DONE)
+		return code;
+	if (chdir(o->spool) != 0)
+		return fail(EXIT_FAILED, "%s: %s", o->spool, strerror(errno));
+	owner = owner_of(&st);
 	if (geteuid() == 0 && st.st_uid != 0 &&
 	    creds_drop(&owner, &why) != OK)
 		return fail(EXIT_FAILED, "%s", why.text);
-	return lock(spool);
+	return lock(o->spool);
 }
 
 /* ---- verbs ---- */
@@ -116,22 +134,45 @@ put_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	(void)ctx;
 	if (isatty(STDERR_FILENO))
-		(void)fprintf(stderr, "\rchecking: %3u %%\r",
+		(void)fprintf(stderr, "\r%3u %%\r",
 		    total > 0 ? (unsigned)(done * 100 / total) : 0);
 }
 
+static struct survey_sink
+sink_of(const struct offline *o)
+{
+	return (struct survey_sink){ .text = put_text,
+	    .progress = put_progress, .is_json = o->is_json };
+}
+
 static int
-check(const struct offline *o)
+check(struct offline *o)
 {
 	const struct survey_spool spool = { .path = "." };
-	const struct survey_sink sink = { .text = put_text,
-	    .progress = put_progress, .is_json = o->is_json };
+	const struct survey_sink sink = sink_of(o);
 
 	return (int)survey_check(&spool, &sink);
 }
 
 static int
-stats(const struct offline *o)
+seal(struct offline *o)
+{
+	const struct survey_spool spool = { .path = ".", .is_sealing = true };
+	const struct survey_sink sink = sink_of(o);
+
+	return (int)survey_check(&spool, &sink);
+}
+
+static int
+backup(struct offline *o)
+{
+	const struct survey_sink sink = sink_of(o);
+
+	return (int)keep_out(&o->out, false, &sink);
+}
+
+static int
+stats(struct offline *o)
 {
 	struct why why = { .text = "" };
 	struct survey_stats s;
@@ -147,31 +188,63 @@ stats(const struct offline *o)
 	return EXIT_DONE;
 }
 
-static const struct {
-	const char *name;
-	int (*run)(const struct offline *o);
-} verbs[] = {
-	{ "check", check },
-	{ "stats", stats },
+static const struct offline_verb verbs[] = {
+	{ "check", false, false, check },
+	{ "stats", false, false, stats },
+	{ "backup", true, true, backup },
+	{ "seal", false, false, seal },
 };
+
+/* ---- the command line ---- */
+
+static int
+usage(void)
+{
+	return fail(EXIT_USAGE, "usage: queued --spool PATH check|stats|seal|"
+	    "backup DIR [--json]");
+}
+
+static bool
+parse(int argc, char **argv, struct offline *o)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--spool") == 0 && i + 1 < argc)
+			o->spool = argv[++i];
+		else if (strcmp(argv[i], "--json") == 0)
+			o->is_json = true;
+		else if (argv[i][0] == '-' || o->dir != NULL)
+			return false;
+		else if (o->verb == NULL)
+			o->verb = argv[i];
+		else
+			o->dir = argv[i];
+	}
+	return o->spool != NULL && o->verb != NULL;
+}
+
+static const struct offline_verb *
+find(const struct offline *o)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (strcmp(o->verb, verbs[i].name) == 0 &&
+		    verbs[i].has_dir == (o->dir != NULL))
+			return &verbs[i];
+	return NULL;
+}
 
 int
 offline_main(int argc, char **argv)
 {
-	struct offline o = { .spool = NULL };
+	struct offline o = { .out = { .dir_fd = -1, .list_fd = -1 } };
+	const struct offline_verb *v;
 	int code;
 
-	if (!parse(argc, argv, &o))
+	if (!parse(argc, argv, &o) || (v = find(&o)) == NULL)
 		return usage();
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (strcmp(o.verb, verbs[i].name) != 0)
-			continue;
-		if ((code = enter(o.spool)) == EXIT_DONE)
-			code = verbs[i].run(&o);
-		if (fflush(stdout) != 0 && code == EXIT_DONE)
-			code = fail(EXIT_FAILED, "the answer could not be "
-			    "printed");
-		return code;
-	}
-	return usage();
+	if ((code = enter(&o, v->makes_dir)) == EXIT_DONE)
+		code = v->run(&o);
+	copy_dir_close(&o.out);
+	if (fflush(stdout) != 0 && code == EXIT_DONE)
+		code = fail(EXIT_FAILED, "the answer could not be printed");
+	return code;
 }

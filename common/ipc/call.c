@@ -9,6 +9,7 @@
 #include "common/ipc/frame.h"
 #include "common/os/clock.h"
 #include "common/os/fd.h"
+#include "common/os/fdpass.h"
 #include "common/os/sock_unix.h"
 
 #include <errno.h>
@@ -27,6 +28,8 @@ struct call {
 	struct buf in;
 	size_t used;			/* bytes of in that were given out */
 	struct buf out;
+	int passed;			/* came with bytes not given out yet */
+	int given;			/* with the last message; -1: none */
 };
 
 void
@@ -35,6 +38,8 @@ call_close(struct call **c)
 	if (*c == NULL)
 		return;
 	fd_close(&(*c)->fd);
+	fd_close(&(*c)->passed);
+	fd_close(&(*c)->given);
 	buf_clear(&(*c)->in);
 	buf_clear(&(*c)->out);
 	free(*c);
@@ -75,7 +80,7 @@ call_open(const char *path, enum ipc_role self, enum ipc_role peer,
 
 	if (c == NULL)
 		return why_set(why, ERR_NOMEM, "no memory");
-	c->fd = -1;
+	c->fd = c->passed = c->given = -1;
 	c->self = self;
 	c->peer = peer;
 	buf_init(&c->in, BUFFER_MAX);
@@ -146,27 +151,31 @@ static enum err
 receive(struct call *c, struct why *why)
 {
 	uint8_t *place;
-	ssize_t n;
+	size_t n, fds;
+	int fd = -1;
+	enum err e;
 
 	buf_drop(&c->in, c->used);
 	c->used = 0;
 	place = buf_reserve(&c->in, READ_BYTES);
 	if (place == NULL)
 		return why_set(why, ERR_NOMEM, "no memory for the answer");
-	n = recv(c->fd, place, READ_BYTES, 0);
-	if (n > 0) {
-		buf_commit(&c->in, (size_t)n);
-		return OK;
-	}
-	if (n < 0 && errno == EINTR)
-		return OK;
-	if (n < 0 && errno == EAGAIN)
-		return ERR_AGAIN;
-	if (n == 0)
+	e = fdpass_recv(c->fd, place, READ_BYTES, &fd, 1, &n, &fds);
+	if (e == ERR_AGAIN)
+		return e;
+	if (e != OK)
 		return why_set(why, ERR_PEER, "%s closed the connection",
 		    ipc_role_name(c->peer));
-	return why_set(why, ERR_PEER, "%s: %s", ipc_role_name(c->peer),
-	    strerror(errno));
+	buf_commit(&c->in, n);
+	if (fds == 0)
+		return OK;
+	if (c->passed >= 0) {
+		fd_close(&fd);
+		return why_set(why, ERR_PEER, "%s sent a descriptor too many",
+		    ipc_role_name(c->peer));
+	}
+	c->passed = fd;
+	return OK;
 }
 
 /* The next frame that is there; ERR_AGAIN: more must come. */
@@ -179,10 +188,15 @@ next_frame(struct call *c, struct msg *out, struct why *why)
 
 	if (e != OK)
 		return e;
-	if (f.fds != 0 || msg_decode(f.type, f.fields, out) != OK)
+	if (f.fds > (c->passed >= 0 ? 1U : 0U) ||
+	    msg_decode(f.type, f.fields, out) != OK)
 		return why_set(why, ERR_PEER, "malformed %s from %s",
 		    msg_info(f.type)->name, ipc_role_name(c->peer));
 	c->used += f.length;
+	if (f.fds == 1) {
+		c->given = c->passed;
+		c->passed = -1;
+	}
 	return OK;
 }
 
@@ -210,6 +224,7 @@ call_next(struct call *c, int64_t timeout_ms, struct msg *out,
 	struct msg m;
 	enum err e;
 
+	fd_close(&c->given);
 	while ((e = next_msg(c, &m, why)) == ERR_AGAIN) {
 		e = receive(c, why);
 		if (e == ERR_AGAIN)
@@ -220,4 +235,13 @@ call_next(struct call *c, int64_t timeout_ms, struct msg *out,
 	if (e == OK)
 		*out = m;
 	return e;
+}
+
+int
+call_take_fd(struct call *c)
+{
+	int fd = c->given;
+
+	c->given = -1;
+	return fd;
 }

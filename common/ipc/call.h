@@ -1,7 +1,8 @@
 /*
  * The blocking side of a channel, for a program that asks and waits: mtactl.
  *
- * Same frames and the same hello as channel.h; no loop, no descriptors.
+ * Same frames and the same hello as channel.h; no loop, and
+ * descriptors one at a time.
  */
 #ifndef MTAD_IPC_CALL_H
 #define MTAD_IPC_CALL_H
@@ -26,5 +27,9 @@ enum err call_send(struct call *c, const struct msg *m, int64_t timeout_ms,
  * ERR_VERSION when it is of another build. */
 enum err call_next(struct call *c, int64_t timeout_ms, struct msg *out,
     struct why *why);
+
+/* The descriptor that came with the last message, given to the caller; -1:
+ * none did, or it was taken.  The next call closes one that was not. */
+int call_take_fd(struct call *c);
 
 #endif

@@ -73,7 +73,9 @@ enum ctl_verb {
 };
 
 enum ctl_spool_verb {
-	CTL_SPOOL_STATS, CTL_SPOOL_CHECK, CTL_SPOOL_VERB_COUNT
+	CTL_SPOOL_STATS, CTL_SPOOL_CHECK,
+	CTL_SPOOL_BACKUP,	/* its files stay until the session ends */
+	CTL_SPOOL_VERB_COUNT
 };
 
 enum ctl_result {

@@ -13,6 +13,7 @@ message history:all that happened to a message
 message explain:why a message is where it is
 spool stats:what the spool is made of
 spool check:verify the spool
+spool backup:copy the spool while mail flows
 config check:look for mistakes in the configuration
 config show:the configuration with all defaults
 reload:take a changed configuration over
@@ -80,7 +81,7 @@ _mtactl()
 		mapfile -t COMPREPLY < <(compgen -W \
 			'error warning info debug' -- "$cur")
 		;;
-	'config check')
+	'config check' | 'spool check' | 'spool backup')
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;

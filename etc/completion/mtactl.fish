@@ -13,6 +13,7 @@ set -l verbs \
     'message explain:why a message is where it is' \
     'spool stats:what the spool is made of' \
     'spool check:verify the spool' \
+    'spool backup:copy the spool while mail flows' \
     'config check:look for mistakes in the configuration' \
     'config show:the configuration with all defaults' \
     'reload:take a changed configuration over' \
@@ -62,6 +63,8 @@ complete -c mtactl -n __mtactl_selects \
     -a 'state:active state:deferred state:held'
 complete -c mtactl -n '__mtactl_at log level' -a 'error warning info debug'
 complete -c mtactl -n '__mtactl_at config check' -F
+complete -c mtactl -n '__mtactl_at spool check' -F
+complete -c mtactl -n '__mtactl_at spool backup' -F
 
 complete -c mtactl -s c -l config -r -F -d 'the configuration'
 complete -c mtactl -s s -l socket -r -F -d 'the control socket'

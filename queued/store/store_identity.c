@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FILE_BYTES = 64, KIND_BYTES = sizeof("mtad spool ") - 1 };
@@ -105,12 +106,25 @@ store_identity_read(int dir_fd, uint8_t uuid[STORE_UUID_BYTES],
 	return parse(span_of(text, (size_t)n), uuid, why);
 }
 
+static bool
+is_copy(int dir_fd)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, STORE_COPY_NAME, &st, 0) == 0 ||
+	    fstatat(dir_fd, STORE_COPY_NEW_NAME, &st, 0) == 0;
+}
+
 enum err
 store_identity(const struct store_io *io, int dir_fd,
     uint8_t uuid[STORE_UUID_BYTES], struct why *why)
 {
-	enum err e = store_identity_read(dir_fd, uuid, why);
+	enum err e;
 
+	if (is_copy(dir_fd))
+		return why_set(why, ERR_DENIED, "the directory is a backup: "
+		    "`mtactl spool restore' makes a spool of it");
+	e = store_identity_read(dir_fd, uuid, why);
 	return e == ERR_NOT_FOUND ? make(io, dir_fd, uuid, why) : e;
 }
 

@@ -8,8 +8,13 @@
 
 enum { STORE_UUID_BYTES = 16 };
 
+/* A directory with one of these is a copy (queued/survey/survey_manifest.h):
+ * it is restored, never started on, lest mail be sent again. */
+#define STORE_COPY_NAME		"backup"
+#define STORE_COPY_NEW_NAME	"backup.incomplete"
+
 /* Reads it, or makes it for a new spool.  ERR_VERSION for another format,
- * ERR_CORRUPT, ERR_FULL, ERR_IO. */
+ * ERR_DENIED for a copy, ERR_CORRUPT, ERR_FULL, ERR_IO. */
 enum err store_identity(const struct store_io *io, int dir_fd,
     uint8_t uuid[STORE_UUID_BYTES], struct why *why);
 

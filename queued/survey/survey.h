@@ -1,7 +1,8 @@
 /*
  * A spool looked at from outside, for an operator: is it sound?
  *
- * It opens nothing for writing and takes no lock; whoever calls sees to it
+ * It opens nothing for writing, but for the list of a copy that it makes
+ * complete, and takes no lock; whoever calls sees to it
  * that no file goes meanwhile (off line by the spool's lock, on line by
  * store_pin()).  It runs in a process of its own, for an index whose pages are
  * wrong may end its reader.  All it finds it says in words, as it finds it.
@@ -10,6 +11,7 @@
 #define MTAD_QUEUED_SURVEY_SURVEY_H
 
 #include "common/base/buf.h"
+#include "queued/store/store_overlay.h"
 
 struct survey_sink {
 	/* Words for a person, or one JSON object; may come in pieces. */
@@ -24,6 +26,14 @@ struct survey_spool {
 	/* Another process writes it: the log is looked at up to where the
 	 * index is, and read transactions are short. */
 	bool is_live;
+	/* ... or up to here, for survey_list(). */
+	struct store_position until;
+	uint64_t at;			/* wall ms of that; 0: now */
+	/* For survey_list(): whatever can be saved; all segments then. */
+	bool is_salvage;
+	/* It is a copy that was made just now: when it has been looked at, it
+	 * is told to be whole (survey_manifest.h). */
+	bool is_sealing;
 	/* Segments that are being removed: they are not looked at. */
 	const uint64_t *going;
 	size_t going_n;
@@ -39,6 +49,11 @@ enum survey_verdict {
 /* Everything: file `spool', segments, groups, records, contents, bodies, the
  * index's rows, and each against the others. */
 enum survey_verdict survey_check(const struct survey_spool *spool,
+    const struct survey_sink *sink);
+
+/* The list of the files that a copy must have, as survey_manifest.h has it but
+ * for its end; words are a failure's. */
+enum survey_verdict survey_list(const struct survey_spool *spool,
     const struct survey_sink *sink);
 
 #endif

@@ -67,6 +67,7 @@ init(struct survey *s, const struct survey_spool *spool,
 	buf_init(&s->scratch, SCRATCH_MAX);
 	map_u64_init(&s->waiting, &seed);
 	map_u64_init(&s->fresh_files, &seed);
+	map_u64_init(&s->bodies, &seed);
 	s->results = calloc(STORE_UNIT_RECIPIENTS, sizeof(*s->results));
 	return e == OK && s->results == NULL ? ERR_NOMEM : e;
 }
@@ -86,6 +87,7 @@ clear(struct survey *s)
 	store_numbers_clear(&s->dead);
 	map_u64_clear(&s->waiting);
 	map_u64_clear(&s->fresh_files);
+	survey_clear_copy(s);
 	free(s->results);
 	free(s->live);
 	buf_clear(&s->scratch);
@@ -105,19 +107,39 @@ catch_up(struct survey *s)
 	return survey_follow(s);
 }
 
+/* Up to where the log is looked at; NULL: to its end. */
+static const struct store_position *
+end_of_log(const struct survey *s)
+{
+	if (s->is_copy)
+		return s->manifest.end.segment != 0 ? &s->manifest.end : NULL;
+	return s->spool->is_live ? &s->meta.at : NULL;
+}
+
 static enum err
-run(struct survey *s, struct why *why)
+open_all(struct survey *s, struct why *why)
 {
 	enum err e = open_spool(s, why);
 
 	if (e == OK)
+		e = survey_open_copy(s, why);
+	if (e == OK)
 		e = read_identity(s, why);
-	if (e == OK && (e = survey_open_index(s)) != OK)
+	if (e != OK)
+		return e;
+	if (!s->is_copy && (e = survey_open_index(s)) != OK)
 		return why_set(why, e, "index: %s", err_text(e));
-	if (e == OK && (e = survey_log_open(&s->log, s->spool,
-	    s->log_fd,
-	    s->spool->is_live ? &s->meta.at : NULL)) != OK)
+	if ((e = survey_log_open(&s->log, s->spool, s->log_fd,
+	    end_of_log(s))) != OK)
 		return why_set(why, e, "log: %s", err_text(e));
+	return OK;
+}
+
+static enum err
+run(struct survey *s, struct why *why)
+{
+	enum err e = open_all(s, why);
+
 	if (e != OK)
 		return e;
 	s->report.total = survey_log_bytes(&s->log);
@@ -126,7 +148,9 @@ run(struct survey *s, struct why *why)
 		survey_read_log(s);
 	if (s->failure == OK)
 		s->failure = catch_up(s);
-	if (s->failure == OK)
+	if (s->failure == OK && s->is_copy)
+		survey_count_copy(s);
+	else if (s->failure == OK)
 		survey_settle_waiting(s);
 	if (s->failure == OK && s->index != NULL)
 		survey_read_index(s);
@@ -180,6 +204,8 @@ print_json(struct survey *s, const char *verdict, const char *failure)
 		json_str(&j, failure);
 	}
 	put_counts(s, &j);
+	if (s->is_copy)
+		survey_put_copy(s, &j);
 	json_array_end(&r->json);
 	r->sink->text(r->sink->ctx, buf_span(&b));
 	survey_say(r, ",\"found\":");
@@ -197,10 +223,14 @@ print_text(struct survey *s, const char *failure)
 	    "bytes\n", (uintmax_t)s->count.segments,
 	    (uintmax_t)s->count.groups, (uintmax_t)s->count.records,
 	    (uintmax_t)s->count.log_bytes);
-	survey_say(r, "index: %ju rows of %ju messages for %ju recipients; "
-	    "%ju bodies in files\n", (uintmax_t)s->count.rows,
-	    (uintmax_t)s->count.messages, (uintmax_t)s->count.recipients,
-	    (uintmax_t)s->count.bodies);
+	if (s->is_copy)
+		survey_print_copy(s);
+	else
+		survey_say(r, "index: %ju rows of %ju messages for %ju "
+		    "recipients; %ju bodies in files\n",
+		    (uintmax_t)s->count.rows, (uintmax_t)s->count.messages,
+		    (uintmax_t)s->count.recipients,
+		    (uintmax_t)s->count.bodies);
 	if (failure != NULL)
 		survey_say(r, "NOT CHECKED: %s\n", failure);
 	else if (r->damages > 0)
@@ -220,6 +250,8 @@ survey_check(const struct survey_spool *spool, const struct survey_sink *sink)
 
 	if (e == OK)
 		e = run(&s, &why);
+	if (e == OK && s.is_copy && spool->is_sealing)
+		e = survey_seal_copy(&s, &why);
 	verdict = e != OK ? SURVEY_FAILED : s.report.damages > 0 ?
 	    SURVEY_DAMAGED : SURVEY_SOUND;
 	if (e != OK && why.text[0] == '\0')

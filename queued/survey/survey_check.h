@@ -6,6 +6,7 @@
 
 #include "queued/store/store_row.h"
 #include "queued/survey/survey_log.h"
+#include "queued/survey/survey_manifest.h"
 #include "queued/survey/survey_report.h"
 
 /* What lives in a segment, by the index's messages. */
@@ -21,6 +22,13 @@ struct survey {
 	int dir_fd, log_fd, body_fd;
 	uint8_t uuid[16];
 
+	bool is_copy;			/* a backup: it has no index */
+	struct survey_manifest manifest;	/* its */
+	/* where its large bodies are: map_u64 of struct survey_body */
+	struct map_u64 bodies;
+	uint64_t gap_after;		/* the group before a gap ... */
+	bool has_gap;			/* ... whose end is not known yet */
+
 	struct store_index *index;	/* NULL: can't be used */
 	bool has_meta;
 	struct store_meta meta;		/* as it was at first */
@@ -35,7 +43,7 @@ struct survey {
 	struct map_u64 fresh_files;
 	struct store_result *results;	/* scratch */
 
-	struct { uint64_t id, bytes; uint32_t sum; } body;	/* to be read */
+	struct survey_body { uint64_t id, bytes; uint32_t sum; } body;
 	struct survey_live *live;	/* by number, ascending */
 	size_t live_n;
 	struct buf scratch;
@@ -55,6 +63,19 @@ void survey_read_log(struct survey *s);
 enum err survey_follow(struct survey *s);
 /* The rest of `waiting' is settled by what was written meanwhile, or lost. */
 void survey_settle_waiting(struct survey *s);
+
+/* survey_copy.c: what is different in a copy of a spool.  Whether it is one;
+ * its files against its list; its messages, which no index counts, and their
+ * bodies; the end, where it is made complete if that was asked for. */
+enum err survey_open_copy(struct survey *s, struct why *why);
+void survey_note_body(struct survey *s, uint64_t id,
+    const struct store_record_message *m);
+void survey_note_lost(struct survey *s, uint64_t after, uint64_t before);
+void survey_count_copy(struct survey *s);
+enum err survey_seal_copy(struct survey *s, struct why *why);
+void survey_print_copy(struct survey *s);
+void survey_put_copy(struct survey *s, struct json *j);
+void survey_clear_copy(struct survey *s);
 
 /* survey_rows.c: the index's rows, each against the others and the log. */
 enum err survey_open_index(struct survey *s);

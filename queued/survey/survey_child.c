@@ -74,7 +74,7 @@ step_back(void)
 }
 
 static _Noreturn void
-run(int fd, const struct survey_spool *spool, bool is_json)
+run(int fd, survey_run *work, const struct survey_spool *spool, bool is_json)
 {
 	struct pipe_end end = { .fd = fd };
 	const struct survey_sink sink = { .text = put_text,
@@ -83,7 +83,7 @@ run(int fd, const struct survey_spool *spool, bool is_json)
 
 	fd_close_from(STDERR_FILENO + 1, &fd, 1);
 	step_back();
-	verdict = (uint8_t)survey_check(spool, &sink);
+	verdict = (uint8_t)work(spool, &sink);
 	put_piece(fd, KIND_VERDICT, span_of(&verdict, 1));
 	_exit(verdict);
 }
@@ -91,8 +91,8 @@ run(int fd, const struct survey_spool *spool, bool is_json)
 /* ---- in the parent ---- */
 
 enum err
-survey_child_start(struct survey_child *c, const struct survey_spool *spool,
-    bool is_json)
+survey_child_start(struct survey_child *c, survey_run *work,
+    const struct survey_spool *spool, bool is_json)
 {
 	int ends[2];
 
@@ -101,7 +101,7 @@ survey_child_start(struct survey_child *c, const struct survey_spool *spool,
 	if (fd_pair(ends) != OK)
 		return ERR_FULL;
 	if ((c->pid = fork()) == 0)
-		run(ends[1], spool, is_json);
+		run(ends[1], work, spool, is_json);
 	fd_close(&ends[1]);
 	if (c->pid < 0 || fd_set_nonblock(ends[0], true) != OK) {
 		c->fd = ends[0];

@@ -20,8 +20,12 @@ struct survey_child {
 	bool has_verdict;
 };
 
-/* Starts a check of SPOOL.  ERR_FULL, ERR_IO. */
-enum err survey_child_start(struct survey_child *c,
+/* survey_check() or survey_list() */
+typedef enum survey_verdict survey_run(const struct survey_spool *spool,
+    const struct survey_sink *sink);
+
+/* Starts it on SPOOL.  ERR_FULL, ERR_IO. */
+enum err survey_child_start(struct survey_child *c, survey_run *work,
     const struct survey_spool *spool, bool is_json);
 
 /* Kills it if it lives, waits for it, closes. */

@@ -180,6 +180,26 @@ next_of(const struct survey_log *l, size_t row)
 	return NULL;
 }
 
+/* That says where SEG ends; NULL: nobody does. */
+static const struct survey_segment *
+sealer_of(const struct survey_log *l, size_t row)
+{
+	const struct survey_segment *next = next_of(l, row);
+
+	return next != NULL && next->is_known &&
+	    next->first.previous_segment == l->rows[row].number ? next : NULL;
+}
+
+uint64_t
+survey_log_length(const struct survey_log *l, size_t row)
+{
+	const struct survey_segment *sealer = sealer_of(l, row);
+	uint64_t bytes = l->rows[row].bytes;
+
+	return sealer != NULL && sealer->first.previous_length < bytes ?
+	    sealer->first.previous_length : bytes;
+}
+
 static void
 tell(struct survey_log *l, const struct survey_segment *seg,
     const struct store_group_head *head, uint32_t sum)
@@ -278,18 +298,14 @@ static enum err
 walk_segment(struct survey_log *l, size_t row)
 {
 	const struct survey_segment *seg = &l->rows[row];
-	const struct survey_segment *next = next_of(l, row);
-	bool is_sealed = next != NULL && next->is_known &&
-	    next->first.previous_segment == seg->number;
-	uint64_t end = seg->bytes, at = 0;
+	/* of an index's position, too, all before it is certain */
+	bool is_sealed = sealer_of(l, row) != NULL ||
+	    seg->number == l->until.segment;
+	uint64_t end = survey_log_length(l, row), at = 0;
 	struct store_group_head head;
 	uint32_t sum;
 	enum err e;
 
-	if (is_sealed && next->first.previous_length < end)
-		end = next->first.previous_length;
-	/* of an index's position, too, all before it is certain */
-	is_sealed = is_sealed || seg->number == l->until.segment;
 	if (seg->is_known && seg->first.previous_segment != l->at.segment)
 		l->is_loose = true;	/* those between them went */
 	if ((e = open_segment(l, seg->number)) != OK)

@@ -61,6 +61,9 @@ enum err survey_log_open(struct survey_log *l,
     const struct store_position *until);
 void survey_log_clear(struct survey_log *l);
 
+/* How many bytes of row ROW count: up to where it is sealed, if it is. */
+uint64_t survey_log_length(const struct survey_log *l, size_t row);
+
 /* Bytes there are to read. */
 uint64_t survey_log_bytes(const struct survey_log *l);
 

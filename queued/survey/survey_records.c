@@ -52,6 +52,13 @@ wait_for(struct survey *s, uint64_t id, uint32_t recipients)
 		s->failure = e;
 }
 
+/* The index does not have it: verdicts must. */
+static bool
+is_unknown(struct survey *s, uint64_t id)
+{
+	return s->is_copy || (s->index != NULL && !survey_has_message(s, id));
+}
+
 static void
 check_message(struct survey *s, const struct survey_place *at,
     const struct store_record *r, bool is_known, bool is_over)
@@ -72,8 +79,11 @@ check_message(struct survey *s, const struct survey_place *at,
 			    count_of(1));
 		return;
 	}
-	if (!is_over && s->index != NULL && !survey_has_message(s, r->id))
-		wait_for(s, r->id, e.rcpt_count);
+	if (is_over || !is_unknown(s, r->id))
+		return;
+	wait_for(s, r->id, e.rcpt_count);
+	if (s->is_copy)
+		survey_note_body(s, r->id, &m);
 }
 
 /* All that is left of the message, whatever older records said; in a segment
@@ -111,8 +121,11 @@ check_moved(struct survey *s, const struct survey_place *at,
 	if (!is_known)
 		return;
 	(void)map_u64_remove(&s->waiting, r->id);
-	if (!is_over && s->index != NULL && !survey_has_message(s, r->id))
-		wait_for(s, r->id, (uint32_t)left);
+	if (is_over || !is_unknown(s, r->id))
+		return;
+	wait_for(s, r->id, (uint32_t)left);
+	if (s->is_copy)
+		survey_note_body(s, r->id, &m.message);
 }
 
 /* ---- verdicts ---- */
@@ -199,7 +212,8 @@ check_record(struct survey *s, const struct survey_place *at,
 static bool
 is_known(const struct survey *s, uint64_t sequence)
 {
-	return s->has_meta && sequence <= s->meta.at.sequence;
+	return s->is_copy ||
+	    (s->has_meta && sequence <= s->meta.at.sequence);
 }
 
 static void
@@ -215,6 +229,9 @@ on_group(void *ctx, const struct survey_segment *seg, struct span group,
 	s->count.log_bytes += store_group_size(head);
 	if (head->start > s->start)
 		s->start = head->start;
+	if (s->has_gap)
+		survey_note_lost(s, s->gap_after, head->sequence);
+	s->has_gap = false;
 	while (records.n > 0 && s->failure == OK) {
 		at.offset = head->offset + (uint64_t)(records.p - group.p);
 		if (store_record_next(&records, &r) != OK)
@@ -228,7 +245,8 @@ on_group(void *ctx, const struct survey_segment *seg, struct span group,
 
 /* ---- damage ---- */
 
-/* One line for each record that can't be used, by message if possible. */
+/* One line for each record that can't be used, by message if possible.  In a
+ * copy the others count, as they do at a start. */
 static uint64_t
 name_pieces(struct survey *s, const struct survey_gap *gap)
 {
@@ -249,11 +267,16 @@ name_pieces(struct survey *s, const struct survey_gap *gap)
 			p.has_gap = false;
 			named++;
 		}
-		if (!goes_on || is_sound)
+		if (!goes_on)
 			continue;
 		at.offset = gap->offset +
 		    (uint64_t)(r.content.p - p.group.p);
 		at.id = r.id;
+		if (s->is_copy)
+			check_record(s, &at, &r, true,
+			    is_dead(s, gap->segment));
+		if (is_sound)
+			continue;
 		survey_damage(&s->report, at, "its content is damaged");
 		named++;
 	} while (goes_on);
@@ -274,6 +297,8 @@ on_gap(void *ctx, const struct survey_segment *seg,
 		    "was being written, or is damaged");
 		return;
 	}
+	s->has_gap = true;
+	s->gap_after = s->log.at.sequence;
 	if (gap->content.n == 0)
 		survey_damage(&s->report, at, "%ju bytes can't be read from "
 		    "the disk", (uintmax_t)gap->bytes);
@@ -289,6 +314,7 @@ on_leap(void *ctx, const struct survey_segment *seg,
 {
 	struct survey *s = ctx;
 
+	survey_note_lost(s, before, head->sequence);
 	survey_damage(&s->report, (struct survey_place){ seg->number,
 	    head->offset, 0 }, "the group here, number %ju, does not follow "
 	    "number %ju", (uintmax_t)head->sequence, (uintmax_t)before);
