@@ -411,6 +411,7 @@ needs_timer(const struct store *s)
 	return s->overlay.dirty > 0 || store_overlay_lag(&s->overlay) > 0 ||
 	    s->overlay.has_news || s->spares.count < STORE_SPARES ||
 	    (s->compact.segment != 0 && !s->compact.is_busy) ||
+	    store_shrink_waits(&s->shrink) ||
 	    store_synced(s) + 1 < store_group(s) || s->log.is_waiting ||
 	    s->spares.failure != OK || !s->space.told.is_accepting ||
 	    s->space.told.is_pausing;
@@ -445,6 +446,7 @@ store_flush(struct store *s, int64_t now_ms)
 	    store_overlay_is_due(&s->overlay, now_ms))
 		store_overlay_freeze(s, &s->log.end, now_ms);
 	store_overlay_send(s, now_ms);
+	store_shrink_flush(s, now_ms);
 	make_spares(s, now_ms);
 	if (s->log.is_waiting)
 		/* what waits may be the verdicts that make room: it gets a

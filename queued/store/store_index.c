@@ -12,6 +12,7 @@
 
 #include "common/base/check.h"
 #include "common/base/wire.h"
+#include "queued/store/store_index_file.h"
 #include "queued/store/store_row.h"
 
 #include <errno.h>
@@ -183,6 +184,20 @@ store_index_close(struct store_index **x)
 	*x = NULL;
 }
 
+enum err
+store_index_reopen(struct store_index *x)
+{
+	int rc;
+
+	MUST(x->depth == 0);
+	(void)pthread_mutex_lock(&x->gate);
+	close_env(x);
+	if ((rc = open_env(x)) != 0)
+		close_env(x);
+	(void)pthread_mutex_unlock(&x->gate);
+	return store_index_error(rc);
+}
+
 /* LMDB has panicked when a write of its meta page failed: it does nothing more
  * until it is opened anew (I-06).  A transaction that then turns out to be
  * there is applied once more, which changes nothing. */
@@ -190,7 +205,6 @@ enum err
 store_index_revive(struct store_index *x)
 {
 	MDB_txn *txn;
-	int rc;
 
 	if (x->depth > 0)
 		return ERR_AGAIN;
@@ -198,12 +212,7 @@ store_index_revive(struct store_index *x)
 		mdb_txn_abort(txn);
 		return OK;
 	}
-	(void)pthread_mutex_lock(&x->gate);
-	close_env(x);
-	if ((rc = open_env(x)) != 0)
-		close_env(x);
-	(void)pthread_mutex_unlock(&x->gate);
-	return store_index_error(rc);
+	return store_index_reopen(x);
 }
 
 unsigned

@@ -1,6 +1,8 @@
 /*
  * The index opened for reading alone, and its file as a whole.
  */
+#include "queued/store/store_index_file.h"
+
 #include "queued/store/store_index_private.h"
 
 #include <stdlib.h>
@@ -78,20 +80,15 @@ count_free(MDB_txn *txn)
 	return pages;
 }
 
-enum err
-store_index_size(struct store_index *x, struct store_index_size *out)
+static enum err
+measure(struct store_index *x, uint64_t free_pages,
+    struct store_index_size *out)
 {
-	uint64_t free_pages;
 	MDB_envinfo info;
 	MDB_stat stat;
 	struct stat st;
-	enum err e = store_index_begin(x);
 	int fd;
 
-	if (e != OK)
-		return e;
-	free_pages = count_free(x->reader);
-	store_index_end(x);
 	if (mdb_env_info(x->env, &info) != 0 ||
 	    mdb_env_stat(x->env, &stat) != 0 ||
 	    mdb_env_get_fd(x->env, &fd) != 0 || fstat(fd, &st) != 0)
@@ -106,11 +103,56 @@ store_index_size(struct store_index *x, struct store_index_size *out)
 }
 
 enum err
-store_index_copy(struct store_index *x, int fd)
+store_index_size(struct store_index *x, struct store_index_size *out)
 {
+	uint64_t free_pages;
+	enum err e = store_index_begin(x);
+
+	if (e != OK)
+		return e;
+	free_pages = count_free(x->reader);
+	store_index_end(x);
+	return measure(x, free_pages, out);
+}
+
+uint64_t
+store_index_file_bytes(const struct store_index *x)
+{
+	struct stat st;
+	int fd;
+
+	return x->env != NULL && mdb_env_get_fd(x->env, &fd) == 0 &&
+	    fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+enum err
+store_index_fill(struct store_index *x, struct store_index_size *out)
+{
+	uint64_t free_pages;
+	MDB_txn *txn;
+	int rc;
+
 	if (x->env == NULL)
 		return ERR_IO;
-	return store_index_error(mdb_env_copyfd2(x->env, fd, MDB_CP_COMPACT));
+	if ((rc = mdb_txn_begin(x->env, NULL, MDB_RDONLY, &txn)) != 0)
+		return store_index_error(rc);
+	free_pages = count_free(txn);
+	mdb_txn_abort(txn);
+	return measure(x, free_pages, out);
+}
+
+/* It must not be closed meanwhile. */
+enum err
+store_index_copy(struct store_index *x, int fd)
+{
+	enum err e = ERR_IO;
+
+	(void)pthread_mutex_lock(&x->gate);
+	if (x->env != NULL)
+		e = store_index_error(mdb_env_copyfd2(x->env, fd,
+		    MDB_CP_COMPACT));
+	(void)pthread_mutex_unlock(&x->gate);
+	return e;
 }
 
 void

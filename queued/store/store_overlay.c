@@ -362,6 +362,7 @@ done(struct store_job *job, void *owner)
 	o->is_sent = false;
 	if (o->result == OK) {
 		o->has_failed = false;
+		store_shrink_note(s, o->shrunk, clock_mono_ms());
 		settle(s);
 		bury_segments(s);
 		store_spares_trim(&s->spares, s->prepare);
@@ -388,6 +389,7 @@ run(struct store_job *job)
 	struct store_overlay *o = CONTAINER_OF(job, struct store_overlay, job);
 
 	o->result = store_index_apply(o->index, buf_span(&o->ops));
+	o->shrunk = o->result == OK ? store_shrink_look(o->index) : 0;
 }
 
 /* Synced: the index is never ahead of the log.  Answered: an open token lies in
@@ -399,6 +401,7 @@ store_overlay_send(struct store *s, int64_t now_ms)
 	struct store_overlay *o = &s->overlay;
 
 	if (!o->is_frozen || o->is_sent || now_ms < o->retry_at_ms ||
+	    s->shrink.is_copying ||
 	    s->log.synced.sequence < o->at.sequence ||
 	    o->answered < o->at.sequence ||
 	    o->journaled < o->at.sequence)

@@ -54,6 +54,7 @@ struct store_overlay {
 	/* what the job needs and says */
 	struct store_job job;
 	struct store_index *index;
+	uint64_t shrunk;		/* store_shrink_look() */
 	enum err result;
 };
 

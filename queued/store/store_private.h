@@ -17,6 +17,7 @@
 #include "queued/store/store_overlay.h"
 #include "queued/store/store_room.h"
 #include "queued/store/store_segment.h"
+#include "queued/store/store_shrink.h"
 #include "queued/store/store_spare.h"
 #include "queued/store/store_units.h"
 #include "queued/store/store_worker.h"
@@ -62,6 +63,7 @@ struct store {
 	struct store_overlay overlay;
 	struct store_compact compact;
 	struct store_index *index;
+	struct store_shrink shrink;
 	struct store_bodies *large;
 
 	struct store_space space;

@@ -39,6 +39,7 @@ struct life {
 	struct trace *trace;
 	struct rng dice;
 	enum history_kind kind;
+	bool has_cycles;	/* whole segments come and go */
 	uint64_t synced;
 	int64_t ahead_ms;
 	uint64_t now;		/* due times, made up */
@@ -57,7 +58,7 @@ struct life {
 
 static const char *const names[HISTORY_KINDS] = {
 	"mixed", "segments", "faults", "bodies", "kills", "checkpoints",
-	"rebuild", "compaction",
+	"rebuild", "compaction", "shrink",
 };
 
 const char *
@@ -66,11 +67,13 @@ history_name(enum history_kind kind)
 	return names[kind];
 }
 
-/* Whether whole segments come and go. */
+/* Where the index's file is made anew, for each second seed: the others are
+ * small, and full of it. */
 static bool
-has_cycles(const struct life *l)
+has_cycles(enum history_kind kind, uint64_t seed)
 {
-	return l->kind == HISTORY_SEGMENTS || l->kind == HISTORY_COMPACTION;
+	return kind == HISTORY_SEGMENTS || kind == HISTORY_COMPACTION ||
+	    (kind == HISTORY_SHRINK && seed % 2 == 0);
 }
 
 static uint64_t
@@ -286,7 +289,7 @@ keep(struct life *l, const struct note *n)
 static size_t
 body_bytes(struct life *l)
 {
-	if (has_cycles(l))
+	if (l->has_cycles)
 		return 60000 + below(l, 120000);
 	switch (below(l, 12)) {
 	case 0:
@@ -573,6 +576,22 @@ empty(struct life *l)
 	turn(l, 5);
 }
 
+/* The index's file is made anew, with mail coming meanwhile or without. */
+static void
+shrink(struct life *l)
+{
+	if (below(l, 2) == 0)
+		checkpoint(l);
+	l->s->shrink.is_forced = true;
+	flush(l);
+	if (below(l, 2) == 0)
+		accept_one(l);
+	for (int i = 0; i < 20 && l->s->shrink.is_busy; i++) {
+		turn(l, 5);
+		l->ahead_ms += 1000;
+	}
+}
+
 static void
 compact(struct life *l)
 {
@@ -589,8 +608,13 @@ cycle(struct life *l)
 {
 	if (!l->is_emptying) {
 		fill_more(l);
+		if (l->kind == HISTORY_SHRINK && below(l, 8) == 0)
+			shrink(l);
 		return;
 	}
+	/* before a segment goes, for the new file, or after it */
+	if (l->kind == HISTORY_SHRINK && below(l, 2) == 0)
+		shrink(l);
 	empty(l);
 	if (l->kind == HISTORY_COMPACTION)
 		compact(l);
@@ -604,7 +628,7 @@ act(struct life *l)
 	struct store_unit *u;
 
 	l->now++;
-	if (has_cycles(l) && below(l, 4) > 0) {
+	if (l->has_cycles && below(l, 4) > 0) {
 		cycle(l);
 		return;
 	}
@@ -649,6 +673,8 @@ pause_a_little(struct life *l)
 		answer(l);
 	if (below(l, l->kind == HISTORY_CHECKPOINTS ? 6 : 30) == 0)
 		checkpoint(l);
+	if (l->kind == HISTORY_SHRINK && below(l, 6) == 0)
+		shrink(l);
 }
 
 static bool
@@ -719,6 +745,7 @@ run_life(struct trace *t, const struct history_params *p, unsigned number)
 	rng_init(dice, p->seed * 64 + number);
 	l.trace = t;
 	l.kind = p->kind;
+	l.has_cycles = has_cycles(p->kind, p->seed);
 	/* one life more than a token can know of */
 	l.next_token = (p->seed * 64 + number) << 16 | 1;
 	if (record_start(t, p->path, number == 0) == 0)

@@ -20,6 +20,7 @@ enum history_kind {
 	HISTORY_CHECKPOINTS,	/* after each few steps */
 	HISTORY_REBUILD,	/* the index is taken away between lives */
 	HISTORY_COMPACTION,	/* mostly dead segments are emptied */
+	HISTORY_SHRINK,		/* the index's file is made anew */
 	HISTORY_KINDS
 };
 

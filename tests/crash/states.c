@@ -237,6 +237,8 @@ states_weight(const struct trace *t, size_t event)
 		return 12;	/* a commit of the index */
 	switch (e->kind) {
 	case TRACE_RENAME:
+		/* another file in the index's place: rare, and all of it */
+		return is_index(e->name) ? 64 : 16;
 	case TRACE_UNLINK:
 	case TRACE_SYNC_FAILED:
 		return 16;
