@@ -36,8 +36,11 @@ ctl_send(struct ctl_session *s, const struct msg *m)
 
 /* Also what a job that never began has left; the counts stay for the answer. */
 static void
-job_clear(struct ctl_job *job)
+job_clear(struct ctl_session *s)
 {
+	struct ctl_job *job = &s->job;
+
+	ctl_forecast_end(s);
 	select_free(&job->select);
 	buf_clear(&job->words);
 	buf_clear(&job->ids);
@@ -68,7 +71,7 @@ ctl_end(struct ctl_session *s, uint8_t result, uint64_t count,
     struct span text)
 {
 	send_end(s, result, count, text);
-	job_clear(&s->job);
+	job_clear(s);
 }
 
 void
@@ -147,7 +150,7 @@ session_free(struct ctl *ctl, struct ctl_session *s)
 	slots_remove(ctl->sessions, s->id);
 	ctl_history_end(s);
 	ctl_spool_gone(s);
-	job_clear(&s->job);
+	job_clear(s);
 	buf_clear(&s->rows);
 	channel_close(&s->channel);
 	free(s);
@@ -221,6 +224,9 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		s->wants_status = s->q->ctl->process_count == 0;
 		if (!s->wants_status)
 			ctl_status(s);
+		break;
+	case MSG_ctl_forecast:
+		ctl_forecast(s);
 		break;
 	case MSG_ctl_reload:
 		ask_reload(s);

@@ -9,6 +9,7 @@
 
 #include "common/base/ipaddr.h"
 #include "queued/ctl.h"
+#include "queued/plan/plan_forecast.h"
 #include "queued/select/select.h"
 #include "queued/store/store_look.h"
 #include "queued/store/store_read.h"
@@ -37,6 +38,7 @@ struct ctl {
 	struct buf processes;		/* as the parent told them last */
 	uint32_t process_count;
 	struct ctl_check *check;	/* of the spool, under way */
+	bool is_forecasting;		/* a session is */
 };
 
 /* Does a part of the job; returns true when it is over (an answer was sent or
@@ -75,6 +77,7 @@ struct ctl_session {
 	bool is_checking;		/* ctl->check is its own ... */
 	bool has_backup;		/* ... and is what keeps its files */
 	struct ctl_job job;
+	struct forecast *forecast;	/* while one is made */
 	struct ctl_history *history;	/* asked for, ctl_history.c */
 	struct buf rows;		/* recipients of a row */
 };
@@ -109,6 +112,8 @@ void ctl_send_row(struct ctl_session *s, struct store_glance *g,
 void ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m);
 void ctl_show(struct ctl_session *s, uint64_t id);
 void ctl_status(struct ctl_session *s);
+void ctl_forecast(struct ctl_session *s);
+void ctl_forecast_end(struct ctl_session *s);	/* what it left */
 
 /* Applies the job's verb to its batch (ctl_act.c). */
 void ctl_act_batch(struct ctl_session *s);

@@ -458,6 +458,7 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 
 	if (w->count == 0)
 		return untried(q, lease);
+	outcome_note_rates(q, w, plan_unit_key(pu), scope);
 	due = due_after(q, w, pu, lease, scope);
 	decide(q, w, unit, lease->is_deleted);
 	if (is_partial && outcome_is_all_settled(w))

@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/log/log.h"
+#include "queued/rates.h"
 
 /* Too old is a bounce with a reason of its own ("why"); everything that is
  * tried again is a delay, doubt too. */
@@ -126,4 +127,20 @@ outcome_is_all_settled(const struct outcome_work *w)
 		if (!w->results[i].is_settled)
 			return false;
 	return true;
+}
+
+void
+outcome_note_rates(struct queued *q, const struct outcome_work *w,
+    struct span key, uint8_t scope)
+{
+	uint64_t took_ms = 0;
+	uint32_t answered = 0, count = (uint32_t)w->count;
+
+	for (size_t i = 0; i < w->attempt_count; i++)
+		took_ms += w->attempts[i].duration_ms;
+	for (size_t i = 0; i < w->count; i++)
+		answered += w->results[i].outcome == OUTCOME_DELIVERED ||
+		    w->results[i].outcome == OUTCOME_FAILED;
+	rates_note(q->rates, key, answered * 1000 / count,
+	    scope == SCOPE_DESTINATION, took_ms);
 }

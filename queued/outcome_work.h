@@ -31,4 +31,8 @@ struct outcome_work {
 void outcome_read_attempts(struct outcome_work *w, struct msg_list attempts);
 bool outcome_is_all_settled(const struct outcome_work *w);
 
+/* For forecasts: how an attempt at the destination KEY went. */
+void outcome_note_rates(struct queued *q, const struct outcome_work *w,
+    struct span key, uint8_t scope);
+
 #endif

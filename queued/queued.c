@@ -21,6 +21,7 @@
 #include "queued/intake.h"
 #include "queued/lease.h"
 #include "queued/outcome_work.h"
+#include "queued/rates.h"
 #include "queued/residence.h"
 #include "queued/spool_time.h"
 
@@ -445,6 +446,7 @@ open_all(struct queued *q, struct why *why)
 	enum err e;
 
 	q->work = calloc(1, sizeof(*q->work));
+	q->rates = rates_new();		/* without it nothing is known */
 	init_buffers(q);
 	if (q->work == NULL || (e = seed(q)) != OK ||
 	    (e = spool_time_open(q)) != OK ||
@@ -506,4 +508,5 @@ queued_close(struct queued *q)
 	buf_clear(&q->content);
 	free(q->work);
 	q->work = NULL;
+	rates_free(&q->rates);
 }

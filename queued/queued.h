@@ -2,9 +2,8 @@
  * What the rooms of queued share: the store, the planner, the peers.
  *
  * One thread, one loop.  A turn: frames of the peers are handled and records
- * gather in the store's open group; at its end queued_turn_end() leases what
- * may be leased and flushes the group.  Nothing leaves the process before its
- * group was written or synced (effects.h).
+ * gather in the store's open group; at its end leases go out and the group is
+ * flushed.  Nothing leaves before its group was written or synced (effects.h).
  */
 #ifndef MTAD_QUEUED_QUEUED_H
 #define MTAD_QUEUED_QUEUED_H
@@ -28,6 +27,7 @@ struct history;
 struct log;
 struct outcome_work;
 struct proc;
+struct rates;
 struct spool_time;
 
 enum { QUEUED_WORKERS_MAX = 64 };
@@ -52,6 +52,7 @@ struct queued {
 	struct store *store;
 	struct plan *plan;
 	struct spool_time *time;	/* spool_time.c */
+	struct rates *rates;		/* of late, for forecasts */
 	struct rng dice;
 
 	struct queued_peer smtpds[QUEUED_WORKERS_MAX];

@@ -85,15 +85,15 @@ residence_overdue(const struct queued *q, const struct store_unit *unit)
 	return queued_plan_time(q, m->arrived_at + (uint64_t)life);
 }
 
-/* The key lies in q->scratch.  An envelope was checked before it was stored,
- * and by its record's sum since: one that is damaged all the same has no
- * priority and no client, no more. */
-static struct plan_entry
-entry_of(struct queued *q, struct store_unit *unit)
+/* An envelope was checked before it was stored, and by its record's sum since:
+ * one that is damaged all the same has no priority and no client, no more. */
+struct plan_entry
+residence_entry(struct queued *q, const struct store_unit *unit,
+    const struct route_policy **policy)
 {
 	const struct store_message *m = unit->message;
 	struct route route = unit_route(q, unit);
-	struct plan_entry entry = { .owner = unit, .sender = m->sender };
+	struct plan_entry entry = { .sender = m->sender };
 	struct envelope head;
 
 	buf_reset(&q->scratch);
@@ -106,10 +106,10 @@ entry_of(struct queued *q, struct store_unit *unit)
 		entry.priority = head.priority;
 	}
 	entry.due = queued_plan_time(q, unit->due_at);
-	entry.overdue = residence_overdue(q, unit);
 	entry.size = store_message_size(m);
 	entry.bytes = lease_inline_bytes(m);
 	entry.is_held = m->is_held;
+	*policy = route.policy;
 	return entry;
 }
 
@@ -118,13 +118,16 @@ entry_of(struct queued *q, struct store_unit *unit)
 enum err
 residence_adopt(struct queued *q, struct store_unit *unit)
 {
+	const struct route_policy *policy;
 	struct plan_entry entry;
 	struct plan_unit *pu;
 	enum err e;
 
 	if (unit->plan != NULL)
 		return OK;
-	entry = entry_of(q, unit);
+	entry = residence_entry(q, unit, &policy);
+	entry.owner = unit;
+	entry.overdue = residence_overdue(q, unit);
 	e = plan_add(q->plan, &entry, &pu);
 	if (e == OK)
 		unit->plan = pu;

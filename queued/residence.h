@@ -21,6 +21,11 @@ enum {
 /* Units due within this time stay in memory. */
 #define RESIDENCE_HORIZON_MS INT64_C(30000)
 
+/* How a unit enters the planner, by today's routes; but for its owner and when
+ * it is overdue.  The key lies in q->scratch, *POLICY in the routes. */
+struct plan_entry residence_entry(struct queued *q,
+    const struct store_unit *unit, const struct route_policy **policy);
+
 /* Gives a unit that the store has in memory to the planner.  ERR_NOMEM. */
 enum err residence_adopt(struct queued *q, struct store_unit *unit);
 

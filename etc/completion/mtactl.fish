@@ -14,6 +14,7 @@ set -l verbs \
     'spool stats:what the spool is made of' \
     'spool check:verify the spool' \
     'spool backup:copy the spool while mail flows' \
+    'forecast:when the queue will be empty, if all goes on as of late' \
     'config check:look for mistakes in the configuration' \
     'config show:the configuration with all defaults' \
     'reload:take a changed configuration over' \

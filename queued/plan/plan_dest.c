@@ -434,6 +434,25 @@ grow(struct plan_dests *ds, struct plan_dest *d, int64_t took_ms)
 		d->window++;
 }
 
+void
+plan_dest_become(struct plan_dests *ds, struct plan_dest *d,
+    const struct plan_dest *model)
+{
+	d->window = model->window;
+	d->calm = model->calm;
+	d->grown = model->grown;
+	d->shrunk_at = model->shrunk_at;
+	d->failures = model->failures;
+	d->failed_at = model->failed_at;
+	d->blocked_until = model->blocked_until;
+	d->forget_at = model->forget_at;
+	d->is_proven = model->is_proven;
+	d->pace = model->pace;
+	d->is_paced = model->is_paced;
+	set_clock(ds, d);
+	plan_dest_update(ds, d);
+}
+
 /* It talked: nothing is remembered against it but how much was too much. */
 void
 plan_dest_note_ok(struct plan_dests *ds, struct plan_dest *d, int64_t took_ms)

@@ -76,6 +76,10 @@ struct plan_dest *plan_dest_get(struct plan_dests *ds, struct span key,
 void plan_dest_set_limits(struct plan_dests *ds, struct plan_dest *d,
     const struct plan_limits *limits);
 
+/* As MODEL stands, of another planner; D's units and limits stay. */
+void plan_dest_become(struct plan_dests *ds, struct plan_dest *d,
+    const struct plan_dest *model);
+
 /* After any change of its units, window or back-off; may free it. */
 void plan_dest_update(struct plan_dests *ds, struct plan_dest *d);
 

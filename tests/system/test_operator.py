@@ -43,6 +43,21 @@ class Answers(unittest.TestCase):
                                  '{"v":1,"count":1}\n')
         self.assertEqual(self.relay.ctl("queue", "count"), "1\n")
 
+    def test_forecast(self):
+        """Nobody listens there, and nobody ever did: it will expire."""
+        answer = json.loads(self.relay.ctl("forecast", "--json"))
+        self.assertEqual((answer["v"], answer["recipients"], answer["held"],
+                          answer["expiring"]), (1, 1, 0, 1))
+        self.assertGreater(answer["all_ms"], 3600 * 1000)
+        row, = answer["longest"]
+        self.assertEqual((row["recipients"], row["success_permille"]), (1, 0))
+        self.assertGreaterEqual(row["attempts"], 1)
+        self.assertGreater(row["blocked_ms"], 0)
+        text = self.relay.ctl("forecast")
+        for words in ("1 recipient for 1 destination", "all gone",
+                      "1 of them will grow too old", "nothing new comes"):
+            self.assertIn(words, text)
+
     def test_exit_codes(self):
         for words, code in (
                 (("queue", "count"), DONE),

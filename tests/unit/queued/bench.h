@@ -88,6 +88,8 @@ struct bench_client {
 	char why[512];			/* of its first recipient */
 	unsigned heads;
 	unsigned figures;
+	struct msg_ctl_forecast_all forecast;
+	unsigned forecast_rows;
 };
 
 struct bench {

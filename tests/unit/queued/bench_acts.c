@@ -245,6 +245,10 @@ client_msg(void *ctx, struct channel *ch, const struct msg *m, int fd)
 		c->heads++;
 	} else if (m->type == MSG_ctl_figures) {
 		c->figures++;
+	} else if (m->type == MSG_ctl_forecast_all) {
+		c->forecast = m->ctl_forecast_all;
+	} else if (m->type == MSG_ctl_forecast_dest) {
+		c->forecast_rows++;
 	}
 }
 

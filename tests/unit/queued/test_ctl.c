@@ -242,6 +242,33 @@ Test(ctl, delete_and_untried, .init = begin, .fini = end)
 	cr_expect_eq(b.n_leases, 1);
 }
 
+/* I-10: what waits, what is held, and what the next hop did of late. */
+Test(ctl, forecast, .init = begin, .fini = end)
+{
+	const struct msg ask = { .type = MSG_ctl_forecast };
+	struct bench_client *c;
+	uint64_t ids[3];
+
+	three_messages(ids);
+	c = bench_client(&b);
+	cr_assert_eq(channel_send(c->c, &ask), OK);
+	WAIT(c->ends == 1);
+	cr_expect_eq(c->result, CTL_DONE);
+	cr_expect_eq(c->forecast.recipients + c->forecast.held,
+	    bench_recipients(&b));
+	cr_expect_gt(c->forecast.held, 0);
+	cr_expect_geq(c->forecast.destinations, 1);
+	cr_expect_eq(c->forecast_rows, c->forecast.destinations);
+	cr_expect_neq(c->forecast.all_ms, UINT64_MAX);
+	cr_expect_leq(c->forecast.half_ms, c->forecast.all_ms);
+	/* a channel that ends in the middle of it */
+	c = bench_client(&b);
+	cr_assert_eq(channel_send(c->c, &ask), OK);
+	channel_close(&c->c);
+	bench_turn(&b, 20);
+	cr_expect_eq(bench_messages(&b), 3);
+}
+
 Test(ctl, answers_after_the_sync, .init = begin, .fini = end)
 {
 	struct bench_client *c = bench_client(&b);
