@@ -16,6 +16,7 @@
 #include "common/os/creds.h"
 #include "common/proc/proc.h"
 #include "queued/ctl_backup.h"
+#include "queued/ctl_forecast.h"
 #include "queued/ctl_history.h"
 #include "queued/ctl_spool.h"
 #include "queued/store/store_write.h"

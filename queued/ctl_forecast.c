@@ -3,7 +3,10 @@
  * given to a planner of its own, which is run in virtual time
  * (plan_forecast.h).  Both are done in slices, so that mail does not wait.
  */
+#include "queued/ctl_forecast.h"
+
 #include "queued/ctl_private.h"
+#include "queued/plan/plan_forecast.h"
 #include "queued/rates.h"
 #include "queued/residence.h"
 

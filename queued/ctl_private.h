@@ -9,7 +9,6 @@
 
 #include "common/base/ipaddr.h"
 #include "queued/ctl.h"
-#include "queued/plan/plan_forecast.h"
 #include "queued/select/select.h"
 #include "queued/store/store_look.h"
 #include "queued/store/store_read.h"
@@ -25,6 +24,7 @@ enum {
 struct ctl_check;
 struct ctl_history;
 struct ctl_session;
+struct forecast;
 struct listener;
 struct slots;
 
@@ -112,8 +112,6 @@ void ctl_send_row(struct ctl_session *s, struct store_glance *g,
 void ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m);
 void ctl_show(struct ctl_session *s, uint64_t id);
 void ctl_status(struct ctl_session *s);
-void ctl_forecast(struct ctl_session *s);
-void ctl_forecast_end(struct ctl_session *s);	/* what it left */
 
 /* Applies the job's verb to its batch (ctl_act.c). */
 void ctl_act_batch(struct ctl_session *s);
