@@ -105,9 +105,11 @@ def _record(kind, id_, data, names, events):
     elif kind == 4:
         fields.number()
         what = ACTIONS[fields.number()]
-        fields.number(), fields.number()
+        fields.number()
+        value = fields.number()
         events.append(Event(what, id_, None,
-                            fields.text().decode("latin-1"), {}))
+                            fields.text().decode("latin-1"),
+                            {"value": value}))
     elif kind == 5:
         fields.number()
         events.append(Event("lost", 0, None, None,
@@ -149,6 +151,48 @@ def read(spool, sums=False):
                 _record(kind, id_, record[16:], names, events)
             at += length
     return all_events
+
+
+class Ledger:
+    """What a history says became of recipients whose address is theirs
+    alone."""
+
+    def __init__(self, spool):
+        self.doubts = collections.Counter()     # by address, and by id
+        self.delivered = set()
+        self.ids, self.reports = {}, {}
+        for e in read(spool):
+            if e.kind == "in_doubt":
+                self.doubts[e.who] += 1
+                self.doubts[e.id] += 1
+            elif e.kind == "reported":
+                self.reports.setdefault(e.id, []).append(e.values["value"])
+            elif e.kind == "delivered":
+                self.delivered.add(e.who)
+            if e.who is not None and e.kind in OUTCOMES:
+                self.ids[e.who] = e.id
+
+    def marked(self):
+        """Recipients of whom an attempt is in doubt."""
+        return sum(isinstance(who, str) for who in self.doubts)
+
+    def report_doubts(self, who):
+        """Attempts in doubt of the reports about WHO's message."""
+        return sum(self.doubts[r]
+                   for r in self.reports.get(self.ids.get(who), ()))
+
+
+def check_repeats(ledger, arrived):
+    """An arrival more than one is an attempt whose final reply was not seen,
+    and is told so; what is told as delivered did arrive.  ARRIVED: how often
+    the message to an address did."""
+    unmarked = [(who, n, ledger.doubts[who]) for who, n in arrived.items()
+                if n > 1 + ledger.doubts[who]]
+    assert not unmarked, (f"repeated more often than in doubt: "
+                          f"{len(unmarked)} {unmarked[:20]}")
+    false = [who for who, n in arrived.items()
+             if not n and who in ledger.delivered]
+    assert not false, f"told as delivered, never arrived: {false[:20]}"
 
 
 def check(spool, is_empty=True):

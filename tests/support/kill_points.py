@@ -14,14 +14,10 @@ import signal
 import tempfile
 import time
 
-from . import basics, faults, load, nexthop, relay, volume
+from . import basics, faults, history, load, nexthop, relay, volume
 
 SESSIONS = 60
 CONNECTIONS = 20
-# What may be repeated when nobody is left to say so: all that deliverd had in
-# hand, that is a window for each of the four destinations (queued/queued.c).
-PER_DEATH_OF_ALL = 4 * 512
-
 BOTH, ALL = ("before", "after"), ("before", "half", "after")
 
 # process, call, object, moments, and among how many calls one is chosen
@@ -96,7 +92,6 @@ class Point:
         self.is_start, self.is_boot = row not in RUNNING, row in BOOT
         # the parent's children end with it
         self.is_all = how == "all" or process == "mtad"
-        self.may_repeat = PER_DEATH_OF_ALL if self.is_all else 0
 
     def __str__(self):
         return " ".join((self.place, self.moment, "start" if self.is_start
@@ -195,35 +190,24 @@ class Traffic:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # -- accounts -----------------------------------------------------------
-    def doubts(self):
-        """The recipients of which the log says `in doubt`."""
-        found = set()
-        with open(self.relay.log_path, encoding="utf-8",
-                  errors="replace") as f:
-            for line in f:
-                if "in doubt" in line:
-                    found.update(re.findall(r"\bto=<?([^ >]+)", line))
-        return found
-
-    def check(self, may_repeat=0):
-        """What became of the mail, as words; raises AssertionError.  So many
-        may be repeated without a mark."""
+    def check(self):
+        """What became of the mail, as words; raises AssertionError.  The
+        relay has stopped: its history is whole."""
         small, large = self.small.compare(), self.large.compare()
         for kind in ("lost", "phantom", "corrupt", "foreign"):
             assert small[kind] == 0, f"{kind}: {small}"
             assert large[kind] == 0, f"{kind}, large: {large}"
-        doubts = self.doubts()
-        repeated = [f"u{n}.0@sink.test" for n in self.small.repeated()] + \
-            [f"u{n}.0@large.test" for n in self.large.repeated()]
-        unmarked = [name for name in repeated if name not in doubts]
-        assert len(unmarked) <= may_repeat, \
-            f"repeated, and not in doubt: {len(unmarked)} {unmarked[:100]}"
-        reports = self.check_reports(doubts, may_repeat)
+        spool = os.path.join(self.folder, "spool")
+        history.check(spool)
+        ledger = history.Ledger(spool)
+        history.check_repeats(ledger, self.small.arrivals())
+        history.check_repeats(ledger, self.large.arrivals("large.test"))
+        reports = self.check_reports(ledger)
         return (f"{small['acked'] + large['acked']} acknowledged, "
-                f"{len(repeated)} repeated ({len(unmarked)} unmarked), "
-                f"{reports} reported")
+                f"{small['repeated'] + large['repeated']} repeated, "
+                f"{ledger.marked()} in doubt, {reports} reported")
 
-    def check_reports(self, doubts, may_repeat):
+    def check_reports(self, ledger):
         """Exactly one for each refused message; one report may arrive twice
         for the reasons for which any message may."""
         acked, unknown = self.refused.known()
@@ -234,9 +218,9 @@ class Traffic:
         assert not foreign, f"reported, never accepted: {sorted(foreign)}"
         for number, ids in reports.items():
             assert len(set(ids)) == 1, f"{number} has {len(set(ids))} reports"
-        twice = sum(len(ids) > 1 for ids in reports.values())
-        assert twice == 0 or may_repeat or "a@report.test" in doubts, \
-            f"{twice} reports came twice, none is in doubt"
+            doubts = ledger.report_doubts(f"u{number}.0@refused.test")
+            assert len(ids) <= 1 + doubts, \
+                f"{number}: its report came {len(ids)} times, {doubts} in doubt"
         return len(reports)
 
 
@@ -304,10 +288,9 @@ def run(batch, seed, say=print):
             assert flying >= 50, f"{flying} in flight at {point}"
         t.wait_flow()
         t.finish()
-        result = t.check(sum(p.may_repeat for p in batch))
-        say(f"{len(reached)} kills, at least {least} in flight: {result}",
-            flush=True)
         t.relay.stop()
+        say(f"{len(reached)} kills, at least {least} in flight: {t.check()}",
+            flush=True)
     except BaseException:
         say(f"seed {seed}: " + "; ".join(map(str, batch)))
         say(t.relay.log_tail())

@@ -98,10 +98,12 @@ class Load:
         self.blast.send_signal(signal.SIGTERM)
         self.blast.wait(20)
 
-    def repeated(self):
-        """Numbers of the messages that arrived more than once."""
-        return [n for n, count in enumerate(self.received.flags())
-                if count > 1]
+    def arrivals(self, domain="sink.test"):
+        """How often the message to each recipient arrived, as far as any was
+        sent."""
+        return {f"u{n}.0@{domain}": count for n, (flags, count) in
+                enumerate(zip(self.sent.flags(), self.received.flags()))
+                if flags or count}
 
     def known(self):
         """Numbers of the messages that were acknowledged, and of those whose

@@ -41,6 +41,7 @@ class KillPoints(unittest.TestCase):
             t.start()
             t.wait_flow()
             t.finish()
+            t.relay.stop()
             t.check()
             n = next(n for n, count in enumerate(t.small.received.flags())
                      if count)
@@ -52,7 +53,6 @@ class KillPoints(unittest.TestCase):
                     t.check()
                 del t.small.received.flags
             t.check()
-            t.relay.stop()
         finally:
             t.close()
 
