@@ -156,7 +156,7 @@ send_why(struct ctl_session *s, const struct store_unit *unit,
 
 /* The delay is told once, and not of a report or to nobody. */
 static uint64_t
-warn_at(const struct queued *q, const struct store_unit *unit)
+warn_at(struct queued *q, const struct store_unit *unit)
 {
 	const struct store_message *m = unit->message;
 	int64_t warn = residence_policy(q, unit)->warn_ms;

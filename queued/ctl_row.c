@@ -114,7 +114,7 @@ put_recipients(const struct queued *q, const struct store_unit *unit,
 /* Of all units: the state as ctl_message_state() has it, the earliest next
  * time, the last end, the most tries; and at most MAX recipients. */
 static void
-put_units(const struct queued *q, struct store_glance *g,
+put_units(struct queued *q, struct store_glance *g,
     struct msg_ctl_row *row, uint32_t max, struct buf *out)
 {
 	enum select_state state = SELECT_DEFERRED;

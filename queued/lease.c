@@ -160,9 +160,9 @@ static struct route
 choose_rows(struct queued *q, const struct store_unit *unit,
     struct lease *lease)
 {
-	struct span first = unit->recipients[lease_first_row(unit)].address;
-	struct route way =
-	    route_table_find(q->routes, unit->message->sender, first);
+	uint32_t row = lease_first_row(unit);
+	struct span first = unit->recipients[row].address;
+	struct route way = residence_route(q, unit);
 
 	for (uint32_t i = 0; i < unit->count; i++) {
 		const struct store_recipient *r = &unit->recipients[i];
@@ -170,8 +170,8 @@ choose_rows(struct queued *q, const struct store_unit *unit,
 
 		if (r->is_settled)
 			continue;
-		route = route_table_find(q->routes, unit->message->sender,
-		    r->address);
+		route = i == row ? way : route_table_find(q->routes,
+		    unit->message->sender, r->address);
 		if (route.index == way.index && (!route_is_mx(&way) ||
 		    span_equal_nocase(route_domain(first),
 		    route_domain(r->address))))

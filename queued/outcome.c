@@ -108,7 +108,7 @@ age_ms(const struct queued *q, const struct store_message *m)
 }
 
 static bool
-is_expired(const struct queued *q, const struct store_unit *unit)
+is_expired(struct queued *q, const struct store_unit *unit)
 {
 	return age_ms(q, unit->message) >= residence_life_ms(q, unit);
 }
@@ -124,7 +124,7 @@ is_settling(uint8_t outcome)
 /* Age and deletion only turn what would be tried again: a success or a refusal
  * of this last attempt stands. */
 static void
-decide(const struct queued *q, struct outcome_work *w,
+decide(struct queued *q, struct outcome_work *w,
     const struct store_unit *unit, bool is_deleted)
 {
 	bool expired = is_expired(q, unit);
@@ -143,7 +143,7 @@ decide(const struct queued *q, struct outcome_work *w,
 
 /* Once in the life of a message; never of a report or to a null sender. */
 static bool
-wants_notice(const struct queued *q, const struct store_unit *unit)
+wants_notice(struct queued *q, const struct store_unit *unit)
 {
 	const struct store_message *m = unit->message;
 	int64_t warn = residence_policy(q, unit)->warn_ms;

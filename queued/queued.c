@@ -37,6 +37,9 @@ enum {
 	WINDOW_FIRST = 32,
 	LEASES_A_CONNECTION = 8,	/* out to all, at most */
 	LEASES_LEAST = 1024,
+	TRIALS_A_WORKER = 200,		/* in a second, while others answer … */
+	TRIALS_PART = 32,		/* … and one for so many of theirs */
+	PROVEN_MS = 3600 * 1000,	/* who answered may rest so long */
 };
 
 /* ---- time ---- */
@@ -326,6 +329,9 @@ params_of(const struct conf *conf)
 		    LEASE_MEMORY_PART,
 		.trying_max = connections - connections / 4,
 		.probes_max = connections / 8 + 1,
+		.trials_rate = TRIALS_A_WORKER * conf->workers.deliverd,
+		.trials_part = TRIALS_PART,
+		.proven_ms = PROVEN_MS,
 	};
 }
 

@@ -39,18 +39,26 @@ enum {
 #define PARK_SPREAD_MS INT64_C(10000)
 #define PARK_RATE 500
 
-/* Of the recipient that the next lease begins with, by today's routes. */
-static struct route
-unit_route(const struct queued *q, const struct store_unit *unit)
+struct route
+residence_route(struct queued *q, const struct store_unit *unit)
 {
-	return route_table_find(q->routes, unit->message->sender,
-	    unit->recipients[lease_first_row(unit)].address);
+	const struct store_message *m = unit->message;
+	struct residence_way *way = &q->pass.way;
+	uint32_t row = lease_first_row(unit);
+
+	if (way->id == m->id && way->unit == unit->number &&
+	    way->row == row && way->generation == q->generation)
+		return way->route;
+	*way = (struct residence_way){ m->id, unit->number, row,
+	    q->generation, route_table_find(q->routes, m->sender,
+	    unit->recipients[row].address) };
+	return way->route;
 }
 
 const struct route_policy *
-residence_policy(const struct queued *q, const struct store_unit *unit)
+residence_policy(struct queued *q, const struct store_unit *unit)
 {
-	return unit_route(q, unit).policy;
+	return residence_route(q, unit).policy;
 }
 
 struct plan_limits
@@ -66,14 +74,14 @@ residence_limits(const struct route_policy *policy)
 }
 
 int64_t
-residence_life_ms(const struct queued *q, const struct store_unit *unit)
+residence_life_ms(struct queued *q, const struct store_unit *unit)
 {
 	return unit->message->is_report ? q->conf->queue.report_expire_ms :
 	    residence_policy(q, unit)->expire_ms;
 }
 
 int64_t
-residence_overdue(const struct queued *q, const struct store_unit *unit)
+residence_overdue(struct queued *q, const struct store_unit *unit)
 {
 	const struct store_message *m = unit->message;
 	int64_t warn = residence_policy(q, unit)->warn_ms;
@@ -92,7 +100,7 @@ residence_entry(struct queued *q, const struct store_unit *unit,
     const struct route_policy **policy)
 {
 	const struct store_message *m = unit->message;
-	struct route route = unit_route(q, unit);
+	struct route route = residence_route(q, unit);
 	struct plan_entry entry = { .sender = m->sender };
 	struct envelope head;
 

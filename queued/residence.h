@@ -49,18 +49,20 @@ bool residence_is_refilling(const struct queued *q);
 /* Once a second: units that can wait leave, due ones come in. */
 void residence_keep_house(struct queued *q);
 
-/* How mail on its route is sent, by today's routes; for the planner. */
-const struct route_policy *residence_policy(const struct queued *q,
+/* The way of the recipient that the next lease of UNIT begins with, by today's
+ * routes; how mail on it is sent; the same for the planner. */
+struct route residence_route(struct queued *q, const struct store_unit *unit);
+const struct route_policy *residence_policy(struct queued *q,
     const struct store_unit *unit);
 struct plan_limits residence_limits(const struct route_policy *policy);
 
 /* Age at which a unit is given up. */
-int64_t residence_life_ms(const struct queued *q,
+int64_t residence_life_ms(struct queued *q,
     const struct store_unit *unit);
 
 /* When its sender must hear of this unit if it is still here, as a moment of
  * the planner: of the delay, else of the end. */
-int64_t residence_overdue(const struct queued *q,
+int64_t residence_overdue(struct queued *q,
     const struct store_unit *unit);
 
 #endif

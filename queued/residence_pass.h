@@ -1,13 +1,24 @@
 /*
- * A pass over the rows of the index that are due (residence.c's own): where it
- * is, and what it met.
+ * What residence.c keeps between two calls: where a pass over the rows of the
+ * index that are due is, and what it met; the way of the unit that was asked
+ * about last, for each is asked about many times in a row.
  */
 #ifndef MTAD_QUEUED_RESIDENCE_PASS_H
 #define MTAD_QUEUED_RESIDENCE_PASS_H
 
+#include "common/route/route.h"
 #include "queued/store/store_read.h"
 
+struct residence_way {
+	uint64_t id;			/* 0: of none */
+	uint32_t unit;
+	uint32_t row;
+	uint32_t generation;		/* of the configuration */
+	struct route route;
+};
+
 struct residence_pass {
+	struct residence_way way;
 	struct store_due cursor;
 	bool has_more;			/* rows are waiting for memory */
 	bool has_found;			/* some, since the pass began */

@@ -20,6 +20,7 @@
 #include "common/base/check.h"
 #include "common/base/mtime.h"
 #include "queued/plan/plan_private.h"
+#include "queued/plan/plan_turn.h"
 
 #include <stdlib.h>
 
@@ -253,7 +254,7 @@ plan_next(struct plan *plan, int64_t now, struct plan_unit **out)
 	struct plan_seat *seat;
 
 	tick(plan, now);
-	d = plan_dests_next(&plan->dests);
+	d = plan_turn_next(&plan->dests);
 	if (d == NULL)
 		return false;
 	seat = plan_fair_next(&plan->dests.fair, &d->lines);
@@ -442,13 +443,13 @@ plan_wake_at(const struct plan *plan)
 	const struct heap_node *dest = heap_min(&plan->dests.clocks);
 	int64_t at = PLAN_NEVER;
 
-	if (plan_dests_may_lease(&plan->dests))
+	if (plan_turn_may(&plan->dests))
 		return INT64_MIN;
 	if (unit != NULL)
 		at = unit->key;
 	if (dest != NULL && dest->key < at)
 		at = dest->key;
-	return at;
+	return mtime_min(at, plan_turn_trial_at(&plan->dests));
 }
 
 void *

@@ -13,23 +13,24 @@
  * After a failure everything waits for blocked_until; then one unit goes as a
  * probe, until a success clears the failures.
  *
- * The clock of a destination is set while it backs off or pauses for its rate
- * and, after a back-off, while that is remembered; it is what keeps a
- * destination without units.  Such memories are bounded: the oldest go.
+ * The clock of a destination is set while it backs off or pauses for its rate,
+ * and while it is remembered, after a back-off or with the last of its units; it
+ * is what keeps a destination without units.  Such memories are bounded: the oldest go.
  */
 #include "queued/plan/plan_dest.h"
 
 #include "common/base/check.h"
 #include "common/base/mtime.h"
 #include "queued/plan/plan_retry.h"
+#include "queued/plan/plan_turn.h"
 
 #include <stdlib.h>
 
 enum {
 	MEMORIES_MAX = 20000,		/* destinations without units */
-	SHARE_LOOKS = 256,		/* at those that have their share */
 	LEASE_GOOD_MS = 1000,		/* up to here the window grows … */
 	LEASE_LONG_MS = 5000,		/* … from here on it shrinks slowly */
+	LADEN = 64,			/* units that wait: much to gain */
 };
 
 static struct span
@@ -58,6 +59,8 @@ plan_dests_init(struct plan_dests *ds, const struct plan_params *params)
 		list_init(&ds->turns[i]);
 	list_init(&ds->memories);
 	heap_init(&ds->clocks);
+	ds->trial.at = INT64_MIN;
+	ds->proven_at = INT64_MIN;
 }
 
 void
@@ -188,6 +191,7 @@ dest_tick(struct plan_dests *ds, struct plan_dest *d, int64_t now)
 	} else if (d->blocked_until == 0 && d->forget_at != 0 &&
 	    d->forget_at <= now) {
 		d->forget_at = 0;
+		d->is_proven = d->is_proven && d->units > 0;
 	}
 	set_clock(ds, d);
 	plan_dest_update(ds, d);
@@ -199,6 +203,7 @@ plan_dests_tick(struct plan_dests *ds, int64_t now)
 {
 	struct heap_node *node;
 
+	plan_turn_tick(ds, now);
 	while ((node = heap_min(&ds->clocks)) != NULL && node->key <= now)
 		dest_tick(ds, CONTAINER_OF(node, struct plan_dest, clock), now);
 }
@@ -217,6 +222,18 @@ plan_dest_window(const struct plan_dest *d)
 	return max != 0 && d->window > max ? max : d->window;
 }
 
+/* Who knows whether it answers; but if it does, that is worth more than with
+ * others: it is tried before those with little mail, once. */
+static void
+prefer_laden(struct plan_dests *ds, struct plan_dest *d)
+{
+	if (d->is_laden || d->class == PLAN_PROVEN || d->ready_count < LADEN)
+		return;
+	d->is_laden = true;
+	list_remove(&d->turn);
+	list_add_first(&ds->turns[d->class], &d->turn);
+}
+
 /* In its ring or in none; one that is in its ring keeps its turn. */
 static void
 update_turn(struct plan_dests *ds, struct plan_dest *d)
@@ -226,11 +243,28 @@ update_turn(struct plan_dests *ds, struct plan_dest *d)
 	uint8_t class = d->failures > 0 ? PLAN_PROBED :
 	    d->is_proven ? PLAN_PROVEN : PLAN_NEW;
 
-	if (!may_lease || class != d->class)
+	if (!may_lease || class != d->class) {
 		list_remove(&d->turn);
+		d->is_laden = false;
+	}
 	d->class = class;
-	if (may_lease && !list_is_linked(&d->turn))
+	if (!may_lease)
+		return;
+	if (!list_is_linked(&d->turn))
 		list_add_last(&ds->turns[class], &d->turn);
+	prefer_laden(ds, d);
+}
+
+/* That it answered is known a while longer than it has mail: else each message
+ * to it after a pause would be a trial. */
+static void
+remember_proven(struct plan_dests *ds, struct plan_dest *d)
+{
+	if (d->units > 0 || !d->is_proven || d->forget_at != 0 ||
+	    ds->params.proven_ms == 0)
+		return;
+	d->forget_at = mtime_add(ds->now, ds->params.proven_ms);
+	set_clock(ds, d);
 }
 
 static void
@@ -263,8 +297,10 @@ update_memory(struct plan_dests *ds, struct plan_dest *d)
 void
 plan_dest_update(struct plan_dests *ds, struct plan_dest *d)
 {
-	bool is_needed = d->units > 0 || heap_has(&d->clock);
+	bool is_needed;
 
+	remember_proven(ds, d);
+	is_needed = d->units > 0 || heap_has(&d->clock);
 	update_turn(ds, d);
 	update_trying(ds, d, d->leased > 0 && is_needed);
 	update_memory(ds, d);
@@ -285,82 +321,6 @@ plan_dest_update(struct plan_dests *ds, struct plan_dest *d)
 		ds->memory_count--;
 	}
 	dest_free(ds, d);
-}
-
-/* As many leases as are left for all, and contents likewise; the first is
- * anybody's. */
-static bool
-has_share(const struct plan_dests *ds, const struct plan_dest *d)
-{
-	const struct plan_params *p = &ds->params;
-
-	if (d->leased == 0)
-		return true;
-	return (p->leases_max == 0 || d->leased < p->leases_max - ds->leased) &&
-	    (p->bytes_max == 0 ||
-	    d->leased_bytes <= p->bytes_max - ds->leased_bytes);
-}
-
-/* Three quarters of the leases are anybody's, the rest is for those that are
- * known to answer. */
-static bool
-may_class(const struct plan_dests *ds, uint8_t class)
-{
-	const struct plan_params *p = &ds->params;
-	uint32_t trying_max = class == PLAN_NEW ? p->trying_max :
-	    p->probes_max;
-	uint32_t leases_max = class == PLAN_PROVEN ? p->leases_max :
-	    p->leases_max - p->leases_max / 4;
-
-	if (list_is_empty(&ds->turns[class]) ||
-	    (leases_max != 0 && ds->leased >= leases_max) ||
-	    (p->bytes_max != 0 && ds->leased_bytes >= p->bytes_max))
-		return false;
-	return class == PLAN_PROVEN || trying_max == 0 ||
-	    ds->trying[class] < trying_max;
-}
-
-bool
-plan_dests_may_lease(const struct plan_dests *ds)
-{
-	for (uint8_t class = 0; class < PLAN_CLASSES; class++)
-		if (may_class(ds, class))
-			return true;
-	return false;
-}
-
-/* Those that have their share go behind the others until they give back. */
-static struct plan_dest *
-next_of_class(struct plan_dests *ds, uint8_t class)
-{
-	struct list *ring = &ds->turns[class];
-
-	for (int looks = 0; looks < SHARE_LOOKS; looks++) {
-		struct list *node = list_take_first(ring);
-
-		list_add_last(ring, node);
-		if (has_share(ds, CONTAINER_OF(node, struct plan_dest, turn)))
-			return CONTAINER_OF(node, struct plan_dest, turn);
-		if (list_first(ring) == node)
-			break;
-	}
-	return NULL;
-}
-
-struct plan_dest *
-plan_dests_next(struct plan_dests *ds)
-{
-	for (int i = 1; i <= PLAN_CLASSES; i++) {
-		uint8_t class = (uint8_t)((ds->last + i) % PLAN_CLASSES);
-		struct plan_dest *d;
-
-		if (!may_class(ds, class) ||
-		    (d = next_of_class(ds, class)) == NULL)
-			continue;
-		ds->last = class;
-		return d;
-	}
-	return NULL;
 }
 
 void

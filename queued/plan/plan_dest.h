@@ -16,6 +16,7 @@
 #include "queued/plan/plan_fair.h"
 #include "queued/plan/plan_look.h"
 #include "queued/plan/plan_pace.h"
+#include "queued/plan/plan_trial.h"
 
 struct plan_dest {
 	struct list all;		/* plan_dests.all */
@@ -25,12 +26,13 @@ struct plan_dest {
 	struct plan_lines lines;	/* the same, in the order of turns */
 	struct heap_node clock;		/* plan_dests.clocks: when next any … */
 	int64_t blocked_until;		/* … of back-off: 0, not */
-	int64_t forget_at;		/* … memory of the back-off: 0, none */
+	int64_t forget_at;		/* … memory of how it was: 0, none */
 	struct plan_pace pace;		/* … next turn by the rate, if … */
 	bool is_paced;			/* … it is not now */
 	uint8_t class;			/* enum plan_class */
 	uint8_t trying_as;		/* counted in plan_dests.trying */
 	bool is_proven;			/* answered since it failed or came */
+	bool is_laden;			/* went to the front for its mail */
 	struct plan_limits limits;
 	uint32_t conf;			/* plan_dests.conf that they are of */
 	uint32_t ready_count;
@@ -63,7 +65,10 @@ struct plan_dests {
 	uint32_t leased;
 	uint64_t leased_bytes;
 	uint32_t conf;			/* counts changes of the parameters */
-	uint8_t last;			/* class that had the last turn */
+	uint32_t turn;			/* number of the last one */
+	struct plan_trial trial;	/* of those that are not proven */
+	int64_t proven_at;		/* the last lease of one that is */
+	int64_t now;			/* as told last */
 	struct rng dice;
 };
 
@@ -85,11 +90,6 @@ void plan_dest_update(struct plan_dests *ds, struct plan_dest *d);
 
 /* Ends the back-offs and pauses that are over at NOW. */
 void plan_dests_tick(struct plan_dests *ds, int64_t now);
-
-/* The destination that may lease now and whose turn it is, or NULL; it goes
- * behind the others of its class. */
-struct plan_dest *plan_dests_next(struct plan_dests *ds);
-bool plan_dests_may_lease(const struct plan_dests *ds);
 
 /* A lease of BYTES begins; one is sent; ends; or ended before anybody tried. */
 void plan_dest_lease(struct plan_dests *ds, struct plan_dest *d,

@@ -1,6 +1,7 @@
 #include "queued/plan/plan_look.h"
 
 #include "queued/plan/plan_private.h"
+#include "queued/plan/plan_turn.h"
 
 /* ---- what keeps it from being leased ---- */
 
@@ -23,7 +24,7 @@ dest_block(const struct plan *plan, const struct plan_dest *d, int64_t now,
 		    PLAN_BLOCK_PROBE : PLAN_BLOCK_WINDOW, until);
 	if (d->is_paced && d->pace.at > now)
 		return blocked(d->pace.at, PLAN_BLOCK_RATE, until);
-	if (!plan_dests_may_lease(&plan->dests))
+	if (!plan_turn_may(&plan->dests))
 		return blocked(PLAN_NEVER, PLAN_BLOCK_SCARCE, until);
 	return blocked(now, PLAN_BLOCK_NONE, until);
 }

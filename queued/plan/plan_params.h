@@ -15,6 +15,9 @@ struct plan_params {
 	uint64_t bytes_max;		/* of contents that leases hold */
 	uint32_t trying_max;		/* destinations that have leases and … */
 	uint32_t probes_max;		/* … never answered, or failed before */
+	uint32_t trials_rate;		/* leases a second to such ones, … */
+	uint32_t trials_part;		/* … and one for so many to others */
+	int64_t proven_ms;		/* one without mail is known so long */
 	uint64_t seed;			/* of jitter and hashes */
 };
 

@@ -21,6 +21,7 @@
 #define BYTES_MAX	100u
 #define TRYING_MAX	3u
 #define PROBES_MAX	2u
+#define PROVEN_MS	700
 
 struct model_unit {
 	struct plan_unit *pu;		/* NULL: not in the plan */
@@ -61,6 +62,7 @@ static const struct plan_params params = {
 	.bytes_max = BYTES_MAX,
 	.trying_max = TRYING_MAX,
 	.probes_max = PROBES_MAX,
+	.proven_ms = PROVEN_MS,
 	.seed = 3,
 };
 
@@ -115,9 +117,13 @@ settle(void)
 		if (m->blocked_until != 0 && m->blocked_until <= sim.now) {
 			m->blocked_until = 0;
 			m->forget_at = sim.now + MAX_RETRY;
-		} else if (m->forget_at != 0 && m->forget_at <= sim.now) {
+		} else if (m->blocked_until == 0 && m->forget_at != 0 &&
+		    m->forget_at <= sim.now) {
 			m->forget_at = 0;
+			m->is_proven = m->is_proven && has_units(d);
 		}
+		if (!has_units(d) && m->is_proven && m->forget_at == 0)
+			m->forget_at = sim.told + PROVEN_MS;
 		if (!has_units(d) && m->blocked_until == 0 &&
 		    m->forget_at == 0 && !is_paced(d))
 			*m = (struct model_dest){ .window = 0 };
