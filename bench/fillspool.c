@@ -1,13 +1,13 @@
 /*
  * fillspool DIRECTORY -n COUNT [-s SENDERS] [-d DOMAINS] [-r RECIPIENTS]
  *	[-h HELD] [-a ACTIVE] [-A OLDEST] [-f FROM] [-w UNTIL] [-b BYTES[-BYTES]]
- *	[-k KEY] [-S]
+ *	[-k KEY] [-p DOMAIN] [-S]
  *
  * Makes or extends a spool (bench/spool_fill.h) that no queued has open.  HELD
  * and ACTIVE are of a hundred; OLDEST is an age (3d), FROM and UNTIL say when
  * the deferred are due (10m, 1h from now).  KEY is that of a smart host, when
- * there is one.  -S syncs each group as queued does; without it the disk is
- * asked once, at the end.
+ * there is one; domains begin with DOMAIN, "d" by default.  -S syncs each group
+ * as queued does; without it the disk is asked once, at the end.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +23,8 @@ usage(void)
 {
 	(void)fputs("usage: fillspool DIRECTORY -n COUNT [-s SENDERS] "
 	    "[-d DOMAINS] [-r RECIPIENTS] [-h HELD] [-a ACTIVE] [-A OLDEST] "
-	    "[-f FROM] [-w UNTIL] [-b BYTES[-BYTES]] [-k KEY] [-S]\n",
+	    "[-f FROM] [-w UNTIL] [-b BYTES[-BYTES]] [-k KEY] "
+	    "[-p DOMAIN] [-S]\n",
 	    stderr);
 	return 2;
 }
@@ -62,6 +63,9 @@ take(int option, const char *value, struct spool_fill *f)
 		return is_bytes(value, f);
 	case 'k':
 		f->via = value;
+		return true;
+	case 'p':
+		f->domain = value;
 		return true;
 	case 'S':
 		f->is_synced = true;
@@ -106,7 +110,7 @@ main(int argc, char **argv)
 	struct why why;
 	int option;
 
-	while ((option = getopt(argc, argv, "n:s:d:r:h:a:A:f:w:b:k:S")) != -1)
+	while ((option = getopt(argc, argv, "n:s:d:r:h:a:A:f:w:b:k:p:S")) != -1)
 		if (!take(option, optarg, &f))
 			return usage();
 	if (optind + 1 != argc || f.count == 0)

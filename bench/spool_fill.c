@@ -148,8 +148,10 @@ make_envelope(struct filler *f, uint64_t i, uint64_t arrived_at)
 	for (uint32_t r = 0; r == 0 || r < want->recipients; r++) {
 		struct envelope_rcpt rcpt = { .address = SPAN_NONE };
 
-		n = snprintf(text, sizeof(text), "user%llu@d%u.example.net",
-		    (unsigned long long)i, domain_of(want, i, r));
+		n = snprintf(text, sizeof(text), "user%llu@%.32s%u.example.net",
+		    (unsigned long long)i,
+		    want->domain != NULL ? want->domain : "d",
+		    domain_of(want, i, r));
 		rcpt.address = span_of(text, (size_t)n);
 		envelope_put_rcpt(&rcpt, &f->envelope);
 	}

@@ -28,6 +28,7 @@ struct spool_fill {
 	size_t bytes_min, bytes_max;	/* of a body, in turn */
 	bool is_synced;			/* else one sync at the end */
 	const char *via;		/* NULL: units by domain, for MX */
+	const char *domain;		/* before its number; NULL: "d" */
 };
 
 /* Returns when the index has everything.  ERR_IO, ERR_FULL, ERR_NOMEM, …,
