@@ -183,6 +183,7 @@ store_apply_verdict(struct store *s, struct unit *u,
 	u->pub.last_at = v->begun_at;
 	u->pub.tries = v->tries;
 	u->pub.noted_lease = 0;
+	u->has_verdict = true;
 	if (v->is_warned && !m->pub.is_warned) {
 		m->pub.is_warned = true;
 		store_overlay_message(&s->overlay, m);

@@ -29,6 +29,7 @@ struct unit {
 	bool is_gone;			/* settled; a tombstone */
 	bool is_ours;			/* loaded by the store, for itself */
 	bool is_separate;		/* its own allocation */
+	bool has_verdict;		/* since its record was written or read */
 };
 
 struct message {

@@ -318,11 +318,12 @@ store_note_lease(struct store *s, struct store_unit *unit, uint64_t lease)
 }
 
 /* Its record lies behind the index and its unit's row is still to be written:
- * nothing is known of it but what the log and memory say. */
+ * a start replays the record, which stands for the note of the lease.  But not
+ * behind a verdict: that ends a lease for who replays it, too. */
 static bool
-is_fresh(const struct message *m)
+is_fresh(const struct message *m, const struct unit *u)
 {
-	return !m->has_row && !list_is_linked(&m->frozen);
+	return !m->has_row && !list_is_linked(&m->frozen) && !u->has_verdict;
 }
 
 enum err
@@ -332,7 +333,7 @@ store_lease(struct store *s, struct store_unit *unit, uint64_t lease,
 	struct unit *u = store_memory_unit(unit);
 	enum err e;
 
-	if (is_fresh(store_memory_message(unit->message))) {
+	if (is_fresh(store_memory_message(unit->message), u)) {
 		store_apply_lease(s, u, lease);
 		*is_noted = false;
 		return OK;

@@ -138,6 +138,25 @@ Test(doubt, further_lease, .init = begin, .fini = end)
 	cr_expect_eq(outcome(id), OUTCOME_IN_DOUBT);
 }
 
+/* … also while the index does not have the message: its record is the note of
+ * the first lease only. */
+Test(doubt, further_lease_of_a_fresh_one, .init = begin, .fini = end)
+{
+	uint64_t id = bench_mail(&b, "s@a.example", "r@b.example");
+	unsigned n[OUTCOME_COUNT];
+
+	WAIT(b.n_leases == 1);
+	death_of_all();
+	WAIT(b.n_leases == 2);
+	death_of_all();
+	WAIT(b.n_leases == 3);
+	bench_tell(&b, bench_lease(&b, 2), OUTCOME_DELIVERED,
+	    SCOPE_RECIPIENTS, "taken");
+	WAIT(bench_messages(&b) == 0);
+	history(id, n);
+	cr_expect_eq(n[OUTCOME_IN_DOUBT], 2);
+}
+
 /* What has a verdict is not in doubt, whoever dies. */
 Test(doubt, not_after_a_verdict, .init = begin, .fini = end)
 {
