@@ -39,6 +39,12 @@ set_flag(struct args *args, enum option_id id)
 	case OPTION_YES:
 		args->has_yes = true;
 		break;
+	case OPTION_SET_ASIDE:
+		args->does_set_aside = true;
+		break;
+	case OPTION_RELEASE:
+		args->does_release = true;
+		break;
 	case OPTION_HELP:
 		args->wants_help = true;
 		break;
@@ -57,6 +63,8 @@ take_value(struct reader *r, enum option_id id, const char *value)
 		r->args->config = value;
 	else if (id == OPTION_SOCKET)
 		r->args->socket = value;
+	else if (id == OPTION_JOURNAL)
+		r->args->journal = value;
 	else if (units_parse_u64(span_str(value), &r->args->limit) != OK ||
 	    r->args->limit == 0)
 		return why_set(r->why, ERR_SYNTAX,
@@ -159,6 +167,20 @@ take_words(struct reader *r)
 	return e;
 }
 
+static enum err
+check_restore(const struct reader *r)
+{
+	const struct args *args = r->args;
+	const char *name = args->does_set_aside ? "--set-aside" :
+	    args->does_release ? "--release" :
+	    args->journal != NULL ? "--journal" : NULL;
+
+	if (name == NULL || (args->verb->options & VERB_RESTORE) != 0)
+		return OK;
+	return why_set(r->why, ERR_SYNTAX, "%s means nothing to `%s`", name,
+	    args->verb->name);
+}
+
 /* An option that the verb doesn't know is an error: `queue list --dry-run`
  * would else look as if it could have changed something. */
 static enum err
@@ -176,6 +198,8 @@ check_verb(const struct reader *r)
 	if (args->limit != 0 && !(v->options & VERB_LIMIT))
 		return why_set(r->why, ERR_SYNTAX,
 		    "--limit means nothing to `%s`", v->name);
+	if (check_restore(r) != OK)
+		return ERR_SYNTAX;
 	if (args->operand_count < v->least)
 		return why_set(r->why, ERR_SYNTAX, "`%s` needs %s", v->name,
 		    v->operands);

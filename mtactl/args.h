@@ -16,6 +16,9 @@ struct args {
 	bool has_no_colour;
 	bool is_dry_run;
 	bool has_yes;
+	bool does_set_aside;		/* of `spool restore', as these: */
+	bool does_release;
+	const char *journal;		/* NULL: that of the spool */
 	bool wants_help;
 	bool wants_version;
 	const struct verb *verb;	/* NULL only with help or version */

@@ -185,6 +185,9 @@ knows(const struct verb *v, enum option_id id)
 		return (v->options & VERB_YES) != 0;
 	if (id == OPTION_LIMIT)
 		return (v->options & VERB_LIMIT) != 0;
+	if (id == OPTION_SET_ASIDE || id == OPTION_RELEASE ||
+	    id == OPTION_JOURNAL)
+		return (v->options & VERB_RESTORE) != 0;
 	return true;
 }
 

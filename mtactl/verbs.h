@@ -13,6 +13,7 @@ enum {
 	VERB_DRY_RUN = 1 << 0,
 	VERB_YES = 1 << 1,
 	VERB_LIMIT = 1 << 2,
+	VERB_RESTORE = 1 << 3,		/* its three options */
 };
 
 struct verb {

@@ -8,6 +8,7 @@
 
 #include "common/os/creds.h"
 #include "queued/keep/keep_out.h"
+#include "queued/offline_restore.h"
 #include "queued/survey/survey.h"
 #include "queued/survey/survey_manifest.h"
 #include "queued/survey/survey_stats.h"
@@ -27,13 +28,15 @@ struct offline {
 	const char *spool;
 	const char *verb;
 	const char *dir;		/* the verb's operand */
-	bool is_json;
+	const char *journal;		/* of `restore' */
+	bool is_json, may_set_aside, does_release;
 	struct copy_dir out;		/* DIR, of a verb that makes it */
 };
 
 struct offline_verb {
 	const char *name;
 	bool has_dir, makes_dir;
+	bool is_outside;		/* does not work in the spool */
 	int (*run)(struct offline *o);
 };
 
@@ -86,15 +89,15 @@ make_dir(struct offline *o, const struct stat *spool)
 
 /* The group of the user, not of the directory: mtad makes that as root. */
 static struct creds_user
-owner_of(const struct stat *st)
+owner_of(uid_t uid, gid_t gid)
 {
 	struct creds_user owner;
-	char uid[16];
+	char number[16];
 
-	(void)snprintf(uid, sizeof(uid), "%u", (unsigned)st->st_uid);
-	if (creds_user(uid, &owner) == OK)
+	(void)snprintf(number, sizeof(number), "%u", (unsigned)uid);
+	if (creds_user(number, &owner) == OK)
 		return owner;
-	return (struct creds_user){ st->st_uid, st->st_gid };
+	return (struct creds_user){ uid, gid };
 }
 
 /* It becomes the working directory first, for its owner may not be allowed on
@@ -113,7 +116,7 @@ enter(struct offline *o, bool makes_dir)
 		return code;
 	if (chdir(o->spool) != 0)
 		return fail(EXIT_FAILED, "%s: %s", o->spool, strerror(errno));
-	owner = owner_of(&st);
+	owner = owner_of(st.st_uid, st.st_gid);
 	if (geteuid() == 0 && st.st_uid != 0 &&
 	    creds_drop(&owner, &why) != OK)
 		return fail(EXIT_FAILED, "%s", why.text);
@@ -188,11 +191,24 @@ stats(struct offline *o)
 	return EXIT_DONE;
 }
 
+static int
+restore(struct offline *o)
+{
+	const struct survey_sink sink = sink_of(o);
+	const struct offline_restore r = { .spool = o->spool, .dir = o->dir,
+	    .journal = o->journal, .may_set_aside = o->may_set_aside,
+	    .does_release = o->does_release, .sink = &sink,
+	    .owner_of = owner_of };
+
+	return offline_restore(&r);
+}
+
 static const struct offline_verb verbs[] = {
-	{ "check", false, false, check },
-	{ "stats", false, false, stats },
-	{ "backup", true, true, backup },
-	{ "seal", false, false, seal },
+	{ "check", .run = check },
+	{ "stats", .run = stats },
+	{ "backup", .has_dir = true, .makes_dir = true, .run = backup },
+	{ "seal", .run = seal },
+	{ "restore", .has_dir = true, .is_outside = true, .run = restore },
 };
 
 /* ---- the command line ---- */
@@ -201,7 +217,34 @@ static int
 usage(void)
 {
 	return fail(EXIT_USAGE, "usage: queued --spool PATH check|stats|seal|"
-	    "backup DIR [--json]");
+	    "backup DIR|restore DIR [--json]\n"
+	    "       of restore: [--set-aside] [--release] [--journal PATH]");
+}
+
+static bool
+take_option(const char *word, struct offline *o)
+{
+	if (strcmp(word, "--json") == 0)
+		o->is_json = true;
+	else if (strcmp(word, "--set-aside") == 0)
+		o->may_set_aside = true;
+	else if (strcmp(word, "--release") == 0)
+		o->does_release = true;
+	else
+		return false;
+	return true;
+}
+
+static bool
+take_word(const char *word, struct offline *o)
+{
+	if (word[0] == '-' || o->dir != NULL)
+		return false;
+	if (o->verb == NULL)
+		o->verb = word;
+	else
+		o->dir = word;
+	return true;
 }
 
 static bool
@@ -210,14 +253,10 @@ parse(int argc, char **argv, struct offline *o)
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--spool") == 0 && i + 1 < argc)
 			o->spool = argv[++i];
-		else if (strcmp(argv[i], "--json") == 0)
-			o->is_json = true;
-		else if (argv[i][0] == '-' || o->dir != NULL)
+		else if (strcmp(argv[i], "--journal") == 0 && i + 1 < argc)
+			o->journal = argv[++i];
+		else if (!take_option(argv[i], o) && !take_word(argv[i], o))
 			return false;
-		else if (o->verb == NULL)
-			o->verb = argv[i];
-		else
-			o->dir = argv[i];
 	}
 	return o->spool != NULL && o->verb != NULL;
 }
@@ -225,8 +264,12 @@ parse(int argc, char **argv, struct offline *o)
 static const struct offline_verb *
 find(const struct offline *o)
 {
+	bool has_more = o->may_set_aside || o->does_release ||
+	    o->journal != NULL;
+
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(o->verb, verbs[i].name) == 0 &&
+		    (!has_more || verbs[i].is_outside) &&
 		    verbs[i].has_dir == (o->dir != NULL))
 			return &verbs[i];
 	return NULL;
@@ -237,11 +280,13 @@ offline_main(int argc, char **argv)
 {
 	struct offline o = { .out = { .dir_fd = -1, .list_fd = -1 } };
 	const struct offline_verb *v;
-	int code;
+	int code = EXIT_DONE;
 
 	if (!parse(argc, argv, &o) || (v = find(&o)) == NULL)
 		return usage();
-	if ((code = enter(&o, v->makes_dir)) == EXIT_DONE)
+	if (!v->is_outside)
+		code = enter(&o, v->makes_dir);
+	if (code == EXIT_DONE)
 		code = v->run(&o);
 	copy_dir_close(&o.out);
 	if (fflush(stdout) != 0 && code == EXIT_DONE)

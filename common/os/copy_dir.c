@@ -94,6 +94,8 @@ copy_dir_give(struct copy_dir *d, uid_t uid, gid_t gid)
 	    fchown(d->dir_fd, uid, gid) != 0)
 		return ERR_IO;
 	d->has_owner = true;
+	d->uid = uid;
+	d->gid = gid;
 	return OK;
 }
 
@@ -134,9 +136,10 @@ own(struct copy_dir *d, int from, int to)
 
 	if (geteuid() != 0)
 		return OK;
-	if (fstat(from, &st) != 0 || fchown(to, st.st_uid, st.st_gid) != 0)
+	if (!d->has_owner && (fstat(from, &st) != 0 ||
+	    copy_dir_give(d, st.st_uid, st.st_gid) != OK))
 		return ERR_IO;
-	return d->has_owner ? OK : copy_dir_give(d, st.st_uid, st.st_gid);
+	return fchown(to, d->uid, d->gid) == 0 ? OK : ERR_IO;
 }
 
 enum err

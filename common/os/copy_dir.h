@@ -4,7 +4,8 @@
  *
  * Names may come from who is trusted less than we are: nothing outside the
  * directory is written, whatever they are, and nothing in it is replaced.
- * What it holds belongs to whom the copied files belong, if we are root.
+ * What it holds belongs to whom the copied files belong, or to whom it is
+ * given, if we are root.
  */
 #ifndef MTAD_OS_COPY_DIR_H
 #define MTAD_OS_COPY_DIR_H
@@ -18,7 +19,9 @@ struct copy_dir {
 	int dir_fd;
 	int list_fd;
 	const char *const *folders;
-	bool has_owner;			/* it is whose it should be */
+	bool has_owner;			/* these: */
+	uid_t uid;
+	gid_t gid;
 	uint64_t unreadable;		/* bytes for which zeros stand */
 };
 
@@ -37,7 +40,7 @@ enum err copy_dir_add(struct copy_dir *d, const char *name, uint64_t bytes,
     int fd, void (*lost)(void *ctx, uint64_t at, uint64_t bytes), void *ctx,
     struct why *why);
 
-/* What is there so far becomes that user's; needs root. */
+/* What is there, and what comes, becomes that user's; needs root. */
 enum err copy_dir_give(struct copy_dir *d, uid_t uid, gid_t gid);
 
 /* All of it is on disk then. */

@@ -14,6 +14,7 @@ message explain:why a message is where it is
 spool stats:what the spool is made of
 spool check:verify the spool
 spool backup:copy the spool while mail flows
+spool restore:make the spool of a backup
 forecast:when the queue will be empty, if all goes on as of late
 config check:look for mistakes in the configuration
 config show:the configuration with all defaults
@@ -49,7 +50,7 @@ _mtactl()
 	COMPREPLY=()
 
 	case $prev in
-	-c | --config | -s | --socket)
+	-c | --config | -s | --socket | --journal)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
@@ -57,12 +58,13 @@ _mtactl()
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '--config --socket --json
-			--no-color --dry-run --limit --yes --help --version' -- "$cur")
+			--no-color --dry-run --limit --yes --set-aside --release
+			--journal --help --version' -- "$cur")
 		return
 	fi
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
-		-c | --config | -s | --socket | -l | --limit) i=$((i + 1)) ;;
+		-c | --config | -s | --socket | -l | --limit | --journal) i=$((i + 1)) ;;
 		-*) ;;
 		*) given+=("${words[i]}") ;;
 		esac
@@ -82,7 +84,7 @@ _mtactl()
 		mapfile -t COMPREPLY < <(compgen -W \
 			'error warning info debug' -- "$cur")
 		;;
-	'config check' | 'spool check' | 'spool backup')
+	'config check' | 'spool check' | 'spool backup' | 'spool restore')
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;

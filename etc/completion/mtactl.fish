@@ -14,6 +14,7 @@ set -l verbs \
     'spool stats:what the spool is made of' \
     'spool check:verify the spool' \
     'spool backup:copy the spool while mail flows' \
+    'spool restore:make the spool of a backup' \
     'forecast:when the queue will be empty, if all goes on as of late' \
     'config check:look for mistakes in the configuration' \
     'config show:the configuration with all defaults' \
@@ -66,6 +67,7 @@ complete -c mtactl -n '__mtactl_at log level' -a 'error warning info debug'
 complete -c mtactl -n '__mtactl_at config check' -F
 complete -c mtactl -n '__mtactl_at spool check' -F
 complete -c mtactl -n '__mtactl_at spool backup' -F
+complete -c mtactl -n '__mtactl_at spool restore' -F
 
 complete -c mtactl -s c -l config -r -F -d 'the configuration'
 complete -c mtactl -s s -l socket -r -F -d 'the control socket'
@@ -74,5 +76,8 @@ complete -c mtactl -l no-color -d 'no colours'
 complete -c mtactl -s n -l dry-run -d 'change nothing'
 complete -c mtactl -s l -l limit -x -d 'list no more than this'
 complete -c mtactl -s y -l yes -d 'do not ask'
+complete -c mtactl -l set-aside -d 'keep the spool that is there'
+complete -c mtactl -l release -d 'send what nobody knows the fate of'
+complete -c mtactl -l journal -r -F -d 'who knows what was delivered'
 complete -c mtactl -s h -l help -d help
 complete -c mtactl -s V -l version -d 'the version'

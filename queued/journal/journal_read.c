@@ -7,6 +7,7 @@
 #include "queued/journal/journal_read.h"
 
 #include "common/base/check.h"
+#include "queued/journal/journal_head.h"
 #include "queued/journal/journal_index.h"
 #include "queued/journal/journal_scan.h"
 
@@ -323,4 +324,50 @@ uint64_t
 journal_read_damaged(const struct journal_reader *r)
 {
 	return r->files.damaged;
+}
+
+/* ---- which groups ---- */
+
+/* Of what its marks say, the last; FROM without one. */
+static uint64_t
+last_mark(const struct journal_file *row, int fd, uint64_t from)
+{
+	struct journal_record record;
+	struct journal_scan s;
+	uint64_t at;
+
+	journal_scan_init(&s, fd, JOURNAL_FILE_HEAD, row->valid);
+	while (journal_scan_next(&s, &record, &at) == OK)
+		if (record.type == JOURNAL_MARK && record.id > from)
+			from = record.id;
+	journal_scan_clear(&s);
+	return from;
+}
+
+enum err
+journal_read_groups(struct journal_reader *r, const uint8_t uuid[16],
+    uint64_t *after, uint64_t *until)
+{
+	enum err e = ERR_NOT_FOUND;
+
+	for (size_t i = 0; i < r->files.n; i++) {
+		const struct journal_file *row = &r->files.rows[i];
+		int fd = journal_files_read(&r->files, row->number, "log");
+		uint8_t bytes[JOURNAL_FILE_HEAD];
+		struct journal_head head;
+
+		if (fd < 0)
+			continue;
+		if (store_io_read(fd, bytes, sizeof(bytes), 0) == OK &&
+		    journal_head_get(span_of(bytes, sizeof(bytes)), &head) ==
+		    OK && memcmp(head.uuid, uuid, sizeof(head.uuid)) == 0) {
+			if (e != OK)
+				*after = *until = head.group;
+			*until = last_mark(row, fd, head.group > *until ?
+			    head.group : *until);
+			e = OK;
+		}
+		(void)close(fd);
+	}
+	return e;
 }

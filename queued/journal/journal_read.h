@@ -63,6 +63,11 @@ enum err journal_read_end(struct journal_reader *r, uint64_t id,
 const uint8_t *journal_read_uuid(const struct journal_reader *r);
 uint64_t journal_read_position(const struct journal_reader *r);
 
+/* The groups of spool UUID that the files tell of: those behind *AFTER, up to
+ * *UNTIL.  ERR_NOT_FOUND: there is no file about it. */
+enum err journal_read_groups(struct journal_reader *r,
+    const uint8_t uuid[16], uint64_t *after, uint64_t *until);
+
 /* Bytes and indexes so far that could not be read. */
 uint64_t journal_read_damaged(const struct journal_reader *r);
 

@@ -348,6 +348,7 @@ store_open(const struct store_params *params, const struct store_ops *ops,
 	s->ops = *ops;
 	s->replay_bytes = params->replay_bytes != 0 ? params->replay_bytes :
 	    REPLAY_BYTES;
+	s->start_at_least = params->start_at_least;
 	s->ctx = ctx;
 	s->dir_fd = s->log_fd = s->body_fd = s->lock_fd = -1;
 	s->wake_fd = s->timer_fd = s->poll_fd = -1;

@@ -27,6 +27,7 @@ struct store_params {
 	uint64_t segment_bytes;		/* 0: min(64 MiB, file system / 16) */
 	uint64_t memory_bytes;		/* of bodies in memory, all together */
 	uint64_t replay_bytes;		/* of log at a time; 0: 512 MiB */
+	uint64_t start_at_least;	/* a restore's: of the ids to come */
 	const struct store_io *io;	/* store_io.h; NULL: the system's */
 	const struct store_tap *tap;	/* store_tap.h; NULL: nobody */
 };
@@ -74,7 +75,6 @@ void store_turn(struct store *s);
 
 /* The number that the open group will have. */
 uint64_t store_group(const struct store *s);
-
 /* The last group that holds anything: the open one, or the one before it. */
 uint64_t store_last_group(const struct store *s);
 

@@ -52,6 +52,7 @@ struct store {
 	uint64_t next_id;
 	uint64_t next_segment;
 	uint64_t start;			/* number of this life of the spool */
+	uint64_t start_at_least;	/* store_params */
 	uint64_t ended_at;		/* the life before, if it was replayed */
 	uint8_t uuid[16];
 	struct siphash_key seed;

@@ -165,6 +165,8 @@ seal(struct store *s, const struct store_position *end, bool has_tail)
 	enum err e;
 
 	s->start++;
+	if (s->start < s->start_at_least)
+		s->start = s->start_at_least;
 	s->next_id = s->start << START_SHIFT | 1;
 	if ((e = store_log_init(s, end)) != OK)
 		return e;

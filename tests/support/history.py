@@ -126,13 +126,15 @@ def _head(path):
 
 def read(spool, sums=False):
     """All events, in order; every mark's group must be greater than the one
-    before.  `sums` checks each record's (slow)."""
+    before, of the same spool.  `sums` checks each record's (slow)."""
     paths = sorted(glob.glob(os.path.join(spool, "history", "*.log")))
     valid = {}
     for before, path in zip(paths, paths[1:]):
         valid[before] = _head(path)[7]
-    names, all_events, last = {}, [], 0
+    names, all_events, last, uuid = {}, [], 0, None
     for path in paths:
+        if _head(path)[5] != uuid:      # restored from a copy
+            uuid, last = _head(path)[5], 0
         with open(path, "rb") as f:
             data = f.read()
         at, end, events = 64, valid.get(path) or len(data), []

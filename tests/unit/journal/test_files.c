@@ -433,3 +433,45 @@ Test(journal_files, a_reader_of_no_history_finds_nothing)
 	    ERR_NOT_FOUND);
 	rig_clear(&r);
 }
+
+/* Which groups of which spool it tells of, whatever came after. */
+Test(journal_files, groups_of_each_spool)
+{
+	static const uint8_t other[16] = { 9 }, none[16] = { 7 };
+	struct journal_reader *reader;
+	struct journal_files f;
+	uint8_t first[16];
+	uint64_t after = 1, until = 1;
+	struct rig r;
+
+	rig_init(&r);
+	open_files(&r, &f);
+	memcpy(first, f.uuid, sizeof(first));
+	cr_assert_eq(append(&f, 7, 1, 1000, HOUR), OK);
+	cr_assert_eq(append(&f, 7, 1, 2000, 2 * HOUR), OK);
+	journal_files_close(&f);
+	cr_assert_eq(journal_files_open(r.dir_fd, &r.io, true, &f), OK);
+	journal_files_set_uuid(&f, other);
+	cr_assert_eq(append(&f, 8, 2, 30, 3 * HOUR), OK);
+	cr_assert_eq(append(&f, 8, 2, 40, 3 * HOUR), OK);
+	journal_files_close(&f);
+	cr_assert_eq(journal_read_open(r.dir, &reader), OK);
+	cr_assert_eq(journal_read_groups(reader, none, &after, &until),
+	    ERR_NOT_FOUND);
+	cr_assert_eq(journal_read_groups(reader, first, &after, &until), OK);
+	cr_assert_eq(after, 0);
+	cr_assert_eq(until, 2000);
+	cr_assert_eq(journal_read_groups(reader, other, &after, &until), OK);
+	cr_assert_eq(after, 0);
+	cr_assert_eq(until, 40);
+	/* the oldest file is gone: it begins where the next one does */
+	cr_assert_eq(unlinkat(r.dir_fd, "history/0000000000000001.log", 0),
+	    0);
+	journal_read_close(&reader);
+	cr_assert_eq(journal_read_open(r.dir, &reader), OK);
+	cr_assert_eq(journal_read_groups(reader, first, &after, &until), OK);
+	cr_assert_eq(after, 1000);
+	cr_assert_eq(until, 2000);
+	journal_read_close(&reader);
+	rig_clear(&r);
+}

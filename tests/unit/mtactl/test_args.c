@@ -122,6 +122,14 @@ static const struct {
 	    "--limit needs a number above 0" },
 	{ "queue count --limit 3", "--limit means nothing to `queue count`" },
 	{ "queue list -l", "--limit needs a NUMBER" },
+	{ "spool check --set-aside", "--set-aside means nothing to "
+	    "`spool check`" },
+	{ "spool backup d --release", "--release means nothing to "
+	    "`spool backup`" },
+	{ "queue list --journal=x", "--journal means nothing to "
+	    "`queue list`" },
+	{ "spool restore d --journal", "--journal needs a PATH" },
+	{ "spool restore", "`spool restore` needs DIR" },
 	{ "staus", "unknown verb 'staus'; did you mean 'status'?" },
 	{ "staus all", "unknown verb 'staus'; did you mean 'status'?" },
 	{ "queu list", "unknown verb 'queu'; did you mean 'queue list'?" },

@@ -1,0 +1,204 @@
+#include "queued/keep/keep_store.h"
+
+#include "common/os/clock.h"
+#include "queued/store/store_look.h"
+#include "queued/store/store_read.h"
+#include "queued/store/store_write.h"
+
+#include <poll.h>
+#include <stdint.h>
+
+enum { BATCH = 256, WAIT_MS = 50 };
+
+#define WOKEN_MAX ((size_t)1 << 30)
+
+/* ---- what the store tells ---- */
+
+static void
+on_group(void *ctx, uint64_t group)
+{
+	(void)ctx;
+	(void)group;
+}
+
+static void
+on_id(void *ctx, uint64_t token, uint64_t id)
+{
+	(void)ctx;
+	(void)token;
+	(void)id;
+}
+
+static void
+on_unit(void *ctx, struct store_unit *unit)
+{
+	struct keep_store *k = ctx;
+
+	buf_add(&k->woken, &unit, sizeof(unit));
+}
+
+static void
+on_body(void *ctx, uint64_t token, uint64_t bytes, bool is_closed, enum err e)
+{
+	(void)ctx;
+	(void)token;
+	(void)bytes;
+	(void)is_closed;
+	(void)e;
+}
+
+static void
+on_room(void *ctx)
+{
+	(void)ctx;
+}
+
+static void
+on_dead(void *ctx)
+{
+	struct keep_store *k = ctx;
+
+	k->is_dead = true;
+}
+
+/* Damage was told by who looked at the copy before. */
+static void
+on_notice(void *ctx, const char *event, const char *text)
+{
+	(void)ctx;
+	(void)event;
+	(void)text;
+}
+
+static const struct store_ops ops = { on_group, on_group, on_id, on_unit,
+	on_id, on_body, on_room, on_dead, on_notice };
+
+/* ---- life ---- */
+
+/* What the replay has left in memory is nobody's to schedule. */
+static void
+yield_woken(struct keep_store *k)
+{
+	struct store_unit *unit;
+
+	for (size_t at = 0; at + sizeof(unit) <= k->woken.n;
+	    at += sizeof(unit)) {
+		memcpy(&unit, k->woken.p + at, sizeof(unit));
+		store_yield_unit(k->store, &unit);
+	}
+	buf_clear(&k->woken);
+}
+
+enum err
+keep_store_open(struct keep_store *k, uint64_t start, struct why *why)
+{
+	const struct store_params params = { .path = ".",
+	    .start_at_least = start };
+	enum err e;
+
+	*k = (struct keep_store){ .store = NULL };
+	buf_init(&k->woken, WOKEN_MAX);
+	e = store_open(&params, &ops, k, &k->store, why);
+	if (e == OK && buf_failed(&k->woken))
+		e = why_set(why, ERR_NOMEM, "no memory for the spool");
+	if (e != OK) {
+		keep_store_close(k);
+		return e;
+	}
+	yield_woken(k);
+	return OK;
+}
+
+void
+keep_store_close(struct keep_store *k)
+{
+	store_close(&k->store);
+	buf_clear(&k->woken);
+}
+
+/* ---- turns ---- */
+
+static enum err
+turn(struct keep_store *k, int wait_ms)
+{
+	struct pollfd p = { .fd = store_fd(k->store), .events = POLLIN };
+
+	store_flush(k->store, clock_mono_ms());
+	if (poll(&p, 1, wait_ms) > 0)
+		store_turn(k->store);
+	/* there is nobody to answer */
+	store_answered(k->store, store_synced(k->store));
+	return k->is_dead ? ERR_IO : OK;
+}
+
+enum err
+keep_store_turn(struct keep_store *k)
+{
+	enum err e = turn(k, 0);
+
+	while (e == OK && store_unindexed(k->store) > STORE_UNINDEXED_MANY)
+		e = turn(k, WAIT_MS);
+	return e;
+}
+
+enum err
+keep_store_sync(struct keep_store *k)
+{
+	enum err e = OK;
+
+	while (e == OK && store_synced(k->store) < store_last_group(k->store)) {
+		store_want_all_synced(k->store);
+		e = turn(k, WAIT_MS);
+	}
+	return e;
+}
+
+/* ---- messages ---- */
+
+struct batch {
+	uint64_t ids[BATCH];
+	size_t n;
+};
+
+static bool
+take_id(void *ctx, struct store_glance *g)
+{
+	struct batch *b = ctx;
+
+	b->ids[b->n++] = store_glance_message(g)->id;
+	return b->n < BATCH;
+}
+
+enum err
+keep_store_each(struct keep_store *k,
+    enum err (*visit)(void *ctx, struct keep_store *k, uint64_t id),
+    void *ctx)
+{
+	const struct store_path all = STORE_PATH_ALL;
+	uint64_t after = 0;
+	enum err e = OK;
+
+	while (e == OK && after != UINT64_MAX) {
+		struct batch b = { .n = 0 };
+
+		after = store_look(k->store, &all, after, BATCH, take_id, &b);
+		for (size_t i = 0; i < b.n && e == OK; i++)
+			e = visit(ctx, k, b.ids[i]);
+		if (e == OK)
+			e = keep_store_turn(k);
+	}
+	return e;
+}
+
+void
+keep_store_yield(struct keep_store *k, uint64_t id)
+{
+	uint32_t n = store_count_units(k->store, id);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct store_unit *unit = store_find_unit(k->store, id, i);
+
+		if (unit != NULL)
+			store_yield_unit(k->store, &unit);
+	}
+}
