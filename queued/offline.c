@@ -18,6 +18,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,19 +57,22 @@ fail(int code, const char *format, ...)
 
 /* ---- the spool ---- */
 
-/* Held until the process ends.  The lock file is not made: it would be ours,
- * not queued's. */
+/* Held until the process ends, by the directory too, as queued does.  The lock
+ * file is not made: it would be ours, not queued's. */
 static int
 lock(const char *spool)
 {
 	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd = open("lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0)
+	if ((fd < 0 || fcntl(fd, F_OFD_SETLK, &all) == 0) && (dir < 0 ||
+	    flock(dir, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK))
 		return EXIT_DONE;
-	if (fcntl(fd, F_OFD_SETLK, &all) == 0)
-		return EXIT_DONE;
-	(void)close(fd);
+	if (fd >= 0)
+		(void)close(fd);
+	if (dir >= 0)
+		(void)close(dir);
 	return fail(EXIT_FAILED, "%s: a running mtad has this spool", spool);
 }
 

@@ -18,6 +18,7 @@
 #include "queued/store/store_body_private.h"
 #include "queued/store/store_group.h"
 #include "queued/store/store_identity.h"
+#include "queued/store/store_index_file.h"
 #include "queued/store/store_memory.h"
 #include "queued/store/store_private.h"
 #include "queued/store/store_recover.h"
@@ -54,6 +55,18 @@ store_notice(struct store *s, const char *event, const char *format, ...)
 	if (strcmp(event, "index-damage") == 0)
 		store_aside_damaged(s);
 	s->ops.on_notice(s->ctx, event, text);
+}
+
+bool
+store_is_damaged(struct store *s)
+{
+	if (!store_index_is_damaged(s->index))
+		return false;
+	if (!s->has_told_damage)
+		store_notice(s, "index-damage",
+		    "a page of the index can't be right");
+	s->has_told_damage = true;
+	return true;
 }
 
 /* ---- wake-ups ---- */
@@ -400,6 +413,7 @@ store_turn(struct store *s)
 		s->spares.failure = OK;
 	}
 	take_turns(s);
+	(void)store_is_damaged(s);
 	store_bodies_synced(s, s->log.synced.sequence);
 	store_overlay_send(s, now);
 	store_room_turn(s, now);

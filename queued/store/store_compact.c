@@ -110,6 +110,16 @@ most_waited_for(const struct store *s)
 	return best;
 }
 
+/* Beside mail full ones are meant: what is dead then may be used again at once,
+ * and what lives is soon dead.  When it is quiet, those of a log as long as this
+ * one: what a backlog has left is not kept for the next. */
+static uint64_t
+segment_bytes(const struct store *s)
+{
+	return store_overlay_lag(&s->overlay) == 0 ? s->spares.wanted_bytes :
+	    s->spares.segment_bytes;
+}
+
 /* NULL: nothing is to be moved. */
 static struct store_segment *
 choose(struct store *s)
@@ -125,7 +135,7 @@ choose(struct store *s)
 		sealed += s->segments.rows[i]->bytes;
 		live += s->segments.rows[i]->live_bytes;
 	}
-	if (sealed > 2 * live + SEGMENTS_LEFT * s->spares.segment_bytes) {
+	if (sealed > 2 * live + SEGMENTS_LEFT * segment_bytes(s)) {
 		seg = emptiest(s, LIVE_MAX_PERCENT);
 		return seg != NULL ? seg : most_waited_for(s);
 	}

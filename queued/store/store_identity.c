@@ -1,6 +1,6 @@
 /*
  * Two small files: `spool' says which format and which spool this is, `lock'
- * keeps a second process out.
+ * keeps a second process out, and so does a lock of the directory.
  *
  * `spool' is written under another name, synced, renamed, and the name synced:
  * it is there whole or not at all.  Its UUID stands in the index too, so an
@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,6 +129,15 @@ store_identity(const struct store_io *io, int dir_fd,
 	return e == ERR_NOT_FOUND ? make(io, dir_fd, uuid, why) : e;
 }
 
+/* The file may be removed by somebody who takes it for a stale one; then the
+ * next process would make and lock another.  The directory itself stays.  Where
+ * the file system can't lock that, the file has to do. */
+static bool
+is_taken(int dir_fd)
+{
+	return flock(dir_fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 /* The kernel lets go of it with the process: a kill leaves no stale lock. */
 enum err
 store_identity_lock(const struct store_io *io, int dir_fd, int *lock_fd,
@@ -142,7 +152,7 @@ store_identity_lock(const struct store_io *io, int dir_fd, int *lock_fd,
 		return why_set(why, e, "file `lock': %s", strerror(errno));
 	/* of the open file, so that two opens in one process exclude each
 	 * other too */
-	if (fcntl(fd, F_OFD_SETLK, &all) != 0) {
+	if (fcntl(fd, F_OFD_SETLK, &all) != 0 || is_taken(dir_fd)) {
 		(void)close(fd);
 		return why_set(why, ERR_EXISTS,
 		    "another process has the spool open");

@@ -51,7 +51,8 @@ store_index_meta_key(void)
 	return span_str(meta_key);
 }
 
-/* What makes a start set the index aside, and what is only tried again. */
+/* What makes a start set the index aside, and what is only tried again.  LMDB
+ * calls what follows a page that can't be right by many names. */
 enum err
 store_index_error(int rc)
 {
@@ -68,6 +69,10 @@ store_index_error(int rc)
 		return ERR_VERSION;
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
+	case MDB_CURSOR_FULL:
+	case MDB_PAGE_FULL:
+	case MDB_BAD_TXN:
+	case MDB_BAD_DBI:
 	case MDB_PANIC:
 		return ERR_CORRUPT;
 	case ENOSPC:
@@ -79,18 +84,21 @@ store_index_error(int rc)
 	}
 }
 
-static MDB_val
-val_of(struct span s)
+/* A panic is the end of a write that failed, not of a page: it is revived. */
+enum err
+store_index_outcome(struct store_index *x, int rc)
 {
-	/* LMDB does not write through what it is given */
-	return (MDB_val){ .mv_size = s.n,
-	    .mv_data = (void *)(uintptr_t)s.p };
+	enum err e = store_index_error(rc);
+
+	if ((e == ERR_CORRUPT && rc != MDB_PANIC) || e == ERR_VERSION)
+		atomic_store(&x->is_damaged, true);
+	return e;
 }
 
-static struct span
-span_of_val(const MDB_val *v)
+bool
+store_index_is_damaged(const struct store_index *x)
 {
-	return span_of(v->mv_data, v->mv_size);
+	return atomic_load(&x->is_damaged);
 }
 
 /* ---- life ---- */
@@ -292,14 +300,14 @@ apply_op(struct store_index *x, MDB_txn *txn, struct wire *w)
 {
 	uint8_t op = wire_u8(w);
 	uint8_t table = wire_u8(w);
-	MDB_val key = val_of(wire_span(w, w->n));
+	MDB_val key = store_index_val(wire_span(w, w->n));
 	MDB_val value;
 	int rc;
 
 	/* made by put_op(), never read from a disk */
 	MUST(!w->is_failed && table < STORE_TABLE_COUNT);
 	if (op != OP_DELETE)
-		value = val_of(wire_span(w, w->n));
+		value = store_index_val(wire_span(w, w->n));
 	if (op == OP_PUT)
 		return mdb_put(txn, x->tables[table], &key, &value, 0);
 	if (op == OP_PUT_PAIR)
@@ -335,24 +343,24 @@ store_index_apply(struct store_index *x, struct span ops)
 	if (x->env == NULL)
 		return ERR_IO;
 	if ((rc = mdb_txn_begin(x->env, NULL, 0, &txn)) != 0)
-		return store_index_error(rc);
+		return store_index_outcome(x, rc);
 	wire_init(&w, ops);
 	while (rc == 0 && wire_more(&w))
 		rc = apply_op(x, txn, &w);
 	if (rc != 0) {
 		mdb_txn_abort(txn);
-		return store_index_error(rc);
+		return store_index_outcome(x, rc);
 	}
 	rc = mdb_txn_commit(txn);
 	keep_room(x);
-	return store_index_error(rc);
+	return store_index_outcome(x, rc);
 }
 
 /* ---- reading ---- */
 
 /* Where in the map it lies, for store_index_trim(). */
-static struct span
-seen(struct store_index *x, const MDB_val *v)
+struct span
+store_index_seen(struct store_index *x, const MDB_val *v)
 {
 	uintptr_t at = (uintptr_t)v->mv_data;
 
@@ -360,7 +368,7 @@ seen(struct store_index *x, const MDB_val *v)
 		x->low = at;
 	if (at + v->mv_size > x->high)
 		x->high = at + v->mv_size;
-	return span_of_val(v);
+	return store_index_span(v);
 }
 
 void
@@ -391,7 +399,7 @@ store_index_begin(struct store_index *x)
 		return ERR_IO;
 	rc = x->depth == 0 ? mdb_txn_renew(x->reader) : 0;
 	if (rc != 0)
-		return store_index_error(rc);
+		return store_index_outcome(x, rc);
 	if (x->depth++ == 0)
 		x->begun_at_us = now_us();
 	return OK;
@@ -421,12 +429,12 @@ enum err
 store_index_get(struct store_index *x, enum store_table table,
     struct span key, struct span *value)
 {
-	MDB_val k = val_of(key), v;
+	MDB_val k = store_index_val(key), v;
 	int rc = mdb_get(x->reader, x->tables[table], &k, &v);
 
 	if (rc != 0)
-		return store_index_error(rc);
-	*value = seen(x, &v);
+		return store_index_outcome(x, rc);
+	*value = store_index_seen(x, &v);
 	return OK;
 }
 
@@ -434,20 +442,20 @@ static enum err
 peek(struct store_index *x, enum store_table table, struct span key,
     struct buf *out)
 {
-	MDB_val k = val_of(key), v;
+	MDB_val k = store_index_val(key), v;
 	MDB_txn *txn;
 	int rc;
 
 	if (x->env == NULL)
 		return ERR_IO;
 	if ((rc = mdb_txn_begin(x->env, NULL, MDB_RDONLY, &txn)) != 0)
-		return store_index_error(rc);
+		return store_index_outcome(x, rc);
 	rc = mdb_get(txn, x->tables[table], &k, &v);
 	if (rc == 0)
 		buf_add(out, v.mv_data, v.mv_size);
 	mdb_txn_abort(txn);
 	if (rc != 0)
-		return store_index_error(rc);
+		return store_index_outcome(x, rc);
 	return buf_failed(out) ? ERR_NOMEM : OK;
 }
 
@@ -463,134 +471,4 @@ store_index_peek(struct store_index *x, enum store_table table,
 	e = peek(x, table, key, out);
 	(void)pthread_mutex_unlock(&x->gate);
 	return e;
-}
-
-enum err
-store_index_scan(struct store_index *x, enum store_table table,
-    struct span from,
-    bool (*visit)(void *ctx, struct span key, struct span value), void *ctx)
-{
-	MDB_val k = val_of(from), v;
-	MDB_cursor *cursor;
-	int rc = mdb_cursor_open(x->reader, x->tables[table], &cursor);
-
-	if (rc != 0)
-		return store_index_error(rc);
-	rc = mdb_cursor_get(cursor, &k, &v,
-	    from.n > 0 ? MDB_SET_RANGE : MDB_FIRST);
-	while (rc == 0 && visit(ctx, span_of_val(&k), seen(x, &v)))
-		rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
-	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND ? OK : store_index_error(rc);
-}
-
-/* ---- cursors ---- */
-
-struct store_cursor {
-	struct store_index *x;
-	MDB_cursor *mdb;
-};
-
-enum err
-store_cursor_open(struct store_index *x, enum store_table table,
-    struct store_cursor **out)
-{
-	struct store_cursor *c = malloc(sizeof(*c));
-	int rc;
-
-	if (c == NULL)
-		return ERR_NOMEM;
-	c->x = x;
-	rc = mdb_cursor_open(x->reader, x->tables[table], &c->mdb);
-	if (rc != 0) {
-		free(c);
-		return store_index_error(rc);
-	}
-	*out = c;
-	return OK;
-}
-
-void
-store_cursor_close(struct store_cursor **c)
-{
-	if (*c == NULL)
-		return;
-	mdb_cursor_close((*c)->mdb);
-	free(*c);
-	*c = NULL;
-}
-
-static enum err
-get(struct store_cursor *c, MDB_val *k, MDB_val *v, MDB_cursor_op op,
-    struct span *key, struct span *value)
-{
-	int rc = mdb_cursor_get(c->mdb, k, v, op);
-
-	if (rc != 0)
-		return store_index_error(rc);
-	if (key != NULL)
-		*key = span_of_val(k);
-	*value = seen(c->x, v);
-	return OK;
-}
-
-enum err
-store_cursor_seek(struct store_cursor *c, struct span key,
-    struct span *found, struct span *value)
-{
-	MDB_val k = val_of(key), v;
-
-	return get(c, &k, &v, MDB_SET_RANGE, found, value);
-}
-
-enum err
-store_cursor_next(struct store_cursor *c, struct span *key,
-    struct span *value)
-{
-	MDB_val k, v;
-
-	return get(c, &k, &v, MDB_NEXT, key, value);
-}
-
-enum err
-store_cursor_seek_pair(struct store_cursor *c, struct span key,
-    struct span from, struct span *value)
-{
-	MDB_val k = val_of(key), v = val_of(from);
-
-	return get(c, &k, &v, MDB_GET_BOTH_RANGE, NULL, value);
-}
-
-enum err
-store_cursor_next_pair(struct store_cursor *c, struct span *value)
-{
-	MDB_val k, v;
-
-	return get(c, &k, &v, MDB_NEXT_DUP, NULL, value);
-}
-
-enum err
-store_cursor_last_pair(struct store_cursor *c, struct span *value)
-{
-	MDB_val k, v;
-
-	return get(c, &k, &v, MDB_LAST_DUP, NULL, value);
-}
-
-enum err
-store_cursor_next_key(struct store_cursor *c, struct span *key,
-    struct span *value)
-{
-	MDB_val k, v;
-
-	return get(c, &k, &v, MDB_NEXT_NODUP, key, value);
-}
-
-/* Where it stands. */
-uint64_t
-store_cursor_pairs(struct store_cursor *c)
-{
-	size_t n = 0;
-
-	return mdb_cursor_count(c->mdb, &n) == 0 ? n : 0;
 }

@@ -8,6 +8,7 @@
 
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* Address space costs nothing, and growing would need a moment without any
  * transaction. */
@@ -24,11 +25,31 @@ struct store_index {
 	int64_t longest_us;
 	uintptr_t low, high;		/* of what was read; high 0: nothing */
 	uint64_t room_bytes;
+	atomic_bool is_damaged;		/* sticky: store_index_is_damaged() */
 };
 
 extern const char *const store_index_names[STORE_TABLE_COUNT];
 
 /* Of what LMDB says. */
 enum err store_index_error(int rc);
+/* The same, of a transaction; damage is noted. */
+enum err store_index_outcome(struct store_index *x, int rc);
+
+/* A row as it lies in the map, noted for store_index_trim(). */
+struct span store_index_seen(struct store_index *x, const MDB_val *v);
+
+/* LMDB does not write through what it is given. */
+static inline MDB_val
+store_index_val(struct span s)
+{
+	return (MDB_val){ .mv_size = s.n,
+	    .mv_data = (void *)(uintptr_t)s.p };
+}
+
+static inline struct span
+store_index_span(const MDB_val *v)
+{
+	return span_of(v->mv_data, v->mv_size);
+}
 
 #endif

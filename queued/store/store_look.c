@@ -406,6 +406,7 @@ store_look(struct store *s, const struct store_path *path, uint64_t after,
     size_t max, bool (*visit)(void *ctx, struct store_glance *g), void *ctx)
 {
 	struct look l = { .s = s, .path = path };
+	uint64_t seen = after;
 
 	/* kept: a look comes seldom alone */
 	if (s->glance == NULL)
@@ -416,9 +417,12 @@ store_look(struct store *s, const struct store_path *path, uint64_t after,
 	if (path->has_term)
 		store_term_key(path->term, path->text, &l.term);
 	if (open_cursors(&l) == OK)
-		after = walk(&l, after, max, visit, ctx);
+		seen = walk(&l, after, max, visit, ctx);
 	close_cursors(&l);
 	store_index_end(s->index);
+	/* an end that is none must not be taken for one */
+	if (!store_is_damaged(s))
+		after = seen;
 	if (s->looked >= TRIM_MESSAGES) {
 		s->looked = 0;
 		store_index_trim(s->index);

@@ -39,6 +39,7 @@ struct store {
 	int dir_fd, log_fd, body_fd, lock_fd;
 	int wake_fd, timer_fd, poll_fd;
 	bool is_timer_set, is_dead;
+	bool has_told_damage;		/* of the index's pages */
 	bool is_recovering;
 	unsigned pins;			/* store_pin() */
 
@@ -79,6 +80,10 @@ struct store {
 /* store.c: tells the operator; EVENT is static. */
 void store_notice(struct store *s, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* store.c: whether the index is damaged; says so once.  A reader that was told
+ * has not seen all. */
+bool store_is_damaged(struct store *s);
 
 /* store.c: makes store_fd() readable within STORE_TICK_MS.  What was only
  * written is synced at the first tick that finds it nearly as old, so within

@@ -187,6 +187,8 @@ of_name(const char *path, int flags)
 	if (strcmp(name, "data.mdb") == 0)
 		return (flags & O_DSYNC) != 0 ? OBJECT_index_meta :
 		    OBJECT_index;
+	if (strcmp(name, "data.mdb.new") == 0)
+		return OBJECT_index_new;
 	if (strcmp(name, "lock.mdb") == 0)
 		return OBJECT_index_lock;
 	if (begins(name, "journal"))
@@ -194,7 +196,8 @@ of_name(const char *path, int flags)
 	if ((flags & O_DIRECTORY) == 0)
 		return OBJECT_file;
 	return strcmp(name, "log") == 0 ? OBJECT_log_dir :
-	    strcmp(name, "body") == 0 ? OBJECT_body_dir : OBJECT_dir;
+	    strcmp(name, "body") == 0 ? OBJECT_body_dir :
+	    strcmp(name, "index") == 0 ? OBJECT_index_dir : OBJECT_dir;
 }
 
 static void

@@ -38,12 +38,20 @@ Test(life, an_empty_spool_opens_twice)
 Test(life, only_one_opens_a_spool)
 {
 	struct rig r, other;
+	char path[RIG_PATH];
 
 	rig_init(&r);
 	rig_open(&r);
 	other = r;
 	other.s = NULL;
 	cr_assert_eq(rig_try_open(&other), ERR_EXISTS);
+	/* nor when somebody takes the lock for a stale one */
+	rig_path(&r, path, "lock", "");
+	path[strlen(path) - 1] = '\0';
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(rig_try_open(&other), ERR_EXISTS);
+	rig_close(&r);
+	rig_open(&r);
 	rig_clear(&r);
 }
 

@@ -5,8 +5,10 @@
  */
 #include <criterion/criterion.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/text.h"
@@ -514,5 +516,91 @@ Test(look, rows_of_an_unknown_format_are_set_aside)
 	cr_assert_not_null(strstr(r.notices, "index-rebuilt"));
 	store_figures(r.s, &f);
 	cr_assert_eq(f.messages, 1);
+	rig_clear(&r);
+}
+
+static bool
+count_one(void *ctx, struct store_glance *g)
+{
+	(void)g;
+	(*(size_t *)ctx)++;
+	return true;
+}
+
+/* Pages that are neither branch nor leaf, under LMDB's eyes. */
+static void
+spoil_pages(const struct rig *r)
+{
+	static const uint8_t no_flags[2];
+	char path[RIG_PATH];
+	struct stat st;
+	int fd;
+
+	rig_path(r, path, "index", "data.mdb");
+	fd = open(path, O_WRONLY);
+	cr_assert_eq(fstat(fd, &st), 0);
+	for (off_t at = 2 * 4096; at < st.st_size; at += 4096)
+		cr_assert_eq(pwrite(fd, no_flags, 2, at + 10), 2);
+	(void)close(fd);
+}
+
+/* R-11, I-10: an answer that lacks rows is none, and the next start makes the
+ * index anew. */
+Test(look, a_damaged_page_is_no_end_of_the_queue)
+{
+	struct store_path all = { .last = UINT64_MAX };
+	struct store_figures f;
+	size_t seen = 0;
+	struct rig r;
+
+	rig_init(&r);
+	rig_open(&r);
+	for (int i = 0; i < 500; i++)
+		(void)rig_submit(&r, "a@b.example", "x\r\n");
+	rig_checkpoint(&r);
+	rig_close(&r);
+	rig_open(&r);
+	store_figures(r.s, &f);
+	cr_assert_eq(f.memory_messages, 0);
+	cr_assert_eq(store_look(r.s, &all, 0, 1000, count_one, &seen),
+	    UINT64_MAX);
+	cr_assert_eq(seen, 500);
+	spoil_pages(&r);
+	cr_assert_lt(store_look(r.s, &all, 0, 1000, count_one, &seen),
+	    UINT64_MAX);
+	cr_assert_not_null(strstr(r.notices, "index-damage"), "%s", r.notices);
+	/* once */
+	(void)store_look(r.s, &all, 0, 1000, count_one, &seen);
+	rig_turn(&r, 1);
+	cr_assert_eq(r.notice_count, 1, "%s", r.notices);
+	rig_kill(&r, NULL);
+	rig_open(&r);
+	cr_assert_not_null(strstr(r.notices, "index-rebuilt"));
+	store_figures(r.s, &f);
+	cr_assert_eq(f.messages, 500);
+	rig_clear(&r);
+}
+
+/* Whoever meets it, the owner hears of it. */
+Test(look, a_damaged_page_is_told_of_with_the_next_turn)
+{
+	struct rig r;
+
+	rig_init(&r);
+	rig_open(&r);
+	for (int i = 0; i < 500; i++)
+		(void)rig_submit(&r, "a@b.example", "x\r\n");
+	rig_checkpoint(&r);
+	spoil_pages(&r);
+	/* by a check-point, in its thread */
+	(void)rig_submit(&r, "a@b.example", "x\r\n");
+	store_answered(r.s, UINT64_MAX);
+	for (int i = 0; i < 300 &&
+	    strstr(r.notices, "index-damage") == NULL; i++)
+		rig_turn(&r, 20);
+	cr_assert_not_null(strstr(r.notices, "index-damage"), "%s", r.notices);
+	rig_kill(&r, NULL);
+	rig_open(&r);
+	cr_assert_not_null(strstr(r.notices, "index-rebuilt"));
 	rig_clear(&r);
 }
