@@ -453,7 +453,8 @@ store_flush(struct store *s, int64_t now_ms)
 	/* only here, so that spans given out were valid during the turn */
 	store_cache_trim(&s->cache);
 	store_compact_flush(s, now_ms);
-	store_log_hand_over(s, now_ms, false);
+	/* a rescue that waits for a spare has a seal to write, if nothing else */
+	store_log_hand_over(s, now_ms, store_log_is_stuck(&s->log));
 	store_log_sync_late(s, now_ms, false);
 	/* between two groups only: what memory holds is then what the log
 	 * says up to its end, and nothing else */
@@ -555,7 +556,7 @@ finish_log(struct store *s)
 		if (s->spares.count == 0)
 			store_spares_want(&s->spares, s->prepare,
 			    s->space.available);
-		store_log_hand_over(s, now, false);
+		store_log_hand_over(s, now, store_log_is_stuck(&s->log));
 		store_log_sync_late(s, now, true);
 	}
 }

@@ -82,6 +82,13 @@ bool store_log_is_open_empty(const struct store *s);
  * seals and syncs. */
 void store_log_hand_over(struct store *s, int64_t now_ms, bool force);
 
+/* A rescue waits for a segment, and with it whoever waits for its groups. */
+static inline bool
+store_log_is_stuck(const struct store_log *l)
+{
+	return l->is_rescuing && !l->is_under_way;
+}
+
 /* Syncs written groups that have waited for too long. */
 void store_log_sync_late(struct store *s, int64_t now_ms, bool force);
 

@@ -215,10 +215,9 @@ store_rescue_begin(struct store *s, enum err why)
 		store_rescue_die(s, c.e);
 		return;
 	}
+	/* without a spare, or memory, it waits as an open group does: it is
+	 * tried again with each flush, and mail is refused meanwhile */
 	store_log_hand_over(s, clock_mono_ms(), true);
-	/* it can't wait for a spare, as an open group can */
-	if (!l->is_under_way)
-		store_rescue_die(s, ERR_FULL);
 }
 
 void

@@ -5,7 +5,8 @@
  * The segment is sealed at its last synced length by a group in a new one,
  * which holds all records of the failed groups and of the open one, but for
  * the messages of the former.  Those are refused once that group is synced.
- * If it fails too, the store is dead.
+ * It waits for a spare if there is none, while no mail is accepted.  If its
+ * write fails too, the store is dead.
  */
 #ifndef MTAD_QUEUED_STORE_STORE_RESCUE_H
 #define MTAD_QUEUED_STORE_STORE_RESCUE_H

@@ -99,7 +99,8 @@ store_room_turn(struct store *s, int64_t now_ms)
 	}
 	room.bytes = beyond_reserve(s);
 	/* once closed it opens later, so that it does not flutter */
-	room.is_accepting = !s->is_dead && has_spares(s) &&
+	room.is_accepting = !s->is_dead && !store_log_is_stuck(&s->log) &&
+	    has_spares(s) &&
 	    room.bytes > (told->is_accepting ? step : 2 * step);
 	room.is_pausing = s->log.is_waiting ||
 	    s->log.open->bytes.n > OPEN_MAX ||

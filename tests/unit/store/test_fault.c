@@ -190,6 +190,83 @@ Test(fault, when_the_rescue_fails_too_the_store_is_dead)
 	rig_clear(&r);
 }
 
+/* R-05, I-06: no segment is ready for the rescue, and none can be made for a
+ * while.  Nobody is answered, no mail is taken, and then all goes on. */
+Test(fault, a_rescue_waits_for_a_spare)
+{
+	struct store_unit *u = NULL, *old;
+	struct store_figures f;
+	struct rig r;
+	char *dump, *again;
+
+	open_with_io(&r);
+	old = rig_submit(&r, "old@one.example", "old\r\n");
+	rig_sync(&r);
+	while (store_spares_give_up(&r.s->spares))
+		continue;
+	/* the group, and each try to fill a spare */
+	next_sync_fails(&r, 1000000);
+	(void)rig_submit(&r, "new@one.example", "new\r\n");
+	store_flush(r.s, clock_mono_ms());
+	for (int i = 0; i < 100 && (!store_log_is_stuck(&r.s->log) ||
+	    store_room(r.s).is_accepting); i++)
+		rig_turn(&r, 10);
+	cr_assert(store_log_is_stuck(&r.s->log));
+	cr_assert_not(store_room(r.s).is_accepting);
+	cr_assert_eq(rig_try_submit(&r, "a@b.example", "x", &u), ERR_FULL);
+	/* verdicts of what was leased before are taken, and wait */
+	rig_verdict(&r, old, 0, 0, false, 4321, "kept");
+	for (int i = 0; i < 5; i++)
+		rig_turn(&r, 300);
+	cr_assert_not(r.is_dead);
+	cr_assert_eq(r.refused_count, 0);
+	cr_assert_lt(r.synced, store_last_group(r.s));
+	(void)pthread_mutex_lock(&r.io->lock);
+	r.io->fail_sync = 0;
+	(void)pthread_mutex_unlock(&r.io->lock);
+	rig_sync(&r);
+	for (int i = 0; i < 100 && !store_room(r.s).is_accepting; i++)
+		rig_turn(&r, 100);
+	cr_assert_not(r.is_dead);
+	cr_assert_eq(r.refused_count, 1);
+	cr_assert_eq(old->due_at, 4321);
+	cr_assert_eq(rig_try_submit(&r, "a@b.example", "x", &u), OK);
+	rig_sync(&r);
+	store_figures(r.s, &f);
+	cr_assert_eq(f.messages, 2);
+	dump = rig_dump(&r);
+	rig_kill(&r, NULL);
+	rig_open(&r);
+	cr_assert_eq(r.notice_count, 0, "%s", r.notices);
+	again = rig_dump(&r);
+	cr_assert_str_eq(again, dump);
+	free(again);
+	free(dump);
+	rig_clear(&r);
+}
+
+/* One that is closed meanwhile: what was never answered may be lost. */
+Test(fault, a_store_whose_rescue_waits_is_closed)
+{
+	struct rig r;
+
+	open_with_io(&r);
+	(void)rig_submit(&r, "old@one.example", "old\r\n");
+	rig_sync(&r);
+	while (store_spares_give_up(&r.s->spares))
+		continue;
+	next_sync_fails(&r, 1000000);
+	(void)rig_submit(&r, "new@one.example", "new\r\n");
+	store_flush(r.s, clock_mono_ms());
+	for (int i = 0; i < 100 && !store_log_is_stuck(&r.s->log); i++)
+		rig_turn(&r, 10);
+	rig_close(&r);
+	r.io->fail_sync = 0;
+	rig_open(&r);
+	cr_assert_not_null(store_find_unit(r.s, (uint64_t)1 << 40 | 1, 0));
+	rig_clear(&r);
+}
+
 /* The messages of the open group outlive its buffer: a sanitizer looks on. */
 Test(fault, a_dead_store_with_a_message_that_waits_is_closed)
 {
