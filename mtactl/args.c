@@ -45,6 +45,9 @@ set_flag(struct args *args, enum option_id id)
 	case OPTION_RELEASE:
 		args->does_release = true;
 		break;
+	case OPTION_MAIL:
+		args->wants_mail = true;
+		break;
 	case OPTION_HELP:
 		args->wants_help = true;
 		break;
@@ -200,6 +203,9 @@ check_verb(const struct reader *r)
 		    "--limit means nothing to `%s`", v->name);
 	if (check_restore(r) != OK)
 		return ERR_SYNTAX;
+	if (args->wants_mail && !(v->options & VERB_SALVAGE))
+		return why_set(r->why, ERR_SYNTAX,
+		    "--mail means nothing to `%s`", v->name);
 	if (args->operand_count < v->least)
 		return why_set(r->why, ERR_SYNTAX, "`%s` needs %s", v->name,
 		    v->operands);

@@ -1,6 +1,6 @@
 /*
- * `spool restore`: always off line, by queued's program, on the spool that the
- * configuration names.
+ * `spool restore` and `salvage`: always off line, by queued's program, on the
+ * spool that the configuration names.
  */
 #include "mtactl/off_line.h"
 
@@ -18,5 +18,14 @@ cmd_spool_restore(struct mtactl *m)
 		words[n++] = "--journal";
 		words[n++] = m->args.journal;
 	}
+	return off_line_spool(m, words);
+}
+
+int
+cmd_spool_salvage(struct mtactl *m)
+{
+	const char *const words[] = { "salvage", m->args.operands[0],
+	    m->args.wants_mail ? "--mail" : NULL, NULL };
+
 	return off_line_spool(m, words);
 }

@@ -51,6 +51,7 @@ int cmd_spool_stats(struct mtactl *m);
 int cmd_spool_check(struct mtactl *m);
 int cmd_spool_backup(struct mtactl *m);
 int cmd_spool_restore(struct mtactl *m);
+int cmd_spool_salvage(struct mtactl *m);
 int cmd_forecast(struct mtactl *m);
 int cmd_reload(struct mtactl *m);
 int cmd_log_level(struct mtactl *m);

@@ -14,6 +14,7 @@ enum {
 	VERB_YES = 1 << 1,
 	VERB_LIMIT = 1 << 2,
 	VERB_RESTORE = 1 << 3,		/* its three options */
+	VERB_SALVAGE = 1 << 4,		/* --mail */
 };
 
 struct verb {

@@ -8,6 +8,7 @@
 
 #include "common/os/creds.h"
 #include "queued/keep/keep_out.h"
+#include "queued/keep/keep_salvage.h"
 #include "queued/offline_restore.h"
 #include "queued/survey/survey.h"
 #include "queued/survey/survey_manifest.h"
@@ -30,13 +31,14 @@ struct offline {
 	const char *verb;
 	const char *dir;		/* the verb's operand */
 	const char *journal;		/* of `restore' */
-	bool is_json, may_set_aside, does_release;
+	bool is_json, may_set_aside, does_release, wants_mail;
 	struct copy_dir out;		/* DIR, of a verb that makes it */
 };
 
 struct offline_verb {
 	const char *name;
-	bool has_dir, makes_dir;
+	bool has_dir;
+	const char *const *makes;	/* the folders of what DIR becomes */
 	bool is_outside;		/* does not work in the spool */
 	int (*run)(struct offline *o);
 };
@@ -78,11 +80,12 @@ lock(const char *spool)
 
 /* While we may still: the spool's owner may not be able to get there. */
 static int
-make_dir(struct offline *o, const struct stat *spool)
+make_dir(struct offline *o, const char *const *folders,
+    const struct stat *spool)
 {
 	struct why why = { .text = "" };
 
-	if (copy_dir_open(o->dir, keep_folders, SURVEY_MANIFEST_NEW, &o->out,
+	if (copy_dir_open(o->dir, folders, SURVEY_MANIFEST_NEW, &o->out,
 	    &why) != OK)
 		return fail(EXIT_FAILED, "%s", why.text);
 	if (geteuid() == 0 && copy_dir_give(&o->out, spool->st_uid,
@@ -107,7 +110,7 @@ owner_of(uid_t uid, gid_t gid)
 /* It becomes the working directory first, for its owner may not be allowed on
  * the way to it. */
 static int
-enter(struct offline *o, bool makes_dir)
+enter(struct offline *o, const char *const *makes)
 {
 	struct why why = { .text = "" };
 	struct creds_user owner;
@@ -116,7 +119,7 @@ enter(struct offline *o, bool makes_dir)
 
 	if (stat(o->spool, &st) != 0)
 		return fail(EXIT_FAILED, "%s: %s", o->spool, strerror(errno));
-	if (makes_dir && (code = make_dir(o, &st)) != EXIT_DONE)
+	if (makes != NULL && (code = make_dir(o, makes, &st)) != EXIT_DONE)
 		return code;
 	if (chdir(o->spool) != 0)
 		return fail(EXIT_FAILED, "%s: %s", o->spool, strerror(errno));
@@ -179,6 +182,14 @@ backup(struct offline *o)
 }
 
 static int
+salvage(struct offline *o)
+{
+	const struct survey_sink sink = sink_of(o);
+
+	return (int)keep_salvage(&o->out, o->wants_mail, &sink);
+}
+
+static int
 stats(struct offline *o)
 {
 	struct why why = { .text = "" };
@@ -210,7 +221,9 @@ restore(struct offline *o)
 static const struct offline_verb verbs[] = {
 	{ "check", .run = check },
 	{ "stats", .run = stats },
-	{ "backup", .has_dir = true, .makes_dir = true, .run = backup },
+	{ "backup", .has_dir = true, .makes = keep_folders, .run = backup },
+	{ "salvage", .has_dir = true, .makes = keep_salvage_folders,
+	    .run = salvage },
 	{ "seal", .run = seal },
 	{ "restore", .has_dir = true, .is_outside = true, .run = restore },
 };
@@ -221,8 +234,9 @@ static int
 usage(void)
 {
 	return fail(EXIT_USAGE, "usage: queued --spool PATH check|stats|seal|"
-	    "backup DIR|restore DIR [--json]\n"
-	    "       of restore: [--set-aside] [--release] [--journal PATH]");
+	    "backup DIR|salvage DIR|restore DIR [--json]\n"
+	    "       of restore: [--set-aside] [--release] [--journal PATH]\n"
+	    "       of salvage: [--mail]");
 }
 
 static bool
@@ -234,6 +248,8 @@ take_option(const char *word, struct offline *o)
 		o->may_set_aside = true;
 	else if (strcmp(word, "--release") == 0)
 		o->does_release = true;
+	else if (strcmp(word, "--mail") == 0)
+		o->wants_mail = true;
 	else
 		return false;
 	return true;
@@ -274,6 +290,7 @@ find(const struct offline *o)
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		if (strcmp(o->verb, verbs[i].name) == 0 &&
 		    (!has_more || verbs[i].is_outside) &&
+		    (!o->wants_mail || verbs[i].run == salvage) &&
 		    verbs[i].has_dir == (o->dir != NULL))
 			return &verbs[i];
 	return NULL;
@@ -289,7 +306,7 @@ offline_main(int argc, char **argv)
 	if (!parse(argc, argv, &o) || (v = find(&o)) == NULL)
 		return usage();
 	if (!v->is_outside)
-		code = enter(&o, v->makes_dir);
+		code = enter(&o, v->makes);
 	if (code == EXIT_DONE)
 		code = v->run(&o);
 	copy_dir_close(&o.out);

@@ -170,22 +170,6 @@ copy_files(struct work *w, struct why *why)
 
 /* ---- the history ---- */
 
-/* Files and their indexes. */
-static bool
-is_history(const char *name)
-{
-	char log[JOURNAL_NAME_SIZE];
-	size_t n = strlen(name);
-	uint64_t number;
-
-	if (n + 1 != sizeof(log))
-		return false;
-	memcpy(log, name, sizeof(log));
-	if (strcmp(log + n - 4, ".idx") == 0)
-		memcpy(log + n - 4, ".log", 4);
-	return journal_name_number(log, &number);
-}
-
 static enum err
 copy_history_of(struct work *w, DIR *dir, struct why *why)
 {
@@ -195,7 +179,7 @@ copy_history_of(struct work *w, DIR *dir, struct why *why)
 	while (e == OK && (entry = readdir(dir)) != NULL) {
 		char to[sizeof("history/") + JOURNAL_NAME_SIZE];
 
-		if (!is_history(entry->d_name))
+		if (!journal_name_is_one(entry->d_name))
 			continue;
 		(void)snprintf(to, sizeof(to), "history/%.20s",
 		    entry->d_name);
@@ -205,21 +189,27 @@ copy_history_of(struct work *w, DIR *dir, struct why *why)
 	return e;
 }
 
-/* A spool's, or the directory itself; -1: there is none. */
+static int
+open_in(int dir_fd)
+{
+	return dir_fd < 0 ? -1 : openat(dir_fd, "history",
+	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* That was asked for: a spool's, or the directory itself; else that of the
+ * spool that is there, or what was saved of it; -1: there is none. */
 static int
 open_history(const struct work *w)
 {
-	int fd = -1, history;
+	int fd, history;
 
-	if (w->o->journal != NULL)
-		fd = open(w->o->journal, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	else if (w->present_fd >= 0)
-		fd = openat(w->present_fd, ".",
-		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	history = openat(fd, "history", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (history < 0 && w->o->journal != NULL)
+	if (w->o->journal == NULL) {
+		history = open_in(w->present_fd);
+		return history >= 0 ? history : open_in(w->from_fd);
+	}
+	fd = open(w->o->journal, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	history = open_in(fd);
+	if (history < 0)
 		return fd;
 	(void)close(fd);
 	return history;

@@ -15,6 +15,7 @@ spool stats:what the spool is made of
 spool check:verify the spool
 spool backup:copy the spool while mail flows
 spool restore:make the spool of a backup
+spool salvage:save what can be saved of a damaged spool
 forecast:when the queue will be empty, if all goes on as of late
 config check:look for mistakes in the configuration
 config show:the configuration with all defaults
@@ -59,7 +60,7 @@ _mtactl()
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '--config --socket --json
 			--no-color --dry-run --limit --yes --set-aside --release
-			--journal --help --version' -- "$cur")
+			--journal --mail --help --version' -- "$cur")
 		return
 	fi
 	for ((i = 1; i < cword; i++)); do
@@ -84,7 +85,8 @@ _mtactl()
 		mapfile -t COMPREPLY < <(compgen -W \
 			'error warning info debug' -- "$cur")
 		;;
-	'config check' | 'spool check' | 'spool backup' | 'spool restore')
+	'config check' | 'spool check' | 'spool backup' | 'spool restore' |
+	'spool salvage')
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;

@@ -15,6 +15,7 @@ set -l verbs \
     'spool check:verify the spool' \
     'spool backup:copy the spool while mail flows' \
     'spool restore:make the spool of a backup' \
+    'spool salvage:save what can be saved of a damaged spool' \
     'forecast:when the queue will be empty, if all goes on as of late' \
     'config check:look for mistakes in the configuration' \
     'config show:the configuration with all defaults' \
@@ -68,6 +69,7 @@ complete -c mtactl -n '__mtactl_at config check' -F
 complete -c mtactl -n '__mtactl_at spool check' -F
 complete -c mtactl -n '__mtactl_at spool backup' -F
 complete -c mtactl -n '__mtactl_at spool restore' -F
+complete -c mtactl -n '__mtactl_at spool salvage' -F
 
 complete -c mtactl -s c -l config -r -F -d 'the configuration'
 complete -c mtactl -s s -l socket -r -F -d 'the control socket'
@@ -79,5 +81,6 @@ complete -c mtactl -s y -l yes -d 'do not ask'
 complete -c mtactl -l set-aside -d 'keep the spool that is there'
 complete -c mtactl -l release -d 'send what nobody knows the fate of'
 complete -c mtactl -l journal -r -F -d 'who knows what was delivered'
+complete -c mtactl -l mail -d 'save each message as a file, too'
 complete -c mtactl -s h -l help -d help
 complete -c mtactl -s V -l version -d 'the version'

@@ -156,3 +156,18 @@ journal_name_number(const char *name, uint64_t *out)
 	*out = number;
 	return true;
 }
+
+bool
+journal_name_is_one(const char *name)
+{
+	char log[JOURNAL_NAME_SIZE];
+	size_t n = strlen(name);
+	uint64_t number;
+
+	if (n + 1 != sizeof(log))
+		return false;
+	memcpy(log, name, sizeof(log));
+	if (strcmp(log + n - 4, ".idx") == 0)
+		memcpy(log + n - 4, ".log", 4);
+	return journal_name_number(log, &number);
+}

@@ -55,5 +55,7 @@ void journal_name(uint64_t number, const char *ending,
     char out[JOURNAL_NAME_SIZE]);
 /* False: it is no file of records. */
 bool journal_name_number(const char *name, uint64_t *out);
+/* One of records, or its index. */
+bool journal_name_is_one(const char *name);
 
 #endif

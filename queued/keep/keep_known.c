@@ -9,6 +9,7 @@
 #include "common/os/random.h"
 #include "queued/journal/journal_event.h"
 #include "queued/store/store_read.h"
+#include "queued/store/store_record.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -84,6 +85,23 @@ find_unreported(struct keep_known *n)
 		add(n, &n->unreported, (uint64_t)(uintptr_t)id, 1);
 }
 
+/* ---- what the log says beyond it ---- */
+
+static void
+on_group(void *ctx, const struct store *s, uint64_t group,
+    struct span records)
+{
+	struct keep_known *n = ctx;
+	struct store_record r;
+
+	if (group <= n->until)
+		return;
+	while (records.n > 0 && store_record_next(&records, &r) == OK)
+		if (r.type == STORE_RECORD_VERDICT &&
+		    store_tap_is_over(s, r.id))
+			add(n, &n->over, r.id, 1);
+}
+
 /* ---- opening ---- */
 
 enum err
@@ -97,6 +115,8 @@ keep_known_open(struct keep_known *n, const struct survey_manifest *m,
 	map_u64_init(&n->reports, &seed);
 	map_u64_init(&n->unreported, &seed);
 	map_u64_init(&n->alive, &seed);
+	map_u64_init(&n->over, &seed);
+	n->listener = (struct keep_listener){ on_group, n };
 	if (e == OK)
 		e = journal_read_open(".", &n->journal);
 	if (e == OK) {
@@ -119,6 +139,7 @@ keep_known_clear(struct keep_known *n)
 	map_u64_clear(&n->reports);
 	map_u64_clear(&n->unreported);
 	map_u64_clear(&n->alive);
+	map_u64_clear(&n->over);
 }
 
 /* Groups that the copy does not have, or that may have been lost in it. */
@@ -327,7 +348,8 @@ keep_known_missing(struct keep_known *n, struct keep_store *k,
 	uint64_t id;
 
 	while (map_u64_next_key(&n->alive, &cursor, &id) != NULL) {
-		if (store_show(k->store, id, ignore, NULL) == ERR_NOT_FOUND)
+		if (map_u64_get(&n->over, id) == NULL &&
+		    store_show(k->store, id, ignore, NULL) == ERR_NOT_FOUND)
 			buf_add(ids, &id, sizeof(id));
 	}
 	return buf_failed(ids) ? ERR_NOMEM : OK;

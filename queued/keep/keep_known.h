@@ -25,6 +25,8 @@ struct keep_known {
 	struct map_u64 reports;		/* under way: whose message */
 	struct map_u64 unreported;	/* messages */
 	struct map_u64 alive;		/* accepted, and not over */
+	struct map_u64 over;		/* since, as the copy's log says */
+	struct keep_listener listener;	/* for keep_store_open() */
 	enum err failure;
 
 	struct keep_store *k;		/* while it is applied */

@@ -2,13 +2,17 @@
 
 #include "common/base/json.h"
 #include "common/os/file.h"
+#include "queued/journal/journal_head.h"
 #include "queued/survey/survey_manifest.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 const char *const keep_folders[] = { "log", "body", NULL };
+const char *const keep_salvage_folders[] = { "log", "body", "history", NULL };
 
 struct out {
 	struct copy_dir *dir;
@@ -117,6 +121,38 @@ copy_file_named(struct out *o, const struct survey_file *f, struct why *why)
 	return copy_dir_note(o->dir, buf_span(&o->text), why);
 }
 
+/* It is no part of the list: the next look at the copy needs it no more. */
+static enum err
+copy_history(struct out *o, struct why *why)
+{
+	DIR *dir = opendir("history");
+	const struct dirent *entry;
+	char name[sizeof("history/") + JOURNAL_NAME_SIZE];
+	enum err e = OK;
+	int fd;
+
+	if (dir == NULL)
+		return OK;
+	while (e == OK && (entry = readdir(dir)) != NULL) {
+		struct stat st;
+
+		if (!journal_name_is_one(entry->d_name))
+			continue;
+		(void)snprintf(name, sizeof(name), "history/%.20s",
+		    entry->d_name);
+		o->name = name;
+		fd = openat(dirfd(dir), entry->d_name,
+		    O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0 && fstat(fd, &st) == 0)
+			e = copy_dir_add(o->dir, name, (uint64_t)st.st_size,
+			    fd, on_lost, o, why);
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	(void)closedir(dir);
+	return e;
+}
+
 static enum err
 copy_all(struct out *o, struct why *why)
 {
@@ -127,6 +163,8 @@ copy_all(struct out *o, struct why *why)
 		o->done += o->list.files[i].bytes;
 		o->sink->progress(o->sink->ctx, o->done, o->total);
 	}
+	if (e == OK && o->is_salvage)
+		e = copy_history(o, why);
 	return e == OK ? copy_dir_sync(o->dir, why) : e;
 }
 

@@ -148,7 +148,7 @@ open_store(struct restore *r, struct why *why)
 		if (unlink(names[i]) != 0 && errno != ENOENT)
 			return why_set(why, ERR_IO, "%s: %s", names[i],
 			    strerror(errno));
-	return keep_store_open(&r->store, start, why);
+	return keep_store_open(&r->store, start, &r->known.listener, why);
 }
 
 /* ---- what is held ---- */

@@ -73,6 +73,33 @@ on_notice(void *ctx, const char *event, const char *text)
 static const struct store_ops ops = { on_group, on_group, on_id, on_unit,
 	on_id, on_body, on_room, on_dead, on_notice };
 
+static void
+on_replay(void *ctx, const uint8_t uuid[16], uint64_t group)
+{
+	(void)ctx;
+	(void)uuid;
+	(void)group;
+}
+
+static void
+on_tapped(void *ctx, const struct store *s, uint64_t group,
+    uint64_t written_at, struct span records)
+{
+	const struct keep_store *k = ctx;
+
+	(void)written_at;
+	if (k->listener != NULL)
+		k->listener->on_group(k->listener->ctx, s, group, records);
+}
+
+/* Nothing waits for the listener. */
+static void
+on_flush(void *ctx, struct store *s)
+{
+	(void)ctx;
+	store_journaled(s, UINT64_MAX);
+}
+
 /* ---- life ---- */
 
 /* What the replay has left in memory is nobody's to schedule. */
@@ -90,13 +117,16 @@ yield_woken(struct keep_store *k)
 }
 
 enum err
-keep_store_open(struct keep_store *k, uint64_t start, struct why *why)
+keep_store_open(struct keep_store *k, uint64_t start,
+    const struct keep_listener *listener, struct why *why)
 {
-	const struct store_params params = { .path = ".",
+	const struct store_params params = { .path = ".", .tap = &k->tap,
 	    .start_at_least = start };
 	enum err e;
 
-	*k = (struct keep_store){ .store = NULL };
+	*k = (struct keep_store){ .listener = listener, .tap = { .ctx = k,
+	    .on_replay = on_replay, .on_group = on_tapped,
+	    .on_flush = on_flush } };
 	buf_init(&k->woken, WOKEN_MAX);
 	e = store_open(&params, &ops, k, &k->store, why);
 	if (e == OK && buf_failed(&k->woken))
@@ -105,6 +135,9 @@ keep_store_open(struct keep_store *k, uint64_t start, struct why *why)
 		keep_store_close(k);
 		return e;
 	}
+	store_journaled(k->store, UINT64_MAX);
+	/* the new life tells nothing but what was done by us */
+	k->listener = NULL;
 	yield_woken(k);
 	return OK;
 }

@@ -10,17 +10,27 @@
 
 #include "common/base/buf.h"
 #include "queued/store/store.h"
+#include "queued/store/store_tap.h"
+
+/* Who hears what the log says while it is replayed (store_tap.h). */
+struct keep_listener {
+	void (*on_group)(void *ctx, const struct store *s, uint64_t group,
+	    struct span records);
+	void *ctx;
+};
 
 struct keep_store {
 	struct store *store;
+	const struct keep_listener *listener;	/* NULL: nobody */
+	struct store_tap tap;
 	struct buf woken;		/* of unit pointers: the replay's */
 	bool is_dead;
 };
 
-/* The spool in the working directory; ids begin with START at least.  ERR_*,
- * with words. */
+/* The spool in the working directory; ids begin with START at least.  LISTENER
+ * may be NULL.  ERR_*, with words. */
 enum err keep_store_open(struct keep_store *k, uint64_t start,
-    struct why *why);
+    const struct keep_listener *listener, struct why *why);
 
 /* Ends it in order: all is synced and in the index. */
 void keep_store_close(struct keep_store *k);

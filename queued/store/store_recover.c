@@ -219,14 +219,17 @@ tell_units(struct store *s)
 	}
 }
 
-/* That of a version is worth a sentence: nothing is wrong with the log. */
+/* That of a version is worth a sentence, for nothing is wrong with the log; and
+ * so is a disk that does not read, for somebody has to do something. */
 static enum err
 explain(const struct store_scan *r, enum err e, struct why *why)
 {
 	return why_set(why, e, "log, segment %ju at %ju: %s",
 	    (uintmax_t)r->at.segment, (uintmax_t)r->at.offset,
 	    e == ERR_VERSION ? "written by a newer version of this program" :
-	    err_text(e));
+	    e == ERR_IO ? "it can't be read from the disk: `mtactl spool "
+	    "salvage DIR' saves what can be, `mtactl spool restore DIR "
+	    "--set-aside' makes a spool of that" : err_text(e));
 }
 
 static enum err

@@ -60,6 +60,25 @@ read_group(struct survey_log *l, const struct survey_segment *seg,
 
 /* ---- which segments count ---- */
 
+/* A group that was written when all before it had been synced: the segment was
+ * part of the log, though its begin is damaged. */
+static enum err
+look_further(struct survey_log *l, struct survey_segment *seg)
+{
+	struct store_group_head head;
+	uint32_t sum;
+	enum err e = ERR_CORRUPT;
+
+	for (uint64_t at = STORE_BLOCK; e == ERR_CORRUPT &&
+	    at + STORE_BLOCK <= seg->bytes; at += STORE_BLOCK) {
+		e = read_group(l, seg, at, seg->bytes, &head, &sum);
+		seg->has_groups = e == OK && head.synced + 1 >= head.sequence;
+		if (e == OK && !seg->has_groups)
+			e = ERR_CORRUPT;
+	}
+	return e == ERR_CORRUPT ? OK : e;
+}
+
 static enum err
 look_at_first(struct survey_log *l, struct survey_segment *seg)
 {
@@ -72,7 +91,7 @@ look_at_first(struct survey_log *l, struct survey_segment *seg)
 		return e;
 	e = read_group(l, seg, 0, seg->bytes, &seg->first, &sum);
 	seg->is_known = e == OK;
-	return e == ERR_CORRUPT ? OK : e;
+	return e == ERR_CORRUPT ? look_further(l, seg) : e;
 }
 
 static void
@@ -84,7 +103,8 @@ follow_seals(struct survey_log *l)
 		struct survey_segment *seg = &l->rows[i - 1];
 
 		seg->counts = seg->number == wanted ||
-		    (seg->number < wanted && seg->is_known);
+		    (seg->number < wanted && (seg->is_known ||
+		    seg->has_groups));
 		if (seg->counts)
 			wanted = seg->is_known ?
 			    seg->first.previous_segment : seg->number - 1;

@@ -15,6 +15,7 @@ struct survey_segment {
 	uint64_t number;
 	uint64_t bytes;			/* of its file */
 	bool is_known;			/* its first group is whole */
+	bool has_groups;		/* it is not, but later ones are */
 	bool counts;			/* is part of the log */
 	struct store_group_head first;	/* when known */
 };

@@ -85,7 +85,7 @@ fill(struct keep_store *k, size_t n)
 {
 	struct why why = { "" };
 
-	cr_assert_eq(keep_store_open(k, 500, &why), OK, "%s", why.text);
+	cr_assert_eq(keep_store_open(k, 500, NULL, &why), OK, "%s", why.text);
 	for (size_t i = 0; i < n; i++)
 		ids[i] = submit(k);
 	cr_assert_eq(keep_store_sync(k), OK);
@@ -249,7 +249,7 @@ Test(known, each_end_is_done_again)
 	cr_assert_eq(n->delivered, 4);
 	keep_store_close(&k);
 
-	cr_assert_eq(keep_store_open(&k, 0, &why), OK);
+	cr_assert_eq(keep_store_open(&k, 0, NULL, &why), OK);
 	cr_assert_not(left_of(&k, ids[0]).is_there);
 	cr_assert_str_eq(left_of(&k, ids[1]).rows, "a-c");
 	cr_assert_eq(left_of(&k, ids[1]).tries, 4);
