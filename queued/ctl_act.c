@@ -92,17 +92,21 @@ retry_unit(struct ctl_session *s, struct store_unit *unit)
 }
 
 /* What is being delivered this moment is deleted afterwards, if it is still
- * there then: its next hop may have it already. */
+ * there then: its next hop may have it already.  The note of its lease says so,
+ * for we may be gone by then. */
 static void
 delete_unit(struct ctl_session *s, struct store_unit *unit)
 {
 	struct lease *lease = lease_of_unit(s->q, unit);
 
 	note(s, unit, JOURNAL_DELETED, 0);
+	if (!is_done(s, lease == NULL ? outcome_delete(s->q, unit) :
+	    store_note_lease(s->q->store, unit,
+	    lease->id | STORE_LEASE_DELETED)))
+		return;
 	if (lease != NULL)
 		lease->is_deleted = true;
-	else if (is_done(s, outcome_delete(s->q, unit)))
-		note_change(s);
+	note_change(s);
 }
 
 /* Held is the message; each of its units hears of it, though the record is

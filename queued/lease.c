@@ -18,6 +18,7 @@
 #include "common/proc/proc.h"
 #include "queued/history.h"
 #include "queued/lease_doubt.h"
+#include "queued/lease_rows.h"
 #include "queued/outcome.h"
 #include "queued/residence.h"
 #include "queued/store/store_read.h"
@@ -140,105 +141,6 @@ pick_worker(struct queued *q, struct span key)
 }
 
 uint32_t
-lease_first_row(const struct store_unit *unit)
-{
-	uint32_t first = unit->tries % unit->count;
-	uint32_t row = first;
-
-	while (unit->recipients[row].is_settled) {
-		row = row + 1 < unit->count ? row + 1 : 0;
-		if (row == first)
-			break;
-	}
-	return row;
-}
-
-/* Rows of the unit that go the way of the first one; gives that way.  With MX
- * it is route and domain, else the route alone: a lease is one destination
- * even if a reload has split its unit. */
-static struct route
-choose_rows(struct queued *q, const struct store_unit *unit,
-    struct lease *lease)
-{
-	uint32_t row = lease_first_row(unit);
-	struct span first = unit->recipients[row].address;
-	struct route way = residence_route(q, unit);
-
-	for (uint32_t i = 0; i < unit->count; i++) {
-		const struct store_recipient *r = &unit->recipients[i];
-		struct route route;
-
-		if (r->is_settled)
-			continue;
-		route = i == row ? way : route_table_find(q->routes,
-		    unit->message->sender, r->address);
-		if (route.index == way.index && (!route_is_mx(&way) ||
-		    span_equal_nocase(route_domain(first),
-		    route_domain(r->address))))
-			lease->rows[lease->count++] = i;
-	}
-	return way;
-}
-
-static void
-put_envelope(const struct store_unit *unit, const struct lease *lease,
-    struct buf *out)
-{
-	struct envelope head;
-
-	/* It was checked before it was stored, and its record's checksum
-	 * after that. */
-	if (envelope_check(unit->message->envelope, &head) != OK)
-		return;
-	envelope_put_head_as_is(&head, out);
-	for (uint32_t i = 0; i < lease->count; i++) {
-		struct envelope_rcpt r = { .bytes =
-		    unit->recipients[lease->rows[i]].attributes };
-
-		envelope_put_rcpt_as_is(&r, out);
-	}
-}
-
-/* Which recipients of the unit these are, as runs of {u32 first, u32 last}:
- * deliverd tells it to our successor, who then takes no verdict for another
- * recipient than the one it is about. */
-static void
-put_rows(const struct lease *lease, struct buf *out)
-{
-	for (uint32_t i = 0; i < lease->count;) {
-		uint32_t first = lease->rows[i];
-
-		while (++i < lease->count &&
-		    lease->rows[i] == lease->rows[i - 1] + 1)
-			;
-		wire_put_u32(out, first);
-		wire_put_u32(out, lease->rows[i - 1]);
-	}
-}
-
-/* The inverse; what comes from a peer may name no row beyond the unit and no
- * more rows than it has.  ERR_RANGE, ERR_SYNTAX. */
-static enum err
-get_rows(struct span bytes, const struct store_unit *unit,
-    struct lease *lease)
-{
-	struct wire w;
-
-	wire_init(&w, bytes);
-	while (wire_more(&w)) {
-		uint32_t first = wire_u32(&w);
-		uint32_t last = wire_u32(&w);
-
-		if (first > last || last >= unit->count ||
-		    last - first >= unit->count - lease->count)
-			return ERR_RANGE;
-		while (first <= last)
-			lease->rows[lease->count++] = first++;
-	}
-	return lease->count > 0 ? wire_done(&w) : ERR_RANGE;
-}
-
-uint32_t
 lease_inline_bytes(const struct store_message *m)
 {
 	uint64_t size = store_message_size(m);
@@ -282,8 +184,8 @@ send_lease(struct queued *q, struct queued_peer *peer, struct lease *lease,
 		return e;
 	buf_reset(&q->scratch);
 	buf_reset(&q->rows);
-	put_envelope(lease->unit, lease, &q->scratch);
-	put_rows(lease, &q->rows);
+	lease_rows_put_envelope(lease->unit, lease, &q->scratch);
+	lease_rows_put(lease, &q->rows);
 	m.lease.lease = lease->id;
 	m.lease.id = message->id;
 	m.lease.unit = lease->unit->number;
@@ -368,6 +270,8 @@ give_out(struct queued *q, struct plan_unit *pu)
 {
 	struct store_unit *unit = plan_unit_owner(pu);
 	struct queued_peer *peer = pick_worker(q, plan_unit_key(pu));
+	/* in a former life, while it was out */
+	bool is_deleted = store_lease_is_deleted(unit->noted_lease);
 	bool is_held = false;
 	struct lease *lease;
 	struct route route;
@@ -379,12 +283,14 @@ give_out(struct queued *q, struct plan_unit *pu)
 		return ERR_AGAIN;
 	if (lease_doubt(q, pu, &is_held) != OK)
 		return ERR_NOMEM;
-	if (is_held)
+	if (is_deleted && outcome_delete(q, unit) == OK)
 		return OK;
+	if (is_held || is_deleted)
+		return is_held ? OK : ERR_NOMEM;
 	lease = lease_new(q, unit, q->next_lease++, peer->index);
 	if (lease == NULL)
 		return ERR_NOMEM;
-	route = choose_rows(q, unit, lease);
+	route = lease_rows_choose(q, unit, lease);
 	if ((e = note_and_send(q, lease, &route)) != OK)
 		lease_end(q, lease);
 	return e;
@@ -506,7 +412,8 @@ on_held(struct queued *q, struct queued_peer *peer,
 		proc_fail(q->proc, "no memory for what is being delivered");
 		return;
 	}
-	if (get_rows(held->rows, unit, lease) != OK) {
+	lease->is_deleted = store_lease_is_deleted(unit->noted_lease);
+	if (lease_rows_get(held->rows, unit, lease) != OK) {
 		lease_end(q, lease);
 	} else if (plan_unit_state(unit->plan) != PLAN_LEASED) {
 		plan_take(q->plan, unit->plan);

@@ -24,6 +24,17 @@ enum {
 /* A noted lease: by the message's own record, which is noted at its commit. */
 #define STORE_LEASED_AT_COMMIT UINT64_MAX
 
+/* The two top bits of a noted lease: an operator has deleted what is out, so
+ * what is left at its end goes.  No lease has a number so high. */
+enum { STORE_LEASE_MARK_SHIFT = 62 };
+#define STORE_LEASE_DELETED ((uint64_t)1 << STORE_LEASE_MARK_SHIFT)
+
+static inline bool
+store_lease_is_deleted(uint64_t noted_lease)
+{
+	return noted_lease >> STORE_LEASE_MARK_SHIFT == 1;
+}
+
 /* Where the content (trace header and body) lies. */
 struct store_place {
 	uint64_t segment;	/* of the message record */

@@ -189,6 +189,49 @@ Test(lease, deleted_in_parts, .init = begin_alone, .fini = end)
 	cr_expect_eq(b.n_leases, 1);
 }
 
+/* ... and whoever dies before the lease ends: the note of the lease has it. */
+Test(lease, deleted_before_a_kill, .init = begin, .fini = end)
+{
+	struct bench_lease *l;
+
+	(void)bench_mail(&b, "s@a.example", "r@b.example");
+	WAIT(b.n_leases == 1);
+	l = bench_lease(&b, 0);
+	cr_expect_eq(bench_ask(&b, CTL_DELETE, "all"), 1);
+	cr_expect_eq(bench_messages(&b), 1, "it is out");
+	bench_kill(&b);
+	bench_start(&b);
+	bench_live(&b.smtpds[0]);
+	bench_live(&b.deliverds[0]);
+	bench_tell_held(&b.deliverds[0], l);
+	bench_present(&b.deliverds[0]);
+	bench_turn(&b, 50);
+	cr_expect_eq(bench_messages(&b), 1);
+	bench_tell(&b, l, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+	WAIT(bench_messages(&b) == 0);
+	bench_turn(&b, 20);
+	cr_expect_eq(b.n_leases, 1, "given out again");
+}
+
+Test(lease, deleted_before_all_die, .init = begin, .fini = end)
+{
+	(void)bench_mail(&b, "s@a.example", "r@b.example");
+	WAIT(b.n_leases == 1);
+	cr_expect_eq(bench_ask(&b, CTL_DELETE, "all"), 1);
+	bench_kill(&b);
+	b.deliverds[0].instance += 100;
+	/* and once more, before anything is given out */
+	bench_start(&b);
+	bench_kill(&b);
+	bench_start(&b);
+	bench_live(&b.smtpds[0]);
+	bench_live(&b.deliverds[0]);
+	bench_present_new(&b.deliverds[0]);
+	WAIT(bench_messages(&b) == 0);
+	bench_turn(&b, 20);
+	cr_expect_eq(b.n_leases, 1, "given out again");
+}
+
 Test(lease, a_dead_way_does_not_hide_another, .init = begin_alone,
     .fini = end)
 {
