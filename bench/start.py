@@ -68,6 +68,11 @@ def memory_of(pid):
             figures["Anonymous"])
 
 
+def is_queued(pid):
+    with open(f"/proc/{pid}/comm", encoding="ascii") as f:
+        return f.read().strip() == "queued"
+
+
 class Watch(threading.Thread):
     """The most memory that any queued takes while it runs."""
 
@@ -79,11 +84,13 @@ class Watch(threading.Thread):
     def run(self):
         while not self.over.wait(0.1):
             try:
-                for pid in self.relay.pids("queued"):
+                for pid in self.relay.session():
+                    if not is_queued(pid):
+                        continue
                     private, anon = memory_of(pid)
                     self.private = max(self.private, private)
                     self.anon = max(self.anon, anon)
-            except (OSError, KeyError, ValueError, AssertionError):
+            except (OSError, KeyError, ValueError):
                 pass            # it has just ended, or not begun
 
 
@@ -140,7 +147,8 @@ def measure(r, hop):
     watch.start()
     for target in (mail, lambda: note("first", arrived(1)),
                    lambda: note("answers", lambda: r.try_ctl(
-                       "status", "--json").returncode == 0)):
+                       "status", "--json",
+                       seconds=PATIENCE).returncode == 0)):
         threads.append(threading.Thread(target=target))
         threads[-1].start()
     for t in threads:

@@ -25,7 +25,12 @@
 enum {
 	SWEEP_MAX = 10000,	/* units moved out in one sweep … */
 	SWEEP_LOOKS = 50000,	/* … and looked at: some milliseconds */
-	REFILL_ROWS = 2000,	/* index rows looked at in one slice */
+	REFILL_ROWS = 500,	/* index rows taken in in one slice, … */
+	PASSED_PART = 32,	/* … or so many times as many passed over */
+	SCAN_ROWS = 256,	/* of these in one look at the index */
+	UNPROVEN_MAX = 8,	/* units of one that nobody knows yet … */
+	UNPROVEN_MS = 1000,	/* … for that time, in a crowd */
+	UNINDEXED_MAX = 20000,	/* rows that wait for the index */
 	FULL_ROWS = 64,		/* in vain, after which … */
 	FULL_STEP = 32,		/* … one of so many is looked at */
 	PASS_ROWS_A_MS = 100,
@@ -318,42 +323,98 @@ struct refill {
 	struct queued *q;
 	struct store_due rows[64];
 	size_t n;
+	size_t seen;
 };
+
+/* NULL: nothing is known of it. */
+static struct residence_key *
+find_key(struct queued *q, uint64_t hash)
+{
+	struct residence_key *keys = q->pass.keys[hash % RESIDENCE_BUCKETS];
+
+	for (size_t i = 0; i < RESIDENCE_BUCKET; i++)
+		if (keys[i].hash == hash)
+			return &keys[i];
+	return NULL;
+}
+
+/* From now on only destinations that nothing is known of. */
+static bool
+is_crowded(const struct queued *q)
+{
+	return units_in_memory(q) >= RESIDENCE_LOW;
+}
+
+/*
+ * A long line in memory has as long a one in the index, in front of all that
+ * came later; so has a destination that backs off, or that nobody knows yet.
+ * To load each row only to find that it is not wanted costs more than all the
+ * rest.  So only one of FULL_STEP is looked at, in each pass but the first
+ * another one: whoever else has mail among them is found some passes later.
+ */
+static bool
+is_passed_over(struct queued *q, const struct store_due *row)
+{
+	const struct residence_key *key = find_key(q, row->key_hash);
+
+	if (key == NULL)
+		return false;
+	if (is_crowded(q))
+		return true;
+	return (key->until > queued_now(q) || key->vain >= FULL_ROWS) &&
+	    (q->pass.number == 0 ||
+	    (row->id + q->pass.number) % FULL_STEP != 0);
+}
 
 static bool
 note_row(void *ctx, const struct store_due *row)
 {
 	struct refill *r = ctx;
 
-	if (!row->is_held)
+	r->seen++;
+	if (!row->is_held && !is_passed_over(r->q, row))
 		r->rows[r->n++] = *row;
 	return r->n < COUNT_OF(r->rows);
 }
 
-/*
- * A long line in memory has as long a one in the index, in front of all that
- * came later; to load each row only to find its line full costs more than all
- * the rest.  Once some rows of one destination were in vain, only one of
- * FULL_STEP is looked at, in each pass another one: so whoever else has mail
- * among them is found some passes later.
- */
-static bool
-is_passed_over(const struct queued *q, const struct store_due *row)
+/* In a place that is free, or in any. */
+static struct residence_key *
+note_key(struct queued *q, const struct store_due *row)
 {
-	return row->key_hash == q->pass.full_key &&
-	    q->pass.full_rows >= FULL_ROWS &&
-	    (row->id + q->pass.number) % FULL_STEP != 0;
+	uint64_t hash = row->key_hash;
+	struct residence_key *keys = q->pass.keys[hash % RESIDENCE_BUCKETS];
+	struct residence_key *key = find_key(q, hash);
+
+	if (key != NULL)
+		return key;
+	key = &keys[row->id % RESIDENCE_BUCKET];
+	for (size_t i = 0; i < RESIDENCE_BUCKET; i++)
+		if (keys[i].hash == 0)
+			key = &keys[i];
+	*key = (struct residence_key){ .hash = hash };
+	return key;
 }
 
-static void
-note_full(struct queued *q, const struct store_due *row, bool is_full)
+/* A destination that nobody knows needs no more than what is tried first, as
+ * long as there may be others to be known. */
+static bool
+is_plenty(const struct queued *q, const struct plan_unit *pu)
 {
-	bool is_same = row->key_hash == q->pass.full_key;
+	return units_in_memory(q) >= RESIDENCE_LOW / 2 &&
+	    plan_unit_unproven(pu) > UNPROVEN_MAX;
+}
 
-	if (!is_full && !is_same)
-		return;
-	q->pass.full_rows = !is_full ? 0 : is_same ? q->pass.full_rows + 1 : 1;
-	q->pass.full_key = row->key_hash;
+/* Its destination backs off for long: it is put off, unless the index has
+ * enough to write. */
+static bool
+take_blocked(struct queued *q, struct plan_unit *pu)
+{
+	if (outcome_overdue(q, pu))
+		return true;
+	if (store_unindexed(q->store) < UNINDEXED_MAX && park(q, pu) == OK)
+		return true;
+	give_back(q, pu);
+	return false;
 }
 
 /* False: it stays where it was, and this look at it was in vain. */
@@ -361,9 +422,10 @@ static bool
 take_in(struct queued *q, const struct store_due *row)
 {
 	int64_t horizon = mtime_add(queued_now(q), RESIDENCE_HORIZON_MS);
+	struct residence_key *key;
 	struct store_unit *unit;
-	bool is_full;
 
+	/* gathered before it was known */
 	if (is_passed_over(q, row))
 		return false;
 	/* A damaged row is the store's to report. */
@@ -373,32 +435,73 @@ take_in(struct queued *q, const struct store_due *row)
 		store_yield_unit(q->store, &unit);
 		return false;
 	}
-	if (plan_unit_blocked_until(unit->plan) > horizon)
-		return outcome_overdue(q, unit->plan) ||
-		    park(q, unit->plan) == OK;
-	/* enough of that line: another pass finds it again */
-	is_full = plan_unit_depth(q->plan, unit->plan) > line_depth(q);
-	note_full(q, row, is_full);
-	if (is_full)
+	key = note_key(q, row);
+	if (plan_unit_blocked_until(unit->plan) > horizon) {
+		key->until = mtime_sub(plan_unit_blocked_until(unit->plan),
+		    RESIDENCE_HORIZON_MS);
+		return take_blocked(q, unit->plan);
+	}
+	if (is_plenty(q, unit->plan)) {
+		key->until = mtime_add(queued_now(q), UNPROVEN_MS);
+		q->pass.has_left = true;
 		give_back(q, unit->plan);
-	return !is_full;
+		return false;
+	}
+	/* enough of that line: another pass finds it again */
+	if (plan_unit_depth(q->plan, unit->plan) > line_depth(q)) {
+		key->vain++;
+		give_back(q, unit->plan);
+		return false;
+	}
+	key->vain = 0;
+	return true;
 }
 
 /* After one in vain the next one waits some ten times as long as this one
- * took. */
+ * took, or three times if somebody will be known soon. */
 static void
 end_pass(struct queued *q)
 {
 	struct residence_pass *p = &q->pass;
+	int64_t pause = mtime_min((int64_t)(p->rows / PASS_ROWS_A_MS),
+	    PASS_PAUSE_MS);
 
-	p->has_more = p->has_found;
+	p->has_more = p->has_found || p->has_left;
 	if (!p->has_found)
-		p->next_at = mtime_add(queued_now(q), mtime_min(
-		    (int64_t)(p->rows / PASS_ROWS_A_MS), PASS_PAUSE_MS));
-	p->has_found = false;
+		p->next_at = mtime_add(queued_now(q),
+		    p->has_left ? pause / 3 : pause);
+	if (p->was_crowded)
+		p->crowd_at = mtime_add(queued_now(q), PASS_PAUSE_MS);
+	p->has_found = p->has_left = p->was_crowded = false;
 	p->rows = 0;
 	p->number++;
 	p->cursor = (struct store_due){ .due_at = 0 };
+}
+
+/* Memory that is crowded takes those in that have nothing there, but now and
+ * then only: it costs a look at all rows. */
+static bool
+may_take_in(const struct queued *q)
+{
+	return !is_crowded(q) || (units_in_memory(q) < RESIDENCE_HIGH &&
+	    queued_now(q) >= q->pass.crowd_at);
+}
+
+/* Some rows; false at the end of the pass.  *COST is in rows taken in: those
+ * passed over cost a PASSED_PARTth. */
+static bool
+refill_some(struct queued *q, uint64_t until, size_t *cost)
+{
+	struct refill r = { .q = q };
+	bool has_more = store_due_scan(q->store, &q->pass.cursor, until,
+	    SCAN_ROWS, note_row, &r);
+
+	q->pass.rows += r.seen;
+	q->pass.was_crowded |= is_crowded(q);
+	*cost += r.n + r.seen / PASSED_PART + 1;
+	for (size_t i = 0; i < r.n; i++)
+		q->pass.has_found |= take_in(q, &r.rows[i]);
+	return has_more;
 }
 
 /*
@@ -410,21 +513,13 @@ void
 residence_refill(struct queued *q)
 {
 	uint64_t until = queued_wall(q) + (uint64_t)RESIDENCE_HORIZON_MS / 2;
+	size_t cost = 0;
 
 	q->pass.has_more = true;
 	if (q->pass.cursor.id == 0 && queued_now(q) < q->pass.next_at)
 		return;
-	for (int rows = 0; rows < REFILL_ROWS &&
-	    units_in_memory(q) < RESIDENCE_LOW;) {
-		struct refill r = { .q = q };
-		bool has_more = store_due_scan(q->store, &q->pass.cursor,
-		    until, COUNT_OF(r.rows), note_row, &r);
-
-		rows += (int)COUNT_OF(r.rows);
-		q->pass.rows += COUNT_OF(r.rows);
-		for (size_t i = 0; i < r.n; i++)
-			q->pass.has_found |= take_in(q, &r.rows[i]);
-		if (has_more)
+	while (cost < REFILL_ROWS && may_take_in(q)) {
+		if (refill_some(q, until, &cost))
 			continue;
 		end_pass(q);
 		return;
@@ -437,8 +532,7 @@ residence_refill(struct queued *q)
 bool
 residence_is_refilling(const struct queued *q)
 {
-	return q->pass.has_more && q->pass.cursor.id != 0 &&
-	    units_in_memory(q) < RESIDENCE_LOW;
+	return q->pass.has_more && q->pass.cursor.id != 0 && may_take_in(q);
 }
 
 /* ---- once a second ---- */

@@ -122,6 +122,12 @@ plan_unit_depth(const struct plan *plan, const struct plan_unit *pu)
 }
 
 uint32_t
+plan_unit_unproven(const struct plan_unit *pu)
+{
+	return pu->dest->class == PLAN_PROVEN ? 0 : pu->dest->units;
+}
+
+uint32_t
 plan_unit_ready(const struct plan_unit *pu)
 {
 	return pu->dest->ready_count;

@@ -59,6 +59,9 @@ uint32_t plan_unit_depth(const struct plan *plan, const struct plan_unit *pu);
 bool plan_unit_is_probe(const struct plan_unit *pu);
 int64_t plan_unit_failed_at(const struct plan_unit *pu);
 
+/* Units of its destination in memory, if that is not known to answer; or 0. */
+uint32_t plan_unit_unproven(const struct plan_unit *pu);
+
 /* Ready units of its destination. */
 uint32_t plan_unit_ready(const struct plan_unit *pu);
 

@@ -39,7 +39,7 @@
 
 enum { DIR_MODE = 0700, NOTICE_MAX = 512, PATH_BYTES = 4096 };
 
-#define REPLAY_BYTES ((uint64_t)512 << 20)
+#define REPLAY_BYTES ((uint64_t)64 << 20)
 
 static const char index_dir[] = "index";
 

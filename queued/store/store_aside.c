@@ -17,8 +17,9 @@
 
 enum { FILE_MODE = 0600 };
 
-#define CLEAN_MS	500
-#define UNCLEAN_MS	3000
+#define CLEAN_MS	300	/* also after one that was killed */
+#define UNCLEAN_MS	3000	/* after so many in a row: */
+#define UNCLEAN_LIVES	2
 
 static const char index_dir[] = "index";
 static const char aside_dir[] = "index.aside";
@@ -30,9 +31,10 @@ static const char damaged[] = "damaged";
 static int64_t
 time_for(off_t lives)
 {
-	if (lives > 1)
+	if (lives > UNCLEAN_LIVES)
 		return INT64_MAX;
-	return mtime_add(clock_mono_ms(), lives > 0 ? UNCLEAN_MS : CLEAN_MS);
+	return mtime_add(clock_mono_ms(), lives == UNCLEAN_LIVES ?
+	    UNCLEAN_MS : CLEAN_MS);
 }
 
 /* A hint only: nothing depends on its being there. */
