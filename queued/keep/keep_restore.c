@@ -12,6 +12,7 @@
 #include "queued/journal/journal.h"
 #include "queued/journal/journal_event.h"
 #include "queued/keep/keep_known.h"
+#include "queued/keep/keep_late.h"
 #include "queued/store/store_read.h"
 #include "queued/survey/survey_log.h"
 
@@ -254,6 +255,9 @@ do_what_is_known(struct restore *r, struct why *why)
 {
 	enum err e = keep_known_apply(&r->known, &r->store);
 
+	if (e == OK)
+		e = keep_late_apply(&r->known, &r->store,
+		    r->params->present_fd, &r->copy);
 	if (e == OK)
 		e = keep_known_missing(&r->known, &r->store, &r->missing);
 	if (e == OK && !r->is_whole && !r->params->does_release)

@@ -145,17 +145,17 @@ remove_scratch(const struct salvage *s)
 	(void)unlinkat(s->dir->dir_fd, scratch, AT_REMOVEDIR);
 }
 
-/* Bodies are never written again, so another name will do; segments are. */
+/* By another name: a store never writes again what something links to (R-14).
+ * Where there are no links, a copy. */
 static enum err
 put_in_scratch(struct salvage *s, int at, const struct survey_file *f)
 {
 	int from = -1, to = -1;
 	enum err e;
 
-	if (strncmp(f->name, "body/", 5) == 0)
-		return linkat(s->dir->dir_fd, f->name, at, f->name, 0) == 0 ||
-		    errno == ENOENT ? OK : ERR_IO;
-	if (strcmp(f->name, "spool") == 0)
+	if (strcmp(f->name, "spool") == 0 ||
+	    linkat(s->dir->dir_fd, f->name, at, f->name, 0) == 0 ||
+	    errno == ENOENT)
 		return OK;
 	e = file_open_beneath(s->dir->dir_fd, f->name, O_RDONLY | O_CLOEXEC,
 	    0, &from);
@@ -168,7 +168,7 @@ put_in_scratch(struct salvage *s, int at, const struct survey_file *f)
 		(void)close(from);
 	if (to >= 0)
 		(void)close(to);
-	return e == ERR_NOT_FOUND ? OK : e;
+	return e;
 }
 
 static enum err

@@ -4,7 +4,7 @@
  * The spool is the working directory, its lock is held, and nothing of it is
  * changed.  All of it that can be read becomes a copy, from which a spool can
  * be made (keep_restore.h); zeros stand for what can't.  Then a store is opened
- * on a copy of the copy, as a start would, and each message is read: one that
+ * on links to these files, as a start would, and each message is read: one that
  * can't be is named, and so is one that only the history knows.
  */
 #ifndef MTAD_QUEUED_KEEP_KEEP_SALVAGE_H

@@ -12,6 +12,10 @@ enum { BATCH = 256, WAIT_MS = 50 };
 
 #define WOKEN_MAX ((size_t)1 << 30)
 
+/* Of log at a time: there are no tokens for which more would have to be kept
+ * (docs/SPOOL.md, Tokens). */
+#define REPLAY_BYTES ((uint64_t)64 << 20)
+
 /* ---- what the store tells ---- */
 
 static void
@@ -121,7 +125,7 @@ keep_store_open(struct keep_store *k, uint64_t start,
     const struct keep_listener *listener, struct why *why)
 {
 	const struct store_params params = { .path = ".", .tap = &k->tap,
-	    .start_at_least = start };
+	    .replay_bytes = REPLAY_BYTES, .start_at_least = start };
 	enum err e;
 
 	*k = (struct keep_store){ .listener = listener, .tap = { .ctx = k,

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -139,6 +140,25 @@ class Backup(unittest.TestCase):
                         not in self.relay.ctl("spool", "stats"))
         shutil.rmtree(self.dir)
         self.relay.ctl("spool", "backup", self.dir)
+
+    def test_death_of_queued_in_the_middle(self):
+        """Whenever it comes, the backup is whole or says that it is not."""
+        for pause in (0.0, 0.02, 0.05):
+            shutil.rmtree(self.dir, ignore_errors=True)
+            p = subprocess.Popen(
+                self.relay.command("mtactl", "spool", "backup", self.dir),
+                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            time.sleep(pause)
+            self.relay.kill("queued")
+            words = p.communicate(timeout=basics.PATIENCE)[1]
+            if p.returncode == SOUND:
+                self.assertEqual(self.check().returncode, SOUND)
+            else:
+                self.assertIn(p.returncode, (3, FAILED), words)
+                self.assertFalse(os.path.exists(os.path.join(
+                    self.dir, "backup")))
+            basics.wait_for("queued is back", lambda: self.relay.try_ctl(
+                "queue", "count").returncode == 0)
 
     def test_a_disk_that_is_full(self):
         p = self.interrupted(signal.SIG_IGN)

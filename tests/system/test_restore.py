@@ -177,8 +177,9 @@ class Known(Case):
         self.assertEqual(lost, [])
         again = [n for n in known if after[n] > before[n]]
         self.assertEqual(again, [])
-        # a message that the kill caught between its delivery and the history
-        self.assertLess(sum(a > b > 0 for a, b in zip(after, before)), 1500)
+        # a connection had some whose verdicts were not written yet
+        self.assertLessEqual(sum(a > b > 0 for a, b in zip(after, before)),
+                             10 * 5)
         self.assertEqual(run.compare()["corrupt"], 0)
 
 
