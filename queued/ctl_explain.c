@@ -5,6 +5,7 @@
  */
 #include "queued/ctl_history.h"
 #include "queued/lease.h"
+#include "queued/lease_doubt.h"
 #include "queued/plan/plan_look.h"
 #include "queued/residence.h"
 #include "queued/spool_time.h"

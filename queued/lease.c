@@ -258,6 +258,7 @@ note_and_send(struct queued *q, struct lease *lease,
 		e = store_lease(q->store, lease->unit, lease->id, &is_noted);
 	if (e != OK || !is_noted)
 		return e != OK ? ERR_NOMEM : send(q, lease, route);
+	lease->is_unsent = true;
 	effect.group = store_group(q->store);
 	effects_add(&q->on_written, &effect);
 	return OK;
@@ -336,16 +337,18 @@ lease_noted(struct queued *q, uint64_t id)
 
 	if (lease == NULL)
 		return;
+	lease->is_unsent = false;
 	pu = lease->unit->plan;
 	route = route_table_find(q->routes, lease->unit->message->sender,
 	    lease->unit->recipients[lease->rows[0]].address);
 	if ((e = send(q, lease, &route)) == OK)
 		return;
+	if (e == ERR_AGAIN || e == ERR_NOMEM || e == ERR_PEER) {
+		outcome_untried(q, lease);
+		return;
+	}
 	lease_end(q, lease);
-	if (e == ERR_AGAIN || e == ERR_NOMEM || e == ERR_PEER)
-		plan_back(q->plan, pu);
-	else
-		set_aside(q, pu, e);
+	set_aside(q, pu, e);
 }
 
 /* ---- what deliverd asks and says ---- */
@@ -471,27 +474,6 @@ lease_gone(struct queued *q, struct queued_peer *peer)
 		if (lease->peer == peer->index)
 			outcome_in_doubt(q, lease);
 	queued_touch(q);
-}
-
-/* Leasing before all have spoken would give a unit out a second time. */
-bool
-lease_is_waiting(const struct queued *q)
-{
-	uint32_t presented = 0;
-
-	if (q->has_stopped_waiting)
-		return false;
-	for (size_t i = 0; i < QUEUED_WORKERS_MAX; i++)
-		presented += q->deliverds[i].is_presented ? 1 : 0;
-	return presented < q->conf->workers.deliverd;
-}
-
-/* Who did not come may have died with us. */
-void
-lease_stop_waiting(struct queued *q)
-{
-	q->may_doubt |= lease_is_waiting(q);
-	q->has_stopped_waiting = true;
 }
 
 /* At the end of the process; units and plan are the others' to free. */

@@ -26,6 +26,7 @@ struct lease {
 	bool is_deleted;	/* by an operator: what is left is dropped */
 	bool is_counted;	/* as a failure of its destination */
 	bool is_shared;		/* the unit had another when it was told of */
+	bool is_unsent;		/* its note is not written yet */
 };
 
 /* Of the content of M, as much as goes along with each lease. */
@@ -69,9 +70,6 @@ void lease_end_all(struct queued *q, const struct store_unit *unit);
 /* Its note is written: it may leave. */
 void lease_noted(struct queued *q, uint64_t id);
 
-/* Some seconds after the start those that were not presented do not count. */
-void lease_stop_waiting(struct queued *q);
-bool lease_is_waiting(const struct queued *q);
 void lease_clear(struct queued *q);
 
 #endif

@@ -4,8 +4,10 @@
  * has no verdict was with one that died.  It is looked at when it is next
  * given out, so a start has nothing to go through.
  *
- * A first lease is noted by the message's own record alone: what came shortly
- * before the death and has no verdict may have been out, and counts as if.
+ * A first lease is noted by the message's own record alone, until the index has
+ * the message: what the index did not have and has no verdict may have been
+ * out, and counts as if.  Of an index that was made anew nobody knows how far
+ * it was: then what came shortly before the death counts.
  */
 #include "queued/lease_doubt.h"
 
@@ -14,8 +16,28 @@
 #include "queued/outcome.h"
 #include "queued/store/store_write.h"
 
-/* A message's own record counts as the note of a lease for this time after it
- * came: then the index had it, and a lease was noted. */
+/* Leasing before all have spoken would give a unit out a second time. */
+bool
+lease_is_waiting(const struct queued *q)
+{
+	uint32_t presented = 0;
+
+	if (q->has_stopped_waiting)
+		return false;
+	for (size_t i = 0; i < QUEUED_WORKERS_MAX; i++)
+		presented += q->deliverds[i].is_presented ? 1 : 0;
+	return presented < q->conf->workers.deliverd;
+}
+
+/* Who did not come may have died with us. */
+void
+lease_stop_waiting(struct queued *q)
+{
+	q->may_doubt |= lease_is_waiting(q);
+	q->has_stopped_waiting = true;
+}
+
+/* After this time the index usually has a message, and a lease is noted. */
 #define AT_COMMIT_MS UINT64_C(60000)
 
 /* Whoever could have told of a lease that was noted before us has died. */
@@ -29,7 +51,8 @@ is_in_doubt(const struct queued *q, const struct store_unit *unit)
 	if (unit->noted_lease == STORE_LEASED_AT_COMMIT)
 		return ended_at != 0 &&
 		    unit->message->arrived_at + AT_COMMIT_MS >= ended_at;
-	return (unit->noted_lease & ~STORE_LEASE_DELETED) >> 40 !=
+	return unit->noted_lease == STORE_LEASED_UNINDEXED ||
+	    (unit->noted_lease & ~STORE_LEASE_DELETED) >> 40 !=
 	    proc_instance(q->proc);
 }
 

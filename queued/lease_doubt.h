@@ -6,6 +6,10 @@
 
 #include "queued/queued.h"
 
+/* Some seconds after the start those that were not presented do not count. */
+bool lease_is_waiting(const struct queued *q);
+void lease_stop_waiting(struct queued *q);
+
 /* PU's unit is about to be leased.  If it may have been out when all that knew
  * of it died, that is recorded as an attempt in doubt; by queue.in_doubt it is
  * held then: *IS_HELD.  ERR_NOMEM, ERR_IO. */

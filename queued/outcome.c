@@ -113,12 +113,14 @@ is_expired(struct queued *q, const struct store_unit *unit)
 	return age_ms(q, unit->message) >= residence_life_ms(q, unit);
 }
 
-/* Whether a recipient with this outcome is done with. */
+/* … and had been so at MOMENT, the planner's. */
 static bool
-is_settling(uint8_t outcome)
+was_expired(struct queued *q, const struct store_unit *unit, int64_t moment)
 {
-	return outcome != OUTCOME_DEFERRED && outcome != OUTCOME_IN_DOUBT &&
-	    outcome != OUTCOME_UNTRIED;
+	int64_t since = mtime_sub(queued_now(q), moment);
+
+	return age_ms(q, unit->message) >=
+	    mtime_add(residence_life_ms(q, unit), since);
 }
 
 /* Age and deletion only turn what would be tried again: a success or a refusal
@@ -133,11 +135,11 @@ decide(struct queued *q, struct outcome_work *w,
 		struct store_result *r = &w->results[i];
 
 		w->is_in_doubt[i] = r->outcome == OUTCOME_IN_DOUBT;
-		if (!is_settling(r->outcome) && is_deleted)
+		if (!outcome_settles(r->outcome) && is_deleted)
 			r->outcome = OUTCOME_DISCARDED;
-		else if (!is_settling(r->outcome) && expired)
+		else if (!outcome_settles(r->outcome) && expired)
 			r->outcome = OUTCOME_EXPIRED;
-		r->is_settled = is_settling(r->outcome);
+		r->is_settled = outcome_settles(r->outcome);
 	}
 }
 
@@ -204,7 +206,7 @@ build_reports(struct queued *q, struct outcome_work *w,
 		if (r->outcome == OUTCOME_FAILED ||
 		    r->outcome == OUTCOME_EXPIRED)
 			tell(&w->failure, unit, w, i);
-		else if (!is_settling(r->outcome) && notice)
+		else if (!outcome_settles(r->outcome) && notice)
 			tell(&w->delay, unit, w, i);
 	}
 	if ((e = bounce_build(q, &w->failure)) != OK)
@@ -302,7 +304,7 @@ tell_others(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
 	struct plan_scan scan = { .next = NULL };
 	struct plan_unit *other;
 
-	if (is_settling(why->outcome))
+	if (outcome_settles(why->outcome))
 		return;
 	for (int n = 0; n < OTHERS_MAX && plan_next_overdue(q->plan, pu,
 	    queued_now(q), &scan, &other); n++)
@@ -317,10 +319,15 @@ outcome_overdue(struct queued *q, struct plan_unit *pu)
 	struct store_result why = { .outcome = OUTCOME_DEFERRED };
 	struct plan_dest_view dest;
 	char text[PLAN_WHY_MAX], status[sizeof("5.999.999")];
+	int64_t failed_at = plan_unit_failed_at(pu);
 
 	if (plan_unit_state(pu) == PLAN_HELD ||
-	    plan_unit_overdue(pu) > plan_unit_failed_at(pu) ||
+	    plan_unit_overdue(pu) > failed_at ||
 	    !plan_dest_look(q->plan, plan_unit_key(pu), &dest))
+		return false;
+	/* late enough for a notice of delay is not late enough for the end */
+	if (is_expired(q, plan_unit_owner(pu)) &&
+	    !was_expired(q, plan_unit_owner(pu), failed_at))
 		return false;
 	/* the destination may go with its unit */
 	why.text = span_of(text, dest.why.n);
@@ -361,23 +368,6 @@ end_unit(struct queued *q, struct lease *lease, struct plan_unit *pu)
 	residence_end(q, pu);
 }
 
-/* It broke the dialogue off, as the last host tried did: it would rather have
- * less.  Those before it may be away for good while others serve. */
-static bool
-is_pushback(const struct outcome_work *w)
-{
-	const struct msg_attempt *last;
-
-	for (size_t i = 0; i < w->count; i++)
-		if (is_settling(w->results[i].outcome))
-			return false;
-	if (w->attempt_count == 0)
-		return false;
-	last = &w->attempts[w->attempt_count - 1];
-	return last->code == 421 ||
-	    (last->code == 0 && last->stage >= STAGE_HELLO);
-}
-
 /* A destination that fails as a whole, or breaks off when it is asked how it
  * is, decides when all of its units are next; a unit is not due before that.
  * Any other end of an attempt shows that it talks. */
@@ -386,7 +376,7 @@ due_after(struct queued *q, const struct outcome_work *w,
     struct plan_unit *pu, struct lease *lease, uint8_t scope)
 {
 	uint64_t due = next_due(q, lease->unit);
-	bool is_less = is_pushback(w);
+	bool is_less = outcome_is_pushback(w);
 	int64_t wait;
 
 	if (scope != SCOPE_DESTINATION &&
@@ -409,22 +399,20 @@ due_after(struct queued *q, const struct outcome_work *w,
 
 /* Nobody was tried, or all of it was told before: in the latter case what is
  * left of the unit has a time of its own. */
-static enum err
-untried(struct queued *q, struct lease *lease)
+void
+outcome_untried(struct queued *q, struct lease *lease)
 {
 	struct store_unit *unit = lease->unit;
 	bool is_deleted = lease->is_deleted;
 
-	if (lease_end_one(q, lease))
-		return OK;
-	if (is_deleted && outcome_delete(q, unit) == OK)
-		return OK;
+	if (lease_end_one(q, lease) ||
+	    (is_deleted && outcome_delete(q, unit) == OK))
+		return;
 	if (unit->due_at > queued_wall(q))
 		plan_later(q->plan, unit->plan,
 		    queued_plan_time(q, unit->due_at));
 	else
 		plan_back(q->plan, unit->plan);
-	return OK;
 }
 
 /* The lease is over, and the unit is not; what an operator deleted meanwhile
@@ -456,8 +444,10 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 	uint64_t due;
 	enum err e;
 
-	if (w->count == 0)
-		return untried(q, lease);
+	if (w->count == 0) {
+		outcome_untried(q, lease);
+		return OK;
+	}
 	outcome_note_rates(q, w, plan_unit_key(pu), scope);
 	due = due_after(q, w, pu, lease, scope);
 	decide(q, w, unit, lease->is_deleted);
@@ -519,7 +509,7 @@ outcome_verdict(struct queued *q, struct queued_peer *peer,
 
 /* Nobody knows whether the next hop has it: it is tried again, at least once
  * being the rule (I-03).  Soon at first, then by the curve: it may be this very
- * message that deliverd dies of. */
+ * message that deliverd dies of.  What did not leave us was not tried. */
 void
 outcome_in_doubt(struct queued *q, struct lease *lease)
 {
@@ -537,6 +527,10 @@ outcome_in_doubt(struct queued *q, struct lease *lease)
 	bool is_partial = lease->count < unit->left;
 	bool is_over = false;
 
+	if (lease->is_unsent) {
+		outcome_untried(q, lease);
+		return;
+	}
 	begin_own(q, w, true);
 	for (uint32_t i = 0; i < lease->count; i++)
 		add_row(w, unit, lease->rows[i], &unknown,

@@ -14,6 +14,9 @@
 void outcome_verdict(struct queued *q, struct queued_peer *peer,
     const struct msg_verdict *verdict);
 
+/* Nobody was tried: the lease is over, its unit stays as it was. */
+void outcome_untried(struct queued *q, struct lease *lease);
+
 /* The deliverd that had this lease is gone: nobody knows. */
 void outcome_in_doubt(struct queued *q, struct lease *lease);
 

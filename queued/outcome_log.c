@@ -107,6 +107,14 @@ outcome_log_trouble(struct queued *q, uint64_t id, enum err e)
 
 /* ---- what is worked on ---- */
 
+/* Whether a recipient with this outcome is done with. */
+bool
+outcome_settles(uint8_t outcome)
+{
+	return outcome != OUTCOME_DEFERRED && outcome != OUTCOME_IN_DOUBT &&
+	    outcome != OUTCOME_UNTRIED;
+}
+
 /* More attempts than fit are in the history all the same; their results name
  * no host. */
 void
@@ -127,6 +135,23 @@ outcome_is_all_settled(const struct outcome_work *w)
 		if (!w->results[i].is_settled)
 			return false;
 	return true;
+}
+
+/* It broke the dialogue off, as the last host tried did: it would rather have
+ * less.  Those before it may be away for good while others serve. */
+bool
+outcome_is_pushback(const struct outcome_work *w)
+{
+	const struct msg_attempt *last;
+
+	for (size_t i = 0; i < w->count; i++)
+		if (outcome_settles(w->results[i].outcome))
+			return false;
+	if (w->attempt_count == 0)
+		return false;
+	last = &w->attempts[w->attempt_count - 1];
+	return last->code == 421 ||
+	    (last->code == 0 && last->stage >= STAGE_HELLO);
 }
 
 void

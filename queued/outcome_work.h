@@ -31,6 +31,12 @@ struct outcome_work {
 void outcome_read_attempts(struct outcome_work *w, struct msg_list attempts);
 bool outcome_is_all_settled(const struct outcome_work *w);
 
+/* Whether a recipient with this outcome is done with. */
+bool outcome_settles(uint8_t outcome);
+
+/* Nobody has an answer: whoever talked would rather have less. */
+bool outcome_is_pushback(const struct outcome_work *w);
+
 /* For forecasts: how an attempt at the destination KEY went. */
 void outcome_note_rates(struct queued *q, const struct outcome_work *w,
     struct span key, uint8_t scope);

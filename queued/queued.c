@@ -20,6 +20,7 @@
 #include "queued/history.h"
 #include "queued/intake.h"
 #include "queued/lease.h"
+#include "queued/lease_doubt.h"
 #include "queued/outcome_work.h"
 #include "queued/rates.h"
 #include "queued/residence.h"

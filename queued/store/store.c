@@ -220,6 +220,7 @@ begin_memory(struct store *s)
 	store_segments_init(&s->segments, s->io, s->log_fd);
 	s->count = (struct store_counters){ .messages = 0 };
 	s->start = 0;
+	s->had_index = false;
 	s->due_first = 0;
 }
 

@@ -21,7 +21,9 @@ enum {
 	STORE_NO_OUTCOME = 0xff,	/* never tried */
 };
 
-/* A noted lease: by the message's own record, which is noted at its commit. */
+/* A noted lease: by the message's own record, which the index did not have yet
+ * at the start; or may have had, for it was made anew. */
+#define STORE_LEASED_UNINDEXED (UINT64_MAX - 1)
 #define STORE_LEASED_AT_COMMIT UINT64_MAX
 
 /* The two top bits of a noted lease: an operator has deleted what is out, so

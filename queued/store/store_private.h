@@ -55,6 +55,7 @@ struct store {
 	uint64_t start;			/* number of this life of the spool */
 	uint64_t start_at_least;	/* store_params */
 	uint64_t ended_at;		/* the life before, if it was replayed */
+	bool had_index;			/* at the start */
 	uint8_t uuid[16];
 	struct siphash_key seed;
 

@@ -124,6 +124,7 @@ read_meta(struct store *s, struct why *why)
 	if (memcmp(meta.uuid, s->uuid, sizeof(meta.uuid)) != 0)
 		return why_set(why, ERR_CORRUPT, "index of another spool");
 	s->overlay.indexed = meta.at;
+	s->had_index = true;
 	s->count = meta.count;
 	s->start = meta.start;
 	s->next_segment = meta.last_segment + 1;

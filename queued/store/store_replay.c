@@ -69,7 +69,8 @@ replay_message(struct replay *p, const struct store_record *r)
 	/* its first lease needed no note: the record is one */
 	for (uint32_t i = 0; i < m->pub.unit_count; i++) {
 		m->units[i]->is_ours = true;
-		m->units[i]->pub.noted_lease = STORE_LEASED_AT_COMMIT;
+		m->units[i]->pub.noted_lease = p->s->had_index ?
+		    STORE_LEASED_UNINDEXED : STORE_LEASED_AT_COMMIT;
 	}
 	p->seg->messages++;
 	p->seg->live_bytes += m->record_bytes;

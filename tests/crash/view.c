@@ -85,7 +85,7 @@ fill_unit(struct view *v, const struct store_unit *u)
 	to->tries = u->tries;
 	to->due_at = u->due_at;
 	/* what a replay takes for one is no record of the history */
-	to->lease = u->noted_lease == STORE_LEASED_AT_COMMIT ? 0 :
+	to->lease = u->noted_lease >= STORE_LEASED_UNINDEXED ? 0 :
 	    u->noted_lease;
 	for (uint32_t i = 0; i < u->count && i < VIEW_RCPTS; i++) {
 		const struct store_recipient *r = &u->recipients[i];

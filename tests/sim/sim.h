@@ -29,7 +29,6 @@ struct sim {
 	int64_t mono_ms;
 	int64_t wall_ms;
 	int64_t set_back_ms;		/* the wall clock, all together */
-	int64_t set_ms;			/* … in either direction */
 	uint64_t digest;		/* of all that happened */
 	bool has_damage;		/* some bytes on the disk were changed */
 	bool is_tracing;

@@ -43,9 +43,35 @@ sim_mails_power_cut(void)
 			    sim.mono_ms - r->settled_at > UNSYNCED_MS)
 				continue;
 			r->is_settled = false;
-			r->may_repeat |= r->deliveries > 0;
+			if (r->deliveries > 0)
+				sim_rcpt_excuse(r);
+			r->is_unmarked |=
+			    sim.mono_ms - r->leased_at <= UNSYNCED_MS;
 		}
 	}
+}
+
+/* A doubt that was not looked at is forgotten if the next to die is queued
+ * alone (docs/decisions/0013). */
+void
+sim_mails_alone(void)
+{
+	for (uint32_t i = 0; i < mails.n; i++)
+		for (uint32_t k = 0; k < mails.v[i]->rcpt_count; k++) {
+			struct sim_rcpt *r = &mails.v[i]->rcpts[k];
+
+			r->is_unmarked |= r->awaits_mark;
+			r->awaits_mark = r->may_deliver > r->deliveries;
+		}
+}
+
+/* What was leased before it had it is in doubt by its age alone. */
+void
+sim_mails_index_lost(void)
+{
+	for (uint32_t i = 0; i < mails.n; i++)
+		for (uint32_t k = 0; k < mails.v[i]->rcpt_count; k++)
+			mails.v[i]->rcpts[k].is_unmarked = true;
 }
 
 /* ---- an audit ---- */

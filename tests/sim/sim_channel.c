@@ -182,6 +182,18 @@ sim_channel_put(struct channel *c, const struct msg *m)
 }
 
 bool
+sim_channel_peek(const struct channel *c, struct msg *m)
+{
+	const struct sim_frame *frame;
+
+	if (c->is_closed || c->in.first == c->in.n)
+		return false;
+	frame = &c->in.v[c->in.first];
+	MUST(msg_decode(frame->type, buf_span(&frame->fields), m) == OK);
+	return true;
+}
+
+bool
 sim_channel_feed(struct channel *c)
 {
 	struct sim_frame frame;

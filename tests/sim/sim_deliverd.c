@@ -10,6 +10,7 @@
 #include "common/base/wire.h"
 #include "queued/service.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_hops.h"
 #include "tests/sim/sim_mail.h"
 #include "tests/sim/sim_world.h"
 
@@ -28,58 +29,22 @@ struct lease {
 	uint32_t n;
 	uint8_t outcomes[SIM_RCPTS];
 	uint8_t scope;
+	uint16_t code;			/* of the attempt */
 	bool is_read_failed;
+	struct sim_moment told;		/* queued read its verdict; mono 0 */
 };
 
 static struct deliverd {
 	struct channel *c;
 	uint64_t instance;
 	struct lease *leases;
+	bool has_presented;
 } deliverds[SIM_WORKERS];
 
-static bool is_telling, was_confirmed;
-
-/* ---- next hops ---- */
-
-enum mood { GOOD, BUSY, DOWN, STRICT, MIXED, CUTTING, MOODS };
-
-static enum mood moods[SIM_DOMAINS];
-
-void
-sim_hops_change(void)
-{
-	unsigned d = (unsigned)sim_below(SIM_DOMAINS);
-
-	moods[d] = sim_chance(300) ? GOOD : (enum mood)sim_below(MOODS);
-	sim_trace("domain %u: mood %u", d, moods[d]);
-}
-
-void
-sim_hops_behave(void)
-{
-	for (size_t i = 0; i < SIM_DOMAINS; i++)
-		moods[i] = GOOD;
-}
-
-/* What its next hop makes of one recipient, after all was sent. */
-static uint8_t
-outcome_of(const struct sim_rcpt *r)
-{
-	switch (moods[sim_domain_of(r->address)]) {
-	case GOOD:
-		return OUTCOME_DELIVERED;
-	case BUSY:
-	case DOWN:
-		return OUTCOME_DEFERRED;
-	case STRICT:
-		return OUTCOME_FAILED;
-	case CUTTING:
-		return sim_chance(500) ? OUTCOME_IN_DOUBT :
-		    OUTCOME_DEFERRED;
-	default:
-		return (uint8_t)sim_below(OUTCOME_UNTRIED);
-	}
-}
+/* Whose verdict queued is reading now, or of whose death it hears. */
+static const struct lease *telling;
+static const struct deliverd *dying;
+static bool was_confirmed;
 
 /* ---- leases ---- */
 
@@ -117,8 +82,10 @@ leases_clear(struct deliverd *d)
 void
 sim_deliverds_new(void)
 {
-	is_telling = was_confirmed = false;
-	sim_hops_behave();
+	telling = NULL;
+	dying = NULL;
+	was_confirmed = false;
+	sim_hops_new();
 	for (uint64_t i = 0; i < SIM_WORKERS; i++)
 		deliverds[i] = (struct deliverd){ .instance = 1 + i };
 }
@@ -126,6 +93,7 @@ sim_deliverds_new(void)
 void
 sim_deliverds_free(void)
 {
+	sim_hops_free();
 	for (unsigned i = 0; i < SIM_WORKERS; i++) {
 		leases_clear(&deliverds[i]);
 		sim_channel_free(&deliverds[i].c);
@@ -215,6 +183,8 @@ take_rcpts(struct lease *l, const struct msg_lease *m, uint64_t order)
 		}
 		check_rcpt(r, order);
 		r->leases++;
+		r->leased_at = sim.mono_ms;
+		r->awaits_mark = false;
 		r->unconfirmed++;
 		l->rcpts[l->n++] = r;
 	}
@@ -290,7 +260,8 @@ ends_early(struct lease *l)
 
 	if (l->is_read_failed) {
 		outcome = OUTCOME_DEFERRED;
-	} else if (moods[sim_domain_of(l->rcpts[0]->address)] == DOWN) {
+		l->code = 451;
+	} else if (sim_hop_is_down(l->rcpts[0])) {
 		outcome = OUTCOME_DEFERRED;
 		l->scope = SCOPE_DESTINATION;
 		sim_note(SIM_DESTINATION_DOWN);
@@ -312,7 +283,7 @@ lose_reply(struct lease *l, struct sim_rcpt *r)
 	if (!sim_chance(500))
 		return;
 	sim_mail_delivered(l->mail, r);
-	r->may_repeat = true;
+	sim_rcpt_excuse(r);
 }
 
 static void
@@ -326,7 +297,7 @@ try(struct lease *l)
 		return;
 	sim_mail_check_content(l->mail, buf_span(&l->content));
 	for (uint32_t i = 0; i < l->n; i++) {
-		l->outcomes[i] = outcome_of(l->rcpts[i]);
+		l->outcomes[i] = sim_hop_outcome(l->rcpts[i]);
 		is_mixed |= l->outcomes[i] != l->outcomes[0];
 		if (l->outcomes[i] == OUTCOME_DELIVERED)
 			sim_mail_delivered(l->mail, l->rcpts[i]);
@@ -336,6 +307,9 @@ try(struct lease *l)
 			sim_note(l->outcomes[i] == OUTCOME_FAILED ?
 			    SIM_FAILED : SIM_DEFERRED);
 	}
+	/* it would rather have less, or it broke off */
+	l->code = l->outcomes[0] == OUTCOME_IN_DOUBT ? 0 :
+	    l->outcomes[0] == OUTCOME_DEFERRED && sim_chance(500) ? 421 : 250;
 	if (is_mixed)
 		sim_note(SIM_MIXTURES);
 }
@@ -359,12 +333,12 @@ put_result(struct buf *out, const struct lease *l, uint32_t first,
 }
 
 static void
-put_attempt(struct buf *out)
+put_attempt(struct buf *out, const struct lease *l)
 {
 	const struct msg_attempt a = {
 		.host = SPAN_LIT("mx.sim"), .address = SPAN_LIT("192.0.2.1:25"),
 		.stage = STAGE_FINAL, .begun_at = (uint64_t)sim.wall_ms,
-		.duration_ms = 5,
+		.duration_ms = 5, .code = l->code,
 	};
 
 	msg_put_attempt(out, &a);
@@ -387,7 +361,7 @@ send_verdict(struct deliverd *d, const struct lease *l)
 		m.verdict.results.n++;
 		first = i;
 	}
-	put_attempt(&attempts);
+	put_attempt(&attempts, l);
 	m.verdict.lease = l->lease;
 	m.verdict.id = l->id;
 	m.verdict.unit = l->unit;
@@ -478,6 +452,20 @@ find(struct deliverd *d, uint64_t lease)
 	return at;
 }
 
+/* Whoever is too old is not tried again. */
+static void
+check_age(const struct lease *l, uint32_t i)
+{
+	if (l->outcomes[i] != OUTCOME_DEFERRED &&
+	    l->outcomes[i] != OUTCOME_IN_DOUBT)
+		return;
+	if (l->mail->kept.mono != 0 && l->told.mono >= l->mail->kept.mono &&
+	    sim_age_least(l->mail->kept, l->told) >= sim_mail_life(l->mail) &&
+	    !sim_rcpt_is_over(l->mail, l->rcpts[i]))
+		sim_broken("I-02", "%s is too old, and tried again",
+		    l->rcpts[i]->address);
+}
+
 static void
 on_confirm(struct deliverd *d, uint64_t lease, uint64_t order)
 {
@@ -489,6 +477,7 @@ on_confirm(struct deliverd *d, uint64_t lease, uint64_t order)
 	if (l->stage != TOLD)
 		sim_broken("I-03", "a lease is confirmed that was not told");
 	for (uint32_t i = 0; i < l->n; i++) {
+		check_age(l, i);
 		if (l->outcomes[i] != OUTCOME_DELIVERED &&
 		    l->outcomes[i] != OUTCOME_FAILED)
 			continue;
@@ -528,23 +517,87 @@ sim_deliverd_hear(unsigned i)
 	return true;
 }
 
-bool
-sim_deliverd_speak(unsigned i)
+/* That of its destination as a whole; or, when it is asked how it is, that it
+ * breaks off. */
+static bool
+is_failure(const struct lease *l)
 {
-	bool has_spoken;
-
-	if (deliverds[i].c == NULL || world.q == NULL)
-		return false;
-	is_telling = true;
-	has_spoken = sim_channel_feed(deliverds[i].c);
-	is_telling = false;
-	return has_spoken;
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->outcomes[i] != OUTCOME_DEFERRED &&
+		    l->outcomes[i] != OUTCOME_IN_DOUBT)
+			return false;
+	return l->scope == SCOPE_DESTINATION || l->code == 421 || l->code == 0;
 }
 
 bool
-sim_deliverd_is_telling(void)
+sim_deliverd_speak(unsigned i)
 {
-	return is_telling;
+	struct deliverd *d = &deliverds[i];
+	struct lease *l = NULL;
+	struct msg m;
+	bool has_spoken;
+
+	if (d->c == NULL || world.q == NULL)
+		return false;
+	if (sim_channel_peek(d->c, &m) && m.type == MSG_verdict)
+		l = *find(d, m.verdict.lease);
+	if (l != NULL && l->told.mono == 0)
+		l->told = sim_clock_now();
+	if (l != NULL && is_failure(l))
+		sim_hop_failed(l->mail, l->rcpts[0]);
+	telling = l;
+	has_spoken = sim_channel_feed(d->c);
+	telling = NULL;
+	return has_spoken;
+}
+
+static bool
+has_rcpt(const struct lease *l, const struct sim_rcpt *r)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		if (l->rcpts[i] == r)
+			return true;
+	return false;
+}
+
+/* Given out, and not read before it died: queued can't know that. */
+static bool
+is_on_the_way(const struct channel *c, const struct sim_mail *mail,
+    const struct sim_rcpt *r)
+{
+	for (size_t i = c->out.first; i < c->out.n; i++) {
+		struct envelope_rcpt rcpt;
+		struct envelope_iter it;
+		struct envelope e;
+		struct msg m;
+
+		if (c->out.v[i].type != MSG_lease)
+			continue;
+		MUST(msg_decode(MSG_lease, buf_span(&c->out.v[i].fields),
+		    &m) == OK);
+		/* a report's address says nothing */
+		if (mail->is_report && m.lease.id != mail->id)
+			continue;
+		MUST(envelope_check(m.lease.envelope, &e) == OK);
+		envelope_iter_init(&e, &it);
+		while (envelope_iter_next(&it, &rcpt))
+			if (span_equal(rcpt.address, span_str(r->address)))
+				return true;
+	}
+	return false;
+}
+
+bool
+sim_deliverd_tells_of(const struct sim_mail *m, const struct sim_rcpt *r)
+{
+	if (telling != NULL && has_rcpt(telling, r))
+		return true;
+	if (dying == NULL)
+		return false;
+	for (const struct lease *l = dying->leases; l != NULL; l = l->next)
+		if (has_rcpt(l, r))
+			return true;
+	return is_on_the_way(dying->c, m, r);
 }
 
 /* ---- deaths ---- */
@@ -584,6 +637,8 @@ sim_deliverd_connect(unsigned i)
 		if (l->stage == TOLD)
 			send_verdict(d, l);
 	}
+	done.presented.is_new = !d->has_presented;
+	d->has_presented = true;
 	sim_channel_put(d->c, &done);
 }
 
@@ -593,9 +648,14 @@ static void
 doubt(struct deliverd *d, bool is_late)
 {
 	for (struct lease *l = d->leases; l != NULL; l = l->next)
-		for (uint32_t i = 0; i < l->n; i++)
-			l->rcpts[i]->may_repeat |= is_late ||
-			    l->rcpts[i]->deliveries > 0;
+		for (uint32_t i = 0; i < l->n; i++) {
+			struct sim_rcpt *r = l->rcpts[i];
+
+			r->is_unmarked |= is_late;
+			r->late += is_late ? 1 : 0;
+			if (is_late || r->deliveries > 0)
+				sim_rcpt_excuse(r);
+		}
 }
 
 void
@@ -629,12 +689,13 @@ sim_deliverd_kill(unsigned i)
 	if (d->c != NULL) {
 		while (sim_chance(700) && sim_deliverd_speak(i))
 			;
-		is_telling = true;
+		dying = d;
 		service_ops.on_peer_gone(world.q, world.proc, d->c);
-		is_telling = false;
+		dying = NULL;
 		sim_channel_free(&d->c);
 	}
 	doubt(d, false);
 	leases_clear(d);
 	d->instance += SIM_WORKERS;
+	d->has_presented = false;
 }

@@ -6,6 +6,9 @@
 
 #include <stdbool.h>
 
+struct sim_mail;
+struct sim_rcpt;
+
 void sim_deliverds_new(void);
 void sim_deliverds_free(void);
 
@@ -25,8 +28,10 @@ bool sim_deliverd_work(unsigned i);
 bool sim_deliverd_speak(unsigned i);
 bool sim_deliverd_hear(unsigned i);
 
-/* queued is handling one of its frames, or its death. */
-bool sim_deliverd_is_telling(void);
+/* queued is told now what came of an attempt at R, or that nobody will tell. */
+bool sim_deliverd_tells_of(const struct sim_mail *m,
+    const struct sim_rcpt *r);
+
 
 /* Since it was asked last. */
 bool sim_deliverd_was_confirmed(void);
@@ -34,9 +39,5 @@ bool sim_deliverd_was_confirmed(void);
 /* Leases that are not over. */
 unsigned sim_deliverd_leases(void);
 void sim_deliverd_dump(void);
-
-/* Another mood of a domain's hosts; all is well from now on. */
-void sim_hops_change(void);
-void sim_hops_behave(void);
 
 #endif

@@ -584,39 +584,54 @@ sim_disk_lose_index(void)
 
 /* ---- looking and damaging ---- */
 
-/* Once in it; more often, it is not unique. */
 static uint8_t *
-find_bytes(struct object *o, const void *bytes, size_t n)
+byte_of(struct object *o, size_t at)
 {
-	for (size_t i = 0; i < o->page_count; i++) {
-		uint8_t *now = o->pages[i].now;
-		uint8_t *hit = now != NULL ? memmem(now, PAGE, bytes, n) :
-		    NULL;
+	return o->pages[at / PAGE].now + at % PAGE;
+}
 
-		if (hit != NULL)
-			return hit;
+/* How often BYTES are in it, wherever pages part them; *AT is the last place. */
+static unsigned
+find_bytes(struct object *o, const void *bytes, size_t n, size_t *at)
+{
+	static uint8_t both[2 * PAGE];
+	unsigned hits = 0;
+
+	for (size_t i = 0; i < o->page_count; i++) {
+		const uint8_t *hit;
+
+		memset(both, 0, sizeof(both));
+		for (size_t k = i; k < i + 2 && k < o->page_count; k++)
+			if (o->pages[k].now != NULL)
+				memcpy(both + (k - i) * PAGE, o->pages[k].now,
+				    PAGE);
+		hit = memmem(both, PAGE + n - 1, bytes, n);
+		if (hit == NULL)
+			continue;
+		*at = i * PAGE + (size_t)(hit - both);
+		hits++;
 	}
-	return NULL;
+	return hits;
 }
 
 bool
 sim_disk_damage(const void *bytes, size_t n)
 {
-	uint8_t *hit = NULL;
+	struct object *o = NULL;
 	unsigned hits = 0;
+	size_t at = 0;
 
 	for (int i = 1; i < OBJECTS; i++) {
-		uint8_t *p = objects[i] != NULL ?
-		    find_bytes(objects[i], bytes, n) : NULL;
+		unsigned more = objects[i] != NULL ?
+		    find_bytes(objects[i], bytes, n, &at) : 0;
 
-		if (p == NULL)
-			continue;
-		hit = p;
-		hits++;
+		hits += more;
+		o = more > 0 ? objects[i] : o;
 	}
 	if (hits != 1)
 		return false;
-	hit[sim_below(n)] ^= (uint8_t)(1 << sim_below(8));
+	at += (size_t)sim_below(n);
+	*byte_of(o, at) ^= (uint8_t)(1 << sim_below(8));
 	return true;
 }
 

@@ -13,8 +13,10 @@
 #include "queued/plan/plan.h"
 #include "queued/residence.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_clock.h"
 #include "tests/sim/sim_deliverd.h"
 #include "tests/sim/sim_disk.h"
+#include "tests/sim/sim_hops.h"
 #include "tests/sim/sim_mail.h"
 #include "tests/sim/sim_operator.h"
 #include "tests/sim/sim_smtpd.h"
@@ -69,9 +71,11 @@ die(bool is_power_cut)
 		sim_note(SIM_POWER_CUTS);
 	}
 	world_kill(is_power_cut);
+	sim_clock_alone();
 	sim_operator_alone(is_power_cut);
 	sim_smtpds_alone(is_power_cut);
 	sim_deliverds_alone(is_power_cut);
+	sim_mails_alone();
 }
 
 static void
@@ -261,13 +265,9 @@ jump(void)
 	int64_t ms = by[sim_below(COUNT_OF(by) - (is_forward ? 0 : 1))];
 
 	sim_note(SIM_CLOCK_JUMPS);
-	sim.set_ms += ms;
-	if (is_forward) {
-		sim.wall_ms += ms;
-	} else {
-		sim.wall_ms -= ms;
+	sim_clock_set(is_forward ? ms : -ms);
+	if (!is_forward)
 		sim.set_back_ms += ms;
-	}
 	sim_trace("the wall clock jumps");
 }
 
@@ -280,6 +280,7 @@ start(void)
 		sim_note(SIM_INDEX_LOST);
 		sim_trace("the index is lost");
 		sim_disk_lose_index();
+		sim_mails_index_lost();
 	}
 	if (!world_start()) {
 		/* the parent tries again, and the disk may be better */
@@ -326,9 +327,11 @@ stop_queued(void)
 	if (world.q == NULL)
 		return;
 	world_stop();
+	sim_clock_alone();
 	sim_operator_alone(false);
 	sim_smtpds_alone(false);
 	sim_deliverds_alone(false);
+	sim_mails_alone();
 }
 
 static void
@@ -576,7 +579,8 @@ begin(uint64_t seed, struct temper *t)
 	rng_init(&sim.system_dice, seed ^ UINT64_C(0x5eed));
 	sim.mono_ms = (int64_t)sim_below(1000 * SECOND_MS) + 1;
 	sim.wall_ms = INT64_C(1790000000000) + (int64_t)sim_below(HOUR_MS);
-	sim.set_back_ms = sim.set_ms = 0;
+	sim.set_back_ms = 0;
+	sim_clock_new();
 	sim.digest = seed;
 	sim.is_failed = sim.is_dying = sim.has_damage = false;
 	t->kills = (unsigned)sim_below(3) * 8;

@@ -6,6 +6,7 @@
 #include "common/log/log.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_deliverd.h"
+#include "tests/sim/sim_hops.h"
 #include "tests/sim/sim_mail.h"
 #include "tests/sim/sim_world.h"
 
@@ -16,8 +17,7 @@ static struct {
 	enum log_id event;
 	uint64_t id, about;
 	char to[SIM_ADDRESS];
-	char why[64];
-	bool has_words;			/* of a next hop's */
+	char why[64], what[64];
 	char text[512];
 } line;
 
@@ -37,7 +37,7 @@ log_event_name(enum log_id id)
  * gone, by then. */
 static struct {
 	uint64_t id, about;
-	int64_t at;
+	struct sim_moment at;
 	uint32_t number;
 } made[1024];
 static size_t made_count;
@@ -49,7 +49,8 @@ sim_log_clear(void)
 }
 
 bool
-sim_log_reported(uint64_t id, int64_t *at, uint64_t *about, uint32_t *number)
+sim_log_reported(uint64_t id, struct sim_moment *at, uint64_t *about,
+    uint32_t *number)
 {
 	for (size_t i = made_count; i-- > 0 &&
 	    i + COUNT_OF(made) >= made_count;) {
@@ -102,8 +103,6 @@ log_text(struct log *l, const char *key, struct span s)
 {
 	(void)l;
 	note(key, "%.*s", (int)s.n, (const char *)s.p);
-	if (strcmp(key, "reply") == 0)
-		line.has_words = s.n > 0;
 }
 
 void
@@ -113,6 +112,8 @@ log_str(struct log *l, const char *key, const char *s)
 	note(key, "%s", s);
 	if (strcmp(key, "why") == 0)
 		(void)snprintf(line.why, sizeof(line.why), "%s", s);
+	else if (strcmp(key, "what") == 0)
+		(void)snprintf(line.what, sizeof(line.what), "%s", s);
 }
 
 void
@@ -153,21 +154,29 @@ log_ms(struct log *l, const char *key, int64_t ms)
 /* ---- what it means ---- */
 
 /* Not before its time, and only as the result of an attempt: the one that
- * queued is handling now, or one that failed for all of its destination, of
- * which its words are then. */
+ * queued is told of now, or one that failed for all of its destination when it
+ * was too old already. */
 static void
 expired(struct sim_mail *m, struct sim_rcpt *r)
 {
-	int64_t life = m->is_report ? world.conf->queue.report_expire_ms :
-	    world.conf->queue.expire_ms;
-
 	r->is_expired = true;
 	sim_note(SIM_EXPIRED);
-	if (sim.wall_ms - m->arrived_at + sim.set_ms < life)
+	if (sim_age_most(m->since, sim_clock_now()) < sim_mail_life(m))
 		sim_broken("I-02", "%s expired too early", r->address);
-	if (!sim_deliverd_is_telling() && !line.has_words)
+	if (sim_deliverd_tells_of(m, r))
+		return;
+	sim_note(SIM_EXPIRED_BEHIND);
+	if (!sim_hop_failed_for(m, r))
 		sim_broken("I-02", "%s expired without an attempt",
 		    r->address);
+}
+
+/* What may be delivered again is marked so. */
+static void
+deferred(struct sim_rcpt *r)
+{
+	if (strcmp(line.why, "in doubt") == 0)
+		r->doubts++;
 }
 
 /* A report that was deleted, perhaps before anybody saw it. */
@@ -190,7 +199,7 @@ reported(void)
 
 	made[i].id = line.id;
 	made[i].about = line.about;
-	made[i].at = sim.wall_ms;
+	made[i].at = sim_clock_now();
 	if (sscanf(line.to, "s%u@", &made[i].number) != 1)
 		made[i].number = UINT32_MAX;
 }
@@ -225,6 +234,13 @@ log_end(struct log *l)
 	if (line.event == LOG_BOUNCED && m != NULL &&
 	    strcmp(line.why, "too old") == 0)
 		expired(m, r);
+	else if (line.event == LOG_DEFERRED && r != NULL)
+		deferred(r);
+	else if (line.event == LOG_CLOCK_JUMPED)
+		sim_clock_seen();
+	else if (line.event == LOG_SPOOL_FAILED &&
+	    strcmp(line.what, "its clock can't be kept") == 0)
+		sim_clock_unkept();
 	else if (line.event == LOG_DISCARDED)
 		discarded(m, r);
 	else if (line.event == LOG_REPORTED)

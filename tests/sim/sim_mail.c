@@ -42,7 +42,7 @@ mail_add(uint32_t rcpts)
 	mails.v = realloc(mails.v, (mails.n + 1) * sizeof(struct sim_mail *));
 	MUST(m->rcpts != NULL && mails.v != NULL);
 	mails.v[mails.n++] = m;
-	m->arrived_at = sim.wall_ms;
+	m->since = sim_clock_now();
 	return m;
 }
 
@@ -169,8 +169,8 @@ sim_mail_answered(struct sim_mail *m, bool is_kept, uint64_t id)
 	m->fate = is_kept ? SIM_KEPT : SIM_TURNED_AWAY;
 	if (is_kept)
 		m->id = id;
-	if (sim.wall_ms < m->arrived_at)
-		m->arrived_at = sim.wall_ms;
+	if (is_kept)
+		m->kept = sim_clock_now();
 	sim_note(is_kept ? SIM_ACCEPTED : SIM_REFUSED);
 }
 
@@ -207,8 +207,27 @@ sim_mail_delivered(struct sim_mail *m, struct sim_rcpt *r)
 	if (r->deliveries == 1)
 		return;
 	sim_note(SIM_REPEATED);
-	if (!r->may_repeat)
-		sim_broken("I-03", "%s was delivered twice", r->address);
+	if (r->deliveries > r->may_deliver + r->late)
+		sim_broken("I-03", "%s was delivered %u times", r->address,
+		    r->deliveries);
+	if (r->deliveries > 1 + r->doubts && !r->is_unmarked)
+		sim_broken("I-03", "%s was delivered %u times, and in doubt %u",
+		    r->address, r->deliveries, r->doubts);
+}
+
+void
+sim_rcpt_excuse(struct sim_rcpt *r)
+{
+	r->may_repeat = true;
+	if (r->may_deliver < r->deliveries + 1)
+		r->may_deliver = r->deliveries + 1;
+}
+
+int64_t
+sim_mail_life(const struct sim_mail *m)
+{
+	return m->is_report ? world.conf->queue.report_expire_ms :
+	    world.conf->queue.expire_ms;
 }
 
 /* ---- reports ---- */
@@ -283,7 +302,7 @@ sim_mail_unseen(uint64_t id)
 	uint32_t number = UINT32_MAX;
 	bool is_report = false;
 	struct sim_mail *m;
-	int64_t at;
+	struct sim_moment at;
 
 	while (number == UINT32_MAX &&
 	    sim_log_reported(id, &at, &id, &number)) {
@@ -359,8 +378,8 @@ check_report(struct sim_mail *m, struct span addressee)
 		about->failure_reports++;
 	if (about->is_report)
 		sim_note(SIM_REPORT_FAILED);
-	if (m->is_delay && sim.wall_ms - about->arrived_at +
-	    sim.set_ms < world.conf->queue.warn_ms)
+	if (m->is_delay && sim_age_most(about->since, m->since) <
+	    world.conf->queue.warn_ms)
 		sim_broken("I-08", "message %u: a notice too early",
 		    about->number);
 }
@@ -373,8 +392,9 @@ sim_mail_report(uint64_t id, struct span addressee, struct span content)
 	uint32_t number;
 
 	m->id = id;
-	if (!sim_log_reported(id, &m->arrived_at, &about, &number))
+	if (!sim_log_reported(id, &m->since, &about, &number))
 		sim_broken("I-10", "a report that the log does not know");
+	m->kept = m->since;
 	m->fate = SIM_KEPT;
 	m->is_report = true;
 	m->about = m->number;

@@ -8,6 +8,7 @@
 
 #include "common/base/buf.h"
 #include "common/mail/envelope.h"
+#include "tests/sim/sim_clock.h"
 
 enum {
 	SIM_DOMAINS = 6,
@@ -35,7 +36,13 @@ struct sim_rcpt {
 	bool is_settled;		/* such a verdict was confirmed, … */
 	int64_t settled_at;		/* … then (monotonic), … */
 	uint64_t settled_order;		/* … by that frame */
-	bool may_repeat;		/* a crash explains a second delivery */
+	bool may_repeat;		/* a crash explains a second delivery, … */
+	unsigned may_deliver;		/* … so many all together, … */
+	unsigned late;			/* … one more for each who hung, and … */
+	unsigned doubts;		/* … so often that was logged, unless … */
+	bool is_unmarked;		/* … nobody could know of it */
+	bool awaits_mark;		/* … until it is leased again */
+	int64_t leased_at;		/* monotonic */
 	bool may_vanish;		/* the operator has asked for it */
 	bool is_deleted;		/* … and was told that it is done */
 	unsigned leases;		/* deliverds that are at it */
@@ -52,7 +59,8 @@ struct sim_mail {
 	uint32_t rcpt_count;
 	struct buf body;		/* of a report: the whole content */
 	char mark[SIM_MARK];		/* stands in its body, nowhere else */
-	int64_t arrived_at;		/* wall */
+	struct sim_moment since;	/* it came then at the earliest, … */
+	struct sim_moment kept;		/* … at the latest; mono 0: open */
 	bool is_report;
 	bool is_delay;
 	uint32_t about;			/* of a report: its message's number */
@@ -103,14 +111,23 @@ void sim_mail_check_content(const struct sim_mail *m, struct span content);
 /* A next hop has taken it. */
 void sim_mail_delivered(struct sim_mail *m, struct sim_rcpt *r);
 
-/* sim_log.c: when queued made this report, by the wall clock, about which id,
- * and the number of that if it is a client's; false: it did not say so. */
-bool sim_log_reported(uint64_t id, int64_t *at, uint64_t *about,
+/* A crash explains one delivery more. */
+void sim_rcpt_excuse(struct sim_rcpt *r);
+
+int64_t sim_mail_life(const struct sim_mail *m);
+
+/* sim_log.c: when queued made this report, about which id, and the number of
+ * that if it is a client's; false: it did not say so. */
+bool sim_log_reported(uint64_t id, struct sim_moment *at, uint64_t *about,
     uint32_t *number);
 void sim_log_clear(void);
 
-/* Before the power goes: results of the last second may be lost. */
+/* Before the power goes: results and notes of the last second may be lost. */
 void sim_mails_power_cut(void);
+/* queued has ended, in whatever way. */
+void sim_mails_alone(void);
+/* How far the index was is not known any more. */
+void sim_mails_index_lost(void);
 
 /* Compares with all that the queue holds now. */
 void sim_mails_audit(void);

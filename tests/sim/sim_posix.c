@@ -225,6 +225,25 @@ __wrap_openat(int dir, const char *name, int flags, ...)
 }
 
 int
+__wrap_open(const char *name, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = (flags & O_CREAT) != 0 ? va_arg(args, mode_t) : 0;
+	va_end(args);
+	return name[0] == '/' ? __real_open(name, flags, mode) :
+	    open_at(AT_FDCWD, name, flags);
+}
+
+int
+__wrap___open_2(const char *name, int flags)
+{
+	return __wrap_open(name, flags & ~O_CREAT);
+}
+
+int
 __wrap___openat_2(int dir, const char *name, int flags)
 {
 	return __wrap_openat(dir, name, flags & ~O_CREAT);

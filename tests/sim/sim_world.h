@@ -81,6 +81,8 @@ struct channel *sim_channel_newest(void);
 void sim_channel_free(struct channel **c);
 /* To queued. */
 void sim_channel_put(struct channel *c, const struct msg *m);
+/* The frame that queued handles next, until it does; false: there is none. */
+bool sim_channel_peek(const struct channel *c, struct msg *m);
 /* queued handles the next frame; false: there is none. */
 bool sim_channel_feed(struct channel *c);
 /* The next frame from queued that the kernel has, until the next call. */

@@ -157,6 +157,30 @@ Test(doubt, further_lease_of_a_fresh_one, .init = begin, .fini = end)
 	cr_expect_eq(n[OUTCOME_IN_DOUBT], 2);
 }
 
+/* A lease that waits for its note has not left: when its deliverd dies, nobody
+ * was tried. */
+Test(doubt, not_before_it_left, .init = begin, .fini = end)
+{
+	uint64_t id = bench_mail(&b, "s@a.example", "r@b.example");
+
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+	WAIT(is_indexed());
+	bench_hold_syncs(true);
+	(void)bench_submit(&b, "s@a.example", "r@c.example", "x");
+	bench_turn(&b, 20);
+	bench_skip(&b, 20000);
+	bench_turn(&b, 20);
+	cr_assert_eq(b.n_leases, 1);
+	cr_assert_neq(store_find_unit(b.q->store, id, 0)->noted_lease, 0);
+	bench_die(&b.deliverds[0]);
+	cr_expect_eq(outcome(id), OUTCOME_DEFERRED);
+	bench_hold_syncs(false);
+	bench_live(&b.deliverds[0]);
+	bench_present(&b.deliverds[0]);
+	WAIT(b.n_leases == 3);
+	cr_expect_eq(outcome(id), OUTCOME_DEFERRED);
+}
+
 /* What has a verdict is not in doubt, whoever dies. */
 Test(doubt, not_after_a_verdict, .init = begin, .fini = end)
 {

@@ -284,3 +284,26 @@ Test(schedule, too_old_behind_a_dead_destination, .fini = end)
 	cr_expect_not(outcome_overdue(b.q, young->plan), "not by then");
 	cr_expect_null(store_find_unit(b.q->store, ids[0], 0));
 }
+
+/* A failure after the time for a notice of delay says nothing of the end, which
+ * came later. */
+Test(schedule, late_is_not_too_old, .fini = end)
+{
+	struct store_unit *unit;
+	uint64_t id;
+
+	begin("routes: []\nqueue: {first_retry: 1000s, max_retry: 1000s, "
+	    "warn: 100s, expire: 500s}\n");
+	id = bench_mail(&b, "s@a.example", "late@b.example");
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+	bench_skip(&b, 200000);
+	(void)bench_mail(&b, "s@a.example", "other@b.example");
+	WAIT(b.n_leases == 2);
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_DESTINATION, "refused");
+	WAIT(b.leases[1].is_confirmed);
+	bench_skip(&b, 350000);
+	unit = store_find_unit(b.q->store, id, 0);
+	cr_assert_not_null(unit);
+	cr_expect_not(outcome_overdue(b.q, unit->plan));
+	cr_expect_not_null(store_find_unit(b.q->store, id, 0));
+}

@@ -644,8 +644,8 @@ dump_message(void *ctx, const struct store_message *m,
 		fprintf(out, " unit %u key %.*s due %ju last %ju lease %ju "
 		    "tries %u left %u\n", u->number, (int)u->key.n,
 		    u->key.p, (uintmax_t)u->due_at, (uintmax_t)u->last_at,
-		    (uintmax_t)u->noted_lease ==
-		    STORE_LEASED_AT_COMMIT ? 0 : (uintmax_t)u->noted_lease,
+		    (uintmax_t)u->noted_lease >=
+		    STORE_LEASED_UNINDEXED ? 0 : (uintmax_t)u->noted_lease,
 		    u->tries, u->left);
 		for (uint32_t i = 0; i < u->count; i++) {
 			const struct store_recipient *p = &u->recipients[i];
