@@ -124,8 +124,9 @@ same_row(const struct store_due *a, const struct store_due *b)
 }
 
 /* MAX bounds the rows looked at, so a planner's turn is short however many are
- * of units in memory.  A damaged row is told and passed over (I-05).  The row
- * at which VISIT stops counts as seen. */
+ * of units in memory.  A damaged row is told and passed over (I-05); one whose
+ * key is none is no place to go on from, so it ends the scan, and queued with it.
+ * The row at which VISIT stops counts as seen. */
 static bool
 visit_due(void *ctx, struct span key, struct span value)
 {
@@ -133,8 +134,10 @@ visit_due(void *ctx, struct span key, struct span value)
 	struct store_due row = { .due_at = 0 };
 	uint64_t due;
 
-	if (!store_row_read_due_key(key, &due, &row.id, &row.unit))
-		return true;
+	if (!store_row_read_due_key(key, &due, &row.id, &row.unit)) {
+		store_notice(d->s, "index-damage", "key of a due row");
+		return false;
+	}
 	row.due_at = due & ~STORE_DUE_HELD;
 	row.is_held = (due & STORE_DUE_HELD) != 0;
 	if (due > d->until)
@@ -187,7 +190,7 @@ store_due_scan(struct store *s, struct store_due *cursor, uint64_t until,
 }
 
 struct first_due {
-	const struct store *s;
+	struct store *s;
 	uint64_t due;
 };
 
@@ -200,8 +203,10 @@ visit_first(void *ctx, struct span key, struct span value)
 	uint32_t unit;
 
 	(void)value;
-	if (!store_row_read_due_key(key, &due, &id, &unit))
-		return true;
+	if (!store_row_read_due_key(key, &due, &id, &unit)) {
+		store_notice(f->s, "index-damage", "key of a due row");
+		return false;
+	}
 	if ((due & STORE_DUE_HELD) == 0 && is_in_memory(f->s, id, unit))
 		return true;
 	f->due = due;

@@ -125,6 +125,10 @@ store_scan_sync(struct store_scan *r)
 		if (e == OK && s->io->fdatasync(s->io->ctx, fd) != 0)
 			e = store_io_error();
 	}
+	/* what is a segment's name in memory only would be missing to an index
+	 * that has its groups */
+	if (e == OK && s->io->sync_dir(s->io->ctx, s->log_fd) != 0)
+		e = store_io_error();
 	if (e != OK)
 		return e;
 	r->synced_from = r->at.segment;

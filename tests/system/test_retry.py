@@ -1,6 +1,8 @@
 """When a next hop is not ready, refuses, hangs or drops: what is tried again,
 when, where, and what is never repeated."""
+import json
 import os
+import socket
 import sys
 import time
 import unittest
@@ -196,6 +198,44 @@ class Schedule(unittest.TestCase):
             hop.stopped.set()
             hop.script = {}
             r.ctl("queue", "delete", "all", "--yes")
+
+
+class Window(unittest.TestCase):
+    def run_with(self, is_refusing):
+        """How many of 150 are out at a next hop of one connection, which takes
+        twenty a second, when a third of them is gone."""
+        hop = nexthop.NextHop(dot=lambda *_: time.sleep(0.05))
+        self.addCleanup(hop.close)
+        # without a refusal there is none but this connection
+        many = {} if is_refusing else {"connections": 1}
+        with relay.Relay(hop.port, queue=QUICK, deliver=many) as r:
+            r.send()
+            basics.wait_for("it connects", lambda: hop.sessions)
+            if is_refusing:
+                hop.socket.shutdown(socket.SHUT_RDWR)
+                hop.socket.close()
+            with r.connect() as c:
+                c.hello()
+                last = [c.mail("a@sender.example", ["b@served.example"],
+                               b"x\r\n") for _ in range(150)][-1]
+            basics.wait_for("a third is gone", lambda: r.count() <= 100, 60)
+            # all are due; who is not in the line for this destination is out
+            left, why = r.count(), json.loads(
+                r.ctl("message", "explain", last, "--json"))
+            out = left - why["recipients"][0]["ahead"]
+            self.assertGreater(left, 60)
+            self.assertEqual(len(hop.sessions), 1)
+            r.ctl("queue", "delete", "all", "--yes")
+            r.wait_empty()
+        return out
+
+    def test_a_refused_connection_makes_it_smaller(self):
+        """deliverd tells queued of it (pushback) though its other connection
+        serves; the line then waits in queued, where others can overtake."""
+        undisturbed = self.run_with(False)
+        refused = self.run_with(True)
+        self.assertGreaterEqual(undisturbed, 28)
+        self.assertLessEqual(refused, 20)
 
 
 if __name__ == "__main__":

@@ -319,3 +319,37 @@ Test(read, damaged_due_rows_are_passed_over)
 	buf_clear(&ops);
 	rig_clear(&r);
 }
+
+/* A key that is none can't be passed over, for a scan could not go on from
+ * there: it is told, and the next start makes the index anew (R-11). */
+Test(read, a_due_row_without_a_place_ends_the_index)
+{
+	static const uint8_t none[1];
+	/* behind all others */
+	struct store_row_key bad = { .p = { 0, 0, 1 }, .n = 3 };
+	uint64_t ids[MESSAGES];
+	struct store_due cursor = { .due_at = 0 };
+	struct seen s = { .n = 0 };
+	struct store_figures f;
+	struct buf ops;
+	struct rig r;
+	size_t at;
+
+	fill(&r, ids);
+	buf_init(&ops, 4096);
+	at = store_index_put(&ops, STORE_TABLE_DUE, &bad);
+	buf_add(&ops, none, sizeof(none));
+	store_index_put_end(&ops, at);
+	cr_assert_eq(store_index_apply(r.s->index, buf_span(&ops)), OK);
+	buf_clear(&ops);
+	(void)store_due_scan(r.s, &cursor, UINT64_MAX, 100, see, &s);
+	cr_assert_eq(s.n, MESSAGES);
+	cr_assert_not_null(strstr(r.notices, "index-damage"), "%s", r.notices);
+	rig_kill(&r, NULL);
+	rig_open(&r);
+	cr_assert_not_null(strstr(r.notices, "index-rebuilt"), "%s",
+	    r.notices);
+	store_figures(r.s, &f);
+	cr_assert_eq(f.messages, MESSAGES);
+	rig_clear(&r);
+}
