@@ -10,7 +10,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, relay, spool
+from support import basics, nexthop, relay, spool
 
 N = int(os.environ.get("MTAD_MILLION", "60000"))
 SENDERS, DOMAINS, HELD = 100, 50, 2
@@ -120,6 +120,31 @@ class Looking(unittest.TestCase):
             self.relay.stop()
             self.relay.start()
         self.fail(f"a read transaction took {longest} us")
+
+
+class Start(unittest.TestCase):
+    def test_a_good_one_is_found_behind_all_that_are_due(self):
+        """All of it is due, for hosts that are down; behind it, in the order
+        of time, one for a host that answers.  It is found before the others
+        are put off (I-04)."""
+        hop, dead = nexthop.NextHop(), basics.free_ports(1)[0]
+        routes = [{"to": "good0.example.net",
+                   "via": f"smtp://127.0.0.1:{hop.port}"}]
+        routes += [{"to": f"d{i}.example.net",
+                    "via": f"smtp://127.1.1.{1 + i}:{dead}"}
+                   for i in range(DOMAINS)]
+        r = relay.Relay(start=False, routes=routes,
+                        queue={"warn": "30d", "expire": "60d",
+                               "first_retry": "1h", "max_retry": "1h"})
+        with r:
+            path = os.path.join(r.folder, "spool")
+            spool.fill(path, N, "-s", SENDERS, "-d", DOMAINS, "-A", "1d",
+                       "-f", "0s", "-w", "0s", "-b", "300-700")
+            spool.fill(path, 1, "-p", "good", "-d", 1, "-a", 100)
+            r.start()
+            basics.wait_for("the good one", lambda: hop.messages,
+                            seconds=PATIENCE)
+            self.assertGreater(count(r, "state:active"), N / 3)
 
 
 class Mail(unittest.TestCase):
