@@ -19,17 +19,17 @@
 #include "queued/outcome_work.h"
 #include "queued/plan/plan_look.h"
 #include "queued/plan/plan_retry.h"
+#include "queued/plan/plan_tell.h"
 #include "queued/residence.h"
 #include "queued/spool_time.h"
 #include "queued/store/store_write.h"
 
 #include <stdlib.h>
 
-/* After a deliverd died its leases wait this long: it may have died of one. */
-#define IN_DOUBT_PAUSE_MS UINT64_C(1000)
-
-/* Senders told by one failure of a destination, in one turn. */
-enum { OTHERS_MAX = 2000 };
+enum {
+	IN_DOUBT_PAUSE_MS = 1000,	/* deliverd may have died of its lease */
+	TOLD_MAX = 64,			/* senders in a turn: each costs a report */
+};
 
 /* ---- gathering the results of a lease ---- */
 
@@ -270,8 +270,7 @@ out:
 	return e;
 }
 
-/* WHY failed for all of its destination after PU had got too old: that was its
- * fresh attempt. */
+/* WHY failed for all of PU's destination: its fresh attempt. */
 static enum err
 tell_one(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
     const struct store_result *why)
@@ -293,23 +292,6 @@ tell_one(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
 	plan_set_overdue(pu, residence_overdue(q, unit));
 	plan_later(q->plan, pu, queued_plan_time(q, due));
 	return e;
-}
-
-/* What waits for the same dead destination as PU and is overdue.  Some go on
- * with the next probe if they are very many, so that this turn ends. */
-static void
-tell_others(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
-    const struct store_result *why)
-{
-	struct plan_scan scan = { .next = NULL };
-	struct plan_unit *other;
-
-	if (outcome_settles(why->outcome))
-		return;
-	for (int n = 0; n < OTHERS_MAX && plan_next_overdue(q->plan, pu,
-	    queued_now(q), &scan, &other); n++)
-		if (tell_one(q, w, other, why) != OK)
-			return;
 }
 
 /* The failure is known by what the planner kept of it. */
@@ -336,6 +318,27 @@ outcome_overdue(struct queued *q, struct plan_unit *pu)
 	    span_str(status) : SPAN_LIT("4.4.1");
 	begin_own(q, q->work, true);
 	return tell_one(q, q->work, pu, &why) == OK;
+}
+
+/* Not faster than the index can be written.  What finds no room has a later
+ * time by then. */
+void
+outcome_tell(struct queued *q)
+{
+	struct plan_telling telling = { .next = NULL };
+	struct plan_unit *pu;
+
+	for (int n = 0; n < TOLD_MAX && outcome_is_telling(q) &&
+	    plan_next_untold(q->plan, &telling, &pu) &&
+	    outcome_overdue(q, pu); n++)
+		;
+}
+
+bool
+outcome_is_telling(const struct queued *q)
+{
+	return plan_has_untold(q->plan) &&
+	    store_unindexed(q->store) <= STORE_UNINDEXED_MANY;
 }
 
 /* Where the unit stands after an attempt that did not settle it. */
@@ -457,7 +460,8 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 		return e;
 	if (scope == SCOPE_DESTINATION) {
 		plan_dest_explain(q->plan, pu, first.status, first.text);
-		tell_others(q, w, pu, &first);
+		if (!outcome_settles(first.outcome))
+			plan_tell(q->plan, pu);
 	}
 	if (is_over)
 		end_unit(q, lease, pu);

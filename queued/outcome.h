@@ -29,6 +29,12 @@ enum err outcome_doubt(struct queued *q, struct store_unit *unit);
  * False: there is nothing to tell, or no room for it. */
 bool outcome_overdue(struct queued *q, struct plan_unit *pu);
 
+/* Does that for some of those whose destination just failed (plan_tell.h); to
+ * be called again while it is telling.  A check-point wakes what waits for the
+ * index. */
+void outcome_tell(struct queued *q);
+bool outcome_is_telling(const struct queued *q);
+
 /* An operator deletes what is left of a unit that is not leased. */
 enum err outcome_delete(struct queued *q, struct store_unit *unit);
 

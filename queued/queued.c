@@ -21,6 +21,7 @@
 #include "queued/intake.h"
 #include "queued/lease.h"
 #include "queued/lease_doubt.h"
+#include "queued/outcome.h"
 #include "queued/outcome_work.h"
 #include "queued/rates.h"
 #include "queued/residence.h"
@@ -110,11 +111,12 @@ on_turn_end(void *ctx)
 	spool_time_keep(q);
 	if (q->pass.has_more && is_short)
 		residence_refill(q);
+	outcome_tell(q);
 	lease_dispatch(q);
 	store_flush(q->store, queued_now(q));
 	history_turn(q);
 	wake = plan_wake_at(q->plan);
-	if (is_short && residence_is_refilling(q))
+	if ((is_short && residence_is_refilling(q)) || outcome_is_telling(q))
 		wake = queued_now(q) + 1;
 	/* In the past: due, but something else is awaited (a deliverd, memory):
 	 * that something touches us. */

@@ -171,8 +171,8 @@ enter(struct plan *plan, struct plan_unit *pu, enum plan_state state)
 
 /* The destination is looked at after each change: it may have got something to
  * give, or have nothing more. */
-static void
-change(struct plan *plan, struct plan_unit *pu, enum plan_state state)
+void
+plan_change(struct plan *plan, struct plan_unit *pu, enum plan_state state)
 {
 	leave(plan, pu);
 	enter(plan, pu, state);
@@ -243,7 +243,7 @@ tick(struct plan *plan, int64_t now)
 	plan->now = now;
 	plan_dests_tick(&plan->dests, now);
 	while ((node = heap_min(&plan->clocks)) != NULL && node->key <= now)
-		change(plan, CONTAINER_OF(node, struct plan_unit, clock),
+		plan_change(plan, CONTAINER_OF(node, struct plan_unit, clock),
 		    PLAN_READY);
 }
 
@@ -261,7 +261,7 @@ plan_next(struct plan *plan, int64_t now, struct plan_unit **out)
 	MUST(seat != NULL);		/* or it had no turn */
 	*out = CONTAINER_OF(seat, struct plan_unit, seat);
 	plan_dest_pace(&plan->dests, d, now);
-	change(plan, *out, PLAN_LEASED);
+	plan_change(plan, *out, PLAN_LEASED);
 	return true;
 }
 
@@ -272,7 +272,7 @@ plan_take(struct plan *plan, struct plan_unit *pu)
 {
 	MUST(pu->state != PLAN_LEASED);
 	pu->wants_hold = pu->state == PLAN_HELD;
-	change(plan, pu, PLAN_LEASED);
+	plan_change(plan, pu, PLAN_LEASED);
 }
 
 void
@@ -281,12 +281,12 @@ plan_back(struct plan *plan, struct plan_unit *pu)
 	MUST(pu->state == PLAN_LEASED);
 	if (pu->wants_hold) {
 		pu->wants_hold = false;
-		change(plan, pu, PLAN_HELD);
+		plan_change(plan, pu, PLAN_HELD);
 		return;
 	}
 	/* in front of its line again, for it had its turn and was not tried */
 	plan_dest_give_back(&plan->dests, pu->dest);
-	change(plan, pu, PLAN_READY);
+	plan_change(plan, pu, PLAN_READY);
 	list_remove(&pu->link);
 	list_add_first(&pu->dest->ready, &pu->link);
 	plan_fair_remove(&plan->dests.fair, &pu->seat);
@@ -300,7 +300,7 @@ plan_later(struct plan *plan, struct plan_unit *pu, int64_t due)
 	/* only its time was changed */
 	if (pu->state == PLAN_HELD)
 		return;
-	change(plan, pu, pu->wants_hold ? PLAN_HELD : PLAN_WAITING);
+	plan_change(plan, pu, pu->wants_hold ? PLAN_HELD : PLAN_WAITING);
 	pu->wants_hold = false;
 }
 
@@ -361,31 +361,6 @@ plan_dest_park(struct plan *plan, struct plan_unit *pu)
 	return pu->dest->parked;
 }
 
-/* A destination that is down would let its units grow old one probe at a
- * time, hours late. */
-bool
-plan_next_overdue(struct plan *plan, struct plan_unit *pu, int64_t now,
-    struct plan_scan *scan, struct plan_unit **out)
-{
-	struct list *head = &pu->dest->ready;
-
-	if (!scan->is_begun)
-		scan->next = list_first(head);
-	scan->is_begun = true;
-	while (scan->next != NULL) {
-		struct plan_unit *u =
-		    CONTAINER_OF(scan->next, struct plan_unit, link);
-
-		scan->next = list_next(head, scan->next);
-		if (u->overdue > now)
-			continue;
-		change(plan, u, PLAN_LEASED);
-		*out = u;
-		return true;
-	}
-	return false;
-}
-
 void
 plan_set_overdue(struct plan_unit *pu, int64_t overdue)
 {
@@ -402,7 +377,7 @@ plan_hurry(struct plan *plan, struct plan_unit *pu, int64_t now)
 	if (pu->due > now)
 		pu->due = now;
 	if (pu->state == PLAN_WAITING)
-		change(plan, pu, PLAN_READY);
+		plan_change(plan, pu, PLAN_READY);
 	plan_dest_lift(&plan->dests, pu->dest);
 }
 
@@ -413,9 +388,9 @@ plan_hold(struct plan *plan, struct plan_unit *pu, bool is_held)
 	if (pu->state == PLAN_LEASED)
 		pu->wants_hold = is_held;
 	else if (is_held && pu->state != PLAN_HELD)
-		change(plan, pu, PLAN_HELD);
+		plan_change(plan, pu, PLAN_HELD);
 	else if (!is_held && pu->state == PLAN_HELD)
-		change(plan, pu, PLAN_WAITING);
+		plan_change(plan, pu, PLAN_WAITING);
 }
 
 /* Lifting may free a destination that was only remembered. */

@@ -73,16 +73,7 @@ void plan_dest_explain(struct plan *plan, struct plan_unit *pu,
 /* Counts units of PU's destination that are put off since it failed. */
 uint32_t plan_dest_park(struct plan *plan, struct plan_unit *pu);
 
-/* The next ready unit of PU's destination that is past its overdue time: what
- * failed for PU counts as its fresh attempt.  It leaves READY as if leased.
- * SCAN is zero before the first call; only units given by it may change
- * between two calls. */
-struct plan_scan {
-	struct list *next;
-	bool is_begun;
-};
-bool plan_next_overdue(struct plan *plan, struct plan_unit *pu, int64_t now,
-    struct plan_scan *scan, struct plan_unit **out);
+/* From then on a failure of its destination counts as its own (plan_tell.h). */
 void plan_set_overdue(struct plan_unit *pu, int64_t overdue);
 
 /* By an operator: due now, and its destination's back-off is lifted. */

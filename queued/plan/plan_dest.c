@@ -58,6 +58,7 @@ plan_dests_init(struct plan_dests *ds, const struct plan_params *params)
 	for (int i = 0; i < PLAN_CLASSES; i++)
 		list_init(&ds->turns[i]);
 	list_init(&ds->memories);
+	list_init(&ds->untold);
 	heap_init(&ds->clocks);
 	ds->trial.at = INT64_MIN;
 	ds->proven_at = INT64_MIN;
@@ -100,6 +101,7 @@ dest_new(struct plan_dests *ds, struct span key)
 	list_add_last(&ds->all, &d->all);
 	list_init(&d->turn);
 	list_init(&d->memory);
+	list_init(&d->untold);
 	list_init(&d->ready);
 	plan_lines_init(&ds->fair, &d->lines);
 	d->class = PLAN_NEW;
@@ -117,6 +119,7 @@ dest_free(struct plan_dests *ds, struct plan_dest *d)
 	map_span_remove(&ds->map, dest_key(d));
 	list_remove(&d->all);
 	list_remove(&d->turn);
+	list_remove(&d->untold);
 	heap_remove(&ds->clocks, &d->clock);
 	free(d->why);
 	free(d);
@@ -368,6 +371,7 @@ plan_dest_give_back(struct plan_dests *ds, struct plan_dest *d)
 void
 plan_dest_lift(struct plan_dests *ds, struct plan_dest *d)
 {
+	list_remove(&d->untold);
 	if (d->blocked_until == 0)
 		return;
 	d->blocked_until = 0;
@@ -422,6 +426,7 @@ plan_dest_note_ok(struct plan_dests *ds, struct plan_dest *d, int64_t took_ms)
 	d->blocked_until = 0;
 	d->forget_at = 0;
 	d->is_proven = true;
+	list_remove(&d->untold);
 	free(d->why);
 	d->why = NULL;
 	grow(ds, d, took_ms);

@@ -22,6 +22,7 @@ struct plan_dest {
 	struct list all;		/* plan_dests.all */
 	struct list turn;		/* plan_dests.turns, or alone */
 	struct list memory;		/* plan_dests.memories: without units */
+	struct list untold;		/* plan_dests.untold */
 	struct list ready;		/* units, in the order they came due */
 	struct plan_lines lines;	/* the same, in the order of turns */
 	struct heap_node clock;		/* plan_dests.clocks: when next any … */
@@ -60,6 +61,7 @@ struct plan_dests {
 	struct list turns[PLAN_CLASSES];
 	uint32_t trying[PLAN_CLASSES];	/* that have leases, by class */
 	struct list memories;
+	struct list untold;		/* failed: plan_tell.h */
 	uint32_t memory_count;
 	struct heap clocks;
 	uint32_t leased;

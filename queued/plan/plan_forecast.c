@@ -15,6 +15,7 @@
 #include "common/base/mtime.h"
 #include "queued/plan/plan_private.h"
 #include "queued/plan/plan_retry.h"
+#include "queued/plan/plan_tell.h"
 
 #include <stdlib.h>
 
@@ -323,12 +324,13 @@ gone(struct forecast *f, struct unit *u, uint32_t recipients, bool is_expired)
 static void
 down(struct forecast *f, struct unit *u)
 {
-	struct plan_scan scan = { .next = NULL };
+	struct plan_telling telling = { .next = NULL };
 	struct plan_unit *other;
 	struct unit *o;
 
 	(void)plan_dest_failed(f->plan, u->pu, f->now);
-	while (plan_next_overdue(f->plan, u->pu, f->now, &scan, &other)) {
+	plan_tell(f->plan, u->pu);
+	while (plan_next_untold(f->plan, &telling, &other)) {
 		o = plan_unit_owner(other);
 		gone(f, o, o->recipients, true);
 	}

@@ -30,4 +30,8 @@ struct plan {
 	int64_t now;			/* as plan_next() was told last */
 };
 
+/* Into STATE and its list, and out of those of the one it had. */
+void plan_change(struct plan *plan, struct plan_unit *pu,
+    enum plan_state state);
+
 #endif

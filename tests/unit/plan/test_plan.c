@@ -4,6 +4,7 @@
 #include "common/base/mtime.h"
 #include "queued/plan/plan_look.h"
 #include "queued/plan/plan_retry.h"
+#include "queued/plan/plan_tell.h"
 
 #include <criterion/criterion.h>
 
@@ -383,9 +384,8 @@ Test(plan, a_forgotten_destination_leaves)
 
 Test(plan, what_expired_goes_with_the_failed_attempt)
 {
-	struct plan_scan first = { .next = NULL };
-	struct plan_scan again = { .next = NULL };
-	struct plan_scan later = { .next = NULL };
+	struct plan_telling first = { .next = NULL };
+	struct plan_telling later = { .next = NULL };
 	struct plan_unit *pu;
 
 	add_expiring(0, "a", 0, 100);
@@ -398,13 +398,52 @@ Test(plan, what_expired_goes_with_the_failed_attempt)
 	plan_back(plan, units[1]);
 	plan_back(plan, units[3]);
 	(void)plan_dest_failed(plan, units[0], 100);
-	cr_assert(plan_next_overdue(plan, units[0], 100, &first, &pu));
+	cr_expect_not(plan_next_untold(plan, &first, &pu), "nobody is noted");
+	plan_tell(plan, units[0]);
+	plan_tell(plan, units[0]);
+	cr_assert(plan_next_untold(plan, &first, &pu));
 	cr_expect_eq(pu, units[2]);
 	cr_expect_eq(plan_unit_state(pu), PLAN_LEASED);
-	cr_expect_not(plan_next_overdue(plan, units[0], 100, &first, &pu));
-	cr_expect_not(plan_next_overdue(plan, units[0], 999, &again, &pu));
-	cr_expect(plan_next_overdue(plan, units[0], 1000, &later, &pu));
+	cr_expect(plan_has_untold(plan));
+	cr_expect_not(plan_next_untold(plan, &first, &pu));
+	cr_expect_not(plan_has_untold(plan));
+	/* once more, when it has failed later */
+	plan_hurry(plan, units[0], 900);
+	(void)plan_dest_failed(plan, units[0], 1000);
+	plan_tell(plan, units[0]);
+	cr_assert(plan_next_untold(plan, &later, &pu));
 	cr_expect_eq(pu, units[1]);
+}
+
+/* Some at a time: a walk that ends in between goes on with a new one. */
+Test(plan, untold_in_pieces_until_it_answers)
+{
+	struct plan_unit *pu;
+
+	for (int i = 0; i < 6; i++)
+		add_expiring(i, i < 4 ? "a" : "b", i % 4 > 0, 10);
+	cr_assert_eq(next(0), 0);
+	cr_assert_eq(next(0), 4);
+	plan_back(plan, units[next(1)]);	/* all are ready now */
+	(void)plan_dest_failed(plan, units[0], 100);
+	(void)plan_dest_failed(plan, units[4], 100);
+	plan_tell(plan, units[0]);
+	plan_tell(plan, units[4]);
+	for (int i = 0; i < 2; i++) {
+		struct plan_telling t = { .next = NULL };
+		int number;
+
+		cr_assert(plan_next_untold(plan, &t, &pu));
+		number = *(int *)plan_unit_owner(pu);
+		cr_assert(number > 0 && number < 4);
+		plan_remove(plan, &units[number]);
+	}
+	plan_dest_ok(plan, units[0], 200);
+	for (struct plan_telling t = { .next = NULL };
+	    plan_next_untold(plan, &t, &pu);)
+		cr_expect_eq(pu, units[5], "a has answered");
+	cr_expect_eq(plan_unit_state(units[5]), PLAN_LEASED);
+	cr_expect_eq(plan_count(plan, PLAN_READY), 1);
 }
 
 /* ---- operators ---- */

@@ -7,6 +7,7 @@
 #include "common/base/mtime.h"
 #include "common/base/rng.h"
 #include "queued/plan/plan_look.h"
+#include "queued/plan/plan_tell.h"
 
 #include <criterion/criterion.h>
 
@@ -41,6 +42,7 @@ struct model_dest {
 	int64_t shrunk_at;
 	bool is_proven;
 	int64_t blocked_until;		/* 0: not */
+	int64_t failed_at;
 	int64_t forget_at;		/* 0: not counting */
 	int64_t pace_at;		/* in thirds of a ms; 0: any time */
 };
@@ -394,6 +396,7 @@ step_failed(struct model_unit *u)
 		return;
 	}
 	d->failures++;
+	d->failed_at = sim.now;
 	for (uint32_t i = 1; i < d->failures && curve < MAX_RETRY; i++)
 		curve *= 2;
 	cr_assert(until <= sim.now + curve);
@@ -411,18 +414,19 @@ step_failed(struct model_unit *u)
 static void
 step_expired(struct model_unit *u)
 {
-	struct plan_scan scan = { .next = NULL };
+	struct plan_telling telling = { .next = NULL };
 	struct plan_unit *pu;
 	struct model_unit *other;
 
 	/* Ready is what the last look at the clock made ready. */
-	if (!plan_next_overdue(sim.plan, u->pu, sim.now, &scan, &pu))
+	plan_tell(sim.plan, u->pu);
+	if (!plan_next_untold(sim.plan, &telling, &pu))
 		return;
 	other = plan_unit_owner(pu);
 	cr_assert_eq(other->pu, pu);
-	cr_assert_eq(other->dest, u->dest);
 	cr_assert(!other->is_leased && !other->is_held);
-	cr_assert(other->expires <= sim.now && other->due <= sim.now);
+	cr_assert(other->expires <= sim.dests[other->dest].failed_at);
+	cr_assert(other->due <= sim.now);
 	other->is_leased = true;
 	other->leased_at = sim.told;
 	sim.expired++;

@@ -8,6 +8,7 @@
 #include "common/base/mtime.h"
 #include "queued/outcome.h"
 #include "queued/plan/plan_look.h"
+#include "queued/plan/plan_tell.h"
 
 #include <stdio.h>
 
@@ -254,6 +255,37 @@ Test(schedule, a_notice_has_less_priority, .fini = end)
 }
 
 /* ---- what is too old ---- */
+
+/* Very many that a failure makes known are told of in pieces, and all of them:
+ * other mail does not wait for their reports. */
+Test(schedule, many_too_old_at_once, .fini = end)
+{
+	struct store_unit *unit;
+	struct plan_unit *pu;
+	unsigned ready, told;
+	uint64_t id;
+
+	begin("routes: []\nqueue: {first_retry: 1000s, max_retry: 1000s, "
+	    "warn: 0, expire: 500s}\n");
+	mails(300, "s@a.example", "old@b.example");
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_DESTINATION, "refused");
+	bench_skip(&b, 1100000);
+	WAIT(bench_untold(&b) != NULL);
+	id = bench_untold(&b)->m.id;
+	unit = store_find_unit(b.q->store, id, 0);
+	cr_assert_not_null(unit);
+	pu = unit->plan;
+	ready = plan_count(b.q->plan, PLAN_READY);
+	cr_assert_gt(ready, 200);
+	(void)plan_dest_failed(b.q->plan, pu, queued_now(b.q));
+	plan_tell(b.q->plan, pu);
+	outcome_tell(b.q);
+	told = bench_log_count(&b, " reported ");
+	cr_expect(told > 0 && told < ready / 2, "%u", told);
+	cr_expect(outcome_is_telling(b.q));
+	WAIT(!plan_has_untold(b.q->plan));
+	cr_expect_eq(bench_log_count(&b, " reported "), ready);
+}
 
 /* A unit whose destination is down, and was down when it got too old, is told
  * of as it comes from the index; it does not go from probe to probe.  One that
