@@ -30,7 +30,7 @@ enum {
 	SCAN_ROWS = 256,	/* of these in one look at the index */
 	UNPROVEN_MAX = 8,	/* units of one that nobody knows yet … */
 	UNPROVEN_MS = 1000,	/* … for that time, in a crowd */
-	UNINDEXED_MAX = 20000,	/* rows that wait for the index */
+	UNINDEXED_MAX = STORE_UNINDEXED_MANY,	/* rows in memory for it */
 	FULL_ROWS = 64,		/* in vain, after which … */
 	FULL_STEP = 32,		/* … one of so many is looked at */
 	PASS_ROWS_A_MS = 100,

@@ -24,11 +24,13 @@
 #include "queued/store/store_tap_private.h"
 #include "queued/store/store_term.h"
 
+/* A row that changes costs some four pages, which LMDB holds in memory until the
+ * transaction ends, and keeps for the next ones. */
 #define PERIOD_MS	MTIME_SECOND
 #define SOON_MS		((int64_t)20)
 #define BYTES_MAX	((uint64_t)32 << 20)	/* of log: freeze earlier */
 #define DIRTY_MAX	((size_t)16384)		/* bounds a freeze's time */
-#define ROWS_MAX	((size_t)4096)		/* of them rows that change */
+#define ROWS_MAX	((size_t)2048)		/* of them rows that change */
 #define TRIM_OBJECTS	((size_t)1024)
 #define LAG_BYTES	((uint64_t)64 << 20)	/* accepting slows down */
 #define LAG_OLD_BYTES	((uint64_t)16 << 20)	/* ... when this old: */

@@ -34,7 +34,7 @@ struct store_submission {
 /* Messages and units that changed and are not in the index yet: they take
  * memory.  Whoever changes many at a time waits while these are more than
  * STORE_UNINDEXED_MANY, enough for two check-points. */
-enum { STORE_UNINDEXED_MANY = 8192 };
+enum { STORE_UNINDEXED_MANY = 4096 };
 size_t store_unindexed(const struct store *s);
 
 /* What the open group holds is waited for: it is synced as it is written. */
