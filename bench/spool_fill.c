@@ -28,7 +28,7 @@ struct filler {
 	struct store_io io;
 	struct buf envelope;
 	struct buf key;
-	uint8_t *body;
+	uint8_t *body, *body_end;
 	uint64_t now;			/* wall ms, of the begin */
 	uint64_t done;
 	bool is_dead;
@@ -202,13 +202,14 @@ submit(struct filler *f)
 	uint64_t i = f->done;
 	size_t spread = want->bytes_max > want->bytes_min ?
 	    want->bytes_max - want->bytes_min + 1 : 1;
+	size_t bytes = want->bytes_min + (size_t)(i % spread);
 	uint64_t age = want->count > 1 ? (uint64_t)((double)want->age_ms *
 	    (double)(want->count - 1 - i) / (double)(want->count - 1)) : 0;
 	struct store_submission sub = { .arrived_at = f->now - age,
 	    .trace_head = SPAN_LIT("Received: from client.example.org by "
 	    "mail.example.org with ESMTP id "),
 	    .trace_tail = SPAN_LIT("; Sun, 22 Nov 2026 10:00:00 +0000\r\n"),
-	    .body = span_of(f->body, want->bytes_min + (size_t)(i % spread)),
+	    .body = span_of(f->body_end - bytes, bytes),
 	    .key_of = key_of, .ctx = f };
 	struct store_unit *u;
 	uint64_t id;
@@ -319,10 +320,11 @@ prepare(struct filler *f, struct why *why)
 	f->body = malloc(bytes + 1);
 	if (f->body == NULL)
 		return why_set(why, ERR_NOMEM, "no memory");
-	/* lines of 64 */
+	/* lines of 64, seen from the end, which all have in common */
 	for (size_t i = 0; i < bytes; i++)
-		f->body[i] = (uint8_t)(i % 64 == 62 ? '\r' :
-		    i % 64 == 63 ? '\n' : 'a' + i % 23);
+		f->body[bytes - 1 - i] = (uint8_t)(i % 64 == 0 ? '\n' :
+		    i % 64 == 1 ? '\r' : 'a' + i % 23);
+	f->body_end = f->body + bytes;
 	f->now = (uint64_t)clock_wall_ms();
 	return store_open(&params, &ops, f, &f->store, why);
 }

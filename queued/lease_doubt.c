@@ -52,8 +52,7 @@ is_in_doubt(const struct queued *q, const struct store_unit *unit)
 		return ended_at != 0 &&
 		    unit->message->arrived_at + AT_COMMIT_MS >= ended_at;
 	return unit->noted_lease == STORE_LEASED_UNINDEXED ||
-	    (unit->noted_lease & ~STORE_LEASE_DELETED) >> 40 !=
-	    proc_instance(q->proc);
+	    unit->noted_lease >> 40 != proc_instance(q->proc);
 }
 
 enum err

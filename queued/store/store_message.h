@@ -26,15 +26,16 @@ enum {
 #define STORE_LEASED_UNINDEXED (UINT64_MAX - 1)
 #define STORE_LEASED_AT_COMMIT UINT64_MAX
 
-/* The two top bits of a noted lease: an operator has deleted what is out, so
- * what is left at its end goes.  No lease has a number so high. */
-enum { STORE_LEASE_MARK_SHIFT = 62 };
-#define STORE_LEASE_DELETED ((uint64_t)1 << STORE_LEASE_MARK_SHIFT)
+/* A bit of a noted lease: an operator has deleted what is out, so what is left
+ * at its end goes.  Leases of one process are counted in the 40 bits below its
+ * number, which may be any of 24: no count comes so far. */
+#define STORE_LEASE_DELETED ((uint64_t)1 << 39)
 
 static inline bool
 store_lease_is_deleted(uint64_t noted_lease)
 {
-	return noted_lease >> STORE_LEASE_MARK_SHIFT == 1;
+	return noted_lease < STORE_LEASED_UNINDEXED &&
+	    (noted_lease & STORE_LEASE_DELETED) != 0;
 }
 
 /* Where the content (trace header and body) lies. */

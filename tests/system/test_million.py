@@ -254,5 +254,32 @@ class Acts(unittest.TestCase):
               f"{time.monotonic() - begin:.1f} s")
 
 
+class Behind(unittest.TestCase):
+    def test_others_are_found_behind_a_full_line(self):
+        """All is due: more than memory takes of one sender for a next hop that
+        hangs, and behind it in the index some for one that serves."""
+        due = ("-a", 100, "-s", 1, "-d", 1, "-b", "300-700")
+        with nexthop.NextHop(dot=nexthop.HANG) as stuck, \
+                nexthop.NextHop() as good, \
+                relay.Relay(start=False, routes=[
+                    {"to": "bad0.example.net",
+                     "via": f"smtp://127.0.0.1:{stuck.port}"},
+                    {"to": "*", "via": f"smtp://127.0.0.1:{good.port}"}],
+                    queue={"warn": "30d", "expire": "60d"}) as r:
+            path = os.path.join(r.folder, "spool")
+            spool.fill(path, max(N, 60000) + 10000, *due, "-p", "bad")
+            spool.fill(path, 5, *due, "-p", "good")
+            began = time.monotonic()
+            r.start()
+            basics.wait_for("those behind are delivered",
+                            lambda: len(good.messages) == 5, 60)
+            print(f"behind {max(N, 60000) + 10000}: "
+                  f"{time.monotonic() - began:.1f} s")
+            self.assertEqual(r.count(), max(N, 60000) + 10000)
+            self.assertFalse(stuck.messages)
+            stuck.stopped.set()
+            r.ctl("queue", "delete", "all", "--yes")
+
+
 if __name__ == "__main__":
     basics.main()

@@ -232,6 +232,45 @@ Test(lease, deleted_before_all_die, .init = begin, .fini = end)
 	cr_expect_eq(b.n_leases, 1, "given out again");
 }
 
+/* Numbers of processes begin anywhere: none of them may look like that note. */
+Test(lease, no_number_is_a_delete, .init = begin, .fini = end)
+{
+	static const uint64_t instances[] = { 0x000001, 0x400001, 0x7fff01,
+	    0x800001, 0xbfff01, 0xfffe01 };
+	unsigned leases;
+
+	for (size_t i = 0; i < sizeof(instances) / sizeof(*instances); i++) {
+		bench_kill(&b);
+		b.instance = instances[i];
+		bench_start(&b);
+		bench_live(&b.smtpds[0]);
+		bench_live(&b.deliverds[0]);
+		bench_present(&b.deliverds[0]);
+		leases = b.n_leases;
+		(void)bench_mail(&b, "s@a.example", "r@b.example");
+		WAIT(b.n_leases == leases + 1);
+		bench_tell(&b, bench_lease(&b, leases), OUTCOME_DEFERRED,
+		    SCOPE_RECIPIENTS, "later");
+		WAIT(bench_lease(&b, leases)->is_confirmed);
+		/* a second lease is noted by a record */
+		(void)bench_ask(&b, CTL_RETRY, "all");
+		WAIT(b.n_leases == leases + 2);
+		bench_kill(&b);
+		b.instance = instances[i] + 16;
+		b.deliverds[0].instance += 100;
+		bench_start(&b);
+		bench_live(&b.smtpds[0]);
+		bench_live(&b.deliverds[0]);
+		bench_present_new(&b.deliverds[0]);
+		WAIT(b.n_leases == leases + 3);
+		cr_expect_eq(bench_messages(&b), 1, "instance %jx",
+		    (uintmax_t)instances[i]);
+		bench_tell(&b, bench_lease(&b, leases + 2),
+		    OUTCOME_DELIVERED, SCOPE_RECIPIENTS, "taken");
+		WAIT(bench_messages(&b) == 0);
+	}
+}
+
 Test(lease, a_dead_way_does_not_hide_another, .init = begin_alone,
     .fini = end)
 {
