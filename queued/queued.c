@@ -263,6 +263,7 @@ on_store_notice(void *ctx, const char *event, const char *text)
 {
 	struct queued *q = ctx;
 	enum log_id id = strstr(event, "damage") != NULL ? LOG_SPOOL_DAMAGED :
+	    strncmp(event, "index-re", 8) == 0 ? LOG_SPOOL_INDEX :
 	    LOG_SPOOL_FAILED;
 
 	if (log_begin(q->log, id, NULL)) {

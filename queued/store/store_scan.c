@@ -164,6 +164,18 @@ note_doubt(struct store_scan *r, const struct store_group_head *head)
 	return OK;
 }
 
+/* Mail waits meanwhile: whoever looks at the log knows why, and how long. */
+static void
+tell_progress(const struct store_scan *r)
+{
+	const struct store *s = r->s;
+	uint64_t all = s->segments.bytes > 0 ? s->segments.bytes : 1;
+	uint64_t part = s->overlay.appended * 100 / all;
+
+	store_notice(r->s, "index-replay", "%ju %% of the log are in the "
+	    "index", (uintmax_t)(part < 100 ? part : 100));
+}
+
 /* More than replay_bytes of log are replayed in parts, so that memory is
  * bounded; a check-point never leaves as much behind. */
 static enum err
@@ -190,8 +202,11 @@ replay(struct store_scan *r, struct store_segment *seg,
 	if (r->replayed < s->replay_bytes)
 		return OK;
 	r->replayed = 0;
-	e = store_scan_sync(r);
-	return e == OK ? store_overlay_apply_now(s, &r->at) : e;
+	if ((e = store_scan_sync(r)) != OK ||
+	    (e = store_overlay_apply_now(s, &r->at)) != OK)
+		return e;
+	tell_progress(r);
+	return OK;
 }
 
 /* ---- damage ---- */

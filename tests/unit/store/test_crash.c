@@ -787,5 +787,7 @@ Test(crash, a_replay_in_parts_syncs_before_it_indexes)
 	rig_open(&r);
 	cr_assert_eq(r.s->count.messages, 5);
 	cr_assert_gt(r.s->overlay.indexed.sequence, 4);
+	/* who waits for a long one is told how far it is */
+	cr_assert_not_null(strstr(r.notices, "index-replay"));
 	rig_clear(&r);
 }
