@@ -31,6 +31,7 @@ struct shared {
 
 struct check {
 	struct shared *shared;
+	bool has_crashed;
 	struct oracle_found found;
 };
 
@@ -270,6 +271,7 @@ run_step(struct check *c, const char *path, enum step step, bool may_rebuild,
 	sh->first.count = sh->first.token_count = sh->last.count = 0;
 	sh->notices[0] = sh->why[0] = '\0';
 	(void)fflush(NULL);
+	c->has_crashed = true;
 	pid = fork();
 	if (pid == 0)
 		run_child(c, path, step);
@@ -277,7 +279,8 @@ run_step(struct check *c, const char *path, enum step step, bool may_rebuild,
 		fprintf(out, "no process\n");
 		return false;
 	}
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != CHILD_OK) {
+	c->has_crashed = !WIFEXITED(status);
+	if (c->has_crashed || WEXITSTATUS(status) != CHILD_OK) {
 		fprintf(out, "the recovery failed (status %x): %s %s\n",
 		    (unsigned)status, sh->why, sh->notices);
 		return false;
@@ -351,4 +354,10 @@ check_recovery(struct check *c, const char *path, const struct check_how *how,
 		return recover_and_go_on(c, path, out);
 	return again(c, path, STEP_LOOK, "a second recovery", out) ?
 	    &c->found : NULL;
+}
+
+bool
+check_has_crashed(const struct check *c)
+{
+	return c->has_crashed;
 }

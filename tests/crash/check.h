@@ -29,4 +29,8 @@ const struct oracle_found *check_recovery(struct check *c, const char *path,
 /* Everything that S holds. */
 void check_look(struct store *s, struct oracle_found *found);
 
+/* The last recovery did not fail by what it found or told: its process died, or
+ * there was none. */
+bool check_has_crashed(const struct check *c);
+
 #endif

@@ -153,6 +153,7 @@ try_state(struct trial *t, const struct disk *d, const struct state *s,
 	t->figures->states++;
 	t->figures->kinds[s->kind]++;
 	t->figures->without_index += is_bare;
+	t->figures->wrong += !ok && !check_has_crashed(t->check);
 	if (ok)
 		copy_for_next(t, d, &choice, found);
 	else
@@ -212,8 +213,8 @@ try_states(struct trial *t)
 				continue;
 			ok = false;
 			t->figures->failures++;
-			stops = t->params->stops_at_failure ||
-			    t->figures->failures >= 5;
+			stops = t->params->stops_at_wrong ?
+			    t->figures->wrong > 0 : t->figures->failures >= 5;
 		}
 	}
 	if (!ok)

@@ -14,11 +14,13 @@ struct power_params {
 	unsigned lives, steps;
 	int only;			/* enum history_kind; -1: in turn */
 	bool keeps_failures;		/* recordings, in DIR */
-	bool stops_at_failure;
+	bool stops_at_wrong;		/* … state; go on until one is found */
 };
 
 struct power_figures {
 	unsigned long recordings, states, failures;
+	unsigned long wrong;		/* of the failures: told, or found in
+					   a spool that was recovered */
 	unsigned long events, messages, reports, verdicts, refused, lives;
 	unsigned long kinds[16];	/* enum state_kind */
 	unsigned long without_index;

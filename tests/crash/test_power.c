@@ -6,8 +6,9 @@
  *            [--index-lost]
  *
  * Tries SEEDS histories from SEED on, at most STATES crashes of each
- * recording.  Ends with 0 when all was right (--expect-failure: when something
- * was wrong, as with a mutant) and at least so many states were tried.  With
+ * recording.  Ends with 0 when all was right and at least so many states were
+ * tried; with --expect-failure, as for a mutant, when a state was found wrong:
+ * that a program dies, or that nothing could be recorded, is no proof.  With
  * --keep the recording of a failure is kept; --again tries one state of it.
  */
 #include <stdlib.h>
@@ -89,7 +90,7 @@ read_options(int argc, char **argv, struct options *o)
 			o->params.keeps_failures = true;
 		} else if (strcmp(argv[i], "--expect-failure") == 0) {
 			o->expects_failure = true;
-			o->params.stops_at_failure = true;
+			o->params.stops_at_wrong = true;
 		} else if (strcmp(argv[i], "--again") == 0) {
 			o->again = next;
 			i++;
@@ -156,15 +157,16 @@ main(int argc, char **argv)
 		tree_remove(dir);
 		return ok ? 0 : 1;
 	}
-	for (uint64_t i = 0; i < o.seeds && ok && (o.seconds == 0 ||
+	for (uint64_t i = 0; i < o.seeds && (o.expects_failure ?
+	    figures.wrong == 0 : ok) && (o.seconds == 0 ||
 	    now() - begin < (double)o.seconds); i++)
 		ok = power_try(&o.params, o.params.seed + i, &figures, stdout);
 	print_figures(&figures, now() - begin);
 	if (!o.params.keeps_failures || ok)
 		tree_remove(dir);
 	if (o.expects_failure) {
-		printf("%s\n", ok ? "SURVIVED" : "caught");
-		return ok ? 1 : 0;
+		printf("%s\n", figures.wrong > 0 ? "caught" : "SURVIVED");
+		return figures.wrong > 0 ? 0 : 1;
 	}
 	return ok && figures.states >= o.at_least ? 0 : 1;
 }

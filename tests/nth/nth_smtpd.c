@@ -2,7 +2,8 @@
  * smtpd: clients send mail, small and large, to a queued that dies and comes
  * back.  Whatever fails, a client hears `250' only of what queued has, and a
  * refusal only of what it has not (I-01, I-03); who was refused for now, or
- * lost his connection, comes through when he tries again.
+ * lost his connection, comes through when he tries again.  What queued gets is
+ * what he sent, byte for byte (I-09).
  */
 #include "tests/nth/nth.h"
 
@@ -22,12 +23,12 @@
 #include <unistd.h>
 
 enum { MAILS = 8, TRIES = 6, TOKENS = 256, SMALL_BYTES = 3000,
-	LARGE_BYTES = 400 * 1024 };
+	LARGE_BYTES = 400 * 1024, LINE_BYTES = 80, STREAMS = 8 };
 
 static struct fake f;		/* its server; queued is the thread below */
 static struct channel *ours;
 static bool is_lost;		/* the channel to queued ended */
-static char *body;
+static char *lines;		/* mail I begins with the Ith */
 
 static struct mail {
 	unsigned tries, acked, refused, closed;
@@ -42,6 +43,88 @@ static _Atomic unsigned stored[MAILS];
 static struct channel *theirs;
 static uint64_t known[TOKENS];		/* tokens of what is stored */
 static unsigned known_count;
+
+static struct stream {
+	uint64_t token;			/* 0: free */
+	size_t n;
+	char bytes[LARGE_BYTES + 2];
+} streams[STREAMS];
+
+static size_t
+bytes_of(unsigned i)
+{
+	return i % 3 == 2 ? LARGE_BYTES : SMALL_BYTES;
+}
+
+static const char *
+body_of(unsigned i)
+{
+	return lines + (size_t)i * LINE_BYTES;
+}
+
+/* With the end of line that stands before the dot. */
+static void
+check_content(unsigned i, struct span got)
+{
+	size_t n = bytes_of(i);
+
+	if (got.n != n + 2 || memcmp(got.p, body_of(i), n) != 0 ||
+	    memcmp(got.p + n, "\r\n", 2) != 0)
+		nth_fail("mail %u: another content, of %zu bytes", i, got.n);
+}
+
+static struct stream *
+stream_of(uint64_t token)
+{
+	for (unsigned i = 0; i < STREAMS; i++)
+		if (streams[i].token == token)
+			return &streams[i];
+	return NULL;
+}
+
+static void
+stream_open(uint64_t token)
+{
+	struct stream *s = stream_of(0);
+
+	MUST(s != NULL);
+	s->token = token;
+	s->n = 0;
+}
+
+static void
+stream_add(uint64_t token, struct span bytes)
+{
+	struct stream *s = stream_of(token);
+
+	if (s == NULL || bytes.n > sizeof(s->bytes) - s->n)
+		nth_fail("%zu bytes too many of a body", bytes.n);
+	memcpy(s->bytes + s->n, bytes.p, bytes.n);
+	s->n += bytes.n;
+}
+
+static void
+stream_end(uint64_t token)
+{
+	struct stream *s = stream_of(token);
+
+	if (s != NULL)
+		s->token = 0;
+}
+
+/* By what smtpd says of it. */
+static struct span
+content_of(const struct msg_submit *m)
+{
+	const struct stream *s = stream_of(m->token);
+
+	if (!m->is_streamed)
+		return m->body;
+	if (s == NULL || s->n != m->body_bytes)
+		nth_fail("a body of %ju bytes that did not come",
+		    (uintmax_t)m->body_bytes);
+	return span_of((const uint8_t *)s->bytes, s->n);
+}
 
 static void
 answer(uint64_t token, uint8_t result)
@@ -69,6 +152,8 @@ take_submit(const struct msg_submit *m)
 	MUST(envelope_iter_next(&it, &rcpt));
 	(void)span_copy(rcpt.address, text, sizeof(text));
 	MUST(sscanf(text, "r%u@", &n) == 1 && n < MAILS);
+	check_content(n, content_of(m));
+	stream_end(m->token);
 	atomic_fetch_add(&stored[n], 1);
 	MUST(known_count < TOKENS);
 	known[known_count++] = m->token;
@@ -95,13 +180,18 @@ their_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 	(void)ctx;
 	(void)c;
 	(void)fd;
-	if (m->type == MSG_submit)
+	if (m->type == MSG_submit) {
 		take_submit(&m->submit);
-	else if (m->type == MSG_body_open)
+	} else if (m->type == MSG_body_open) {
+		stream_open(m->body_open.token);
 		give_body_credit(m->body_open.token, 256 * 1024);
-	else if (m->type == MSG_body_data)
+	} else if (m->type == MSG_body_data) {
+		stream_add(m->body_data.token, m->body_data.bytes);
 		give_body_credit(m->body_data.token,
 		    (uint32_t)m->body_data.bytes.n);
+	} else if (m->type == MSG_body_drop) {
+		stream_end(m->body_drop.token);
+	}
 	if (m->type != MSG_token_ask)
 		return;
 	for (unsigned i = 0; i < known_count; i++)
@@ -139,6 +229,8 @@ run_queued(void *arg)
 		fd = atomic_exchange(&next_fd, -1);
 		if (fd >= 0) {
 			channel_close(&theirs);
+			for (unsigned i = 0; i < STREAMS; i++)
+				streams[i].token = 0;
 			MUST(channel_new(l, fd, &queued_id, &smtpd_id, &ops,
 			    NULL, &theirs) == OK);
 			(void)channel_send(theirs, &credit);
@@ -292,7 +384,6 @@ static int
 transaction(int fd, unsigned i, bool *is_dotted)
 {
 	char text[128];
-	size_t bytes = i % 3 == 2 ? LARGE_BYTES : SMALL_BYTES;
 	int code = hear(fd);
 
 	if (code != 220 || !say(fd, "EHLO c.example\r\n", 16) ||
@@ -308,7 +399,7 @@ transaction(int fd, unsigned i, bool *is_dotted)
 			return code;
 	}
 	*is_dotted = true;
-	if (!say(fd, body, bytes) || !say(fd, "\r\n.\r\n", 5))
+	if (!say(fd, body_of(i), bytes_of(i)) || !say(fd, "\r\n.\r\n", 5))
 		return 0;
 	return hear(fd);
 }
@@ -352,15 +443,25 @@ check(unsigned i)
 		    "%u unknown", i, n, mails[i].acked, mails[i].closed);
 }
 
+/* No two begin alike, none with a dot. */
+static void
+make_lines(void)
+{
+	size_t n = LARGE_BYTES + (size_t)MAILS * LINE_BYTES;
+
+	lines = malloc(n);
+	MUST(lines != NULL);
+	for (size_t i = 0; i < n; i++)
+		lines[i] = (char)('a' + (i * 7 + i / LINE_BYTES * 11) % 26);
+	for (size_t i = LINE_BYTES - 2; i < n; i += LINE_BYTES)
+		memcpy(lines + i, "\r\n", 2);
+}
+
 void
 nth_scenario(void)
 {
 	nth_pause();
-	body = malloc(LARGE_BYTES);
-	MUST(body != NULL);
-	memset(body, 'x', LARGE_BYTES);
-	for (size_t n = 78; n < LARGE_BYTES; n += 80)
-		memcpy(body + n, "\r\n", 2);
+	make_lines();
 	fake_init(&f);
 	MUST(pthread_create(&thread, NULL, run_queued, NULL) == 0);
 	connect_again();
@@ -379,6 +480,6 @@ nth_scenario(void)
 	fake_clear(&f);
 	atomic_store(&is_over, true);
 	MUST(pthread_join(thread, NULL) == 0);
-	free(body);
+	free(lines);
 	nth_resume();
 }
