@@ -6,55 +6,13 @@
  * A sector that was made durable must not be overwritten by an older write
  * still in doubt: such a sector of the older one is `gone'.
  */
-#include "tests/crash/disk.h"
+#include "tests/crash/disk_private.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/check.h"
-#include "tests/crash/tree.h"
-
-enum { PATH_BYTES = 512 };
-
-struct file {
-	uint64_t ino;
-	bool is_dir;
-	uint64_t size;
-	uint8_t **pages;
-	size_t page_count;
-	unsigned syncs;
-};
-
-struct entry {
-	uint64_t dir;
-	uint64_t ino;
-	char name[TRACE_NAME_MAX];
-};
-
-struct pend {
-	size_t event;
-	bool is_doubtful;	/* no sync makes it durable */
-	uint8_t *gone;		/* by part; NULL: none is */
-};
-
-struct names {
-	struct entry *p;
-	size_t n, size;
-};
-
-struct disk {
-	const struct trace *trace;
-	struct file *files;
-	size_t file_count, file_size;
-	struct names names;
-	struct pend *pends;
-	size_t pend_count, pend_size;
-	uint64_t version;
-};
 
 static void *
 grow(void *p, size_t n, size_t *size, size_t each)
@@ -105,8 +63,8 @@ disk_trace(const struct disk *d)
 	return d->trace;
 }
 
-static struct file *
-find_file(const struct disk *d, uint64_t ino)
+struct file *
+disk_file(const struct disk *d, uint64_t ino)
 {
 	for (size_t i = 0; i < d->file_count; i++) {
 		if (d->files[i].ino == ino)
@@ -115,8 +73,8 @@ find_file(const struct disk *d, uint64_t ino)
 	return NULL;
 }
 
-static const struct trace_event *
-event_of(const struct disk *d, const struct pend *p)
+const struct trace_event *
+disk_event(const struct disk *d, const struct pend *p)
 {
 	return trace_at(d->trace, p->event);
 }
@@ -151,8 +109,8 @@ name_drop(struct names *t, uint64_t dir, const char *name, uint64_t ino)
 	}
 }
 
-static void
-names_apply(struct names *t, const struct trace_event *e)
+void
+disk_names_apply(struct names *t, const struct trace_event *e)
 {
 	switch (e->kind) {
 	case TRACE_CREATE:
@@ -171,8 +129,8 @@ names_apply(struct names *t, const struct trace_event *e)
 	}
 }
 
-static bool
-is_of_names(const struct trace_event *e)
+bool
+disk_is_of_names(const struct trace_event *e)
 {
 	return e->kind == TRACE_CREATE || e->kind == TRACE_LINK ||
 	    e->kind == TRACE_RENAME || e->kind == TRACE_UNLINK;
@@ -180,8 +138,8 @@ is_of_names(const struct trace_event *e)
 
 /* ---- sectors ---- */
 
-static size_t
-parts_of(const struct trace_event *e)
+size_t
+disk_parts(const struct trace_event *e)
 {
 	if (e->kind != TRACE_WRITE || e->n == 0)
 		return 1;
@@ -190,8 +148,8 @@ parts_of(const struct trace_event *e)
 }
 
 /* The bytes of part P: from *AT to *END in the file. */
-static void
-part_range(const struct trace_event *e, size_t p, uint64_t *at, uint64_t *end)
+void
+disk_part_range(const struct trace_event *e, size_t p, uint64_t *at, uint64_t *end)
 {
 	uint64_t sector = e->at / DISK_SECTOR + p;
 
@@ -266,8 +224,8 @@ outdate(struct disk *d, size_t event)
 
 	for (size_t i = 0; i < d->pend_count; i++) {
 		struct pend *p = &d->pends[i];
-		const struct trace_event *old = event_of(d, p);
-		size_t parts = parts_of(old);
+		const struct trace_event *old = disk_event(d, p);
+		size_t parts = disk_parts(old);
 
 		if (p->event >= event || old->kind != TRACE_WRITE ||
 		    old->ino != e->ino || old->at >= e->at + e->n ||
@@ -279,7 +237,7 @@ outdate(struct disk *d, size_t event)
 		for (size_t k = 0; k < parts; k++) {
 			uint64_t at, end;
 
-			part_range(old, k, &at, &end);
+			disk_part_range(old, k, &at, &end);
 			if (at >= e->at && end <= e->at + e->n)
 				p->gone[k] = 1;
 		}
@@ -291,11 +249,11 @@ make_durable(struct disk *d, size_t event, const uint8_t *gone)
 {
 	const struct trace_event *e = trace_at(d->trace, event);
 	const uint8_t *data = trace_data(d->trace, e);
-	struct file *f = find_file(d, e->ino);
+	struct file *f = disk_file(d, e->ino);
 
 	d->version++;
-	if (is_of_names(e)) {
-		names_apply(&d->names, e);
+	if (disk_is_of_names(e)) {
+		disk_names_apply(&d->names, e);
 		return;
 	}
 	MUST(f != NULL);
@@ -303,12 +261,12 @@ make_durable(struct disk *d, size_t event, const uint8_t *gone)
 		set_size(f, e->at);
 		return;
 	}
-	for (size_t k = 0; k < parts_of(e); k++) {
+	for (size_t k = 0; k < disk_parts(e); k++) {
 		uint64_t at, end;
 
 		if (gone != NULL && gone[k])
 			continue;
-		part_range(e, k, &at, &end);
+		disk_part_range(e, k, &at, &end);
 		put_bytes(f, at, data != NULL ? data + (at - e->at) : NULL,
 		    end - at);
 	}
@@ -318,7 +276,7 @@ make_durable(struct disk *d, size_t event, const uint8_t *gone)
 static bool
 is_covered(const struct trace_event *e, uint64_t ino)
 {
-	return is_of_names(e) ? e->dir == ino ||
+	return disk_is_of_names(e) ? e->dir == ino ||
 	    (e->kind == TRACE_RENAME && e->to_dir == ino) : e->ino == ino;
 }
 
@@ -331,7 +289,7 @@ take_covered(struct disk *d, uint64_t ino, struct pend *out)
 	for (size_t i = 0; i < d->pend_count; i++) {
 		const struct pend *p = &d->pends[i];
 
-		if (is_covered(event_of(d, p), ino) && !p->is_doubtful)
+		if (is_covered(disk_event(d, p), ino) && !p->is_doubtful)
 			out[taken++] = *p;
 		else
 			d->pends[kept++] = *p;
@@ -343,7 +301,7 @@ take_covered(struct disk *d, uint64_t ino, struct pend *out)
 static void
 sync_file(struct disk *d, uint64_t ino)
 {
-	struct file *f = find_file(d, ino);
+	struct file *f = disk_file(d, ino);
 	struct pend *taken = calloc(d->pend_count + 1, sizeof(*taken));
 	size_t n;
 
@@ -365,7 +323,7 @@ doubt_file(struct disk *d, uint64_t ino)
 	for (size_t i = 0; i < d->pend_count; i++) {
 		struct pend *p = &d->pends[i];
 
-		if (!is_of_names(event_of(d, p)) && event_of(d, p)->ino == ino)
+		if (!disk_is_of_names(disk_event(d, p)) && disk_event(d, p)->ino == ino)
 			p->is_doubtful = true;
 	}
 }
@@ -373,7 +331,7 @@ doubt_file(struct disk *d, uint64_t ino)
 static void
 new_file(struct disk *d, const struct trace_event *e)
 {
-	if (find_file(d, e->ino) != NULL)
+	if (disk_file(d, e->ino) != NULL)
 		return;
 	d->files = grow(d->files, d->file_count, &d->file_size,
 	    sizeof(*d->files));
@@ -427,7 +385,7 @@ disk_pending_event(const struct disk *d, size_t i)
 size_t
 disk_pending_parts(const struct disk *d, size_t i)
 {
-	return parts_of(event_of(d, &d->pends[i]));
+	return disk_parts(disk_event(d, &d->pends[i]));
 }
 
 unsigned
@@ -435,201 +393,7 @@ disk_syncs(const struct disk *d, const char *name)
 {
 	for (size_t i = 0; i < d->names.n; i++) {
 		if (strcmp(d->names.p[i].name, name) == 0)
-			return find_file(d, d->names.p[i].ino)->syncs;
+			return disk_file(d, d->names.p[i].ino)->syncs;
 	}
 	return 0;
-}
-
-/* ---- on a real disk ---- */
-
-struct writer {
-	const struct disk *d;
-	const struct disk_choice *c;
-	struct names names;
-	int fd;
-	const struct file *file;
-	uint64_t size;
-	bool is_empty;		/* nothing but zeros was written yet */
-	bool ok;
-};
-
-static void
-write_at(struct writer *w, uint64_t at, const uint8_t *p, uint64_t n)
-{
-	static const uint8_t zeros[1 << 16];
-
-	if (at + n > w->size)
-		w->size = at + n;
-	/* holes are zeros already */
-	if (p == NULL && w->is_empty)
-		return;
-	w->is_empty = false;
-	while (n > 0) {
-		size_t step = p != NULL || n < sizeof(zeros) ? (size_t)n :
-		    sizeof(zeros);
-		ssize_t done = pwrite(w->fd, p != NULL ? p : zeros, step,
-		    (off_t)at);
-
-		if (done <= 0) {
-			w->ok = false;
-			return;
-		}
-		at += (uint64_t)done;
-		n -= (uint64_t)done;
-		p = p != NULL ? p + done : NULL;
-	}
-}
-
-static void
-write_durable(struct writer *w)
-{
-	const struct file *f = w->file;
-
-	w->size = f->size;
-	for (size_t i = 0; i < f->page_count; i++) {
-		if (f->pages[i] != NULL)
-			write_at(w, i * DISK_PAGE, f->pages[i], DISK_PAGE);
-	}
-	w->size = f->size;
-}
-
-/* Runs of parts that survive. */
-static void
-write_pending(struct writer *w, size_t i)
-{
-	const struct pend *p = &w->d->pends[i];
-	const struct trace_event *e = event_of(w->d, p);
-	const uint8_t *data = trace_data(w->d->trace, e);
-	size_t parts = parts_of(e), k = 0;
-
-	if (w->c->with_sizes && e->at + e->n > w->size)
-		w->size = e->at + e->n;
-	while (k < parts) {
-		uint64_t at, end;
-		size_t first = k;
-
-		while (k < parts && (p->gone == NULL || !p->gone[k]) &&
-		    w->c->keeps(w->c->ctx, i, k))
-			k++;
-		if (k == first) {
-			k++;
-			continue;
-		}
-		part_range(e, k - 1, &at, &end);
-		part_range(e, first, &at, &(uint64_t){ 0 });
-		write_at(w, at, data != NULL ? data + (at - e->at) : NULL,
-		    end - at);
-	}
-}
-
-static void
-write_file(struct writer *w, const char *path)
-{
-	w->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (w->fd < 0) {
-		w->ok = false;
-		return;
-	}
-	w->is_empty = true;
-	write_durable(w);
-	for (size_t i = 0; i < w->d->pend_count; i++) {
-		const struct trace_event *e = event_of(w->d, &w->d->pends[i]);
-
-		if (e->ino != w->file->ino)
-			continue;
-		if (e->kind == TRACE_WRITE)
-			write_pending(w, i);
-		else if (e->kind == TRACE_SIZE && w->c->keeps(w->c->ctx, i, 0)) {
-			w->ok = w->ok && ftruncate(w->fd, (off_t)e->at) == 0;
-			w->size = e->at;
-		}
-	}
-	w->ok = w->ok && ftruncate(w->fd, (off_t)w->size) == 0;
-	(void)close(w->fd);
-}
-
-/* A second name of a file written before; NULL: this is the first. */
-static const struct entry *
-earlier_name(const struct writer *w, size_t at)
-{
-	for (size_t i = 0; i < at; i++) {
-		if (w->names.p[i].ino == w->names.p[at].ino &&
-		    w->names.p[i].dir == w->names.p[at].dir)
-			return &w->names.p[i];
-	}
-	return NULL;
-}
-
-static void
-write_dir(struct writer *w, uint64_t dir, const char *path)
-{
-	w->ok = w->ok && mkdir(path, 0700) == 0;
-	for (size_t i = 0; i < w->names.n && w->ok; i++) {
-		const struct entry *e = &w->names.p[i], *first;
-		char name[PATH_BYTES], other[PATH_BYTES];
-
-		if (e->dir != dir)
-			continue;
-		(void)snprintf(name, sizeof(name), "%s/%s", path, e->name);
-		w->file = find_file(w->d, e->ino);
-		MUST(w->file != NULL);
-		if (w->file->is_dir) {
-			write_dir(w, e->ino, name);
-		} else if ((first = earlier_name(w, i)) != NULL) {
-			(void)snprintf(other, sizeof(other), "%s/%s", path,
-			    first->name);
-			w->ok = link(other, name) == 0;
-		} else {
-			write_file(w, name);
-		}
-	}
-}
-
-bool
-disk_write_out(const struct disk *d, const struct disk_choice *c,
-    const char *path)
-{
-	struct writer w = { .d = d, .c = c, .ok = true };
-
-	w.names.size = d->names.n + d->pend_count + 1;
-	w.names.p = calloc(w.names.size, sizeof(*w.names.p));
-	MUST(w.names.p != NULL);
-	w.names.n = d->names.n;
-	if (w.names.n > 0)
-		memcpy(w.names.p, d->names.p,
-		    w.names.n * sizeof(*w.names.p));
-	for (size_t i = 0; i < d->pend_count; i++) {
-		const struct trace_event *e = event_of(d, &d->pends[i]);
-
-		if (is_of_names(e) && c->keeps(c->ctx, i, 0))
-			names_apply(&w.names, e);
-	}
-	write_dir(&w, trace_root(d->trace), path);
-	free(w.names.p);
-	return w.ok;
-}
-
-static bool
-keep_all(const void *ctx, size_t i, size_t p)
-{
-	(void)ctx;
-	(void)i;
-	(void)p;
-	return true;
-}
-
-bool
-disk_is_like(const struct disk *d, const char *path, char *why)
-{
-	const struct disk_choice all = { .keeps = keep_all };
-	char model[PATH_BYTES];
-	bool ok;
-
-	(void)snprintf(model, sizeof(model), "%s.model", path);
-	ok = disk_write_out(d, &all, model);
-	if (!ok)
-		(void)snprintf(why, 256, "the model can't be written out");
-	ok = ok && tree_compare(model, path, why);
-	tree_remove(model);
-	return ok;
 }

@@ -56,13 +56,17 @@ sim_mails_power_cut(void)
 void
 sim_mails_alone(void)
 {
-	for (uint32_t i = 0; i < mails.n; i++)
+	for (uint32_t i = 0; i < mails.n; i++) {
+		/* its end may not have been written: it is back, as it was */
+		if (was_over(mails.v[i]))
+			mails.v[i]->is_held = false;
 		for (uint32_t k = 0; k < mails.v[i]->rcpt_count; k++) {
 			struct sim_rcpt *r = &mails.v[i]->rcpts[k];
 
 			r->is_unmarked |= r->awaits_mark;
 			r->awaits_mark = r->may_deliver > r->deliveries;
 		}
+	}
 }
 
 /* What was leased before it had it is in doubt by its age alone. */

@@ -169,8 +169,9 @@ sim_mail_answered(struct sim_mail *m, bool is_kept, uint64_t id)
 	m->fate = is_kept ? SIM_KEPT : SIM_TURNED_AWAY;
 	if (is_kept)
 		m->id = id;
-	if (is_kept)
-		m->kept = sim_clock_now();
+	m->kept = sim_clock_now();
+	/* it came earlier, perhaps before a clock was lost */
+	m->kept.behind = m->since.behind;
 	sim_note(is_kept ? SIM_ACCEPTED : SIM_REFUSED);
 }
 
