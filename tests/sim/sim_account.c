@@ -4,6 +4,7 @@
 #include "common/base/check.h"
 #include "queued/store/store_read.h"
 #include "tests/sim/sim.h"
+#include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_mail.h"
 #include "tests/sim/sim_world.h"
 
@@ -30,9 +31,20 @@ was_over(const struct sim_mail *m)
 	return true;
 }
 
+/* On a disk that fails nothing is promised of when a note is durable. */
+static bool
+is_unsynced(void)
+{
+	return sim_faults.sync_share + sim_faults.write_share > 0 &&
+	    world.q != NULL &&
+	    store_synced(world.q->store) < store_last_group(world.q->store);
+}
+
 void
 sim_mails_power_cut(void)
 {
+	bool is_lost = is_unsynced();
+
 	for (uint32_t i = 0; i < mails.n; i++) {
 		if (was_over(mails.v[i]))
 			mails.v[i]->is_held = false;
@@ -45,7 +57,7 @@ sim_mails_power_cut(void)
 			r->is_settled = false;
 			if (r->deliveries > 0)
 				sim_rcpt_excuse(r);
-			r->is_unmarked |=
+			r->is_unmarked |= is_lost ||
 			    sim.mono_ms - r->leased_at <= UNSYNCED_MS;
 		}
 	}
