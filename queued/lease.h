@@ -24,7 +24,7 @@ struct lease {
 	uint32_t count;
 	uint16_t peer;
 	bool is_deleted;	/* by an operator: what is left is dropped */
-	bool is_counted;	/* as a failure of its destination */
+	bool is_counted;	/* its destination's figures have its end */
 	bool is_shared;		/* the unit had another when it was told of */
 	bool is_unsent;		/* its note is not written yet */
 };

@@ -380,20 +380,21 @@ due_after(struct queued *q, const struct outcome_work *w,
 {
 	uint64_t due = next_due(q, lease->unit);
 	bool is_less = outcome_is_pushback(w);
+	/* once, though a verdict that could not be taken is told again */
+	bool is_news = !lease->is_counted;
 	int64_t wait;
 
+	lease->is_counted = true;
 	if (scope != SCOPE_DESTINATION &&
 	    (!is_less || !plan_unit_is_probe(pu))) {
-		if (is_less)
+		if (is_less && is_news)
 			plan_dest_less(q->plan, pu, queued_now(q));
-		else
+		else if (is_news)
 			plan_dest_ok(q->plan, pu, queued_now(q));
 		return due;
 	}
-	/* once, though a verdict that could not be taken is told again */
-	if (!lease->is_counted)
+	if (is_news)
 		(void)plan_dest_failed(q->plan, pu, queued_now(q));
-	lease->is_counted = true;
 	wait = plan_unit_blocked_until(pu) - queued_now(q);
 	if (wait > 0 && queued_wall(q) + (uint64_t)wait > due)
 		due = queued_wall(q) + (uint64_t)wait;
@@ -451,7 +452,8 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 		outcome_untried(q, lease);
 		return OK;
 	}
-	outcome_note_rates(q, w, plan_unit_key(pu), scope);
+	if (!lease->is_counted)
+		outcome_note_rates(q, w, plan_unit_key(pu), scope);
 	due = due_after(q, w, pu, lease, scope);
 	decide(q, w, unit, lease->is_deleted);
 	if (is_partial && outcome_is_all_settled(w))

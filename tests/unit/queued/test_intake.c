@@ -4,6 +4,7 @@
 #include "bench.h"
 
 #include "common/mail/queue_id.h"
+#include "queued/outcome.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -44,6 +45,30 @@ Test(intake, accepted_after_the_sync, .init = begin, .fini = end)
 	WAIT(b.n_leases == 1);
 	cr_expect_eq(bench_lease(&b, 0)->m.id, bench_answer(&b, token)->id);
 	cr_expect_eq(bench_messages(&b), 1);
+}
+
+/* A unit that is over before the sync hides none of the others. */
+Test(intake, the_first_unit_is_gone_already, .fini = end)
+{
+	struct store_unit *unit;
+	uint64_t token, id;
+
+	bench_open(&b, "routes: [{to: \"*\", via: mx}]\n");
+	bench_usual(&b);
+	bench_hold_syncs(true);
+	token = bench_submit(&b, "s@a.example", "1@b.example 2@c.example "
+	    "3@d.example", MAIL);
+	bench_turn(&b, 100);
+	id = (uint64_t)1 << 40 | 1;
+	unit = store_find_unit(b.q->store, id, 0);
+	cr_assert_not_null(unit);
+	cr_assert_eq(unit->message->unit_count, 3);
+	cr_assert_eq(outcome_delete(b.q, unit), OK);
+	cr_expect_null(store_find_unit(b.q->store, id, 0));
+	bench_hold_syncs(false);
+	WAIT(bench_answer(&b, token) != NULL);
+	WAIT(b.n_leases == 2);
+	cr_expect_eq(bench_recipients(&b), 2);
 }
 
 /* I-01: what waits while a sync runs goes with the next one, together. */
