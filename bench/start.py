@@ -11,12 +11,12 @@ works on a copy of it:
     rebuild   as later, but the index is lost
     unclean   as later, after a life that was killed
 
-`first` is the time from the start of mtad until the good one has arrived;
-`greets` until a client is greeted, `mail` until one that it sent then has
-arrived, `answers` until mtactl has shown the status; `private` is the memory
+A client that is greeted sends another good one.  `first` is the time from the
+start of mtad until one of the two has arrived, `mail` until both have,
+`greets` and `accepts` until the client heard so, `answers` until mtactl has
+shown the status; `private` is the memory
 of queued that it shares with nobody, the most of it within some seconds, and
-`anon` what the system would have to swap.  `disk` tells a cold start: caches
-are dropped before each (as root)."""
+`anon` what the system would have to swap.  Caches are dropped before each (as root)."""
 import argparse
 import json
 import os
