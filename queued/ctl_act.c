@@ -8,6 +8,7 @@
 #include "queued/history.h"
 #include "queued/lease.h"
 #include "queued/outcome.h"
+#include "queued/plan/plan_look.h"
 #include "queued/residence.h"
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
@@ -43,6 +44,15 @@ is_crowded(const struct queued *q)
 	return plan_count(q->plan, PLAN_WAITING) +
 	    plan_count(q->plan, PLAN_READY) +
 	    plan_count(q->plan, PLAN_HELD) > ACT_RESIDENTS;
+}
+
+/* Of a destination that answers as many stay as memory usually has: through the
+ * index they would come a second later. */
+static bool
+must_leave(const struct queued *q, const struct plan_unit *pu)
+{
+	return is_crowded(q) && (plan_unit_unproven(pu) > 0 ||
+	    plan_count(q->plan, PLAN_READY) > RESIDENCE_LOW);
 }
 
 /* What was in the index before stays there when there are many (I-04). */
@@ -85,7 +95,7 @@ retry_unit(struct ctl_session *s, struct store_unit *unit)
 		note_change(s);
 	}
 	plan_hurry(s->q->plan, unit->plan, queued_now(s->q));
-	if (was_away && is_crowded(s->q))
+	if (was_away && must_leave(s->q, unit->plan))
 		leave_to_index(s->q, unit);
 	else
 		(void)residence_welcome(s->q, unit);
