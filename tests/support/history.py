@@ -197,6 +197,23 @@ def check_repeats(ledger, arrived):
     assert not false, f"told as delivered, never arrived: {false[:20]}"
 
 
+def last(spool):
+    """The group of the last mark, of the last file."""
+    paths = sorted(glob.glob(os.path.join(spool, "history", "*.log")))
+    if not paths:
+        return 0
+    with open(paths[-1], "rb") as f:
+        data = f.read()
+    at, group = 64, 0
+    while at + 16 <= len(data):
+        _, length, kind, _, id_ = struct.unpack_from("<IHBBQ", data, at)
+        if length < 16 or at + length > len(data):
+            break
+        group = id_ if kind == 6 else group
+        at += length
+    return group
+
+
 def check(spool, is_empty=True):
     """What must hold of any history: each accepted recipient ends once, each
     end is of an accepted one.  Counts of events by kind."""
