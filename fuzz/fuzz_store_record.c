@@ -5,6 +5,7 @@
  */
 #include "common/base/check.h"
 #include "common/base/crc32c.h"
+#include "queued/store/store_list.h"
 #include "queued/store/store_group.h"
 #include "queued/store/store_memory.h"
 #include "queued/store/store_row.h"
@@ -65,7 +66,7 @@ be_born(struct span s)
 			MUST(u->recipients[u->count - 1].address.n > 0);
 			left += u->left;
 		}
-		MUST(left == m->pub.left);
+		MUST(left == m->pub.left || store_is_list(&m->pub));
 		store_memory_unborn(&store, m);
 		MUST(store.count.recipients == 0 && store.count.units == 0);
 	}
@@ -107,6 +108,7 @@ read_fields(struct span s)
 			    results[i].last < STORE_UNIT_RECIPIENTS);
 	(void)store_record_get_unit(s, &unit, &value);
 	(void)store_record_get_hold(s, &is_held);
+	(void)store_list_get_begun(s, &value, &unit);
 	read_moved(s);
 	free(results);
 }

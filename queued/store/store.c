@@ -337,6 +337,7 @@ free_all(struct store *s)
 	store_cache_clear(&s->cache);
 	store_units_clear(&s->units);
 	buf_clear(&s->scratch);
+	buf_clear(&s->block);
 	free(s->glance);
 	close_fd(s->poll_fd);
 	close_fd(s->timer_fd);
@@ -360,6 +361,8 @@ store_open(const struct store_params *params, const struct store_ops *ops,
 	s->io = params->io != NULL ? params->io : &store_io_system;
 	s->tap = params->tap;
 	s->ops = *ops;
+	s->list_block = params->list_block != 0 ? params->list_block :
+	    STORE_UNIT_RECIPIENTS;
 	s->replay_bytes = params->replay_bytes != 0 ? params->replay_bytes :
 	    REPLAY_BYTES;
 	s->start_at_least = params->start_at_least;
@@ -368,6 +371,7 @@ store_open(const struct store_params *params, const struct store_ops *ops,
 	s->wake_fd = s->timer_fd = s->poll_fd = -1;
 	store_cache_init(&s->cache, params->memory_bytes);
 	buf_init(&s->scratch, STORE_GROUP_MAX);
+	buf_init(&s->block, STORE_RECORD_MAX);
 	store_compact_init(&s->compact);
 	list_init(&s->spares.ready);
 	if ((e = open_all(s, params, why)) != OK) {

@@ -28,6 +28,7 @@ struct store_params {
 	uint64_t memory_bytes;		/* of bodies in memory, all together */
 	uint64_t replay_bytes;		/* of log at a time; 0: 512 MiB */
 	uint64_t start_at_least;	/* a restore's: of the ids to come */
+	uint32_t list_block;		/* recipients of a part; 0: 1,000 */
 	const struct store_io *io;	/* store_io.h; NULL: the system's */
 	const struct store_tap *tap;	/* store_tap.h; NULL: nobody */
 };
@@ -77,10 +78,9 @@ void store_turn(struct store *s);
 uint64_t store_group(const struct store *s);
 /* The last group that holds anything: the open one, or the one before it. */
 uint64_t store_last_group(const struct store *s);
-
 /* Wall ms of the last group that the start replayed; 0: there was none. */
 uint64_t store_ended_at(const struct store *s);
-/* Up to here everything is synced. */
+/* Up to here all is synced. */
 uint64_t store_synced(const struct store *s);
 
 /* Verdicts are synced at the latest when so old: a power cut may repeat the

@@ -155,6 +155,7 @@ static void
 take_result(struct store *s, struct unit *u, const struct store_result *r)
 {
 	struct message *m = store_memory_message(u->pub.message);
+	uint32_t n;
 
 	for (uint32_t i = r->first; i <= r->last; i++) {
 		struct store_recipient *row = &u->pub.recipients[i];
@@ -165,8 +166,10 @@ take_result(struct store *s, struct unit *u, const struct store_result *r)
 			continue;
 		row->is_settled = true;
 		u->pub.left--;
-		m->pub.left--;
-		s->count.recipients--;
+		/* a list's stands for all that were not begun */
+		n = store_is_list(&m->pub) ? m->pub.left : 1;
+		m->pub.left -= n;
+		s->count.recipients -= n;
 	}
 }
 

@@ -17,6 +17,7 @@
 #include "common/base/crc32c.h"
 #include "queued/store/store_body_file.h"
 #include "queued/store/store_body_private.h"
+#include "queued/store/store_list.h"
 #include "queued/store/store_memory.h"
 
 #include <dirent.h>
@@ -172,9 +173,10 @@ done(struct store_job *job, void *owner)
 	free(j);
 }
 
-/* The id is the future message's own: it names the file. */
-enum err
-store_body_open(struct store *s, uint64_t token)
+/* The id is the future message's own: it names the file.  PARTS ids behind it
+ * are kept free. */
+static enum err
+open_body(struct store *s, uint64_t token, uint64_t parts)
 {
 	struct body *b = calloc(1, sizeof(*b));
 	enum err e;
@@ -193,8 +195,20 @@ store_body_open(struct store *s, uint64_t token)
 		free(b);
 		return e;
 	}
-	s->next_id++;
+	s->next_id += 1 + parts;
 	return OK;
+}
+
+enum err
+store_body_open(struct store *s, uint64_t token)
+{
+	return open_body(s, token, 0);
+}
+
+enum err
+store_list_open(struct store *s, uint64_t token)
+{
+	return open_body(s, token, STORE_LIST_PARTS);
 }
 
 enum err
@@ -253,16 +267,21 @@ store_body_drop(struct store *s, uint64_t token)
 }
 
 enum err
-store_bodies_closed(struct store *s, uint64_t token, uint64_t *id,
-    struct store_record_message *r)
+store_bodies_closed(struct store *s, const struct store_submission *sub,
+    uint64_t *id, struct store_record_message *r)
 {
-	struct body *b = map_u64_get(&s->large->by_token, token);
+	struct body *b = map_u64_get(&s->large->by_token, sub->token);
 
 	if (b == NULL || !b->is_closed)
 		return ERR_NOT_FOUND;
+	if (sub->list_bytes > b->file.bytes)
+		return ERR_SYNTAX;
 	*id = b->id;
 	r->is_file = true;
-	r->body_bytes = b->file.bytes;
+	r->body_bytes = b->file.bytes - sub->list_bytes;
+	if (sub->list_total > 0)
+		r->list = (struct store_list){ .id = b->id,
+		    .bytes = sub->list_bytes, .total = sub->list_total };
 	r->file_crc = b->file.sum;
 	return OK;
 }
@@ -277,15 +296,16 @@ store_bodies_submitted(struct store *s, uint64_t token)
 /* ---- the end of bodies ---- */
 
 void
-store_bodies_bury(struct store *s, uint64_t id, uint64_t bytes)
+store_bodies_bury(struct store *s, const struct message *m)
 {
 	struct burial *b;
 
 	/* what a replay ends, the sweep after it removes */
-	if (s->is_recovering || (b = calloc(1, sizeof(*b))) == NULL)
+	if (s->is_recovering || store_list_is_shared(s, m) ||
+	    (b = calloc(1, sizeof(*b))) == NULL)
 		return;
-	b->id = id;
-	b->bytes = bytes;
+	b->id = store_file_id(&m->pub);
+	b->bytes = m->pub.list.bytes + m->pub.place.body_bytes;
 	/* after a failed write the record stands in a later group: then
 	 * that one is the first to be synced */
 	b->group = store_group(s);
@@ -332,17 +352,28 @@ store_bodies_count(const struct store *s)
 
 /* Only what is surely nobody's goes: a message that can't be read keeps it. */
 static bool
-is_wanted(struct store *s, uint64_t id)
+is_of(struct store *s, uint64_t id, uint64_t file)
 {
 	struct message *m;
 	enum err e = store_memory_load(s, id, &m);
-	bool is_file;
+	bool is_its;
 
 	if (e != OK)
 		return e != ERR_NOT_FOUND;
-	is_file = m->pub.place.is_file;
+	is_its = m->pub.place.is_file && store_file_id(&m->pub) == file;
 	store_memory_release(s, m);
-	return is_file;
+	return is_its;
+}
+
+/* Parts may need it when their list is no more. */
+static bool
+is_wanted(struct store *s, uint64_t id)
+{
+	bool is_its = is_of(s, id, id);
+
+	for (uint64_t n = 1; !is_its && n <= STORE_LIST_PARTS; n++)
+		is_its = is_of(s, id + n, id);
+	return is_its;
 }
 
 static void
@@ -381,8 +412,18 @@ enum err
 store_bodies_read(struct store *s, const struct message *m, uint64_t offset,
     size_t n, struct buf *out)
 {
-	return store_body_file_read(s->io, s->body_fd, m->pub.id,
-	    m->pub.place.body_bytes, m->file_crc, offset, n, out);
+	return store_body_file_read(s->io, s->body_fd, store_file_id(&m->pub),
+	    m->pub.list.bytes + m->pub.place.body_bytes, m->file_crc,
+	    m->pub.list.bytes + offset, n, out);
+}
+
+enum err
+store_bodies_read_list(struct store *s, const struct message *m,
+    uint64_t offset, size_t n, struct buf *out)
+{
+	return store_body_file_read(s->io, s->body_fd, store_file_id(&m->pub),
+	    m->pub.list.bytes + m->pub.place.body_bytes, m->file_crc, offset,
+	    n, out);
 }
 
 /* ---- life ---- */

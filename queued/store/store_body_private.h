@@ -17,18 +17,23 @@ void store_bodies_clear(struct store *s);
 enum err store_bodies_sweep(struct store *s);
 
 /* A closed body becomes a submission's: its id, and what its record says. */
-enum err store_bodies_closed(struct store *s, uint64_t token, uint64_t *id,
+enum err store_bodies_closed(struct store *s,
+    const struct store_submission *sub, uint64_t *id,
     struct store_record_message *r);
 void store_bodies_submitted(struct store *s, uint64_t token);
 
-/* A message is over: its file goes when the open group is synced ... */
-void store_bodies_bury(struct store *s, uint64_t id, uint64_t bytes);
+/* A message is over: its file goes when the open group is synced (unless it
+ * is another one's too) ... */
+void store_bodies_bury(struct store *s, const struct message *m);
 /* ... which is seen here. */
 void store_bodies_synced(struct store *s, uint64_t group);
 
 /* Appends at most N bytes of the body from OFFSET on, each block's sum
  * verified.  ERR_CORRUPT, ERR_IO, ERR_NOMEM. */
 enum err store_bodies_read(struct store *s, const struct message *m,
+    uint64_t offset, size_t n, struct buf *out);
+/* The same of the recipients that lie before it. */
+enum err store_bodies_read_list(struct store *s, const struct message *m,
     uint64_t offset, size_t n, struct buf *out);
 
 uint64_t store_bodies_bytes(const struct store *s);

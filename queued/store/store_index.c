@@ -43,7 +43,7 @@ static const unsigned table_flags[STORE_TABLE_COUNT] = {
 };
 
 /* Its number is that of the rows' format. */
-static const char meta_key[] = "format-4";
+static const char meta_key[] = "format-5";
 
 struct span
 store_index_meta_key(void)

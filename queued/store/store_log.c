@@ -235,8 +235,11 @@ place_messages(struct store *s, struct store_group_buf *g)
 		m->pub.place.segment = seg->number;
 		m->pub.place.offset = g->offset + m->group_offset;
 		m->is_placed = true;
-		m->group = g->number;
-		g->wanted++;
+		/* a body in a file is never leased from here */
+		if (!m->pub.place.is_file) {
+			m->group = g->number;
+			g->wanted++;
+		}
 		seg->messages++;
 		seg->live_bytes += m->record_bytes;
 		seg->is_dirty = true;

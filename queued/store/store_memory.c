@@ -175,6 +175,7 @@ fill_message(struct layout *l, const struct store_record_message *r,
 	p->place.body_bytes = r->body_bytes;
 	p->content_flags = r->content_flags;
 	p->is_report = r->is_report;
+	p->list = r->list;
 	p->recipients = e->rcpt_count;
 	p->left = e->rcpt_count;
 	p->unit_count = r->unit_count;
@@ -207,12 +208,14 @@ enter(struct store *s, struct message *m)
 {
 	s->count.messages++;
 	s->count.units += m->pub.unit_count;
-	s->count.recipients += m->pub.recipients;
+	s->count.recipients += m->pub.left;
 	s->count.bytes += store_message_size(&m->pub);
 	add_fresh(s, m);
 	store_overlay_message(&s->overlay, m);
-	for (uint32_t i = 0; i < m->pub.unit_count; i++)
+	for (uint32_t i = 0; i < m->pub.unit_count; i++) {
+		s->more_here += m->units[i]->pub.count - 1;
 		store_overlay_unit(&s->overlay, m->units[i]);
+	}
 }
 
 /* Makes the object; nothing else knows of it yet. */
@@ -260,6 +263,10 @@ store_memory_birth(struct store *s, uint64_t id,
 	if ((e = map_u64_add(&s->messages, id, m)) != OK) {
 		free(m);
 		return e;
+	}
+	if (store_is_list(&m->pub)) {
+		m->pub.recipients = m->pub.list.total;
+		m->pub.left = m->pub.list.total - m->pub.list.count;
 	}
 	enter(s, m);
 	*out = m;
@@ -361,6 +368,7 @@ store_memory_load_unit(struct store *s, struct message *m, uint32_t number,
 	u->now.due = due_key_of(u);
 	m->units[number] = u;
 	m->units_here++;
+	s->more_here += u->pub.count - 1;
 	*out = u;
 	return OK;
 }
@@ -418,6 +426,7 @@ unit_free(struct store *s, struct unit *u)
 
 	m->units[u->pub.number] = NULL;
 	m->units_here--;
+	s->more_here -= u->pub.count - 1;
 	store_overlay_forget_unit(&s->overlay, u);
 	free(u->words);
 	u->words = NULL;
@@ -446,7 +455,7 @@ leave(struct store *s, struct message *m)
 	s->count.messages--;
 	s->count.bytes -= store_message_size(&m->pub);
 	if (m->pub.place.is_file)
-		store_bodies_bury(s, m->pub.id, m->pub.place.body_bytes);
+		store_bodies_bury(s, m);
 	if (!m->is_placed)
 		return;
 	seg = store_segments_find(&s->segments, m->pub.place.segment);
@@ -534,6 +543,7 @@ store_memory_put_unit(struct store *s, struct message *m, struct unit *fresh)
 	fresh->is_ours = true;
 	m->units[fresh->pub.number] = fresh;
 	m->units_here++;
+	s->more_here += fresh->pub.count - 1;
 	store_overlay_unit(&s->overlay, fresh);
 }
 

@@ -17,6 +17,7 @@
 
 enum {
 	STORE_UNIT_RECIPIENTS = 1000,
+	STORE_LIST_PARTS = 1000,	/* ids behind a list's own */
 	STORE_KEY_MAX = 2048,
 	STORE_NO_OUTCOME = 0xff,	/* never tried */
 };
@@ -47,6 +48,20 @@ struct store_place {
 	uint64_t body_bytes;
 };
 
+/*
+ * Very many recipients: they lie in front of the body, in its file, and are
+ * begun block by block.  The message that came is the *list*; each block of
+ * STORE_UNIT_RECIPIENTS becomes a *part*, a message of its own that shares the
+ * file.  A list has one unit, whose one recipient stands for the rest.
+ */
+struct store_list {
+	uint64_t id;		/* of the list; 0: neither list nor part */
+	uint64_t bytes;		/* of all its recipients, in the file */
+	uint64_t at;		/* begun; of a part: where its block lies */
+	uint32_t total;		/* recipients */
+	uint32_t count;		/* begun; of a part: those before it */
+};
+
 struct store_message {
 	uint64_t id;
 	uint64_t arrived_at;	/* wall ms */
@@ -61,6 +76,7 @@ struct store_message {
 	uint32_t recipients;	/* it came with */
 	uint32_t left;		/* not yet settled */
 	uint32_t unit_count;
+	struct store_list list;
 };
 
 struct store_recipient {
@@ -87,6 +103,19 @@ struct store_unit {
 	struct store_recipient *recipients;
 	void *plan;		/* the planner's */
 };
+
+static inline bool
+store_is_list(const struct store_message *m)
+{
+	return m->list.id != 0 && m->list.id == m->id;
+}
+
+/* The message that its file is called after. */
+static inline uint64_t
+store_file_id(const struct store_message *m)
+{
+	return m->list.id != 0 ? m->list.id : m->id;
+}
 
 static inline uint64_t
 store_message_size(const struct store_message *m)

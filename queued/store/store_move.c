@@ -38,7 +38,7 @@ describe(const struct message *m)
 		    .trace_bytes = p->place.trace_bytes,
 		    .body_bytes = p->place.body_bytes,
 		    .file_crc = m->file_crc, .envelope = p->envelope,
-		    .unit_count = p->unit_count },
+		    .unit_count = p->unit_count, .list = p->list },
 		.recipients = p->recipients, .is_held = p->is_held,
 		.is_warned = p->is_warned,
 		.is_quarantined = p->is_quarantined,
@@ -124,8 +124,8 @@ put_record(struct store *s, const struct message *m, struct span content)
 	/* and what the end of the group needs, which may not fail later */
 	if (buf_reserve(b, STORE_BLOCK + STORE_GROUP_TAIL) == NULL)
 		return ERR_NOMEM;
-	store_record_end_moved(b, at, m->generation + 1, m->pub.id,
-	    content.n);
+	store_record_end_message(b, at, m->generation + 1,
+	    m->pub.list.id != 0, m->pub.id, content.n);
 	return OK;
 }
 

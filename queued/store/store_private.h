@@ -22,6 +22,8 @@
 #include "queued/store/store_units.h"
 #include "queued/store/store_worker.h"
 
+struct store_record_message;
+
 struct store_counters {
 	uint64_t messages;
 	uint64_t units;
@@ -36,6 +38,7 @@ struct store {
 	void *ctx;
 	uint64_t memory_bytes;
 	uint64_t replay_bytes;		/* of log, then the index takes it */
+	uint32_t list_block;
 	int dir_fd, log_fd, body_fd, lock_fd;
 	int wake_fd, timer_fd, poll_fd;
 	bool is_timer_set, is_dead;
@@ -49,6 +52,7 @@ struct store {
 	struct list fresh;		/* messages without a row, by id */
 	struct list held;		/* ... whose hold is news, by id */
 	uint64_t due_first;		/* rows before it are of units here */
+	uint64_t more_here;		/* recipients of those, but the first */
 	struct store_counters count;
 	uint64_t next_id;
 	uint64_t next_segment;
@@ -75,6 +79,7 @@ struct store {
 	size_t looked;			/* messages, since the last trim */
 	struct store_glance *glance;	/* store_look.c's; NULL: none yet */
 	struct buf scratch;		/* an envelope's head, a row */
+	struct buf block;		/* of a list, being begun */
 	struct store_units units;	/* of the submission being made */
 };
 
@@ -85,6 +90,14 @@ void store_notice(struct store *s, const char *event, const char *format, ...)
 /* store.c: whether the index is damaged; says so once.  A reader that was told
  * has not seen all. */
 bool store_is_damaged(struct store *s);
+
+/* store_write.c: room for a record of BYTES in the open group, and its head AT;
+ * ERR_NOMEM, ERR_IO.  Then the message R of the record that was put there, whose
+ * last CONTENT bytes are its content; on failure the record is taken back. */
+enum err store_write_begin(struct store *s, size_t bytes, size_t *at);
+enum err store_write_birth(struct store *s,
+    const struct store_record_message *r, uint64_t id, size_t at,
+    size_t content, struct message **out);
 
 /* store.c: makes store_fd() readable within STORE_TICK_MS.  What was only
  * written is synced at the first tick that finds it nearly as old, so within

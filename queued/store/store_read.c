@@ -49,6 +49,12 @@ store_count_units(const struct store *s, uint64_t id)
 	return m != NULL ? m->pub.unit_count : 0;
 }
 
+uint64_t
+store_more_here(const struct store *s)
+{
+	return s->more_here;
+}
+
 enum err
 store_load_unit(struct store *s, uint64_t id, uint32_t number,
     struct store_unit **out)

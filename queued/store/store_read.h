@@ -17,6 +17,9 @@ struct store_unit *store_find_unit(const struct store *s, uint64_t id,
 /* Of a message in memory, settled ones too; 0: it is not there. */
 uint32_t store_count_units(const struct store *s, uint64_t id);
 
+/* Recipients of units in memory, beyond the first of each. */
+uint64_t store_more_here(const struct store *s);
+
 /* Into memory (or as it is there).  ERR_NOT_FOUND when settled or unknown,
  * ERR_CORRUPT when its index row is damaged (noticed, skipped). */
 enum err store_load_unit(struct store *s, uint64_t id, uint32_t number,

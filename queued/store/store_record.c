@@ -11,6 +11,7 @@
 
 #include "common/base/check.h"
 #include "common/base/crc32c.h"
+#include "queued/store/store_list.h"
 
 /* Offsets in the head; the CRC covers all behind itself. */
 enum {
@@ -18,10 +19,11 @@ enum {
 	AT_CONTENT = 20, AT_CONTENT_CRC = 24, AT_GENERATION = 28,
 };
 
-/* Of the fields' form; a new type needs no new version. */
-enum { RECORD_VERSION = 1 };
+/* Of the fields' form; a new type needs no new version.  That of lists is of
+ * messages, which a program that knows none must not read. */
+enum { RECORD_VERSION = 1, RECORD_VERSION_LIST = 2 };
 
-enum { BIT_REPORT = 1, BIT_FILE = 2 };	/* of a message */
+enum { BIT_REPORT = 1, BIT_FILE = 2, BIT_LIST = 4 };	/* of a message */
 enum { BIT_MOVED_HELD = 1, BIT_MOVED_WARNED = 2, BIT_MOVED_QUARANTINED = 4 };
 enum { BIT_WARNED = 1 };		/* of a verdict */
 
@@ -39,14 +41,14 @@ store_record_begin(struct buf *out)
 /* A note may be passed over by who does not know it. */
 static void
 end(struct buf *out, size_t at, enum store_record_type type,
-    uint32_t generation, uint64_t id, size_t content_bytes)
+    uint8_t version, uint32_t generation, uint64_t id, size_t content_bytes)
 {
 	size_t head = out->n - at - content_bytes;
 
 	if (buf_failed(out))
 		return;
 	out->p[at + AT_TYPE] = (uint8_t)type;
-	out->p[at + AT_TYPE + 1] = RECORD_VERSION;
+	out->p[at + AT_TYPE + 1] = version;
 	if (type == STORE_RECORD_NOTE)
 		out->p[at + AT_FLAGS] = STORE_RECORD_SKIPPABLE;
 	wire_patch_u32(out, at + AT_ID, (uint32_t)id);
@@ -64,14 +66,23 @@ void
 store_record_end(struct buf *out, size_t at, enum store_record_type type,
     uint64_t id, size_t content_bytes)
 {
-	end(out, at, type, 0, id, content_bytes);
+	end(out, at, type, RECORD_VERSION, 0, id, content_bytes);
 }
 
 void
-store_record_end_moved(struct buf *out, size_t at, uint32_t generation,
-    uint64_t id, size_t content_bytes)
+store_record_end_message(struct buf *out, size_t at, uint32_t generation,
+    bool has_list, uint64_t id, size_t content_bytes)
 {
-	end(out, at, STORE_RECORD_MOVED, generation, id, content_bytes);
+	end(out, at, generation > 0 ? STORE_RECORD_MOVED :
+	    STORE_RECORD_MESSAGE, has_list ? RECORD_VERSION_LIST :
+	    RECORD_VERSION, generation, id, content_bytes);
+}
+
+static bool
+is_known(uint8_t type, uint8_t version)
+{
+	return version == RECORD_VERSION || (version == RECORD_VERSION_LIST &&
+	    (type == STORE_RECORD_MESSAGE || type == STORE_RECORD_MOVED));
 }
 
 /* A type that is not known is for the caller to judge, by type and flags. */
@@ -101,7 +112,7 @@ store_record_next(struct span *rest, struct store_record *out)
 	    crc32c(0, rest->p + AT_TYPE, head - AT_TYPE) != r.head_crc)
 		return ERR_CORRUPT;
 	/* after the sum: damage must not look like another version */
-	if (version != RECORD_VERSION)
+	if (!is_known(r.type, version))
 		return ERR_VERSION;
 	r.size = (size_t)head + content;
 	*rest = span_from(*rest, r.size);
@@ -130,7 +141,8 @@ void
 store_record_put_message(struct buf *out, const struct store_record_message *m)
 {
 	unsigned bits = (m->is_report ? BIT_REPORT : 0U) |
-	    (m->is_file ? BIT_FILE : 0U);
+	    (m->is_file ? BIT_FILE : 0U) |
+	    (m->list.id != 0 ? BIT_LIST : 0U);
 
 	wire_put_u64(out, m->token);
 	wire_put_u64(out, m->arrived_at);
@@ -143,6 +155,8 @@ store_record_put_message(struct buf *out, const struct store_record_message *m)
 	wire_put_u32(out, m->unit_count);
 	wire_put_span(out, m->keys);
 	wire_put_span(out, m->unit_of);
+	if (m->list.id != 0)
+		store_list_put(out, &m->list);
 }
 
 static void
@@ -165,6 +179,8 @@ get_message(struct wire *w, struct store_record_message *m)
 	m->is_file = (bits & BIT_FILE) != 0;
 	if (m->unit_count == 0)
 		wire_fail(w);
+	if ((bits & BIT_LIST) != 0)
+		store_list_get(w, m->is_file, &m->list);
 }
 
 /*

@@ -13,11 +13,9 @@
 #include "queued/store/store_write.h"
 
 enum {
-	STORE_RECORD_HEAD = 32,
-	STORE_HISTORY_MAX = 64 * 1024,
-	STORE_STATUS_MAX = 64,		/* longer words are cut */
-	STORE_TEXT_MAX = 4096,
-	STORE_HOST_MAX = 1024,
+	STORE_RECORD_HEAD = 32, STORE_HISTORY_MAX = 64 * 1024,
+	/* longer words are cut */
+	STORE_STATUS_MAX = 64, STORE_TEXT_MAX = 4096, STORE_HOST_MAX = 1024,
 };
 
 enum store_record_type {	/* part of the format: never renumber */
@@ -29,10 +27,10 @@ enum store_record_type {	/* part of the format: never renumber */
 	STORE_RECORD_MOVED = 6,		/* by compaction; store_move.h */
 	STORE_RECORD_DESTINATION = 7,	/* not written yet */
 	STORE_RECORD_DEAD = 8, STORE_RECORD_NOTE = 9,	/* store_note.h */
+	STORE_RECORD_BEGUN = 10,	/* store_list.h */
 };
 
 enum { STORE_RECORD_SKIPPABLE = 1 };	/* in flags: by who knows no such */
-
 struct store_record {
 	uint8_t type;
 	uint16_t flags;
@@ -50,11 +48,12 @@ struct store_record {
 size_t store_record_begin(struct buf *out);
 void store_record_end(struct buf *out, size_t at, enum store_record_type type,
     uint64_t id, size_t content_bytes);
-void store_record_end_moved(struct buf *out, size_t at, uint32_t generation,
-    uint64_t id, size_t content_bytes);
+/* A message's; GENERATION 0: not moved. */
+void store_record_end_message(struct buf *out, size_t at, uint32_t generation,
+    bool has_list, uint64_t id, size_t content_bytes);
 
-/* Takes the first record off *REST; its head's CRC is checked, the content's
- * is not.  ERR_CORRUPT, ERR_VERSION. */
+/* Takes the first record off *REST; its head's CRC is checked, not the
+ * content's.  ERR_CORRUPT, ERR_VERSION. */
 enum err store_record_next(struct span *rest, struct store_record *out);
 bool store_record_content_ok(const struct store_record *r);
 /* By its head alone, not checked. */
@@ -76,6 +75,7 @@ struct store_record_message {
 	uint32_t unit_count;
 	struct span keys;
 	struct span unit_of;
+	struct store_list list;
 };
 
 void store_record_put_message(struct buf *out,

@@ -116,6 +116,7 @@ fill(struct message *m, const struct store_record *r,
 	p->is_warned = f->is_warned;
 	p->is_quarantined = f->is_quarantined;
 	p->recipients = f->recipients;
+	p->list = f->message.list;
 	m->content_crc = r->content_crc;
 	m->file_crc = f->message.file_crc;
 	m->record_bytes = (uint32_t)r->size;
@@ -153,7 +154,8 @@ change(struct store *s, struct message *m, struct store_segment *seg,
 	store_memory_leave(s, m);
 	fill(m, r, f);
 	change_units(s, m, units);
-	m->pub.left = left;
+	m->pub.left = store_is_list(&m->pub) ? m->pub.list.total -
+	    m->pub.list.count : left;
 	m->units_left = f->row_count;
 	m->pub.place.segment = seg->number;
 	m->pub.place.offset = offset;

@@ -11,6 +11,7 @@
 #include "queued/store/store_replay.h"
 
 #include "queued/store/store_apply.h"
+#include "queued/store/store_list.h"
 #include "queued/store/store_memory.h"
 #include "queued/store/store_remake.h"
 #include "queued/store/store_tap_private.h"
@@ -66,11 +67,13 @@ replay_message(struct replay *p, const struct store_record *r)
 	m->pub.place.segment = p->seg->number;
 	m->pub.place.offset = p->offset;
 	m->is_placed = true;
-	/* its first lease needed no note: the record is one */
+	/* its first lease needed no note: the record is one; a list has no
+	 * lease */
 	for (uint32_t i = 0; i < m->pub.unit_count; i++) {
 		m->units[i]->is_ours = true;
-		m->units[i]->pub.noted_lease = p->s->had_index ?
-		    STORE_LEASED_UNINDEXED : STORE_LEASED_AT_COMMIT;
+		m->units[i]->pub.noted_lease = store_is_list(&m->pub) ? 0 :
+		    p->s->had_index ? STORE_LEASED_UNINDEXED :
+		    STORE_LEASED_AT_COMMIT;
 	}
 	p->seg->messages++;
 	p->seg->live_bytes += m->record_bytes;
@@ -186,6 +189,27 @@ replay_hold(struct replay *p, const struct store_record *r)
 	return OK;
 }
 
+/* As a verdict that settles somebody. */
+static enum err
+replay_begun(struct replay *p, const struct store_record *r)
+{
+	struct message *m;
+	uint64_t at;
+	uint32_t count;
+	enum err e;
+
+	if (store_list_get_begun(r->fields, &at, &count) != OK)
+		return damaged(p, r);
+	if ((e = store_memory_load(p->s, r->id, &m)) != OK)
+		return pass_over(e);
+	if (!store_list_begun_fits(m, at, count))
+		e = damaged(p, r);
+	else if ((e = need(p, m->pub.place.segment)) == OK)
+		store_list_apply_begun(p->s, m, at, count);
+	store_memory_release(p->s, m);
+	return e;
+}
+
 static enum err
 replay_record(struct replay *p, const struct store_record *r)
 {
@@ -206,6 +230,8 @@ replay_record(struct replay *p, const struct store_record *r)
 		return OK;
 	case STORE_RECORD_MOVED:
 		return replay_moved(p, r);
+	case STORE_RECORD_BEGUN:
+		return replay_begun(p, r);
 	case STORE_RECORD_DESTINATION:
 		break;
 	}

@@ -12,6 +12,7 @@
 #include "common/base/crc32c.h"
 #include "common/base/wire.h"
 #include "common/mail/envelope.h"
+#include "queued/store/store_list.h"
 #include "queued/store/store_read.h"
 
 #include <endian.h>
@@ -19,7 +20,7 @@
 
 enum {		/* bits of a message */
 	BIT_REPORT = 1, BIT_HELD = 2, BIT_WARNED = 4, BIT_QUARANTINED = 8,
-	BIT_FILE = 16,
+	BIT_FILE = 16, BIT_LIST = 32,
 };
 
 /* ---- keys ---- */
@@ -167,7 +168,8 @@ store_row_put_message(struct buf *out, struct span key,
 	unsigned bits = (p->is_report ? BIT_REPORT : 0U) |
 	    (p->is_held ? BIT_HELD : 0U) | (p->is_warned ? BIT_WARNED : 0U) |
 	    (p->is_quarantined ? BIT_QUARANTINED : 0U) |
-	    (p->place.is_file ? BIT_FILE : 0U);
+	    (p->place.is_file ? BIT_FILE : 0U) |
+	    (p->list.id != 0 ? BIT_LIST : 0U);
 	size_t at = out->n;
 
 	wire_put_u64(out, p->arrived_at);
@@ -189,6 +191,8 @@ store_row_put_message(struct buf *out, struct span key,
 	    (uint32_t)(p->sender.p - p->envelope.p));
 	wire_put_u32(out, (uint32_t)p->sender.n);
 	wire_put_span(out, p->envelope);
+	if (p->list.id != 0)
+		store_list_put(out, &p->list);
 	put_sum(out, at, key);
 }
 
@@ -228,6 +232,8 @@ get_message(struct wire *w, struct message *m)
 	    p->unit_count > p->recipients ||
 	    p->recipients > ENVELOPE_RCPT_COUNT_MAX)
 		wire_fail(w);
+	if ((bits & BIT_LIST) != 0)
+		store_list_get(w, p->place.is_file, &p->list);
 }
 
 enum err

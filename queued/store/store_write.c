@@ -33,8 +33,8 @@
 
 /* Reserves more than the record: tail and padding too, so that the hand-over
  * of the group cannot fail later for want of memory. */
-static enum err
-begin_record(struct store *s, size_t bytes, size_t *at)
+enum err
+store_write_begin(struct store *s, size_t bytes, size_t *at)
 {
 	struct buf *b;
 
@@ -126,7 +126,7 @@ put_message(struct store *s, const struct store_submission *sub, uint64_t id,
 	    sub->trace_head.n + sub->trace_tail.n + sub->body.n + 256;
 	struct buf *b = store_log_records(s);
 	char text[QUEUE_ID_SIZE];
-	enum err e = begin_record(s, bytes, at);
+	enum err e = store_write_begin(s, bytes, at);
 
 	if (e != OK)
 		return e;
@@ -139,7 +139,7 @@ put_message(struct store *s, const struct store_submission *sub, uint64_t id,
 	}
 	buf_add_span(b, sub->body);
 	MUST(!buf_failed(b));
-	store_record_end(b, *at, STORE_RECORD_MESSAGE, id,
+	store_record_end_message(b, *at, 0, r->list.id != 0, id,
 	    r->trace_bytes + sub->body.n);
 	return OK;
 }
@@ -155,20 +155,17 @@ content_sum(const struct buf *b, size_t at)
 	return wire_u32(&w);
 }
 
-/* Appends, then makes the message in memory, which checks that the record does
- * not contradict itself; if not, the record is cut off again. */
-static enum err
-submit(struct store *s, const struct store_submission *sub,
-    struct store_record_message *r, uint64_t id, struct message **out)
+/* Making the message in memory checks that the record does not contradict
+ * itself; if it does, it is cut off again. */
+enum err
+store_write_birth(struct store *s, const struct store_record_message *r,
+    uint64_t id, size_t at, size_t content, struct message **out)
 {
 	struct buf *b = store_log_records(s);
-	size_t content = r->trace_bytes + sub->body.n, at = 0;
 	struct message *m;
-	enum err e = put_message(s, sub, id, r, &at);
+	enum err e = store_memory_birth(s, id, r, &m);
 
-	if (e != OK)
-		return e;
-	if ((e = store_memory_birth(s, id, r, &m)) != OK) {
+	if (e != OK) {
 		b->n = at;
 		return e == ERR_CORRUPT ? ERR_SYNTAX : e;
 	}
@@ -196,12 +193,13 @@ store_submit(struct store *s, const struct store_submission *sub,
 	struct message *m;
 	struct envelope envelope;
 	uint64_t id = s->next_id;
+	size_t at;
 	enum err e = check_submission(s, sub, &envelope);
 
 	if (e == OK)
 		e = store_units_divide(&s->units, &envelope, sub);
 	if (e == OK && sub->is_streamed)
-		e = store_bodies_closed(s, sub->token, &id, &r);
+		e = store_bodies_closed(s, sub, &id, &r);
 	if (e != OK)
 		return e;
 	r.trace_bytes = (uint32_t)trace_bytes(sub);
@@ -209,7 +207,9 @@ store_submit(struct store *s, const struct store_submission *sub,
 	r.keys = buf_span(&s->units.keys);
 	if (r.unit_count > 1)
 		r.unit_of = buf_span(&s->units.unit_of);
-	if ((e = submit(s, sub, &r, id, &m)) != OK)
+	if ((e = put_message(s, sub, id, &r, &at)) != OK ||
+	    (e = store_write_birth(s, &r, id, at, r.trace_bytes + sub->body.n,
+	    &m)) != OK)
 		return e;
 	/* a streamed body got its id when its file was made; an id is
 	 * used up only now, so a refused submission leaves no gap */
@@ -243,7 +243,7 @@ put_verdict(struct store *s, const struct unit *u,
 	struct store_verdict bare = *v;
 	struct store_result rows[STORE_UNIT_RECIPIENTS];
 	size_t at;
-	enum err e = begin_record(s, verdict_bytes(v), &at);
+	enum err e = store_write_begin(s, verdict_bytes(v), &at);
 
 	if (e == ERR_NOMEM) {
 		for (size_t i = 0; i < v->count; i++) {
@@ -253,7 +253,7 @@ put_verdict(struct store *s, const struct unit *u,
 		}
 		bare.results = rows;
 		bare.history = SPAN_NONE;
-		e = begin_record(s, VERDICT_BYTES, &at);
+		e = store_write_begin(s, VERDICT_BYTES, &at);
 	}
 	if (e != OK)
 		return e;
@@ -292,7 +292,7 @@ enum err
 store_note(struct store *s, uint64_t id, const struct store_note *n)
 {
 	size_t at;
-	enum err e = begin_record(s, 64 + STORE_NOTE_BY_MAX, &at);
+	enum err e = store_write_begin(s, 64 + STORE_NOTE_BY_MAX, &at);
 
 	if (e != OK)
 		return e;
@@ -306,7 +306,7 @@ enum err
 store_note_lease(struct store *s, struct store_unit *unit, uint64_t lease)
 {
 	size_t at;
-	enum err e = begin_record(s, 64, &at);
+	enum err e = store_write_begin(s, 64, &at);
 
 	if (e != OK)
 		return e;
@@ -347,7 +347,7 @@ enum err
 store_reschedule(struct store *s, struct store_unit *unit, uint64_t due_at)
 {
 	size_t at;
-	enum err e = begin_record(s, 64, &at);
+	enum err e = store_write_begin(s, 64, &at);
 
 	if (e != OK)
 		return e;
@@ -372,7 +372,7 @@ store_hold(struct store *s, struct store_message *message, bool is_held)
 	if ((e = store_memory_load_all(s, m)) != OK ||
 	    (m->is_placed &&
 	    (e = store_log_settles(s, m->pub.place.segment)) != OK) ||
-	    (e = begin_record(s, 64, &at)) != OK)
+	    (e = store_write_begin(s, 64, &at)) != OK)
 		return e;
 	store_record_put_hold(store_log_records(s), is_held);
 	store_record_end(store_log_records(s), at, STORE_RECORD_HOLD,

@@ -24,6 +24,8 @@ struct store_submission {
 	bool is_streamed;		/* the body was closed by store_body.h */
 	uint8_t content_flags;
 	bool is_report;			/* of ours: may use the reserve */
+	uint64_t list_bytes;		/* recipients in front of the body … */
+	uint32_t list_total;		/* … store_list.h; 0: in the envelope */
 	/* The key that groups recipients into units: the destination (at most
 	 * STORE_KEY_MAX bytes; borrowed until the next call).  It becomes
 	 * unit->domain; the store gives it no meaning. */

@@ -12,6 +12,17 @@
 /* A piece at a time, for a body may be larger than memory. */
 enum { PIECE_BYTES = 4 << 20 };
 
+/* One of those whose file it is: a message, a list, a list's parts. */
+static bool
+has_owner(struct survey *s, uint64_t file)
+{
+	bool has = survey_has_message(s, file);
+
+	for (uint64_t n = 1; !has && n <= STORE_LIST_PARTS; n++)
+		has = survey_has_message(s, file + n);
+	return has;
+}
+
 /* On line the file goes when the last verdict is synced, the row a second or
  * so later. */
 static bool
@@ -23,7 +34,7 @@ has_gone(struct survey *s, uint64_t id)
 	(void)snprintf(name, sizeof(name), "body.%016" PRIx64, id);
 	for (int i = 0; s->spool->is_live && i < 50 &&
 	    faccessat(s->body_fd, name, F_OK, 0) != 0; i++) {
-		if (!survey_has_message(s, id))
+		if (!has_owner(s, id))
 			return true;
 		(void)nanosleep(&pause, NULL);
 	}
@@ -60,8 +71,8 @@ look_at(struct survey *s, const char *name)
 	struct survey_place at = { .id = 0 };
 
 	if (!store_name_number(name, "body.", &at.id) ||
-	    survey_has_message(s, at.id) ||
-	    map_u64_get(&s->fresh_files, at.id) != NULL)
+	    map_u64_get(&s->fresh_files, at.id) != NULL ||
+	    has_owner(s, at.id))
 		return;
 	survey_note(&s->report, at, "a file with its body is there, but no "
 	    "such message: the next start removes it");

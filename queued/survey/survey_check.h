@@ -43,7 +43,12 @@ struct survey {
 	struct map_u64 fresh_files;
 	struct store_result *results;	/* scratch */
 
-	struct survey_body { uint64_t id, bytes; uint32_t sum; } body;
+	struct survey_body {
+		uint64_t id, bytes;	/* of the file */
+		uint32_t sum;
+		bool is_read;
+	} body;				/* the next to be read */
+	uint64_t last_body;		/* a file that was read before */
 	struct survey_live *live;	/* by number, ascending */
 	size_t live_n;
 	struct buf scratch;

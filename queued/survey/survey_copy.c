@@ -59,25 +59,53 @@ survey_open_copy(struct survey *s, struct why *why)
 
 /* ---- its messages ---- */
 
-/* A record that is newer says where the body is now: in the same file. */
-void
-survey_note_body(struct survey *s, uint64_t id,
+/* FILE is called after a list for its parts, too. */
+static void
+note_body(struct survey *s, uint64_t id, uint64_t file,
     const struct store_record_message *m)
 {
 	struct survey_body *b;
 	enum err e;
 
-	if (!m->is_file || map_u64_get(&s->bodies, id) != NULL)
+	if (map_u64_get(&s->bodies, id) != NULL)
 		return;
 	if ((b = malloc(sizeof(*b))) == NULL) {
 		s->failure = ERR_NOMEM;
 		return;
 	}
-	*b = (struct survey_body){ id, m->body_bytes, m->file_crc };
+	*b = (struct survey_body){ .id = file, .sum = m->file_crc,
+	    .bytes = m->list.bytes + m->body_bytes };
 	if ((e = map_u64_add(&s->bodies, id, b)) != OK) {
 		s->failure = e;
 		free(b);
 	}
+}
+
+/* A record that is newer says where the body is now: in the same file. */
+void
+survey_note_body(struct survey *s, uint64_t id,
+    const struct store_record_message *m)
+{
+	uint64_t file = m->list.id != 0 ? m->list.id : id;
+
+	if (!m->is_file)
+		return;
+	note_body(s, file, file, m);
+	note_body(s, id, file, m);
+}
+
+/* Once, however many messages share it. */
+static void
+read_body_of(struct survey *s, uint64_t id)
+{
+	struct survey_body *b = map_u64_get(&s->bodies, id);
+
+	if (b != NULL)
+		b = map_u64_get(&s->bodies, b->id);
+	if (b == NULL || b->is_read)
+		return;
+	b->is_read = true;
+	survey_read_body(s, b->id, b->bytes, b->sum);
 }
 
 void
@@ -115,12 +143,9 @@ survey_count_copy(struct survey *s)
 	check_end(s);
 	while ((left = map_u64_next_key(&s->waiting, &cursor, &id)) != NULL &&
 	    s->failure == OK) {
-		const struct survey_body *b = map_u64_get(&s->bodies, id);
-
 		s->count.messages++;
 		s->count.recipients += (uint64_t)(uintptr_t)left;
-		if (b != NULL)
-			survey_read_body(s, id, b->bytes, b->sum);
+		read_body_of(s, id);
 	}
 }
 

@@ -8,6 +8,7 @@
  */
 #include "common/mail/envelope.h"
 #include "queued/store/store_dead.h"
+#include "queued/store/store_list.h"
 #include "queued/store/store_pieces.h"
 #include "queued/survey/survey_check.h"
 
@@ -75,8 +76,8 @@ check_message(struct survey *s, const struct survey_place *at,
 	}
 	if (!is_known) {
 		if (m.is_file)
-			(void)map_u64_add(&s->fresh_files, r->id,
-			    count_of(1));
+			(void)map_u64_add(&s->fresh_files, m.list.id != 0 ?
+			    m.list.id : r->id, count_of(1));
 		return;
 	}
 	if (is_over || !is_unknown(s, r->id))
@@ -117,7 +118,8 @@ check_moved(struct survey *s, const struct survey_place *at,
 		return;
 	}
 	if (!is_known && m.message.is_file)
-		(void)map_u64_add(&s->fresh_files, r->id, count_of(1));
+		(void)map_u64_add(&s->fresh_files, m.message.list.id != 0 ?
+		    m.message.list.id : r->id, count_of(1));
 	if (!is_known)
 		return;
 	(void)map_u64_remove(&s->waiting, r->id);
@@ -196,6 +198,9 @@ check_record(struct survey *s, const struct survey_place *at,
 	case STORE_RECORD_MOVED:
 		check_moved(s, at, r, is_known, is_over);
 		return;
+	case STORE_RECORD_BEGUN:
+		e = store_list_get_begun(r->fields, &value, &unit);
+		break;
 	case STORE_RECORD_DESTINATION:
 	default:
 		if ((r->flags & STORE_RECORD_SKIPPABLE) == 0)

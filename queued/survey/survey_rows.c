@@ -263,6 +263,9 @@ check_message(struct survey *s, const struct message *m)
 
 	for (uint32_t i = 0; i < m->pub.unit_count; i++)
 		check_unit(s, m, i, &left, &units);
+	/* whose one recipient stands for those that were not begun */
+	if (store_is_list(&m->pub) && left == 1)
+		left = m->pub.list.total - m->pub.list.count;
 	if (left != m->pub.left || units != m->units_left)
 		survey_damage(&s->report, at, "%u units with %u recipients "
 		    "are left, its row says %u and %u", units, left,
@@ -355,6 +358,7 @@ visit_message(struct survey *s, struct span key, struct span value)
 	return true;
 }
 
+/* A list and its parts, neighbours in the table, share a file. */
 static bool
 visit_body(struct survey *s, struct span key, struct span value)
 {
@@ -362,9 +366,9 @@ visit_body(struct survey *s, struct span key, struct span value)
 
 	if (store_row_get_message(key, value, &m) != OK)
 		return true;
-	if (m->pub.place.is_file) {
-		s->body.id = m->pub.id;
-		s->body.bytes = m->pub.place.body_bytes;
+	if (m->pub.place.is_file && store_file_id(&m->pub) != s->last_body) {
+		s->body.id = s->last_body = store_file_id(&m->pub);
+		s->body.bytes = m->pub.list.bytes + m->pub.place.body_bytes;
 		s->body.sum = m->file_crc;
 	}
 	free(m);

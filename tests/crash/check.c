@@ -228,7 +228,7 @@ run_child(struct check *c, const char *path, enum step step)
 {
 	struct store_params params = { .path = path,
 	    .segment_bytes = CHECK_SEGMENT_BYTES,
-	    .memory_bytes = CHECK_MEMORY_BYTES };
+	    .memory_bytes = CHECK_MEMORY_BYTES, .list_block = VIEW_BLOCK };
 	struct shared *sh = c->shared;
 	struct why why = { .text = "" };
 	struct store *s;

@@ -36,6 +36,7 @@ struct life {
 	uint64_t body_token;
 	size_t body_n, body_at;
 	bool is_body_closed, has_body_failed;
+	uint32_t total;			/* of a list; 0: none */
 	/* segments: filled, then emptied */
 	bool is_emptying;
 	uint64_t stays;			/* a message; 0: none */

@@ -66,13 +66,21 @@ accept_some(struct life *l)
 		accept_one(l);
 }
 
+/* Where some bodies have a list before them. */
+static bool
+has_lists(const struct life *l)
+{
+	return l->kind == HISTORY_BODIES || l->kind == HISTORY_REBUILD;
+}
+
 /* A step of a body on its way in: opened, given in chunks, closed, submitted,
  * or dropped by its client. */
 static void
 stream(struct life *l)
 {
 	struct mail_order order = { .token = l->body_token, .units = 1,
-	    .rcpts = 1, .body_n = l->body_n, .is_streamed = true };
+	    .rcpts = 1, .body_n = l->body_n, .is_streamed = true,
+	    .total = l->total };
 	struct store_unit *u;
 	struct note n;
 
@@ -83,8 +91,13 @@ stream(struct life *l)
 		l->body_n = STREAM_MIN + life_below(l, 200000);
 		l->body_at = 0;
 		l->is_body_closed = l->has_body_failed = false;
-		if (store_body_open(l->s, l->body_token) != OK)
+		l->total = has_lists(l) && life_below(l, 2) == 0 ?
+		    1 + (uint32_t)life_below(l, 5 * VIEW_BLOCK) : 0;
+		if ((l->total > 0 ? store_list_open(l->s, l->body_token) :
+		    store_body_open(l->s, l->body_token)) != OK)
 			l->body_token = 0;
+		else if (l->total > 0)
+			mail_list(l->s, l->body_token, l->total);
 	} else if (l->has_body_failed || life_below(l, 20) == 0) {
 		store_body_drop(l->s, l->body_token);
 		l->body_token = 0;
@@ -109,6 +122,29 @@ static uint32_t
 any_number(void *ctx, uint32_t n)
 {
 	return (uint32_t)life_below(ctx, n);
+}
+
+/* The next block of a list; all begun, the list is over. */
+static void
+begin_block(struct life *l, struct store_unit *u)
+{
+	struct mail_result over = { .is_settled = true };
+	struct note part, begun;
+	enum err e;
+
+	if (l->count + 1 > LIFE_MAILS)
+		return;
+	e = mail_begin(l->s, u, &part, &begun);
+	if (e == ERR_NOT_FOUND) {
+		if (mail_verdict(l->s, u, &over, &begun) == OK)
+			life_note(l, &begun);
+		return;
+	}
+	if (e != OK)
+		return;
+	life_note(l, &part);
+	life_note(l, &begun);
+	keep(l, &part);
 }
 
 /* A unit that is not settled, of a message that was told as synced. */
@@ -381,7 +417,9 @@ life_act(struct life *l)
 	}
 	if ((u = any_unit(l)) == NULL)
 		return;
-	if (life_below(l, 5) == 0)
+	if (store_is_list(u->message) && life_below(l, 10) > 0)
+		begin_block(l, u);
+	else if (life_below(l, 5) == 0)
 		operate(l, u);
 	else
 		judge(l, u);

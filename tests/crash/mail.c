@@ -38,6 +38,44 @@ key_of(void *ctx, struct span recipient)
 	return span_from(recipient, span_find(recipient, '@') + 1);
 }
 
+/* As in an envelope: of each block VIEW_BLOCK / 2 are in each of two units. */
+static void
+put_list(uint32_t total, struct buf *out)
+{
+	for (uint32_t i = 0; i < total; i++) {
+		char text[TEXT_BYTES];
+		struct envelope_rcpt rcpt;
+
+		memset(&rcpt, 0, sizeof(rcpt));
+		(void)snprintf(text, sizeof(text), "l%u@u%u.example.net", i,
+		    i % 2);
+		rcpt.address = span_str(text);
+		envelope_put_rcpt(&rcpt, out);
+	}
+}
+
+void
+mail_list(struct store *s, uint64_t token, uint32_t total)
+{
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	put_list(total, &b);
+	(void)store_body_add(s, token, buf_span(&b));
+	buf_clear(&b);
+}
+
+static void
+make_list_envelope(struct buf *out)
+{
+	struct envelope e = { .sender = SPAN_LIT("sender@example.org"),
+	    .arrived_at = ARRIVED_AT };
+	struct envelope_rcpt rest = { .address = STORE_LIST_ADDRESS };
+
+	envelope_put_head(&e, out);
+	envelope_put_rcpt(&rest, out);
+}
+
 static void
 make_envelope(const struct mail_order *order, struct buf *out)
 {
@@ -88,6 +126,10 @@ fill_view(struct view *v, const struct mail_order *order, uint64_t id,
 	v->is_report = order->is_report;
 	v->units = order->units;
 	v->left = order->units * order->rcpts;
+	if (order->total > 0) {
+		v->list = id;
+		v->left = v->total = order->total;
+	}
 	v->content = content_sum(order, id, body, &v->content_n);
 	for (uint32_t i = 0; i < order->units; i++) {
 		v->unit[i].is_here = true;
@@ -111,7 +153,15 @@ mail_submit(struct store *s, const struct mail_order *order,
 	enum err e;
 
 	buf_init(&b, 1 << 20);
-	make_envelope(order, &b);
+	if (order->total > 0) {
+		put_list(order->total, &b);
+		sub.list_bytes = b.n;
+		sub.list_total = order->total;
+		buf_reset(&b);
+		make_list_envelope(&b);
+	} else {
+		make_envelope(order, &b);
+	}
 	sub.envelope = buf_span(&b);
 	if (!order->is_report) {
 		sub.trace_head = span_str(trace_head);
@@ -130,6 +180,63 @@ mail_submit(struct store *s, const struct mail_order *order,
 	buf_clear(&b);
 	free(body);
 	return e;
+}
+
+/* The first VIEW_BLOCK of what is left: in two units, but a last single one. */
+static void
+fill_part(struct view *v, const struct view *list, const struct store_unit *u)
+{
+	uint32_t n = list->total - list->begun;
+
+	memset(v, 0, sizeof(*v));
+	n = n < VIEW_BLOCK ? n : VIEW_BLOCK;
+	v->id = u->message->id;
+	v->list = list->id;
+	v->total = list->total;
+	v->begun = list->begun;
+	v->left = n;
+	v->units = n > 1 ? 2 : 1;
+	v->content = list->content;
+	v->content_n = list->content_n;
+	for (uint32_t i = 0; i < v->units; i++) {
+		v->unit[i].is_here = true;
+		v->unit[i].count = (n + 1 - i) / 2;
+		v->unit[i].due_at = ARRIVED_AT;
+		for (uint32_t k = 0; k < v->unit[i].count; k++)
+			v->unit[i].rcpts[k].outcome = STORE_NO_OUTCOME;
+	}
+}
+
+static void
+see(void *ctx, struct store *s, const struct store_message *m)
+{
+	struct store_unit *none = NULL;
+
+	view_fill(ctx, s, m, &none);
+}
+
+enum err
+mail_begin(struct store *s, struct store_unit *unit, struct note *part,
+    struct note *begun)
+{
+	const struct store_submission how = { .key_of = key_of };
+	struct store_unit *first;
+	struct view list;
+	enum err e;
+
+	see(&list, s, unit->message);
+	memset(part, 0, sizeof(*part));
+	memset(begun, 0, sizeof(*begun));
+	begun->kind = NOTE_BEGUN;
+	begun->id = list.id;
+	if ((e = store_list_begin(s, unit, &how, &first)) != OK)
+		return e;
+	begun->group = part->group = store_group(s);
+	begun->value = unit->message->list.count;
+	part->kind = NOTE_SUBMIT;
+	part->id = first->message->id;
+	fill_part(&part->view, &list, first);
+	return OK;
 }
 
 bool

@@ -7,6 +7,7 @@
 #define MTAD_TESTS_CRASH_MAIL_H
 
 #include "queued/store/store_body.h"
+#include "queued/store/store_list.h"
 #include "queued/store/store_write.h"
 #include "tests/crash/note.h"
 
@@ -17,7 +18,15 @@ struct mail_order {
 	size_t body_n;
 	bool is_report;
 	bool is_streamed;	/* its body was given by mail_stream() */
+	uint32_t total;		/* of a list, given by mail_list(); or 0 */
 };
+
+/* Gives the recipients of a list, all at once. */
+void mail_list(struct store *s, uint64_t token, uint32_t total);
+
+/* Begins the next block of the list that UNIT is of: two notes. */
+enum err mail_begin(struct store *s, struct store_unit *unit,
+    struct note *part, struct note *begun);
 
 /* Appends it; NOTE is what to note. */
 enum err mail_submit(struct store *s, const struct mail_order *order,

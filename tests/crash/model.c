@@ -59,6 +59,16 @@ open_rcpts(const struct view_unit *u)
 	return n;
 }
 
+/* A list that is begun wholly is over with its verdict only. */
+static bool
+has_open(const struct view *v)
+{
+	for (uint32_t i = 0; i < VIEW_UNITS; i++)
+		if (v->unit[i].is_here)
+			return true;
+	return false;
+}
+
 static bool
 judge(struct view *v, const struct note *n)
 {
@@ -79,7 +89,9 @@ judge(struct view *v, const struct note *n)
 	u->tries = n->tries;
 	u->due_at = n->value;
 	u->lease = 0;
-	v->left -= before - open_rcpts(u);
+	/* a list's one stands for all that were not begun */
+	v->left -= n->id == v->list && before > open_rcpts(u) ? v->left :
+	    before - open_rcpts(u);
 	v->is_warned = v->is_warned || n->is_warned;
 	if (open_rcpts(u) == 0)
 		memset(u, 0, sizeof(*u));
@@ -103,6 +115,10 @@ change(struct view *v, const struct note *n)
 	case NOTE_LEASE:
 		u->lease = n->value;
 		return u->is_here;
+	case NOTE_BEGUN:
+		v->left -= (uint32_t)n->value - v->begun;
+		v->begun = (uint32_t)n->value;
+		return v->begun <= v->total;
 	default:
 		return false;
 	}
@@ -124,7 +140,7 @@ model_apply(struct model *m, const struct note *n)
 	count(m, v, UINT64_MAX);
 	ok = change(v, n);
 	count(m, v, 1);
-	return ok && (v->left > 0 || drop(m, v));
+	return ok && (v->left > 0 || has_open(v) || drop(m, v));
 }
 
 struct model_sums

@@ -14,6 +14,7 @@ enum note_kind {
 	NOTE_HOLD,
 	NOTE_DUE,
 	NOTE_LEASE,
+	NOTE_BEGUN,		/* VALUE recipients of a list, all in all */
 	NOTE_DROPPED,		/* a write failed: gone with GROUP */
 	NOTE_REFUSED,		/* told, so GROUP is synced */
 	NOTE_SYNCED,		/* told */

@@ -56,8 +56,9 @@ view_bones(const struct view *v)
 void
 view_print(const struct view *v, FILE *out)
 {
-	fprintf(out, "%016" PRIx64 " left %u%s%s%s content %" PRIu64 "/%"
-	    PRIx64 "\n", v->id, v->left, v->is_report ? " report" : "",
+	fprintf(out, "%016" PRIx64 " left %u (%u of %u)%s%s%s content %"
+	    PRIu64 "/%" PRIx64 "\n", v->id, v->left, v->begun, v->total,
+	    v->is_report ? " report" : "",
 	    v->is_held ? " held" : "", v->is_warned ? " warned" : "",
 	    v->content_n, v->content);
 	for (uint32_t i = 0; i < v->units && i < VIEW_UNITS; i++) {
@@ -123,6 +124,9 @@ view_fill(struct view *v, struct store *s, const struct store_message *m,
 	v->is_warned = m->is_warned;
 	v->units = m->unit_count;
 	v->left = m->left;
+	v->list = m->list.id;
+	v->total = m->list.total;
+	v->begun = m->list.count;
 	for (; *units != NULL; units++) {
 		MUST((*units)->number < VIEW_UNITS);
 		fill_unit(v, *units);

@@ -13,7 +13,7 @@
 
 #include "queued/store/store_read.h"
 
-enum { VIEW_UNITS = 4, VIEW_RCPTS = 4, VIEW_MAX = 512 };
+enum { VIEW_UNITS = 4, VIEW_RCPTS = 4, VIEW_BLOCK = 6, VIEW_MAX = 512 };
 
 struct view_rcpt {
 	bool is_settled;
@@ -33,6 +33,8 @@ struct view {
 	uint64_t id;
 	bool is_report, is_held, is_warned;
 	uint32_t units, left;
+	uint64_t list;			/* the list's id, of list and parts */
+	uint32_t total, begun;		/* of a list; of a part: before it */
 	uint64_t content;		/* a sum; 0: could not be read */
 	uint64_t content_n;
 	struct view_unit unit[VIEW_UNITS];

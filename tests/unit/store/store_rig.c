@@ -398,6 +398,7 @@ rig_try_open(struct rig *r)
 	    .segment_bytes = r->segment_bytes,
 	    .memory_bytes = r->memory_bytes,
 	    .replay_bytes = r->replay_bytes,
+	    .list_block = r->list_block,
 	    .io = r->io != NULL ? &r->io->io : NULL,
 	    .tap = r->tap };
 	struct why why = { .text = "" };
@@ -477,6 +478,7 @@ rig_copy(const struct rig *r, struct rig *copy, struct rng *dice)
 	memset(copy, 0, sizeof(*copy));
 	make_dir(copy);
 	copy->replay_bytes = r->replay_bytes;
+	copy->list_block = r->list_block;
 	copy->memory_bytes = r->memory_bytes;
 	copy->tap = r->tap;
 	copy->segment_bytes = r->segment_bytes;
@@ -638,6 +640,10 @@ dump_message(void *ctx, const struct store_message *m,
 	    m->recipients, m->is_held, m->is_warned, m->is_report,
 	    (uintmax_t)store_message_size(m), (uintmax_t)m->arrived_at,
 	    (int)m->sender.n, m->sender.p);
+	if (m->list.id != 0)
+		fprintf(out, " list %016jx at %ju of %ju, %u of %u\n",
+		    (uintmax_t)m->list.id, (uintmax_t)m->list.at,
+		    (uintmax_t)m->list.bytes, m->list.count, m->list.total);
 	for (; *units != NULL; units++) {
 		const struct store_unit *u = *units;
 

@@ -47,6 +47,7 @@ struct rig {
 	struct rig_io *io;
 	const struct store_tap *tap;	/* NULL: nobody listens */
 	uint64_t segment_bytes, memory_bytes, replay_bytes;
+	uint32_t list_block;
 	uint64_t written, synced;
 	uint64_t refused[RIG_LIST];	/* tokens */
 	size_t refused_count;

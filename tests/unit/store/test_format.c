@@ -1,11 +1,12 @@
 /*
  * Versions: what is newer is refused, by a sentence that says so (R-04), and
  * what this version wrote is read for ever: fixtures/spool-1.tar.xz holds every
- * kind of record, spool-1.txt what it says.
+ * kind of record but those of lists, which spool-1-lists.tar.xz has; a .txt beside
+ * each is what it says.
  *
  * A fixture is made once, when a format is new, and never again:
  *     MTAD_FIXTURE=$PWD/tests/unit/store/fixtures \
- *         build/asan/tests/test_store_format --filter format/make
+ *         build/asan/tests/test_store_format --filter format/make_lists
  */
 #include <criterion/criterion.h>
 
@@ -15,8 +16,10 @@
 #include <unistd.h>
 
 #include "common/base/crc32c.h"
+#include "common/mail/envelope.h"
 #include "common/os/clock.h"
 #include "queued/store/store_group.h"
+#include "queued/store/store_list.h"
 #include "queued/store/store_private.h"
 #include "queued/store/store_row.h"
 #include "tests/unit/store/store_rig.h"
@@ -249,10 +252,14 @@ describe(struct rig *r)
 }
 
 static char *
-expected(void)
+expected(const char *name)
 {
 	static char text[1 << 16];
-	FILE *f = fopen(fixture("spool-1.txt"), "r");
+	char file[64];
+	FILE *f;
+
+	(void)snprintf(file, sizeof(file), "%s.txt", name);
+	f = fopen(fixture(file), "r");
 
 	cr_assert_not_null(f);
 	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
@@ -261,18 +268,22 @@ expected(void)
 }
 
 static void
-unpack(struct rig *r)
+unpack(struct rig *r, const char *name)
 {
+	char file[64];
+
 	rig_init(r);
-	shell("tar -xJf %s -C %s", fixture("spool-1.tar.xz"), r->dir);
+	(void)snprintf(file, sizeof(file), "%s.tar.xz", name);
+	shell("tar -xJf %s -C %s", fixture(file), r->dir);
 }
 
-Test(format, a_spool_of_format_1_is_read)
+static void
+read_fixture(const char *name)
 {
 	char *text, path[RIG_PATH];
 	struct rig r;
 
-	unpack(&r);
+	unpack(&r, name);
 	for (int i = 0; i < 3; i++) {
 		rig_open(&r);
 		/* its index may be of an older format than today's */
@@ -280,7 +291,7 @@ Test(format, a_spool_of_format_1_is_read)
 		    strcmp(r.notices, "index-rebuilt ") == 0), "%s",
 		    r.notices);
 		text = describe(&r);
-		cr_assert_str_eq(text, expected());
+		cr_assert_str_eq(text, expected(name));
 		free(text);
 		rig_checkpoint(&r);
 		rig_close(&r);
@@ -291,6 +302,12 @@ Test(format, a_spool_of_format_1_is_read)
 		}
 	}
 	rig_clear(&r);
+}
+
+Test(format, a_spool_of_format_1_is_read)
+{
+	read_fixture("spool-1");
+	read_fixture("spool-1-lists");
 }
 
 static unsigned
@@ -318,13 +335,13 @@ types_in(const struct rig *r, uint64_t segment)
 	return types;
 }
 
-/* Or what it says of reading them would be worth nothing. */
-Test(format, the_fixture_has_every_kind_of_record)
+static unsigned
+types_of(const char *name, uint64_t bodies)
 {
 	unsigned types = 0;
 	struct rig r;
 
-	unpack(&r);
+	unpack(&r, name);
 	for (uint64_t i = 1; i < 9; i++) {
 		char name[STORE_SEGMENT_NAME], path[RIG_PATH];
 
@@ -333,11 +350,22 @@ Test(format, the_fixture_has_every_kind_of_record)
 		if (access(path, F_OK) == 0)
 			types |= types_in(&r, i);
 	}
-	cr_assert_eq(types, 1U << 1 | 1U << 2 | 1U << 3 | 1U << 4 | 1U << 5 |
-	    1U << 6 | 1U << 8, "%x", types);
-	cr_assert_eq(rig_count_files(&r, "body", "body."), 1);
+	cr_assert_eq(rig_count_files(&r, "body", "body."), bodies);
 	cr_assert_eq(rig_count_files(&r, "index", "data.mdb"), 1);
 	rig_clear(&r);
+	return types;
+}
+
+/* Or what it says of reading them would be worth nothing. */
+Test(format, the_fixture_has_every_kind_of_record)
+{
+	unsigned types = types_of("spool-1", 1);
+
+	cr_assert_eq(types, 1U << 1 | 1U << 2 | 1U << 3 | 1U << 4 | 1U << 5 |
+	    1U << 6 | 1U << 8, "%x", types);
+	types = types_of("spool-1-lists", 2);
+	cr_assert_eq(types & (1U << 1 | 1U << 6 | 1U << 10), 1U << 1 |
+	    1U << 6 | 1U << 10, "%x", types);
 }
 
 /* ---- how the fixture was made ---- */
@@ -395,34 +423,19 @@ add_large(struct rig *r)
 	free(p);
 }
 
-Test(format, make)
+/* Keeps R's spool as fixture NAME, and what it says. */
+static void
+keep(struct rig *r, const char *to, const char *name)
 {
-	const char *to = getenv("MTAD_FIXTURE");
-	char path[RIG_PATH], *text, *again;
-	struct rig r, copy;
+	char path[RIG_PATH], target[2 * RIG_PATH], *text, *again;
+	struct rig copy;
 	FILE *f;
 
-	if (to == NULL)
-		cr_skip_test("makes a fixture only when it is asked to");
-	rig_init(&r);
-	rig_open(&r);
-	add_large(&r);
-	add_states(&r);
-	next_segment(&r);
-	r.s->compact.is_forced = true;
-	store_flush(r.s, clock_mono_ms());
-	while (r.s->compact.segment != 0)
-		rig_turn(&r, 10);
-	rig_sync(&r);
-	next_segment(&r);
-	add_states(&r);
-	next_segment(&r);
-	/* the index has all of this, and not what follows */
-	add_states(&r);
-	rig_copy(&r, &copy, NULL);
+	rig_copy(r, &copy, NULL);
 	rig_path(&copy, path, "", "");
-	shell("cd %s && rm -f log/spare.* lock && tar -cJSf %s/spool-1.tar.xz "
-	    "--owner=0 --group=0 --mtime=@0 --sort=name *", path, to);
+	(void)snprintf(target, sizeof(target), "%s/%s.tar.xz", to, name);
+	shell("cd %s && rm -f log/spare.* lock && tar -cJSf %s "
+	    "--owner=0 --group=0 --mtime=@0 --sort=name *", path, target);
 	rig_open(&copy);
 	text = describe(&copy);
 	rig_close(&copy);
@@ -431,12 +444,135 @@ Test(format, make)
 	rig_open(&copy);
 	again = describe(&copy);
 	cr_assert_str_eq(text, again);
-	(void)snprintf(path, sizeof(path), "%s/spool-1.txt", to);
-	cr_assert_not_null(f = fopen(path, "w"));
+	(void)snprintf(target, sizeof(target), "%s/%s.txt", to, name);
+	cr_assert_not_null(f = fopen(target, "w"));
 	(void)fputs(text, f);
 	(void)fclose(f);
 	free(text);
 	free(again);
 	rig_clear(&copy);
+}
+
+static void
+compact(struct rig *r)
+{
+	r->s->compact.is_forced = true;
+	store_flush(r->s, clock_mono_ms());
+	while (r->s->compact.segment != 0)
+		rig_turn(r, 10);
+	rig_sync(r);
+}
+
+Test(format, make)
+{
+	const char *to = getenv("MTAD_FIXTURE");
+	struct rig r;
+
+	if (to == NULL)
+		cr_skip_test("makes a fixture only when it is asked to");
+	rig_init(&r);
+	rig_open(&r);
+	add_large(&r);
+	add_states(&r);
+	next_segment(&r);
+	compact(&r);
+	next_segment(&r);
+	add_states(&r);
+	next_segment(&r);
+	/* the index has all of this, and not what follows */
+	add_states(&r);
+	keep(&r, to, "spool-1");
+	rig_clear(&r);
+}
+
+static struct span
+key_of(void *ctx, struct span recipient)
+{
+	(void)ctx;
+	return span_from(recipient, span_find(recipient, '@') + 1);
+}
+
+static const struct store_submission keys = { .key_of = key_of };
+
+/* A list of seven. */
+static uint64_t
+add_list(struct rig *r)
+{
+	struct envelope head = { .sender = SPAN_LIT("s@list.example"),
+	    .arrived_at = 1000 };
+	struct envelope_rcpt rcpt = { .address = STORE_LIST_ADDRESS };
+	struct store_submission sub = { .token = r->next_token++,
+	    .arrived_at = 1000, .trace_head = SPAN_LIT("Received: id "),
+	    .trace_tail = SPAN_LIT("; now\r\n"), .is_streamed = true,
+	    .key_of = key_of, .list_total = 7 };
+	struct store_unit *u;
+	struct buf list, envelope;
+
+	buf_init(&list, 4096);
+	buf_init(&envelope, 4096);
+	envelope_put_head(&head, &envelope);
+	envelope_put_rcpt(&rcpt, &envelope);
+	for (int i = 0; i < 7; i++) {
+		char text[32];
+
+		(void)snprintf(text, sizeof(text), "u%d@d%d.example", i, i % 2);
+		rcpt.address = span_str(text);
+		envelope_put_rcpt(&rcpt, &list);
+	}
+	r->is_body_closed = false;
+	cr_assert_eq(store_list_open(r->s, sub.token), OK);
+	cr_assert_eq(store_body_add(r->s, sub.token, buf_span(&list)), OK);
+	cr_assert_eq(store_body_add(r->s, sub.token, SPAN_LIT("to all\r\n")),
+	    OK);
+	cr_assert_eq(store_body_close(r->s, sub.token), OK);
+	while (!r->is_body_closed)
+		rig_turn(r, 100);
+	sub.list_bytes = list.n;
+	sub.envelope = buf_span(&envelope);
+	cr_assert_eq(store_submit(r->s, &sub, &u), OK);
+	buf_clear(&list);
+	buf_clear(&envelope);
+	rig_sync(r);
+	return u->message->id;
+}
+
+static struct store_unit *
+begin_block(struct rig *r, uint64_t id)
+{
+	struct store_unit *u, *part;
+
+	cr_assert_eq(store_load_unit(r->s, id, 0, &u), OK);
+	cr_assert_eq(store_list_begin(r->s, u, &keys, &part), OK);
+	rig_sync(r);
+	return part;
+}
+
+Test(format, make_lists)
+{
+	const char *to = getenv("MTAD_FIXTURE");
+	struct store_unit *u;
+	uint64_t id, other;
+	struct rig r;
+
+	if (to == NULL)
+		cr_skip_test("makes a fixture only when it is asked to");
+	rig_init(&r);
+	r.list_block = 3;
+	rig_open(&r);
+	id = add_list(&r);
+	u = begin_block(&r, id);
+	(void)rig_verdict(&r, u, 0, 0, true, 1, "this one is done");
+	next_segment(&r);
+	compact(&r);
+	(void)begin_block(&r, id);
+	/* all of this one is begun, and its list is over */
+	other = add_list(&r);
+	for (int i = 0; i < 3; i++)
+		(void)begin_block(&r, other);
+	cr_assert_eq(store_load_unit(r.s, other, 0, &u), OK);
+	(void)rig_verdict(&r, u, 0, 0, true, 1, "begun");
+	next_segment(&r);
+	(void)begin_block(&r, id);
+	keep(&r, to, "spool-1-lists");
 	rig_clear(&r);
 }
