@@ -32,6 +32,8 @@ static const struct {
 	[EVENT_NOTICED] = { "delay_told", OUTPUT_BOLD },
 	[EVENT_QUARANTINED] = { "quarantined", OUTPUT_RED },
 	[EVENT_DELETED] = { "deleted", OUTPUT_RED },
+	[EVENT_PART] = { "part", OUTPUT_BOLD },
+	[EVENT_BEGUN] = { "all_begun", OUTPUT_GREEN },
 };
 
 /* How far an attempt came. */
@@ -201,11 +203,16 @@ put_action(struct output *o, const struct msg_ctl_event *m)
 		buf_add_str(&o->b, "the sender hears of the delay, by message ");
 	else if (m->kind == EVENT_QUARANTINED)
 		buf_add_str(&o->b, "it is not given out: ");
+	else if (m->kind == EVENT_PART)
+		buf_add_str(&o->b, "further recipients are message ");
+	else if (m->kind == EVENT_BEGUN)
+		buf_add_str(&o->b, "all recipients are in its parts");
 	else
 		buf_add_str(&o->b, "by ");
-	if (m->kind == EVENT_REPORTED || m->kind == EVENT_NOTICED)
+	if (m->kind == EVENT_REPORTED || m->kind == EVENT_NOTICED ||
+	    m->kind == EVENT_PART)
 		put_id(o, m->value);
-	else
+	else if (m->kind != EVENT_BEGUN)
 		output_text(o, m->who);
 }
 
@@ -313,7 +320,9 @@ json_members(struct json *j, const struct msg_ctl_event *m)
 		output_json_time(j, "next", m->next_at);
 	} else if (m->kind == EVENT_REPORTED || m->kind == EVENT_NOTICED) {
 		json_id(j, "report", m->value);
-	} else {
+	} else if (m->kind == EVENT_PART) {
+		json_id(j, "part", m->value);
+	} else if (m->kind != EVENT_BEGUN) {
 		json_text(j, "by", m->who);
 	}
 }

@@ -129,6 +129,15 @@ rows_json_message(struct rows *r, const struct msg_ctl_row *row)
 	json_u64(j, row->total);
 	json_key(j, "left");
 	json_u64(j, row->left);
+	if (row->parts > 0) {
+		json_key(j, "parts");
+		json_u64(j, row->parts);
+	}
+	if (row->list != 0) {
+		b32_encode(row->list, id);
+		json_key(j, "list");
+		json_string(j, span_of(id, sizeof(id)));
+	}
 	json_key(j, "client");
 	json_string(j, row->client);
 	json_key(j, "helo");

@@ -85,8 +85,18 @@ show_for_people(struct rows *r, const struct msg_ctl_row *row)
 	output_size(r->o, row->size, 0);
 	end_line(r);
 	label(r, "recipients");
-	buf_addf(&r->o->b, "%u of %u left\n", (unsigned)row->left,
+	buf_addf(&r->o->b, "%u of %u left", (unsigned)row->left,
 	    (unsigned)row->total);
+	if (row->parts > 0)
+		buf_addf(&r->o->b, ", now in %u messages of their own",
+		    (unsigned)row->parts);
+	end_line(r);
+	if (row->list == 0)
+		return;
+	b32_encode(row->list, id);
+	label(r, "part of");
+	output_text(r->o, span_of(id, sizeof(id)));
+	end_line(r);
 }
 
 /* bob@example.net  deferred, 3 tries, last 2m10s ago, next in 4m05s

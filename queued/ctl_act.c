@@ -7,6 +7,7 @@
 #include "queued/ctl_private.h"
 #include "queued/history.h"
 #include "queued/lease.h"
+#include "queued/lists.h"
 #include "queued/outcome.h"
 #include "queued/plan/plan_look.h"
 #include "queued/residence.h"
@@ -37,6 +38,9 @@ note(struct ctl_session *s, const struct store_unit *unit, uint8_t kind,
 /* Room that acts may take in the planner; beyond it the index has to do.  What
  * is due is found there within a second or two. */
 enum { ACT_RESIDENTS = 4096 };
+
+/* More units than a message ever had. */
+enum { UNITS_MAX = 100000 };
 
 static bool
 is_crowded(const struct queued *q)
@@ -142,10 +146,34 @@ hold_unit(struct ctl_session *s, struct store_unit *unit, bool is_held)
 	(void)residence_welcome(s->q, unit);
 }
 
+/* What was not begun of it; its parts are messages like others. */
+static void
+act_list(struct ctl_session *s, struct store_unit *unit)
+{
+	struct store_message *m = unit->message;
+	bool is_held = s->job.verb == CTL_HOLD;
+
+	if (s->job.verb == CTL_DELETE) {
+		delete_unit(s, unit);
+		return;
+	}
+	if (s->job.verb != CTL_RETRY && m->is_held != is_held) {
+		if (!is_done(s, store_hold(s->q->store, m, is_held)))
+			return;
+		note(s, unit, is_held ? JOURNAL_HELD : JOURNAL_RELEASED, 0);
+		note_change(s);
+	}
+	(void)lists_add(s->q, unit);
+}
+
 /* UNIT may be gone afterwards. */
 static void
 act_unit(struct ctl_session *s, struct store_unit *unit)
 {
+	if (store_is_list(unit->message)) {
+		act_list(s, unit);
+		return;
+	}
 	switch (s->job.verb) {
 	case CTL_HOLD:
 		hold_unit(s, unit, true);
@@ -214,7 +242,7 @@ act_message(struct ctl_session *s, uint64_t id)
 			}
 			act_unit(s, unit);
 			give_back(s, id, i);
-		} else if (units == 0 && i >= s->q->conf->limits.recipients) {
+		} else if (units == 0 && i >= UNITS_MAX) {
 			return;
 		}
 	}

@@ -277,6 +277,7 @@ kind_of(uint8_t outcome)
 		[OUTCOME_IN_DOUBT] = EVENT_IN_DOUBT,
 		[OUTCOME_EXPIRED] = EVENT_EXPIRED,
 		[OUTCOME_DISCARDED] = EVENT_DISCARDED,
+		[OUTCOME_BEGUN] = EVENT_BEGUN,
 	};
 
 	return outcome < OUTCOME_COUNT ? kinds[outcome] : EVENT_DEFERRED;
@@ -356,6 +357,7 @@ tell_action(struct ctl_history *h, const struct journal_record *r)
 		[JOURNAL_NOTICED] = EVENT_NOTICED,
 		[JOURNAL_QUARANTINED] = EVENT_QUARANTINED,
 		[JOURNAL_DELETED] = EVENT_DELETED,
+		[JOURNAL_PART] = EVENT_PART,
 	};
 	struct msg m = { .type = MSG_ctl_event };
 	struct journal_action a;

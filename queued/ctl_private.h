@@ -9,6 +9,7 @@
 
 #include "common/base/ipaddr.h"
 #include "queued/ctl.h"
+#include "queued/ctl_whole.h"
 #include "queued/select/select.h"
 #include "queued/store/store_look.h"
 #include "queued/store/store_read.h"
@@ -104,9 +105,9 @@ uint8_t ctl_recipient_state(enum select_state unit,
 /* Of raw octets; OUT is left alone when they are no address. */
 void ctl_format_client(struct span bytes, char out[IPADDR_TEXT_SIZE]);
 
-/* One message as a row; the list's are cut to CTL_RECIPIENTS_SHOWN. */
+/* One message as a row, or the WHOLE that it is one of (else NULL). */
 void ctl_send_row(struct ctl_session *s, struct store_glance *g,
-    uint32_t recipients_max);
+    uint32_t recipients_max, const struct ctl_whole *whole);
 
 /* jobs */
 void ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m);

@@ -223,7 +223,7 @@ on_message(void *ctx, struct store_glance *g)
 		return true;
 	job->count++;
 	if (job->verb == CTL_LIST)
-		ctl_send_row(s, g, CTL_RECIPIENTS_SHOWN);
+		ctl_send_row(s, g, CTL_RECIPIENTS_SHOWN, NULL);
 	else if (job->verb != CTL_COUNT && !job->is_dry_run)
 		job->batch[job->batch_count++] = m->id;
 	return job->limit == 0 || job->count < job->limit;

@@ -160,7 +160,7 @@ ctl_format_client(struct span bytes, char out[IPADDR_TEXT_SIZE])
 /* G is borrowed from a look: nothing here may change the store. */
 void
 ctl_send_row(struct ctl_session *s, struct store_glance *g,
-    uint32_t recipients_max)
+    uint32_t recipients_max, const struct ctl_whole *whole)
 {
 	const struct store_message *m = store_glance_message(g);
 	char client[IPADDR_TEXT_SIZE] = "";
@@ -173,12 +173,22 @@ ctl_send_row(struct ctl_session *s, struct store_glance *g,
 	ctl_format_client(envelope.client, client);
 	buf_reset(&s->rows);
 	row->arrived_at = spool_time_shown(s->q, m->arrived_at);
-	put_units(s->q, g, row, recipients_max, &s->rows);
+	/* what stands for a million of them is none */
+	put_units(s->q, g, row, whole != NULL || store_is_list(m) ? 0 :
+	    recipients_max, &s->rows);
 	row->id = m->id;
 	row->sender = m->sender;
 	row->size = store_message_size(m);
 	row->total = m->recipients;
 	row->left = m->left;
+	row->list = store_is_list(m) ? 0 : m->list.id;
+	if (whole != NULL) {
+		row->id = whole->id;
+		row->total = whole->total;
+		row->left = whole->left;
+		row->parts = whole->parts;
+		row->list = 0;
+	}
 	row->client = span_str(client);
 	row->helo = span_sub(envelope.helo, 0, 256);
 	ctl_send(s, &msg);

@@ -15,7 +15,7 @@ enum { HEAD_SHOWN = 64 * 1024 };
 
 /* Without readable content the row stands alone: it is no reason to fail. */
 static void
-send_head(struct ctl_session *s, const struct store_message *m)
+send_head(struct ctl_session *s, const struct store_message *m, uint64_t id)
 {
 	struct queued *q = s->q;
 	struct msg msg = { .type = MSG_ctl_head };
@@ -27,17 +27,54 @@ send_head(struct ctl_session *s, const struct store_message *m)
 	    HEAD_SHOWN, &q->content) != OK)
 		return;
 	head = span_sub(buf_span(&q->content), 0, HEAD_SHOWN);
-	msg.ctl_head.id = m->id;
+	msg.ctl_head.id = id;
 	msg.ctl_head.bytes = span_sub(head, 0, header_length(head));
 	ctl_send(s, &msg);
+}
+
+/* The head is shown by the id that was asked for. */
+struct shown {
+	struct ctl_session *s;
+	struct ctl_whole whole;
+};
+
+static bool
+add_part(void *ctx, struct store_glance *g)
+{
+	const struct store_message *m = store_glance_message(g);
+	struct ctl_whole *w = &((struct shown *)ctx)->whole;
+
+	if (m->list.id != w->id)
+		return true;
+	w->first = w->first != 0 ? w->first : m->id;
+	w->total = m->list.total;
+	w->left += m->left;
+	w->parts += m->id != w->id;
+	return true;
+}
+
+/* What is left of list ID: itself, parts. */
+static void
+gather(struct shown *sh, uint64_t id)
+{
+	struct store_path path = { .first = id,
+	    .last = id + STORE_LIST_PARTS };
+	uint64_t after = id - 1;
+
+	sh->whole.id = id;
+	while (after != UINT64_MAX)
+		after = store_look(sh->s->q->store, &path, after,
+		    STORE_LIST_PARTS + 1, add_part, sh);
 }
 
 static bool
 show_head(void *ctx, const struct store_message *m,
     struct store_unit *const *units)
 {
+	const struct shown *sh = ctx;
+
 	(void)units;
-	send_head(ctx, m);
+	send_head(sh->s, m, sh->whole.first != 0 ? sh->whole.id : m->id);
 	return true;
 }
 
@@ -45,19 +82,28 @@ show_head(void *ctx, const struct store_message *m,
 static bool
 show_row(void *ctx, struct store_glance *g)
 {
-	ctl_send_row(ctx, g, STORE_UNIT_RECIPIENTS);
+	const struct shown *sh = ctx;
+
+	ctl_send_row(sh->s, g, STORE_UNIT_RECIPIENTS,
+	    sh->whole.first != 0 ? &sh->whole : NULL);
 	return true;
 }
 
-/* The row is shown in place; for its content it must be in memory. */
+/* The row is shown in place; for its content it must be in memory.  Of a list
+ * the first that is left speaks for all, with sums over them. */
 void
 ctl_show(struct ctl_session *s, uint64_t id)
 {
+	struct shown sh = { .s = s };
 	struct store_path path = { .is_listed = true, .ids = &id,
-	    .id_count = 1, .first = id, .last = id };
+	    .id_count = 1 };
 
-	(void)store_look(s->q->store, &path, 0, 1, show_row, s);
-	if (store_show(s->q->store, id, show_head, s) == OK)
+	gather(&sh, id);
+	if (sh.whole.first != 0)
+		id = sh.whole.first;
+	path.first = path.last = id;
+	(void)store_look(s->q->store, &path, 0, 1, show_row, &sh);
+	if (store_show(s->q->store, id, show_head, &sh) == OK)
 		ctl_end(s, CTL_DONE, 1, SPAN_NONE);
 	else
 		ctl_end(s, CTL_NO_SUCH_MESSAGE, 0,

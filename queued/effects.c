@@ -107,7 +107,7 @@ effects_has_message(const struct effects *e, uint64_t id)
 		const struct effect *f = at(e, i - 1);
 
 		if (f->b == id && (f->kind == EFFECT_SUBMITTED ||
-		    f->kind == EFFECT_REPORT))
+		    f->kind == EFFECT_REPORT || f->kind == EFFECT_PART))
 			return true;
 	}
 	return false;

@@ -17,6 +17,7 @@
 enum effect_kind {
 	EFFECT_SUBMITTED,	/* a: token, b: queue id; peer: smtpd */
 	EFFECT_REPORT,		/* b: queue id of a message of ours */
+	EFFECT_PART,		/* b: queue id of a part of a list */
 	EFFECT_CONFIRM,		/* a: lease; peer: deliverd */
 	EFFECT_ANSWER,		/* a: id of a mtactl session */
 	EFFECT_LEASE,		/* a: a lease that was noted */

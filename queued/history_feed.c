@@ -125,7 +125,8 @@ feed_message(struct history_feed *f, const struct store_record *r,
 		return 0;
 	struct journal_accepted a = { .at = m.arrived_at,
 	    .bytes = m.trace_bytes + m.body_bytes,
-	    .recipients = e.rcpt_count, .is_report = m.is_report,
+	    .recipients = m.list.id == r->id ? m.list.total : e.rcpt_count,
+	    .is_report = m.is_report,
 	    .sender = e.sender, .client = e.client, .helo = e.helo };
 
 	buf_reset(&f->list);

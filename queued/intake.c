@@ -12,37 +12,16 @@
  * Tokens are smtpd's names for what it hands over; they outlive us, so that a
  * client whose answer got lost in our death hears the truth (I-03).
  */
-#include "queued/intake.h"
+#include "queued/intake_private.h"
 
 #include "common/mail/envelope.h"
 #include "queued/residence.h"
 #include "queued/store/store_body.h"
+#include "queued/store/store_list.h"
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
 
 #include <stdlib.h>
-
-/* Bytes of one large body that may be on their way or unwritten. */
-enum { STREAM_CREDIT = 1024 * 1024 };
-
-/* Who submitted something, and the credit that its frame cost. */
-struct origin {
-	uint64_t instance;
-	uint32_t bytes;
-	uint16_t peer;
-};
-
-/* A large body on its way in, from body_open to its submission. */
-struct stream {
-	uint64_t token;
-	uint64_t credited;		/* bytes smtpd was told it may send */
-	struct origin origin;
-	bool is_submitted;		/* waits for its file's sync */
-	uint8_t content_flags;
-	struct buf envelope;
-	struct buf trace_head;
-	struct buf trace_tail;
-};
 
 /* What a token's map entry points at: the id, boxed. */
 struct token {
@@ -51,8 +30,8 @@ struct token {
 };
 
 /* All sending to a smtpd goes through here: it may be gone. */
-static void
-send_to(struct queued_peer *peer, const struct msg *m)
+void
+intake_send(struct queued_peer *peer, const struct msg *m)
 {
 	/* A channel that can't take it ends, and its client asks again. */
 	if (peer->channel != NULL)
@@ -71,20 +50,20 @@ give_credit(struct queued_peer *peer, uint32_t bytes)
 		return;
 	m.credit.bytes = peer->credit_owed;
 	peer->credit_owed = 0;
-	send_to(peer, &m);
+	intake_send(peer, &m);
 }
 
 /* BYTES: what goes back to it as credit with the answer. */
-static struct origin
-origin_of(const struct queued_peer *peer, size_t bytes)
+struct intake_origin
+intake_origin_of(const struct queued_peer *peer, size_t bytes)
 {
-	return (struct origin){ .instance = peer->instance,
+	return (struct intake_origin){ .instance = peer->instance,
 	    .bytes = (uint32_t)bytes, .peer = peer->index };
 }
 
 /* Neither answer nor credit goes to the successor of who asked. */
-static void
-send_result(struct queued *q, struct origin to, uint64_t token,
+void
+intake_send_result(struct queued *q, struct intake_origin to, uint64_t token,
     uint8_t result, uint64_t id)
 {
 	struct queued_peer *peer = &q->smtpds[to.peer];
@@ -95,7 +74,7 @@ send_result(struct queued *q, struct origin to, uint64_t token,
 	m.submitted.token = token;
 	m.submitted.result = result;
 	m.submitted.id = id;
-	send_to(peer, &m);
+	intake_send(peer, &m);
 	give_credit(peer, to.bytes);
 }
 
@@ -108,7 +87,7 @@ send_room(struct queued_peer *peer)
 
 	m.room.is_accepting = room.is_accepting;
 	m.room.bytes = room.bytes;
-	send_to(peer, &m);
+	intake_send(peer, &m);
 }
 
 void
@@ -140,17 +119,19 @@ intake_key_of(void *ctx, struct span recipient)
 {
 	struct intake_keys *keys = ctx;
 	struct buf *out = &keys->q->scratch;
-	struct route route = route_table_find(keys->q->routes, keys->sender,
-	    recipient);
+	struct route route;
 
+	if (keys->is_list)
+		return STORE_LIST_KEY;
+	route = route_table_find(keys->q->routes, keys->sender, recipient);
 	buf_reset(out);
 	route_key(&route, recipient, out);
 	return buf_span(out);
 }
 
 /* What is not the client's fault is temporary; smtpd makes the replies. */
-static uint8_t
-result_of(enum err e)
+uint8_t
+intake_result_of(enum err e)
 {
 	switch (e) {
 	case ERR_FULL:
@@ -174,7 +155,7 @@ check_envelope(const struct queued *q, struct span bytes,
 
 	if (e != OK)
 		return e;
-	if (out->rcpt_count == 0 ||
+	if (out->rcpt_count == 0 || out->rcpt_count > INTAKE_RECIPIENTS_MAX ||
 	    out->rcpt_count > q->conf->limits.recipients)
 		return ERR_RANGE;
 	/* Only queued makes reports (I-08). */
@@ -182,17 +163,21 @@ check_envelope(const struct queued *q, struct span bytes,
 }
 
 /* Into the open group; the answer follows its sync. */
-static enum err
-submit(struct queued *q, struct origin from, struct store_submission *sub)
+enum err
+intake_submit(struct queued *q, struct intake_origin from,
+    struct store_submission *sub)
 {
 	struct effect effect = { .kind = EFFECT_SUBMITTED };
-	struct intake_keys keys = { .q = q };
+	struct intake_keys keys = { .q = q,
+	    .is_list = sub->list_total > 0 };
 	struct store_unit *unit;
 	struct envelope envelope;
 	enum err e = check_envelope(q, sub->envelope, &envelope);
 
 	if (e != OK)
 		return e;
+	if (keys.is_list && envelope.rcpt_count != 1)
+		return ERR_SYNTAX;
 	if (!store_room(q->store).is_accepting)
 		return ERR_FULL;
 	if ((e = effects_reserve(&q->on_synced)) != OK)
@@ -219,7 +204,7 @@ on_submit(struct queued *q, struct queued_peer *peer,
     const struct msg_submit *m)
 {
 	struct store_submission sub = { .token = m->token };
-	struct origin from = origin_of(peer, m->body.n + m->envelope.n);
+	struct intake_origin from = intake_origin_of(peer, m->body.n + m->envelope.n);
 	enum err e;
 
 	sub.envelope = m->envelope;
@@ -230,18 +215,18 @@ on_submit(struct queued *q, struct queued_peer *peer,
 	if (m->body_bytes != m->body.n)
 		e = ERR_SYNTAX;
 	else
-		e = submit(q, from, &sub);
+		e = intake_submit(q, from, &sub);
 	if (e == OK)
 		return;
 	q->figures.refused++;
-	send_result(q, from, m->token, result_of(e), 0);
+	intake_send_result(q, from, m->token, intake_result_of(e), 0);
 }
 
 /* The inverse of what submit() noted. */
-static struct origin
+static struct intake_origin
 origin_of_effect(const struct effect *effect)
 {
-	return (struct origin){ .instance = effect->instance,
+	return (struct intake_origin){ .instance = effect->instance,
 	    .bytes = effect->bytes, .peer = effect->peer };
 }
 
@@ -255,7 +240,7 @@ intake_synced(struct queued *q, const struct effect *effect)
 
 	if (effect->kind == EFFECT_SUBMITTED) {
 		q->figures.accepted++;
-		send_result(q, origin_of_effect(effect), effect->a,
+		intake_send_result(q, origin_of_effect(effect), effect->a,
 		    SUBMIT_ACCEPTED, effect->b);
 	}
 	for (uint32_t i = 0; i < n; i++) {
@@ -277,225 +262,8 @@ intake_refused(struct queued *q, uint64_t token, uint64_t id)
 	q->figures.refused++;
 	if (effect == NULL || effect->b != id)
 		return;
-	send_result(q, origin_of_effect(effect), token, SUBMIT_IO, 0);
+	intake_send_result(q, origin_of_effect(effect), token, SUBMIT_IO, 0);
 	effect->kind = EFFECT_NONE;
-}
-
-/* ---- large bodies ---- */
-
-/* The file, if it is still nobody's, is the caller's to drop. */
-static void
-stream_free(struct queued *q, struct stream *st)
-{
-	map_u64_remove(&q->streams, st->token);
-	buf_clear(&st->envelope);
-	buf_clear(&st->trace_head);
-	buf_clear(&st->trace_tail);
-	free(st);
-}
-
-/* Nothing goes to a successor of the smtpd that began it. */
-static void
-stream_send(struct queued *q, const struct stream *st, const struct msg *m)
-{
-	struct queued_peer *peer = &q->smtpds[st->origin.peer];
-
-	if (peer->instance == st->origin.instance)
-		send_to(peer, m);
-}
-
-/* Before its submission smtpd is told to stop sending; after it, it waits for
- * an answer like any other. */
-static void
-stream_fail(struct queued *q, struct stream *st, enum err e)
-{
-	struct msg m = { .type = MSG_body_failed };
-
-	store_body_drop(q->store, st->token);
-	if (st->is_submitted) {
-		q->figures.refused++;
-		send_result(q, st->origin, st->token, result_of(e), 0);
-	} else {
-		m.body_failed.token = st->token;
-		m.body_failed.why = result_of(e);
-		stream_send(q, st, &m);
-	}
-	stream_free(q, st);
-}
-
-/* TAKEN: bytes that the store has taken so far, of the whole body. */
-static void
-stream_credit(struct queued *q, struct stream *st, uint64_t taken)
-{
-	uint64_t upto = taken + STREAM_CREDIT;
-	struct msg m = { .type = MSG_body_credit };
-
-	if (upto <= st->credited)
-		return;
-	m.body_credit.token = st->token;
-	m.body_credit.bytes = (uint32_t)(upto - st->credited);
-	st->credited = upto;
-	stream_send(q, st, &m);
-}
-
-/* ERR_EXISTS for a token in use: nobody may take over another one's body.
- * *OUT is also in q->streams, until stream_free(). */
-static enum err
-stream_new(struct queued *q, const struct queued_peer *peer, uint64_t token,
-    struct stream **out)
-{
-	struct stream *st = calloc(1, sizeof(*st));
-	enum err e;
-
-	if (st == NULL)
-		return ERR_NOMEM;
-	st->token = token;
-	st->origin = origin_of(peer, 0);
-	buf_init(&st->envelope, 64 * 1024 * 1024);
-	buf_init(&st->trace_head, 4096);
-	buf_init(&st->trace_tail, 8192);
-	if ((e = map_u64_add(&q->streams, token, st)) != OK)
-		free(st);
-	else
-		*out = st;
-	return e;
-}
-
-/* In this order, so that a refusal has no file to drop. */
-static void
-on_body_open(struct queued *q, struct queued_peer *peer, uint64_t token)
-{
-	struct stream *st = NULL;
-	struct msg m = { .type = MSG_body_failed };
-	enum err e = stream_new(q, peer, token, &st);
-
-	if (e == OK && !store_room(q->store).is_accepting)
-		e = ERR_FULL;
-	if (e == OK)
-		e = store_body_open(q->store, token);
-	if (e == OK) {
-		stream_credit(q, st, 0);
-		return;
-	}
-	if (st != NULL)
-		stream_free(q, st);
-	m.body_failed.token = token;
-	m.body_failed.why = result_of(e);
-	send_to(peer, &m);
-}
-
-/* Only the smtpd that opened a body may add to it. */
-static struct stream *
-stream_get(struct queued *q, const struct queued_peer *peer, uint64_t token)
-{
-	struct stream *st = map_u64_get(&q->streams, token);
-
-	return st != NULL && st->origin.peer == peer->index &&
-	    st->origin.instance == peer->instance ? st : NULL;
-}
-
-static void
-on_body_data(struct queued *q, struct queued_peer *peer,
-    const struct msg_body_data *m)
-{
-	struct stream *st = stream_get(q, peer, m->token);
-	enum err e;
-
-	if (st == NULL || st->is_submitted)
-		return;		/* it was failed while these were coming */
-	e = store_body_add(q->store, m->token, m->bytes);
-	if (e != OK)
-		stream_fail(q, st, e);
-}
-
-/* The envelope is kept here while the file is synced: the record may only
- * follow it, or a crash would leave a record without a body. */
-static void
-on_submit_streamed(struct queued *q, struct queued_peer *peer,
-    const struct msg_submit *m)
-{
-	struct stream *st = stream_get(q, peer, m->token);
-	enum err e;
-
-	if (st == NULL || st->is_submitted) {
-		send_result(q, origin_of(peer, m->envelope.n), m->token,
-		    SUBMIT_IO, 0);
-		return;
-	}
-	st->is_submitted = true;
-	st->origin.bytes = (uint32_t)m->envelope.n;
-	st->content_flags = m->flags;
-	buf_add_span(&st->envelope, m->envelope);
-	buf_add_span(&st->trace_head, m->trace_head);
-	buf_add_span(&st->trace_tail, m->trace_tail);
-	e = buf_failed(&st->envelope) || buf_failed(&st->trace_head) ||
-	    buf_failed(&st->trace_tail) ? ERR_NOMEM :
-	    store_body_close(q->store, m->token);
-	if (e != OK)
-		stream_fail(q, st, e);
-}
-
-/* The file is on disk: now the record that makes it exist. */
-static void
-stream_submit(struct queued *q, struct stream *st)
-{
-	struct store_submission sub = { .token = st->token };
-	enum err e;
-
-	sub.envelope = buf_span(&st->envelope);
-	sub.trace_head = buf_span(&st->trace_head);
-	sub.trace_tail = buf_span(&st->trace_tail);
-	sub.is_streamed = true;
-	sub.content_flags = st->content_flags;
-	e = submit(q, st->origin, &sub);
-	if (e != OK)
-		stream_fail(q, st, e);
-	else
-		stream_free(q, st);
-}
-
-/* The store speaks of a body; its stream may have ended meanwhile. */
-void
-intake_body(struct queued *q, uint64_t token, uint64_t bytes, bool is_closed,
-    enum err e)
-{
-	struct stream *st = map_u64_get(&q->streams, token);
-
-	if (st == NULL)
-		return;
-	if (e != OK)
-		stream_fail(q, st, e);
-	else if (is_closed)
-		stream_submit(q, st);
-	else
-		stream_credit(q, st, bytes);
-}
-
-static void
-on_body_drop(struct queued *q, struct queued_peer *peer, uint64_t token)
-{
-	struct stream *st = stream_get(q, peer, token);
-
-	/* What was submitted has an answer to come. */
-	if (st == NULL || st->is_submitted)
-		return;
-	store_body_drop(q->store, token);
-	stream_free(q, st);
-}
-
-void
-intake_gone(struct queued *q, struct queued_peer *peer)
-{
-	struct stream *st;
-	size_t cursor = 0;
-
-	while ((st = map_u64_next(&q->streams, &cursor)) != NULL) {
-		/* What was submitted whole is finished all the same. */
-		if (st->origin.peer != peer->index || st->is_submitted)
-			continue;
-		store_body_drop(q->store, st->token);
-		stream_free(q, st);
-	}
 }
 
 /* ---- tokens of groups that were replayed ---- */
@@ -524,7 +292,7 @@ on_token_ask(struct queued *q, struct queued_peer *peer, uint64_t token)
 {
 	const struct token *t = map_u64_get(&q->tokens, token);
 
-	send_result(q, origin_of(peer, 0), token, t != NULL ?
+	intake_send_result(q, intake_origin_of(peer, 0), token, t != NULL ?
 	    SUBMIT_ACCEPTED : SUBMIT_UNKNOWN, t != NULL ? t->id : 0);
 }
 
@@ -544,13 +312,8 @@ intake_forget_tokens(struct queued *q)
 void
 intake_clear(struct queued *q)
 {
-	struct stream *st;
-	size_t cursor = 0;
-
-	while ((st = map_u64_next(&q->streams, &cursor)) != NULL)
-		stream_free(q, st);
+	intake_stream_clear(q);
 	intake_forget_tokens(q);
-	map_u64_clear(&q->streams);
 	map_u64_clear(&q->tokens);
 }
 
@@ -560,23 +323,15 @@ intake_msg(struct queued *q, struct queued_peer *peer, const struct msg *m)
 	switch (m->type) {
 	case MSG_submit:
 		if (m->submit.is_streamed)
-			on_submit_streamed(q, peer, &m->submit);
+			intake_stream_msg(q, peer, m);
 		else
 			on_submit(q, peer, &m->submit);
-		break;
-	case MSG_body_open:
-		on_body_open(q, peer, m->body_open.token);
-		break;
-	case MSG_body_data:
-		on_body_data(q, peer, &m->body_data);
-		break;
-	case MSG_body_drop:
-		on_body_drop(q, peer, m->body_drop.token);
 		break;
 	case MSG_token_ask:
 		on_token_ask(q, peer, m->token_ask.token);
 		break;
 	default:
+		intake_stream_msg(q, peer, m);
 		break;
 	}
 }

@@ -10,6 +10,9 @@
 
 #include "queued/queued.h"
 
+/* Recipients of a message that came in one piece; more come as a list. */
+enum { INTAKE_RECIPIENTS_MAX = 10000, INTAKE_ENVELOPE_MAX = 1024 * 1024 };
+
 /* Submit frames that one smtpd may have on their way. */
 enum { INTAKE_CREDIT = 8 * 1024 * 1024 };
 
@@ -38,6 +41,7 @@ void intake_clear(struct queued *q);
 struct intake_keys {
 	struct queued *q;
 	struct span sender;
+	bool is_list;			/* what stands for its recipients */
 };
 struct span intake_key_of(void *ctx, struct span recipient);
 

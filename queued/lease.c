@@ -405,9 +405,9 @@ on_held(struct queued *q, struct queued_peer *peer,
 	    effects_has_message(&q->on_synced, held->id))
 		return;
 	e = store_load_unit(q->store, held->id, held->unit, &unit);
-	if (e == OK)
+	if (e == OK && !store_is_list(unit->message))	/* never leased */
 		e = residence_adopt(q, unit);
-	if (e != OK && e != ERR_NOMEM)
+	if (e != ERR_NOMEM && (e != OK || unit->plan == NULL))
 		return;			/* settled, or its row is damaged */
 	lease = e == OK ? lease_new(q, unit, held->lease, peer->index) : NULL;
 	if (lease == NULL) {

@@ -221,8 +221,9 @@ submit_reports(struct queued *q, struct outcome_work *w,
     const struct store_unit *unit)
 {
 	uint64_t id = unit->message->id;
-	enum err e = store_reserve(q->store, w->history.n + w->count * 4096 +
-	    bounce_bytes(&w->failure) + bounce_bytes(&w->delay));
+	enum err e = store_reserve(q->store, w->history.n +
+	    w->run_count * 4096 + bounce_bytes(&w->failure) +
+	    bounce_bytes(&w->delay));
 
 	if (e != OK || (e = bounce_submit(q, &w->failure)) != OK)
 		return e;
@@ -252,6 +253,7 @@ settle(struct queued *q, struct outcome_work *w, struct store_unit *unit,
 	struct store_verdict v = { .due_at = due_at };
 	enum err e;
 
+	outcome_gather_runs(w);
 	if ((e = effects_reserve(&q->on_synced)) != OK ||
 	    (e = build_reports(q, w, unit)) != OK ||
 	    (e = submit_reports(q, w, unit)) != OK)
@@ -261,8 +263,8 @@ settle(struct queued *q, struct outcome_work *w, struct store_unit *unit,
 	v.tries = unit->tries + (w->is_try ? 1 : 0);
 	v.is_warned = w->delay.is_wanted;
 	v.history = w->history;
-	v.results = w->results;
-	v.count = w->count;
+	v.results = w->runs;
+	v.count = w->run_count;
 	MUST(store_verdict(q->store, unit, &v, is_over) == OK);
 out:
 	bounce_clear(&w->failure);

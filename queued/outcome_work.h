@@ -15,6 +15,8 @@ struct outcome_work {
 	struct store_result results[STORE_UNIT_RECIPIENTS];
 	uint8_t attempt_of[STORE_UNIT_RECIPIENTS];	/* of each result */
 	bool is_in_doubt[STORE_UNIT_RECIPIENTS];	/* at its end */
+	struct store_result runs[STORE_UNIT_RECIPIENTS];
+	size_t run_count;		/* the same, neighbours together */
 	size_t count;			/* each about one recipient … */
 	bool is_told[STORE_UNIT_RECIPIENTS];	/* … that is told of once */
 	struct msg_attempt attempts[64];
@@ -27,9 +29,10 @@ struct outcome_work {
 };
 
 /* outcome_log.c: attempts as deliverd told them; whether nobody of those told
- * of is tried again */
+ * of is tried again; results as runs of neighbours */
 void outcome_read_attempts(struct outcome_work *w, struct msg_list attempts);
 bool outcome_is_all_settled(const struct outcome_work *w);
+void outcome_gather_runs(struct outcome_work *w);
 
 /* Whether a recipient with this outcome is done with. */
 bool outcome_settles(uint8_t outcome);

@@ -21,6 +21,7 @@
 #include "queued/intake.h"
 #include "queued/lease.h"
 #include "queued/lease_doubt.h"
+#include "queued/lists.h"
 #include "queued/outcome.h"
 #include "queued/outcome_work.h"
 #include "queued/rates.h"
@@ -113,6 +114,7 @@ on_turn_end(void *ctx)
 		residence_refill(q);
 	outcome_tell(q);
 	lease_dispatch(q);
+	lists_turn(q);
 	store_flush(q->store, queued_now(q));
 	history_turn(q);
 	wake = plan_wake_at(q->plan);
@@ -211,8 +213,11 @@ static void
 on_store_unit(void *ctx, struct store_unit *unit)
 {
 	struct queued *q = ctx;
+	bool is_kept = store_is_list(unit->message) ? lists_add(q, unit) ||
+	    unit->message->is_held || unit->message->is_quarantined :
+	    residence_adopt(q, unit) == OK;
 
-	if (residence_adopt(q, unit) != OK)
+	if (!is_kept)
 		q->has_orphans = true;
 }
 
@@ -502,6 +507,7 @@ queued_close(struct queued *q)
 	timer_clear(&q->wake);
 	timer_clear(&q->housekeeping);
 	lease_clear(q);
+	lists_clear(q);
 	intake_clear(q);
 	/* the last groups still call back: nobody is left to be told */
 	effects_clear(&q->on_written);

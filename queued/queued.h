@@ -19,6 +19,7 @@
 #include "common/loop/watch.h"
 #include "common/route/route_table.h"
 #include "queued/effects.h"
+#include "queued/lists_table.h"
 #include "queued/plan/plan.h"
 #include "queued/residence_pass.h"
 
@@ -74,11 +75,9 @@ struct queued {
 	struct outcome_work *work;	/* outcome.c */
 	struct ctl *ctl;		/* ctl.c; NULL: nothing asked yet */
 	struct history *history;
-
 	struct buf scratch;		/* an envelope, or a key */
 	struct buf rows;		/* of a lease */
 	struct buf content;		/* a message read from the spool */
-
 	struct timer housekeeping;	/* once a second */
 	int64_t started_at_ms;
 	bool is_started;
@@ -87,6 +86,7 @@ struct queued {
 	bool has_orphans;		/* units that found no memory */
 	bool has_stopped_waiting;	/* for deliverds to present leases */
 	bool may_doubt;			/* one may have died before the start */
+	struct lists_table lists;
 	struct residence_pass pass;	/* over what is due in the index */
 	uint64_t memory_peak;		/* messages, since memory was trimmed */
 

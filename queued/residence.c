@@ -15,6 +15,7 @@
 #include "common/base/mtime.h"
 #include "common/mail/envelope.h"
 #include "queued/lease.h"
+#include "queued/lists.h"
 #include "queued/outcome.h"
 #include "queued/plan/plan_look.h"
 #include "queued/store/store_read.h"
@@ -136,6 +137,7 @@ residence_adopt(struct queued *q, struct store_unit *unit)
 	struct plan_unit *pu;
 	enum err e;
 
+	MUST(!store_is_list(unit->message));
 	if (unit->plan != NULL)
 		return OK;
 	entry = residence_entry(q, unit, &policy);
@@ -155,12 +157,21 @@ residence_end(struct queued *q, struct plan_unit *pu)
 
 /* ---- out ---- */
 
-/* Leased ones cannot leave, so they do not count. */
+/* Leased ones cannot leave, so they do not count, but their recipients do:
+ * four beyond the first take as much as a unit. */
 static uint32_t
-units_in_memory(const struct queued *q)
+weight(uint64_t more)
+{
+	return more / 4 < UINT32_MAX / 2 ? (uint32_t)(more / 4) :
+	    UINT32_MAX / 2;
+}
+
+uint32_t
+residence_crowd(const struct queued *q)
 {
 	return plan_count(q->plan, PLAN_WAITING) +
-	    plan_count(q->plan, PLAN_READY) + plan_count(q->plan, PLAN_HELD);
+	    plan_count(q->plan, PLAN_READY) + plan_count(q->plan, PLAN_HELD) +
+	    weight(store_more_here(q->store));
 }
 
 void
@@ -256,9 +267,15 @@ is_welcome(struct queued *q, const struct plan_unit *pu, uint32_t units)
 enum err
 residence_welcome(struct queued *q, struct store_unit *unit)
 {
-	uint32_t units = units_in_memory(q);
-	enum err e = residence_adopt(q, unit);
+	uint32_t units = residence_crowd(q);
+	enum err e;
 
+	if (store_is_list(unit->message)) {
+		(void)lists_add(q, unit);
+		residence_release(q, unit);
+		return OK;
+	}
+	e = residence_adopt(q, unit);
 	if (e == OK && units >= RESIDENCE_HIGH &&
 	    !is_welcome(q, unit->plan, units))
 		move_out(q, unit->plan);
@@ -292,27 +309,37 @@ sweep_blocked(struct queued *q, int64_t horizon)
 
 /* A long line is cut only in a crowd. */
 static void
-sweep_deep(struct queued *q)
+sweep_deep(struct queued *q, uint32_t most, uint32_t depth)
 {
-	uint32_t looks = SWEEP_LOOKS;
+	uint32_t looks = SWEEP_LOOKS, crowd = residence_crowd(q);
 	struct plan_unit *pu;
 
-	for (int i = 0; i < SWEEP_MAX &&
-	    units_in_memory(q) > RESIDENCE_HIGH &&
-	    plan_spare_deep(q->plan, line_depth(q), &looks, &pu); i++)
+	/* what leaves is seen in the store a check-point later */
+	for (int i = 0; i < SWEEP_MAX && crowd > most &&
+	    plan_spare_deep(q->plan, depth, &looks, &pu); i++) {
+		const struct store_unit *unit = plan_unit_owner(pu);
+		uint32_t gone = 1 + weight(unit->count - 1);
+
+		crowd -= gone < crowd ? gone : crowd;
 		move_out(q, pu);
+	}
 }
 
+/* Lists that can't go on need room for others than those that are in front:
+ * then some of what waits in short lines leaves, too. */
 static void
 sweep(struct queued *q)
 {
 	int64_t horizon = mtime_add(queued_now(q), RESIDENCE_HORIZON_MS);
+	bool is_stuck = lists_are_stuck(q);
 
-	if (units_in_memory(q) <= RESIDENCE_LOW)
+	if (residence_crowd(q) <= RESIDENCE_LOW && !is_stuck)
 		return;
 	sweep_waiting(q, horizon);
 	sweep_blocked(q, horizon);
-	sweep_deep(q);
+	sweep_deep(q, RESIDENCE_HIGH, line_depth(q));
+	if (is_stuck && residence_crowd(q) > LISTS_CROWD)
+		sweep_deep(q, residence_crowd(q) - LISTS_ROOM, LISTS_LINE);
 }
 
 /* ---- in ---- */
@@ -342,7 +369,7 @@ find_key(struct queued *q, uint64_t hash)
 static bool
 is_crowded(const struct queued *q)
 {
-	return units_in_memory(q) >= RESIDENCE_LOW;
+	return residence_crowd(q) >= RESIDENCE_LOW;
 }
 
 /*
@@ -400,7 +427,7 @@ note_key(struct queued *q, const struct store_due *row)
 static bool
 is_plenty(const struct queued *q, const struct plan_unit *pu)
 {
-	return units_in_memory(q) >= RESIDENCE_LOW / 2 &&
+	return residence_crowd(q) >= RESIDENCE_LOW / 2 &&
 	    plan_unit_unproven(pu) > UNPROVEN_MAX;
 }
 
@@ -424,6 +451,7 @@ take_in(struct queued *q, const struct store_due *row)
 	int64_t horizon = mtime_add(queued_now(q), RESIDENCE_HORIZON_MS);
 	struct residence_key *key;
 	struct store_unit *unit;
+	bool is_list, is_news;
 
 	/* gathered before it was known */
 	if (is_passed_over(q, row))
@@ -431,9 +459,12 @@ take_in(struct queued *q, const struct store_due *row)
 	/* A damaged row is the store's to report. */
 	if (store_load_unit(q->store, row->id, row->unit, &unit) != OK)
 		return false;
-	if (residence_adopt(q, unit) != OK) {
+	is_list = store_is_list(unit->message);
+	is_news = is_list ? lists_add(q, unit) :
+	    residence_adopt(q, unit) == OK;
+	if (is_list || !is_news) {
 		store_yield_unit(q->store, &unit);
-		return false;
+		return is_news;
 	}
 	key = note_key(q, row);
 	if (plan_unit_blocked_until(unit->plan) > horizon) {
@@ -483,7 +514,7 @@ end_pass(struct queued *q)
 static bool
 may_take_in(const struct queued *q)
 {
-	return !is_crowded(q) || (units_in_memory(q) < RESIDENCE_HIGH &&
+	return !is_crowded(q) || (residence_crowd(q) < RESIDENCE_HIGH &&
 	    queued_now(q) >= q->pass.crowd_at);
 }
 

@@ -18,6 +18,10 @@ enum {
 	RESIDENCE_DEPTH = 10000,
 };
 
+/* Up to here blocks of lists are begun as they come; beyond RESIDENCE_LOW some
+ * room is kept for them; a line may be so long while they find none. */
+enum { LISTS_CROWD = 8000, LISTS_ROOM = 2000, LISTS_LINE = 8 };
+
 /* Units due within this time stay in memory. */
 #define RESIDENCE_HORIZON_MS INT64_C(30000)
 
@@ -26,8 +30,13 @@ enum {
 struct plan_entry residence_entry(struct queued *q,
     const struct store_unit *unit, const struct route_policy **policy);
 
-/* Gives a unit that the store has in memory to the planner.  ERR_NOMEM. */
+/* Gives a unit that the store has in memory to the planner; never one of a
+ * list (lists.h).  ERR_NOMEM. */
 enum err residence_adopt(struct queued *q, struct store_unit *unit);
+
+/* What is in memory, in units: those in the planner that may leave it, and what
+ * many recipients take besides. */
+uint32_t residence_crowd(const struct queued *q);
 
 /* The same for a unit that just came; when memory is crowded, one that is not
  * soon needed is left to the index instead.  ERR_NOMEM. */

@@ -25,7 +25,7 @@
 /* Zones change their offset at such a boundary only, so that the calendar is
  * asked once in a slot and not for each message. */
 #define ZONE_SLOT_MS	(15 * MTIME_MINUTE)
-#define ENVELOPE_MAX	((size_t)64 * 1024 * 1024)
+#define ENVELOPE_MAX	((size_t)128 * 1024)
 #define TRACE_HEAD_MAX	((size_t)4096)	/* as in `submit` */
 #define TRACE_TAIL_MAX	((size_t)8192)
 /* A thousand recipients fit; what is larger is rare and not kept. */

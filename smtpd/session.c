@@ -99,6 +99,9 @@ act_on(struct session *s, enum rx_act act)
 	case RX_CONTENT:
 		session_mail_begin(s);
 		return true;
+	case RX_LIST:
+		session_mail_list(s);
+		return true;
 	case RX_DROP:
 		session_mail_drop(s);
 		return true;

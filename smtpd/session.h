@@ -36,6 +36,7 @@ struct session {
 	bool has_body;			/* body was taken from server->bodies */
 	bool is_counted;		/* by admission */
 	bool is_streaming;		/* the body goes over in pieces */
+	bool is_list;			/* … and very many recipients before */
 	bool is_whole;			/* … and all of it is in `body` */
 	bool is_busy;			/* inside session_on_bytes() */
 	bool is_over;			/* to be freed when that is left */

@@ -8,6 +8,9 @@
  * there is credit for, and nothing is kept of what was sent; if queued dies
  * then, the message is refused (451) and the client sends it again.
  *
+ * Recipients that are too many to be kept go before the body in the same way,
+ * and their job is opened for them.
+ *
  * When a body that is streamed has come wholly (is_whole), the submission
  * waits until the last of it has gone.  While more is kept than limit_of()
  * says, the session takes no more from the client.
@@ -30,6 +33,7 @@ session_mail_return(struct session *s)
 	bodies_return(&s->server->bodies, &s->body);
 	s->has_body = false;
 	s->is_streaming = false;
+	s->is_list = false;
 	s->is_whole = false;
 }
 
@@ -44,6 +48,8 @@ session_mail_drop(struct session *s)
 void
 session_mail_begin(struct session *s)
 {
+	if (s->has_body)		/* since its recipients became many */
+		return;
 	bodies_take(&s->server->bodies, &s->body);
 	s->has_body = true;
 }
@@ -61,7 +67,7 @@ static bool
 wants_streaming(const struct session *s)
 {
 	return s->has_body && s->job.state == SPOOL_JOB_IDLE &&
-	    s->body.n > limit_of(s);
+	    (s->is_list || s->body.n > limit_of(s));
 }
 
 /* A body that can't be kept is refused at its end; when that was there
@@ -86,13 +92,32 @@ submit(struct session *s)
 		session_on_result(&s->job, SUBMIT_NO_ROOM, 0);
 }
 
+/* All that gathered, when a piece is full or the content has begun.  False:
+ * there is some, and no credit for it. */
+static bool
+push_list(struct session *s)
+{
+	struct span all = rx_recipients(s->rx);
+
+	if (!s->is_list || all.n == 0 || (!rx_is_list_due(s->rx) &&
+	    rx_phase(s->rx, false) != RX_PHASE_CONTENT &&
+	    rx_phase(s->rx, false) != RX_PHASE_OURS))
+		return true;
+	if (!spool_job_push_list(&s->server->spool, &s->job, all))
+		return false;
+	rx_recipients_taken(s->rx);
+	return true;
+}
+
 /* Sends on what there is; the submission when all has gone. */
 static void
 push_body(struct session *s)
 {
-	size_t n = spool_job_push(&s->server->spool, &s->job,
-	    buf_span(&s->body));
+	size_t n;
 
+	if (!push_list(s))
+		return;
+	n = spool_job_push(&s->server->spool, &s->job, buf_span(&s->body));
 	buf_drop(&s->body, n);
 	/* under pressure an empty buffer is given back; the next piece
 	 * allocates a small one */
@@ -110,7 +135,7 @@ push_body(struct session *s)
 static void
 open_body(struct session *s)
 {
-	switch (spool_job_open(&s->server->spool, &s->job)) {
+	switch (spool_job_open(&s->server->spool, &s->job, s->is_list)) {
 	case OK:
 		s->is_streaming = true;
 		break;
@@ -134,14 +159,23 @@ session_mail_look(struct session *s)
 bool
 session_mail_is_full(const struct session *s)
 {
-	return s->has_body && s->body.n > limit_of(s);
+	return s->has_body && (s->body.n > limit_of(s) ||
+	    (s->is_list && rx_is_list_due(s->rx)));
+}
+
+void
+session_mail_list(struct session *s)
+{
+	session_mail_begin(s);
+	s->is_list = true;
+	session_mail_look(s);
 }
 
 /* The engine says so when the whole content is in s->body, or was streamed. */
 void
 session_mail_finish(struct session *s)
 {
-	if (s->is_streaming || s->body.n > SPOOL_INLINE_MAX) {
+	if (s->is_streaming || s->is_list || s->body.n > SPOOL_INLINE_MAX) {
 		s->is_whole = true;
 		session_mail_look(s);
 	} else

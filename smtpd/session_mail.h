@@ -14,6 +14,9 @@
 /* 354 was said. */
 void session_mail_begin(struct session *s);
 
+/* RX_LIST was said: recipients must not stay here. */
+void session_mail_list(struct session *s);
+
 /* After each piece of content: passes on what must not stay here. */
 void session_mail_look(struct session *s);
 

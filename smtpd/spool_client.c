@@ -147,7 +147,7 @@ spool_job_submit(struct spool_client *c, struct spool_job *job)
 
 /* `body_open` asks for credit; pieces follow when it comes. */
 enum err
-spool_job_open(struct spool_client *c, struct spool_job *job)
+spool_job_open(struct spool_client *c, struct spool_job *job, bool is_list)
 {
 	struct msg m = { .type = MSG_body_open };
 	enum err e;
@@ -159,6 +159,7 @@ spool_job_open(struct spool_client *c, struct spool_job *job)
 	job->state = SPOOL_JOB_OPEN;
 	job->is_streamed = true;
 	m.body_open.token = job->token;
+	m.body_open.is_list = is_list;
 	e = channel_send(c->channel, &m);
 	if (e != OK && e != ERR_PEER) {
 		retire(c, job);
@@ -191,6 +192,24 @@ spool_job_push(struct spool_client *c, struct spool_job *job,
 		sent += n;
 	}
 	return sent;
+}
+
+/* Whole ones in each frame, for queued checks them as they come. */
+bool
+spool_job_push_list(struct spool_client *c, struct spool_job *job,
+    struct span recipients)
+{
+	struct msg m = { .type = MSG_list_data };
+
+	if (c->channel == NULL || job->state != SPOOL_JOB_OPEN ||
+	    job->credit < recipients.n)
+		return false;
+	m.list_data.token = job->token;
+	m.list_data.recipients = recipients;
+	if (channel_send(c->channel, &m) != OK)
+		return false;
+	job->credit -= recipients.n;
+	return true;
 }
 
 /* queued forgets a body that was dropped together with its file. */

@@ -81,9 +81,14 @@ void spool_client_give_up(struct spool_client *c);
 /* jobs */
 void spool_job_init(struct spool_job *job);
 
-/* Begins to send a body in pieces.  ERR_AGAIN: not while queued is away;
- * ERR_NOMEM. */
-enum err spool_job_open(struct spool_client *c, struct spool_job *job);
+/* Begins to send a body in pieces; a list: recipients before it.  ERR_AGAIN:
+ * not while queued is away; ERR_NOMEM. */
+enum err spool_job_open(struct spool_client *c, struct spool_job *job,
+    bool is_list);
+
+/* Sends RECIPIENTS, all or none: false, credit does not allow it now. */
+bool spool_job_push_list(struct spool_client *c, struct spool_job *job,
+    struct span recipients);
 
 /* Sends what credit allows of BODY; returns how much. */
 size_t spool_job_push(struct spool_client *c, struct spool_job *job,

@@ -41,6 +41,7 @@ enum outcome {
 	OUTCOME_IN_DOUBT,	/* final reply never seen */
 	OUTCOME_EXPIRED,	/* queued's: too old */
 	OUTCOME_DISCARDED,	/* queued's: by an operator, or null sender */
+	OUTCOME_BEGUN,		/* of a list: it is in parts now */
 	OUTCOME_COUNT
 };
 
@@ -91,7 +92,8 @@ enum event_kind {
 	EVENT_DELIVERED, EVENT_DEFERRED, EVENT_FAILED, EVENT_IN_DOUBT,
 	EVENT_EXPIRED, EVENT_DISCARDED,
 	EVENT_HELD, EVENT_RELEASED, EVENT_RETRIED, EVENT_REPORTED,
-	EVENT_NOTICED, EVENT_QUARANTINED, EVENT_DELETED, EVENT_COUNT
+	EVENT_NOTICED, EVENT_QUARANTINED, EVENT_DELETED,
+	EVENT_PART, EVENT_BEGUN, EVENT_COUNT
 };
 
 /* What keeps a recipient from being tried now. */

@@ -324,6 +324,25 @@ envelope_check_rcpt(struct span attribute, uint32_t flags,
 	return OK;
 }
 
+enum err
+envelope_next_rcpt(struct span *rest, uint32_t flags,
+    struct envelope_rcpt *out)
+{
+	struct span bytes;
+	struct wire w;
+	enum err e;
+
+	wire_init(&w, *rest);
+	if (wire_u8(&w) != TAG_RCPT)
+		return ERR_SYNTAX;
+	bytes = wire_span(&w, rest->n);
+	if (w.is_failed)
+		return ERR_SYNTAX;
+	if ((e = envelope_check_rcpt(bytes, flags, out)) == OK)
+		*rest = span_of(w.p, w.n);
+	return e;
+}
+
 static enum err
 take_attribute(struct envelope *e, unsigned tag, struct span v, uint32_t *seen)
 {

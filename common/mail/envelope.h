@@ -81,6 +81,11 @@ void envelope_put_rcpt_as_is(const struct envelope_rcpt *r, struct buf *out);
  * An envelope without recipients is well formed. */
 enum err envelope_check(struct span bytes, struct envelope *out);
 
+/* Takes a recipient off the front of *REST, which holds recipients as they stand
+ * in an envelope with these FLAGS, and checks it. */
+enum err envelope_next_rcpt(struct span *rest, uint32_t flags,
+    struct envelope_rcpt *out);
+
 /* The same for one recipient that was stored by itself (its bytes), under the
  * flags of its envelope. */
 enum err envelope_check_rcpt(struct span attribute, uint32_t flags,

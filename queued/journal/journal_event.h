@@ -97,14 +97,14 @@ bool journal_result_next(struct span *list, struct journal_result *out);
 enum journal_action_kind {
 	JOURNAL_HELD = 1, JOURNAL_RELEASED, JOURNAL_RETRIED,
 	JOURNAL_REPORTED, JOURNAL_NOTICED, JOURNAL_QUARANTINED,
-	JOURNAL_DELETED,
+	JOURNAL_DELETED, JOURNAL_PART,
 };
 
 struct journal_action {
 	uint64_t at;
 	uint64_t kind;
 	uint64_t unit;
-	uint64_t value;		/* of a report: its id; due_at */
+	uint64_t value;		/* of a report or part: its id; due_at */
 	struct span by;		/* who, in words; none: mtad itself */
 };
 

@@ -14,6 +14,7 @@
 #define MTAD_QUEUED_STORE_STORE_MESSAGE_H
 
 #include "common/base/span.h"
+#include "queued/store/store_list_fields.h"
 
 enum {
 	STORE_UNIT_RECIPIENTS = 1000,
@@ -46,20 +47,6 @@ struct store_place {
 	uint32_t trace_bytes;
 	bool is_file;		/* the body is in a file of its own */
 	uint64_t body_bytes;
-};
-
-/*
- * Very many recipients: they lie in front of the body, in its file, and are
- * begun block by block.  The message that came is the *list*; each block of
- * STORE_UNIT_RECIPIENTS becomes a *part*, a message of its own that shares the
- * file.  A list has one unit, whose one recipient stands for the rest.
- */
-struct store_list {
-	uint64_t id;		/* of the list; 0: neither list nor part */
-	uint64_t bytes;		/* of all its recipients, in the file */
-	uint64_t at;		/* begun; of a part: where its block lies */
-	uint32_t total;		/* recipients */
-	uint32_t count;		/* begun; of a part: those before it */
 };
 
 struct store_message {

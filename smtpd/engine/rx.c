@@ -76,6 +76,10 @@ rx_forget(struct rx *rx)
 	rx->mail.rcpt_refused = 0;
 	rx->mail.said_8bit = false;
 	rx->mail.is_overfull_told = false;
+	/* RSET, EHLO and the like: whoever has them does not know */
+	rx->is_dropped = rx->is_dropped || rx->mail.is_list;
+	rx->mail.is_list = false;
+	rx->mail.refusal = RX_REPLY_NONE;
 	if (rx->rcpts.size > RX_RCPTS_KEEP)
 		buf_clear(&rx->rcpts);
 	else
@@ -316,6 +320,12 @@ static enum rx_act
 one_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
     struct buf *out)
 {
+	if (rx->is_dropped) {
+		rx->is_dropped = false;
+		return RX_DROP;
+	}
+	if (rx_is_list_due(rx))
+		return RX_LIST;
 	switch (rx->state) {
 	case RX_IN_CONTENT:
 		return rx_body_step(rx, in, taken, body, out);
@@ -367,6 +377,7 @@ rx_submitted(struct rx *rx, enum rx_result result, struct span id,
 
 	if (rx->state != RX_SUBMITTING)	/* closed meanwhile */
 		return;
+	rx->mail.is_list = false;	/* it is over for the driver, too */
 	rx_forget(rx);
 	rx_fill(rx, id);
 	say(rx, replies[result], out);
@@ -383,9 +394,36 @@ rx_submitted(struct rx *rx, enum rx_result result, struct span id,
 void
 rx_body_failed(struct rx *rx, enum rx_result result)
 {
-	if (rx->state == RX_IN_CONTENT)
-		rx_body_refuse(rx, result == RX_NO_ROOM ? RX_REPLY_NO_ROOM
-		    : RX_REPLY_CONTENT_FAILED);
+	enum rx_reply_id why = result == RX_NO_ROOM ? RX_REPLY_NO_ROOM
+	    : RX_REPLY_CONTENT_FAILED;
+
+	if (rx->state == RX_IN_CONTENT) {
+		rx_body_refuse(rx, why);
+	} else if (rx->state == RX_RCPT) {
+		rx->mail.refusal = why;
+		buf_reset(&rx->rcpts);
+	}
+}
+
+/* ---- very many recipients ---- */
+
+struct span
+rx_recipients(const struct rx *rx)
+{
+	return buf_span(&rx->rcpts);
+}
+
+bool
+rx_is_list_due(const struct rx *rx)
+{
+	return rx->rcpts.n >= RX_RCPTS_PIECE && rx->state == RX_RCPT;
+}
+
+void
+rx_recipients_taken(struct rx *rx)
+{
+	rx->mail.is_list = true;
+	buf_reset(&rx->rcpts);
 }
 
 void

@@ -40,6 +40,7 @@ enum rx_act {
 	RX_READ,	/* more input, please; the rest is half a line */
 	RX_WAIT,	/* nothing goes on before rx_submitted() */
 	RX_CONTENT,	/* 354 was said: BODY begins to fill */
+	RX_LIST,	/* very many recipients: take rx_recipients() away */
 	RX_DROP,	/* the content so far isn't wanted any more */
 	RX_SUBMIT,	/* a message is whole: rx_submitted() is due */
 	RX_REFUSED,	/* something for the log: rx_refusal() */
@@ -83,7 +84,15 @@ enum rx_result { RX_ACCEPTED, RX_NO_ROOM, RX_FAILED };
 void rx_submitted(struct rx *rx, enum rx_result result, struct span id,
     struct buf *out);
 
-/* The content that is coming can't be kept; it will be refused at its end. */
+/* Recipients that gathered, in the byte form of an envelope; at RX_LIST, and if
+ * that ever came also at the end, before the content.  Taken: they are kept
+ * elsewhere.  Nothing goes on while RX_LIST is due. */
+struct span rx_recipients(const struct rx *rx);
+bool rx_is_list_due(const struct rx *rx);
+void rx_recipients_taken(struct rx *rx);
+
+/* The content that is coming can't be kept; it will be refused at its end.  Of
+ * recipients that were taken: the rest is refused, and DATA. */
 void rx_body_failed(struct rx *rx, enum rx_result result);
 
 /* Says 421 and closes at once, whatever the state; twice does no harm. */

@@ -11,6 +11,8 @@ enum rx_reply_id
 rx_do_data(struct rx *rx, const struct smtp_command *c)
 {
 	(void)c;
+	if (rx->mail.refusal != RX_REPLY_NONE)
+		return rx->mail.refusal;
 	rx_body_begin(rx);
 	rx_enter(rx, RX_IN_CONTENT);
 	return RX_REPLY_GO_AHEAD;

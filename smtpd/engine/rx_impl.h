@@ -18,8 +18,10 @@
 
 #define RX_HELO_MAX	ENVELOPE_HELO_MAX
 #define RX_FILL_MAX	96
-#define RX_RCPTS_MAX	(64U * 1024 * 1024)	/* as in `submit` */
+#define RX_RCPTS_PIECE	(64U * 1024)	/* so many bytes of them must leave */
+#define RX_RCPTS_MAX	(RX_RCPTS_PIECE + 4096)
 #define RX_RCPTS_KEEP	4096	/* memory kept between transactions */
+#define RX_RCPTS_STRANGER 1000	/* RFC 5321 4.5.3.1.10 wants 100 */
 #define RX_JUNK_MAX	100	/* idle commands between two messages */
 
 struct rx_text {
@@ -35,6 +37,8 @@ struct rx_transaction {
 	uint32_t rcpt_refused;
 	bool said_8bit;
 	bool is_overfull_told;		/* 452 4.5.3 was logged once */
+	bool is_list;			/* the driver took some recipients */
+	enum rx_reply_id refusal;	/* they can't be kept; or NONE */
 };
 
 /* Lives from DATA to its end. */
@@ -53,6 +57,7 @@ struct rx {
 	bool is_trusted;
 	bool is_esmtp;
 	bool is_draining;
+	bool is_dropped;		/* RX_DROP is due: of a list */
 	uint32_t errors;		/* since the last message */
 	uint32_t junk;
 	uint64_t turns;

@@ -2,7 +2,8 @@
  * RCPT, RFC 5321 4.1.1.3: each recipient is decided on its own.
  *
  * Accepted ones go into rx->rcpts at once, in the form in which they travel to
- * queued, so that a thousand of them cost one buffer and no second pass.  The
+ * queued, so that a thousand of them cost one buffer and no second pass.  When
+ * that is full the driver takes them (RX_LIST), so a million cost no more.  The
  * first one is kept as text besides, for the log and for the FOR clause of a
  * message that has no other.
  */
@@ -56,6 +57,16 @@ add_recipient(struct rx *rx, const struct address *address)
 	return RX_REPLY_RCPT_OK;
 }
 
+/* A stranger has no business here with more than that. */
+static uint32_t
+most(const struct rx *rx)
+{
+	uint32_t n = rx->site->conf->limits.recipients;
+
+	return rx->is_trusted || n < RX_RCPTS_STRANGER ? n :
+	    RX_RCPTS_STRANGER;
+}
+
 enum rx_reply_id
 rx_do_rcpt(struct rx *rx, const struct smtp_command *c)
 {
@@ -67,7 +78,9 @@ rx_do_rcpt(struct rx *rx, const struct smtp_command *c)
 		reply = rx_rules_recipient(rx->site, rx->is_trusted, &path);
 	if (reply == RX_REPLY_NONE) {
 		/* RFC 5321 4.5.3.1.10: those before stay */
-		if (rx->mail.rcpt_count >= rx->site->conf->limits.recipients)
+		if (rx->mail.refusal != RX_REPLY_NONE)
+			reply = rx->mail.refusal;
+		else if (rx->mail.rcpt_count >= most(rx))
 			reply = RX_REPLY_RCPT_TOO_MANY;
 		else
 			reply = add_recipient(rx, &path.address);

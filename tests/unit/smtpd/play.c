@@ -22,6 +22,7 @@ play_init(struct play *p)
 	buf_init(&p->in, 64U << 20);
 	buf_init(&p->out, 64U << 20);
 	buf_init(&p->body, 256U << 20);
+	buf_init(&p->list, 64U << 20);
 	buf_init(&p->messages, 256U << 20);
 }
 
@@ -42,6 +43,7 @@ play_clear(struct play *p)
 	buf_clear(&p->in);
 	buf_clear(&p->out);
 	buf_clear(&p->body);
+	buf_clear(&p->list);
 	buf_clear(&p->messages);
 }
 
@@ -54,6 +56,7 @@ play_connect_as(struct play *p, const char *client, enum rx_greeting how)
 	rx_free(&p->rx);
 	buf_reset(&p->in);
 	buf_reset(&p->out);
+	buf_reset(&p->list);
 	buf_reset(&p->body);
 	p->is_closed = false;
 	MUST(rx_new(&p->site, &addr, 0, &p->rx) == OK);
@@ -80,6 +83,7 @@ note_message(struct play *p)
 	rx_message(p->rx, &m);
 	buf_init(&bytes, 64U << 20);
 	envelope_put_head(&m.head, &bytes);
+	buf_add_span(&bytes, buf_span(&p->list));
 	buf_add_span(&bytes, m.rcpts);
 	MUST(envelope_check(buf_span(&bytes), &e) == OK);
 	MUST(e.rcpt_count == m.rcpt_count && m.rcpt_count > 0);
@@ -103,6 +107,7 @@ note_message(struct play *p)
 void
 play_submitted(struct play *p, enum rx_result result)
 {
+	buf_reset(&p->list);
 	buf_reset(&p->body);
 	rx_submitted(p->rx, result,
 	    result == RX_ACCEPTED ? SPAN_LIT(PLAY_ID) : SPAN_NONE, &p->out);
@@ -123,8 +128,16 @@ act_on(struct play *p, enum rx_act act)
 	case RX_CONTENT:
 		MUST(p->body.n == 0);
 		return true;
+	case RX_LIST:
+		p->lists++;
+		if (p->is_keeping)
+			return false;
+		buf_add_span(&p->list, rx_recipients(p->rx));
+		rx_recipients_taken(p->rx);
+		return true;
 	case RX_DROP:
 		p->drops++;
+		buf_reset(&p->list);
 		buf_reset(&p->body);
 		return true;
 	case RX_REFUSED:

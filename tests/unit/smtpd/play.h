@@ -21,10 +21,13 @@ struct play {
 	struct buf in;
 	struct buf out;			/* replies since the last reset */
 	struct buf body;
+	struct buf list;		/* recipients that were taken away */
 	struct buf messages;		/* one text line a message, below */
 	enum rx_result result;		/* for the next messages */
 	bool is_holding;		/* don't answer RX_SUBMIT */
 	bool is_closed;
+	bool is_keeping;		/* takes no recipients at RX_LIST */
+	unsigned lists;
 	unsigned submits;
 	unsigned drops;
 	unsigned refusals;

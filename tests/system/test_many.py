@@ -1,0 +1,149 @@
+"""One message to very many recipients: accepted as a whole, delivered to each
+once, in bounded memory, whoever is killed meanwhile (I-01, I-02, I-04).
+
+MTAD_MANY=1000000 for as many as may be; in ./test there are fewer."""
+import json
+import os
+import socket
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from support import basics, crowd, relay
+
+N = int(os.environ.get("MTAD_MANY", "20000"))
+SECONDS = 60 + N // 1000
+QUEUED_KIB, SMTPD_KIB = 64 * 1024, 8 * 1024     # their own memory
+BODY = b"Subject: all\r\n\r\n" + b"x" * 70 + b"\r\n"
+
+
+def memory_kib(pid):
+    total = 0
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
+        for line in f:
+            if line.startswith("Private_"):
+                total += int(line.split()[1])
+    return total
+
+
+class Many(unittest.TestCase):
+    def setUp(self):
+        self.hop = crowd.Crowd(N)
+        self.relay = relay.Relay(self.hop.port,
+                                 limits={"recipients": 1000000})
+        self.most = 0
+
+    def tearDown(self):
+        self.relay.stop()
+        self.relay.remove()
+        self.hop.close()
+
+    def begin(self, domains):
+        """A client that has said all recipients."""
+        c = self.relay.connect()
+        c.hello()
+        c.socket.sendall(b"MAIL FROM:<bulk@sender.example>\r\n")
+        replies = c.socket.makefile("rb", 0)
+        self.assertEqual(replies.readline()[:3], b"250")
+        others = crowd.say_all(c.socket, range(N), domains)
+        self.assertEqual(others, [])
+        self.assertLess(memory_kib(self.relay.pids("smtpd")[0]), SMTPD_KIB)
+        return c, replies
+
+    def send(self, domains):
+        c, replies = self.begin(domains)
+        c.socket.sendall(b"DATA\r\n")
+        self.assertEqual(replies.readline()[:3], b"354")
+        c.socket.sendall(BODY + b".\r\n")
+        reply = replies.readline().decode()
+        self.assertEqual(reply[:9], "250 2.0.0")
+        c.socket.close()
+        return reply.split()[2]
+
+    def look(self):
+        try:
+            self.most = max(self.most,
+                            memory_kib(self.relay.pids("queued")[0]))
+        except (OSError, IndexError, KeyError, AssertionError):
+            pass                # it is between two lives
+        return self.hop.count() == N
+
+    def wait_until_no_file(self):
+        folder = os.path.join(self.relay.folder, "spool/body")
+        basics.wait_for("its file to go", lambda: not os.listdir(folder))
+
+    def finish(self):
+        basics.wait_for("all of them", self.look, seconds=SECONDS, pause=0.1)
+        self.relay.wait_empty(SECONDS)
+        self.assertLess(self.most, QUEUED_KIB)
+        self.wait_until_no_file()
+
+    def test_one_domain(self):
+        name = self.send(1)
+        self.finish()
+        self.assertEqual(self.hop.seen, bytearray(b"\1" * N))
+        # the trace names what the client was told
+        self.assertEqual(self.hop.ids, {name})
+        self.assertEqual(self.hop.most, 100)
+        events = self.relay.ctl("message", "history", name)
+        self.assertEqual(events.count("further recipients"), -(-N // 1000))
+        self.assertIn("all_begun", events)
+
+    def test_many_domains_and_queued_killed(self):
+        self.send(N)
+        for share in (0.1, 0.4, 0.7):
+            basics.wait_for("some of them",
+                            lambda: self.hop.count() >= N * share,
+                            seconds=SECONDS)
+            self.relay.kill("queued")
+        self.finish()
+        # deliverd lives, and tells what it held: nobody is in doubt
+        self.assertEqual(self.hop.seen, bytearray(b"\1" * N))
+
+    def test_a_client_that_goes_leaves_nothing(self):
+        c, _ = self.begin(7)
+        c.socket.shutdown(socket.SHUT_RDWR)
+        self.wait_until_no_file()
+        c, replies = self.begin(7)
+        c.socket.sendall(b"RSET\r\nNOOP\r\n")
+        self.assertEqual(replies.readline()[:3], b"250")
+        self.wait_until_no_file()
+        self.assertEqual(self.relay.count(), 0)
+        c.socket.close()
+
+
+class Shown(unittest.TestCase):
+    """What an operator sees of it while nobody takes it (I-10)."""
+
+    def test_as_a_whole(self):
+        hop = crowd.Crowd(N, judge=lambda i: b"450 4.2.0 later\r\n")
+        with relay.Relay(hop.port, limits={"recipients": 1000000},
+                         queue={"first_retry": "1h", "max_retry": "1h"}) as r:
+            c = r.connect()
+            c.hello()
+            c.socket.sendall(b"MAIL FROM:<bulk@sender.example>\r\n")
+            replies = c.socket.makefile("rb", 0)
+            self.assertEqual(replies.readline()[:3], b"250")
+            self.assertEqual(crowd.say_all(c.socket, range(N), 5), [])
+            c.socket.sendall(b"DATA\r\n" + BODY + b".\r\n")
+            self.assertEqual(replies.readline()[:3], b"354")
+            name = replies.readline().decode().split()[2]
+            parts = -(-N // 1000)
+            basics.wait_for("all parts", lambda: r.count() == parts,
+                            seconds=SECONDS)
+            shown = json.loads(r.ctl("message", "show", name, "--json"))
+            self.assertEqual((shown["id"], shown["total"], shown["left"],
+                              shown["parts"]), (name, N, N, parts))
+            rows = r.list()
+            self.assertEqual(sum(row["left"] for row in rows), N)
+            self.assertEqual({row["list"] for row in rows}, {name})
+            part = json.loads(r.ctl("message", "show", rows[0]["id"],
+                                    "--json"))
+            self.assertEqual(part["list"], name)
+            self.assertEqual(r.ctl("spool", "check", "--json").count(
+                '"damages":0'), 1)
+        hop.close()
+
+
+if __name__ == "__main__":
+    basics.main()
