@@ -13,8 +13,9 @@ enum { BATCH = 256, WAIT_MS = 50 };
 #define WOKEN_MAX ((size_t)1 << 30)
 
 /* Of log at a time: there are no tokens for which more would have to be kept
- * (docs/SPOOL.md, Tokens). */
-#define REPLAY_BYTES ((uint64_t)64 << 20)
+ * (docs/SPOOL.md, Tokens), and small records may bring large messages into
+ * memory. */
+#define REPLAY_BYTES ((uint64_t)16 << 20)
 
 /* ---- what the store tells ---- */
 
