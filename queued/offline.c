@@ -62,20 +62,18 @@ fail(int code, const char *format, ...)
 /* Held until the process ends, by the directory too, as queued does.  The lock
  * file is not made: it would be ours, not queued's. */
 static int
-lock(const char *spool)
+lock(const char *spool, int dir)
 {
 	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int fd = open("lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	int dir = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
-	if ((fd < 0 || fcntl(fd, F_OFD_SETLK, &all) == 0) && (dir < 0 ||
-	    flock(dir, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK))
+	if ((fd < 0 || fcntl(fd, F_OFD_SETLK, &all) == 0) &&
+	    (flock(dir, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK))
 		return EXIT_DONE;
 	if (fd >= 0)
 		(void)close(fd);
-	if (dir >= 0)
-		(void)close(dir);
-	return fail(EXIT_FAILED, "%s: a running mtad has this spool", spool);
+	return fail(EXIT_FAILED, "%s: a running mtad has this spool; stop it "
+	    "first", spool);
 }
 
 /* While we may still: the spool's owner may not be able to get there. */
@@ -107,27 +105,44 @@ owner_of(uid_t uid, gid_t gid)
 	return (struct creds_user){ uid, gid };
 }
 
-/* It becomes the working directory first, for its owner may not be allowed on
- * the way to it. */
+/* Before the directory, where there is one to make: a spool that can't be had
+ * leaves nothing behind. */
 static int
-enter(struct offline *o, const char *const *makes)
+enter_locked(struct offline *o, const char *const *makes, int dir)
 {
 	struct why why = { .text = "" };
 	struct creds_user owner;
 	struct stat st;
-	int code;
+	int code = lock(o->spool, dir);
 
-	if (stat(o->spool, &st) != 0)
+	if (code != EXIT_DONE)
+		return code;
+	if (fstat(dir, &st) != 0)
 		return fail(EXIT_FAILED, "%s: %s", o->spool, strerror(errno));
 	if (makes != NULL && (code = make_dir(o, makes, &st)) != EXIT_DONE)
 		return code;
-	if (chdir(o->spool) != 0)
+	if (fchdir(dir) != 0)
 		return fail(EXIT_FAILED, "%s: %s", o->spool, strerror(errno));
 	owner = owner_of(st.st_uid, st.st_gid);
 	if (geteuid() == 0 && st.st_uid != 0 &&
 	    creds_drop(&owner, &why) != OK)
 		return fail(EXIT_FAILED, "%s", why.text);
-	return lock(o->spool);
+	return EXIT_DONE;
+}
+
+/* It becomes the working directory while we may still go there: its owner may
+ * not be allowed on the way to it.  It stays open, for it is the lock. */
+static int
+enter(struct offline *o, const char *const *makes)
+{
+	int dir = open(o->spool, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int code;
+
+	if (dir < 0)
+		return fail(EXIT_FAILED, "%s: %s", o->spool, strerror(errno));
+	if ((code = enter_locked(o, makes, dir)) != EXIT_DONE)
+		(void)close(dir);
+	return code;
 }
 
 /* ---- verbs ---- */

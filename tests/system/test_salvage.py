@@ -193,6 +193,18 @@ class Salvage(unittest.TestCase):
             shim.close()
             self.relay.kill_all()
 
+    def test_not_beside_a_running_one(self):
+        """Nothing is left that would be in the way of the next try."""
+        self.relay.start()
+        try:
+            out = os.path.join(self.relay.folder, "beside")
+            p = self.relay.try_ctl("spool", "salvage", out)
+            self.assertEqual(p.returncode, FAILED)
+            self.assertIn("stop it first", p.stderr)
+            self.assertFalse(os.path.exists(out))
+        finally:
+            self.relay.stop()
+
     def test_no_place_for_it(self):
         p = self.relay.try_ctl("spool", "salvage", self.spool)
         self.assertEqual(p.returncode, FAILED)
