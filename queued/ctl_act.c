@@ -105,6 +105,20 @@ retry_unit(struct ctl_session *s, struct store_unit *unit)
 		(void)residence_welcome(s->q, unit);
 }
 
+/* A lease that has not left yet ends unseen. */
+static enum err
+delete_now(struct queued *q, struct store_unit *unit, struct lease *unsent)
+{
+	enum err e;
+
+	if (unsent != NULL)
+		lease_end(q, unsent);
+	e = outcome_delete(q, unit);
+	if (e != OK && unsent != NULL)
+		plan_back(q->plan, unit->plan);
+	return e;
+}
+
 /* What is being delivered this moment is deleted afterwards, if it is still
  * there then: its next hop may have it already.  The note of its lease says so,
  * for we may be gone by then. */
@@ -113,12 +127,14 @@ delete_unit(struct ctl_session *s, struct store_unit *unit)
 {
 	struct lease *lease = lease_of_unit(s->q, unit);
 
+	bool is_out = lease != NULL && !lease->is_unsent;
+
 	note(s, unit, JOURNAL_DELETED, 0);
-	if (!is_done(s, lease == NULL ? outcome_delete(s->q, unit) :
-	    store_note_lease(s->q->store, unit,
-	    lease->id | STORE_LEASE_DELETED)))
+	if (!is_done(s, is_out ? store_note_lease(s->q->store, unit,
+	    lease->id | STORE_LEASE_DELETED) :
+	    delete_now(s->q, unit, lease)))
 		return;
-	if (lease != NULL)
+	if (is_out)
 		lease->is_deleted = true;
 	note_change(s);
 }

@@ -41,8 +41,8 @@ lease_stop_waiting(struct queued *q)
 #define AT_COMMIT_MS UINT64_C(60000)
 
 /* Whoever could have told of a lease that was noted before us has died. */
-static bool
-is_in_doubt(const struct queued *q, const struct store_unit *unit)
+bool
+lease_is_in_doubt(const struct queued *q, const struct store_unit *unit)
 {
 	uint64_t ended_at = store_ended_at(q->store);
 
@@ -61,7 +61,7 @@ lease_doubt(struct queued *q, struct plan_unit *pu, bool *is_held)
 	struct store_unit *unit = plan_unit_owner(pu);
 	enum err e;
 
-	if (!is_in_doubt(q, unit))
+	if (!lease_is_in_doubt(q, unit))
 		return OK;
 	e = outcome_doubt(q, unit);
 	if (e != OK || q->conf->queue.in_doubt == CONF_DOUBT_RETRY)

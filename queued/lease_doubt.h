@@ -10,6 +10,10 @@
 bool lease_is_waiting(const struct queued *q);
 void lease_stop_waiting(struct queued *q);
 
+/* UNIT, which is not leased, may have been out when all that knew of it died,
+ * and that was not recorded yet. */
+bool lease_is_in_doubt(const struct queued *q, const struct store_unit *unit);
+
 /* PU's unit is about to be leased.  If it may have been out when all that knew
  * of it died, that is recorded as an attempt in doubt; by queue.in_doubt it is
  * held then: *IS_HELD.  ERR_NOMEM, ERR_IO. */

@@ -15,6 +15,7 @@
 #include "common/base/mtime.h"
 #include "queued/bounce.h"
 #include "queued/history.h"
+#include "queued/lease_doubt.h"
 #include "queued/outcome_log.h"
 #include "queued/outcome_work.h"
 #include "queued/plan/plan_look.h"
@@ -278,13 +279,18 @@ tell_one(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
     const struct store_result *why)
 {
 	struct store_unit *unit = plan_unit_owner(pu);
+	struct store_result told = *why;
 	uint64_t due = next_due(q, unit);
 	bool is_over = false;
 	enum err e;
 
+	if (store_lease_is_deleted(unit->noted_lease))
+		return outcome_delete(q, unit);
+	if (lease_is_in_doubt(q, unit))
+		told.outcome = OUTCOME_IN_DOUBT;
 	begin_results(w);
 	for (uint32_t i = 0; i < unit->count; i++)
-		add_row(w, unit, i, why, OUTCOME_NO_ATTEMPT);
+		add_row(w, unit, i, &told, OUTCOME_NO_ATTEMPT);
 	decide(q, w, unit, false);
 	e = settle(q, w, unit, due, &is_over);
 	if (is_over) {

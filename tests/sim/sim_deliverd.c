@@ -588,6 +588,16 @@ is_on_the_way(const struct channel *c, const struct sim_mail *mail,
 }
 
 bool
+sim_deliverd_will_get(const struct sim_mail *m, const struct sim_rcpt *r)
+{
+	for (unsigned i = 0; i < SIM_WORKERS; i++)
+		if (deliverds[i].c != NULL &&
+		    is_on_the_way(deliverds[i].c, m, r))
+			return true;
+	return false;
+}
+
+bool
 sim_deliverd_tells_of(const struct sim_mail *m, const struct sim_rcpt *r)
 {
 	if (telling != NULL && has_rcpt(telling, r))

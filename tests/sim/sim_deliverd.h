@@ -33,6 +33,9 @@ bool sim_deliverd_tells_of(const struct sim_mail *m,
     const struct sim_rcpt *r);
 
 
+/* A lease of R is on its way to one of them. */
+bool sim_deliverd_will_get(const struct sim_mail *m, const struct sim_rcpt *r);
+
 /* Since it was asked last. */
 bool sim_deliverd_was_confirmed(void);
 

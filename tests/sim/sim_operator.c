@@ -191,7 +191,8 @@ done_delete(struct sim_mail *m)
 {
 	for (uint32_t k = 0; k < m->rcpt_count; k++)
 		m->rcpts[k].is_deleted |= m->rcpts[k].unconfirmed == 0 &&
-		    !m->rcpts[k].may_repeat;
+		    !m->rcpts[k].may_repeat &&
+		    !sim_deliverd_will_get(m, &m->rcpts[k]);
 }
 
 static void
