@@ -138,7 +138,7 @@ judge(const struct sim_mail *m, const struct sim_rcpt *r, bool is_queued)
 	if (is_queued && r->is_settled)
 		sim_broken("I-02", "%s is settled, and is queued",
 		    r->address);
-	if (is_queued && r->is_deleted)
+	if (is_queued && r->is_deleted && !r->may_linger)
 		sim_broken("I-02", "%s was deleted, and is queued",
 		    r->address);
 	if (!is_queued && m->fate == SIM_KEPT && !sim_rcpt_is_over(m, r))

@@ -44,7 +44,8 @@ struct sim_rcpt {
 	bool awaits_mark;		/* … until it is leased again */
 	int64_t leased_at;		/* monotonic */
 	bool may_vanish;		/* the operator has asked for it */
-	bool is_deleted;		/* … and was told that it is done */
+	bool is_deleted;		/* … and was told that it is done; … */
+	bool may_linger;		/* … others of its unit were out */
 	unsigned leases;		/* deliverds that are at it */
 	unsigned unconfirmed;		/* … or have told what came of it */
 };

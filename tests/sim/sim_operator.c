@@ -185,14 +185,23 @@ note_done(uint64_t count)
 		sim_note(counts[operator.verb]);
 }
 
-/* What no deliverd has now is gone for good. */
+/* What no deliverd has now is gone for good; or, after a death of queued, when
+ * the rest of its unit is looked at. */
 static void
 done_delete(struct sim_mail *m)
 {
+	bool is_out = false;
+
 	for (uint32_t k = 0; k < m->rcpt_count; k++)
-		m->rcpts[k].is_deleted |= m->rcpts[k].unconfirmed == 0 &&
-		    !m->rcpts[k].may_repeat &&
-		    !sim_deliverd_will_get(m, &m->rcpts[k]);
+		is_out |= m->rcpts[k].unconfirmed > 0 ||
+		    sim_deliverd_will_get(m, &m->rcpts[k]);
+	for (uint32_t k = 0; k < m->rcpt_count; k++) {
+		struct sim_rcpt *r = &m->rcpts[k];
+
+		r->is_deleted |= r->unconfirmed == 0 && !r->may_repeat &&
+		    !sim_deliverd_will_get(m, r);
+		r->may_linger |= is_out;
+	}
 }
 
 static void
