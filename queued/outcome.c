@@ -108,13 +108,7 @@ age_ms(const struct queued *q, const struct store_message *m)
 	return mtime_sub((int64_t)queued_wall(q), (int64_t)m->arrived_at);
 }
 
-static bool
-is_expired(struct queued *q, const struct store_unit *unit)
-{
-	return age_ms(q, unit->message) >= residence_life_ms(q, unit);
-}
-
-/* … and had been so at MOMENT, the planner's. */
+/* At MOMENT, the planner's. */
 static bool
 was_expired(struct queued *q, const struct store_unit *unit, int64_t moment)
 {
@@ -130,7 +124,7 @@ static void
 decide(struct queued *q, struct outcome_work *w,
     const struct store_unit *unit, bool is_deleted)
 {
-	bool expired = is_expired(q, unit);
+	bool expired = was_expired(q, unit, queued_now(q));
 
 	for (size_t i = 0; i < w->count; i++) {
 		struct store_result *r = &w->results[i];
@@ -316,7 +310,7 @@ outcome_overdue(struct queued *q, struct plan_unit *pu)
 	    !plan_dest_look(q->plan, plan_unit_key(pu), &dest))
 		return false;
 	/* late enough for a notice of delay is not late enough for the end */
-	if (is_expired(q, plan_unit_owner(pu)) &&
+	if (was_expired(q, plan_unit_owner(pu), queued_now(q)) &&
 	    !was_expired(q, plan_unit_owner(pu), failed_at))
 		return false;
 	/* the destination may go with its unit */
