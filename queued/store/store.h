@@ -26,7 +26,7 @@ struct store_params {
 	const char *path;		/* directory, exists, ours alone */
 	uint64_t segment_bytes;		/* 0: min(64 MiB, file system / 16) */
 	uint64_t memory_bytes;		/* of bodies in memory, all together */
-	uint64_t replay_bytes;		/* of log at a time; 0: 512 MiB */
+	uint64_t replay_bytes;		/* a part of a replay; 0: 64 MiB */
 	uint64_t start_at_least;	/* a restore's: of the ids to come */
 	uint32_t list_block;		/* recipients of a part; 0: 1,000 */
 	const struct store_io *io;	/* store_io.h; NULL: the system's */

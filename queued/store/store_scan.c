@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+/* In memory, of a message or a unit, about. */
+enum { OBJECT_BYTES = 512 };
+
 /* What the first group of a segment says of the one before. */
 struct store_seal {
 	bool counts;			/* the segment is part of the log */
@@ -177,7 +180,15 @@ tell_progress(const struct store_scan *r)
 }
 
 /* More than replay_bytes of log are replayed in parts, so that memory is
- * bounded; a check-point never leaves as much behind. */
+ * bounded; a check-point never leaves as much behind.  A record of some bytes
+ * may load a message. */
+static bool
+is_enough(const struct store_scan *r)
+{
+	return r->replayed + r->s->overlay.dirty * OBJECT_BYTES >=
+	    r->s->replay_bytes;
+}
+
 static enum err
 replay(struct store_scan *r, struct store_segment *seg,
     const struct store_group_head *head, uint32_t sum)
@@ -199,7 +210,7 @@ replay(struct store_scan *r, struct store_segment *seg,
 	r->is_loose = false;
 	s->overlay.appended += size;
 	r->replayed += size;
-	if (r->replayed < s->replay_bytes)
+	if (!is_enough(r))
 		return OK;
 	r->replayed = 0;
 	if ((e = store_scan_sync(r)) != OK ||

@@ -753,6 +753,30 @@ Test(crash, a_seal_that_cuts_lives_as_long_as_what_it_cuts)
 	rig_clear(&r);
 }
 
+/* Small records that load messages take memory, too: an operator's hold of all
+ * is replayed in parts. (I-04) */
+Test(crash, a_replay_counts_what_it_loads)
+{
+	struct store_unit *units[60];
+	struct rig r;
+
+	rig_init(&r);
+	rig_open(&r);
+	for (int i = 0; i < 60; i++)
+		units[i] = rig_submit(&r, "a@one.example", "x\r\n");
+	rig_checkpoint(&r);
+	for (int i = 0; i < 60; i++) {
+		cr_assert_eq(store_hold(r.s, units[i]->message, true), OK);
+		if (i % 10 == 9)
+			rig_sync(&r);
+	}
+	rig_kill(&r, NULL);
+	r.replay_bytes = 36 << 10;	/* the groups have 24 KiB */
+	rig_open(&r);
+	cr_assert_not_null(strstr(r.notices, "index-replay"));
+	rig_clear(&r);
+}
+
 /* What a replay gives to the index on its way is synced before: when that sync
  * fails, the index knows nothing of it. (R-04, R-07) */
 Test(crash, a_replay_in_parts_syncs_before_it_indexes)
