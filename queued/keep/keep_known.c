@@ -14,6 +14,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+/* Ids of lists: a hundred thousand of them. */
+#define LISTS_MAX ((size_t)1 << 20)
+
 /* ---- the first way ---- */
 
 static void *
@@ -116,6 +119,7 @@ keep_known_open(struct keep_known *n, const struct survey_manifest *m,
 	map_u64_init(&n->unreported, &seed);
 	map_u64_init(&n->alive, &seed);
 	map_u64_init(&n->over, &seed);
+	buf_init(&n->lists, LISTS_MAX);
 	n->listener = (struct keep_listener){ on_group, n };
 	if (e == OK)
 		e = journal_read_open(".", &n->journal);
@@ -140,6 +144,7 @@ keep_known_clear(struct keep_known *n)
 	map_u64_clear(&n->unreported);
 	map_u64_clear(&n->alive);
 	map_u64_clear(&n->over);
+	buf_clear(&n->lists);
 }
 
 /* Groups that the copy does not have, or that may have been lost in it. */
@@ -282,6 +287,33 @@ apply_attempt(struct keep_known *n, const struct journal_record *r)
 	return e;
 }
 
+static bool
+is_noted(const struct keep_known *n, uint64_t id)
+{
+	for (size_t i = 0; i < n->lists.n; i += sizeof(id))
+		if (memcmp(n->lists.p + i, &id, sizeof(id)) == 0)
+			return true;
+	return false;
+}
+
+enum err
+keep_known_begun(struct keep_known *n, uint64_t id, uint64_t part)
+{
+	struct store_unit *u;
+	const struct store_message *m;
+	enum err e = store_load_unit(n->k->store, id, 0, &u);
+
+	if (e != OK)
+		return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? OK : e;
+	m = u->message;
+	if (store_is_list(m) && !is_noted(n, id) && part > id +
+	    (m->list.count + STORE_UNIT_RECIPIENTS - 1) /
+	    STORE_UNIT_RECIPIENTS)
+		buf_add(&n->lists, &id, sizeof(id));
+	keep_store_yield(n->k, id);
+	return buf_failed(&n->lists) ? ERR_NOMEM : OK;
+}
+
 static enum err
 apply_action(struct keep_known *n, const struct journal_record *r)
 {
@@ -290,8 +322,11 @@ apply_action(struct keep_known *n, const struct journal_record *r)
 	bool is_held;
 	enum err e;
 
-	if (journal_action_get(r->fields, &a) != OK || a.unit > UINT32_MAX ||
-	    (a.kind != JOURNAL_HELD && a.kind != JOURNAL_RELEASED))
+	if (journal_action_get(r->fields, &a) != OK || a.unit > UINT32_MAX)
+		return OK;
+	if (a.kind == JOURNAL_PART)
+		return keep_known_begun(n, r->id, a.value);
+	if (a.kind != JOURNAL_HELD && a.kind != JOURNAL_RELEASED)
 		return OK;
 	is_held = a.kind == JOURNAL_HELD;
 	e = store_load_unit(n->k->store, r->id, (uint32_t)a.unit, &u);

@@ -26,6 +26,7 @@ struct keep_known {
 	struct map_u64 unreported;	/* messages */
 	struct map_u64 alive;		/* accepted, and not over */
 	struct map_u64 over;		/* since, as the copy's log says */
+	struct buf lists;		/* ids: keep_known_begun() */
 	struct keep_listener listener;	/* for keep_store_open() */
 	enum err failure;
 
@@ -45,6 +46,11 @@ void keep_known_clear(struct keep_known *n);
  * moment before the end; WHY says what is missing. */
 bool keep_known_is_whole(const struct keep_known *n,
     const struct survey_manifest *m, struct why *why);
+
+/* PART, or a later one, of the list ID was begun: if that was after the copy,
+ * the list's id is noted, once.  Its recipients can't be told apart: which of
+ * them the parts have had follows from routes that are not known here. */
+enum err keep_known_begun(struct keep_known *n, uint64_t id, uint64_t part);
 
 /* ERR_*: the store's. */
 enum err keep_known_apply(struct keep_known *n, struct keep_store *k);

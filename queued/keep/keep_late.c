@@ -5,6 +5,7 @@
 #include "queued/keep/keep_late.h"
 
 #include "common/ipc/ipc_words.h"
+#include "queued/store/store_list.h"
 #include "queued/store/store_read.h"
 #include "queued/store/store_record.h"
 #include "queued/survey/survey_log.h"
@@ -72,6 +73,19 @@ apply_verdict(struct late *l, const struct store_record *r)
 	return e;
 }
 
+/* Its number is one more than the last part's. */
+static enum err
+apply_begun(struct late *l, const struct store_record *r)
+{
+	uint64_t at;
+	uint32_t count;
+
+	if (store_list_get_begun(r->fields, &at, &count) != OK)
+		return OK;
+	return keep_known_begun(l->n, r->id, r->id + (count +
+	    STORE_UNIT_RECIPIENTS - 1) / STORE_UNIT_RECIPIENTS);
+}
+
 static void
 on_group(void *ctx, const struct survey_segment *segment, struct span group,
     const struct store_group_head *head)
@@ -87,6 +101,8 @@ on_group(void *ctx, const struct survey_segment *segment, struct span group,
 	    store_record_next(&records, &r) == OK)
 		if (r.type == STORE_RECORD_VERDICT)
 			l->failure = apply_verdict(l, &r);
+		else if (r.type == STORE_RECORD_BEGUN)
+			l->failure = apply_begun(l, &r);
 	if (l->failure == OK)
 		l->failure = keep_store_turn(l->k);
 }

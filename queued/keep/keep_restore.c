@@ -248,6 +248,24 @@ hold_all(struct restore *r)
 	return keep_store_each(&r->store, hold, r);
 }
 
+/* What of them was delivered since would be once more. */
+static enum err
+hold_lists(struct restore *r)
+{
+	const struct buf *ids = &r->known.lists;
+	enum err e = OK;
+
+	if (ids->n > 0)
+		(void)open_journal(r);
+	for (size_t i = 0; i < ids->n && e == OK; i += sizeof(uint64_t)) {
+		uint64_t id;
+
+		memcpy(&id, ids->p + i, sizeof(id));
+		e = hold(r, &r->store, id);
+	}
+	return e;
+}
+
 /* ---- the whole ---- */
 
 static enum err
@@ -262,6 +280,8 @@ do_what_is_known(struct restore *r, struct why *why)
 		e = keep_known_missing(&r->known, &r->store, &r->missing);
 	if (e == OK && !r->is_whole && !r->params->does_release)
 		e = hold_all(r);
+	if (e == OK && r->is_whole && !r->params->does_release)
+		e = hold_lists(r);
 	if (e == OK)
 		e = keep_store_sync(&r->store);
 	if (e != OK)
@@ -414,8 +434,11 @@ print_text(const struct restore *r, const char *failure, struct buf *out)
 	if (r->known.retried > 0)
 		buf_addf(out, "tried again, for their report is lost: %" PRIu64
 		    " recipients\n", r->known.retried);
-	if (r->is_whole)
+	if (r->is_whole && r->held == 0)
 		buf_add_str(out, "held: none, for all is known\n");
+	else if (r->is_whole)
+		buf_addf(out, "held: %" PRIu64 " messages to very many "
+		    "recipients, some of whom have had it since\n", r->held);
 	else
 		buf_addf(out, "held: %" PRIu64 " messages, for %s%s\n",
 		    r->held, r->unknown.text, r->params->does_release ?

@@ -5,10 +5,13 @@
 #include "common/mail/envelope.h"
 #include "queued/journal/journal_event.h"
 #include "queued/journal/journal_files.h"
+#include "queued/store/store_body.h"
+#include "queued/store/store_list.h"
 #include "queued/store/store_read.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -262,6 +265,94 @@ Test(known, each_end_is_done_again)
 	keep_store_close(&k);
 	keep_known_clear(n);
 	buf_clear(&missing);
+	buf_clear(&t.records);
+	free(n);
+}
+
+/* ---- lists ---- */
+
+static void
+wait_turn(struct keep_store *k)
+{
+	struct pollfd fd = { .fd = store_fd(k->store), .events = POLLIN };
+
+	(void)poll(&fd, 1, 20);
+	cr_assert_eq(keep_store_turn(k), OK);
+}
+
+/* Of N recipients; the first block of them is begun. */
+static uint64_t
+submit_list(struct keep_store *k, uint32_t n)
+{
+	struct envelope_rcpt rest = { .address = STORE_LIST_ADDRESS };
+	struct envelope e = { .sender = SPAN_LIT("s@y") };
+	struct store_submission sub = { .token = 77, .arrived_at = AT,
+	    .trace_head = SPAN_LIT("Received: x\r\n"), .is_streamed = true,
+	    .key_of = one_unit, .list_total = n };
+	struct envelope_rcpt r = { .address = SPAN_LIT("a@x") };
+	struct store_unit *u, *part;
+	struct buf list, head;
+	uint64_t id;
+	enum err e2 = ERR_NOT_FOUND;
+
+	buf_init(&list, 1 << 20);
+	buf_init(&head, 4096);
+	for (uint32_t i = 0; i < n; i++)
+		envelope_put_rcpt(&r, &list);
+	envelope_put_head(&e, &head);
+	envelope_put_rcpt(&rest, &head);
+	sub.list_bytes = list.n;
+	sub.envelope = buf_span(&head);
+	cr_assert_eq(store_list_open(k->store, sub.token), OK);
+	cr_assert_eq(store_body_add(k->store, sub.token, buf_span(&list)), OK);
+	cr_assert_eq(store_body_add(k->store, sub.token,
+	    SPAN_LIT("body\r\n")), OK);
+	cr_assert_eq(store_body_close(k->store, sub.token), OK);
+	for (int i = 0; i < 500 && e2 == ERR_NOT_FOUND; i++) {
+		wait_turn(k);
+		e2 = store_submit(k->store, &sub, &u);
+	}
+	cr_assert_eq(e2, OK);
+	id = u->message->id;
+	cr_assert_eq(keep_store_sync(k), OK);
+	cr_assert_eq(store_load_unit(k->store, id, 0, &u), OK);
+	cr_assert_eq(store_list_begin(k->store, u, &sub, &part), OK);
+	cr_assert_eq(keep_store_sync(k), OK);
+	keep_store_yield(k, id + 1);
+	keep_store_yield(k, id);
+	buf_clear(&list);
+	buf_clear(&head);
+	return id;
+}
+
+/* One that went on after the copy is noted, once; what the copy has begun is
+ * no reason. */
+Test(known, a_list_that_was_begun_further)
+{
+	struct survey_manifest m = copy_up_to(5);
+	struct keep_known *n = malloc(sizeof(*n));
+	struct why why = { "" };
+	struct keep_store k;
+	uint64_t lists[2];
+	struct told t;
+
+	cr_assert_not_null(n);
+	buf_init(&t.records, 1 << 20);
+	fill(&k, 1);
+	lists[0] = submit_list(&k, 3 * STORE_UNIT_RECIPIENTS);
+	lists[1] = submit_list(&k, 3 * STORE_UNIT_RECIPIENTS);
+	for (size_t i = 0; i < 2; i++)
+		tell_action(&t, lists[i], JOURNAL_PART, lists[i] + 1);
+	tell_action(&t, lists[1], JOURNAL_PART, lists[1] + 2);
+	tell_action(&t, lists[1], JOURNAL_PART, lists[1] + 3);
+	tell_action(&t, ids[0], JOURNAL_PART, ids[0] + 9);
+	write_history(&t, 9);
+	cr_assert_eq(keep_known_open(n, &m, &why), OK, "%s", why.text);
+	cr_assert_eq(keep_known_apply(n, &k), OK);
+	cr_assert_eq(n->lists.n, sizeof(lists[1]));
+	cr_assert_eq(memcmp(n->lists.p, &lists[1], sizeof(lists[1])), 0);
+	keep_store_close(&k);
+	keep_known_clear(n);
 	buf_clear(&t.records);
 	free(n);
 }
