@@ -10,6 +10,7 @@
 #include "queued/keep/keep_out.h"
 #include "queued/keep/keep_salvage.h"
 #include "queued/offline_restore.h"
+#include "queued/store/store_identity.h"
 #include "queued/survey/survey.h"
 #include "queued/survey/survey_manifest.h"
 #include "queued/survey/survey_stats.h"
@@ -19,7 +20,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,20 +59,14 @@ fail(int code, const char *format, ...)
 
 /* ---- the spool ---- */
 
-/* Held until the process ends, by the directory too, as queued does.  The lock
- * file is not made: it would be ours, not queued's. */
+/* Held until the process ends. */
 static int
 lock(const char *spool, int dir)
 {
-	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int fd = openat(dir, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int fd;
 
-	if ((fd < 0 || fcntl(fd, F_OFD_SETLK, &all) == 0) &&
-	    (flock(dir, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK))
-		return EXIT_DONE;
-	if (fd >= 0)
-		(void)close(fd);
-	return fail(EXIT_FAILED, "%s: a running mtad has this spool; stop it "
+	return store_identity_lock_as_is(dir, &fd) ? EXIT_DONE :
+	    fail(EXIT_FAILED, "%s: a running mtad has this spool; stop it "
 	    "first", spool);
 }
 

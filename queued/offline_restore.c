@@ -5,6 +5,7 @@
 #include "common/os/file.h"
 #include "queued/journal/journal_head.h"
 #include "queued/keep/keep_restore.h"
+#include "queued/store/store_identity.h"
 #include "queued/survey/survey_manifest.h"
 
 #include <dirent.h>
@@ -40,32 +41,11 @@ sys(struct why *why, const char *name)
 
 /* ---- what is there ---- */
 
-static bool
-is_empty(int dir_fd)
-{
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	size_t n = 0;
-
-	if (dir == NULL) {
-		fd_close(&fd);
-		return false;
-	}
-	while (readdir(dir) != NULL)
-		n++;
-	(void)closedir(dir);
-	return n <= 2;			/* itself and its parent */
-}
-
 /* Held until the process ends: no queued starts on what is going. */
 static enum err
 lock(struct work *w, struct why *why)
 {
-	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-	w->lock_fd = openat(w->present_fd, "lock",
-	    O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (w->lock_fd < 0 || fcntl(w->lock_fd, F_OFD_SETLK, &all) == 0)
+	if (store_identity_lock_as_is(w->present_fd, &w->lock_fd))
 		return OK;
 	return why_set(why, ERR_EXISTS, "%s: a running mtad has this spool; "
 	    "stop it first", w->o->spool);
@@ -98,7 +78,7 @@ look_at_present(struct work *w, struct why *why)
 	w->present_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (w->present_fd < 0)
 		return errno == ENOENT ? OK : sys(why, path);
-	if (is_empty(w->present_fd))
+	if (file_dir_is_empty(w->present_fd))
 		return OK;
 	if ((e = lock(w, why)) != OK)
 		return e;
@@ -292,6 +272,12 @@ sync_parent(const char *path)
 	return e;
 }
 
+static bool
+move(const char *from, const char *to)
+{
+	return renameat(AT_FDCWD, from, AT_FDCWD, to) == 0;
+}
+
 /* An empty directory that is there is replaced by the rename itself. */
 static enum err
 put_in_place(struct work *w, struct why *why)
@@ -300,10 +286,15 @@ put_in_place(struct work *w, struct why *why)
 
 	if (e != OK)
 		return e;
-	if (w->aside[0] != '\0' && rename(w->o->spool, w->aside) != 0)
+	if (w->aside[0] != '\0' && !move(w->o->spool, w->aside))
 		return sys(why, w->aside);
-	if (rename(w->beside, w->o->spool) != 0)
-		return sys(why, w->beside);
+	if (!move(w->beside, w->o->spool)) {
+		e = sys(why, w->beside);
+		/* it failed: what was there stays where it was */
+		if (w->aside[0] != '\0')
+			(void)move(w->aside, w->o->spool);
+		return e;
+	}
 	return sync_parent(w->o->spool) == OK ? OK : sys(why, w->o->spool);
 }
 

@@ -4,7 +4,6 @@
 #include "common/os/fd.h"
 #include "common/os/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,23 +11,6 @@
 enum { DIR_MODE = 0700, FILE_MODE = 0600 };
 
 /* ---- the directory ---- */
-
-static bool
-is_empty(int dir_fd)
-{
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	size_t n = 0;
-
-	if (dir == NULL) {
-		fd_close(&fd);
-		return false;
-	}
-	while (readdir(dir) != NULL)
-		n++;
-	(void)closedir(dir);
-	return n <= 2;			/* itself and its parent */
-}
 
 static enum err
 make_files(struct copy_dir *d, const char *list)
@@ -54,7 +36,7 @@ copy_dir_open(const char *path, const char *const *folders, const char *list,
 	d->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->dir_fd < 0)
 		return why_set(why, ERR_IO, "%s: %s", path, strerror(errno));
-	if (!is_empty(d->dir_fd))
+	if (!file_dir_is_empty(d->dir_fd))
 		e = why_set(why, ERR_EXISTS, "%s: is not empty", path);
 	else if (fchmod(d->dir_fd, DIR_MODE) != 0 ||
 	    make_files(d, list) != OK)

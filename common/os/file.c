@@ -6,6 +6,7 @@
 
 #include "common/os/fd.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/openat2.h>
@@ -248,6 +249,24 @@ write_new(int dir_fd, const char *name, mode_t mode, struct span content)
 		e = error_of(errno);
 	fd_close(&fd);
 	return e;
+}
+
+/* Through a descriptor of its own, for reading moves it. */
+bool
+file_dir_is_empty(int dir_fd)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	size_t n = 0;
+
+	if (dir == NULL) {
+		fd_close(&fd);
+		return false;
+	}
+	while (readdir(dir) != NULL)
+		n++;
+	(void)closedir(dir);
+	return n <= 2;			/* itself and its parent */
 }
 
 /* The file is synced before it gets its name, and the directory after: no crash

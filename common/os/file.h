@@ -36,6 +36,9 @@ enum err file_write_all(int fd, const void *p, size_t n);
 enum err file_pwrite_all(int fd, const void *p, size_t n, off_t at);
 enum err file_pread_all(int fd, void *p, size_t n, off_t at);
 
+/* False also when it can't be read. */
+bool file_dir_is_empty(int dir_fd);
+
 /* Makes names in a directory durable. */
 enum err file_sync_dir(int dir_fd);
 

@@ -138,25 +138,45 @@ is_taken(int dir_fd)
 	return flock(dir_fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
+/* Of the open file, so that two opens in one process exclude each other too. */
+static bool
+lock_file(int fd)
+{
+	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_SETLK, &all) == 0;
+}
+
 /* The kernel lets go of it with the process: a kill leaves no stale lock. */
 enum err
 store_identity_lock(const struct store_io *io, int dir_fd, int *lock_fd,
     struct why *why)
 {
-	struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	enum err e;
 	int fd;
 
 	e = store_io_open(io, dir_fd, "lock", O_RDWR | O_CREAT, &fd);
 	if (e != OK)
 		return why_set(why, e, "file `lock': %s", strerror(errno));
-	/* of the open file, so that two opens in one process exclude each
-	 * other too */
-	if (fcntl(fd, F_OFD_SETLK, &all) != 0 || is_taken(dir_fd)) {
+	if (!lock_file(fd) || is_taken(dir_fd)) {
 		(void)close(fd);
 		return why_set(why, ERR_EXISTS,
 		    "another process has the spool open");
 	}
 	*lock_fd = fd;
 	return OK;
+}
+
+bool
+store_identity_lock_as_is(int dir_fd, int *lock_fd)
+{
+	int fd = openat(dir_fd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	*lock_fd = fd;
+	if ((fd < 0 || lock_file(fd)) && !is_taken(dir_fd))
+		return true;
+	if (fd >= 0)
+		(void)close(fd);
+	*lock_fd = -1;
+	return false;
 }

@@ -6,6 +6,8 @@
 
 #include "queued/store/store_io.h"
 
+#include <stdbool.h>
+
 enum { STORE_UUID_BYTES = 16 };
 
 /* A directory with one of these is a copy (queued/survey/survey_manifest.h):
@@ -25,5 +27,9 @@ enum err store_identity_read(int dir_fd, uint8_t uuid[STORE_UUID_BYTES],
 /* Only one process has a spool open.  ERR_EXISTS when another has. */
 enum err store_identity_lock(const struct store_io *io, int dir_fd,
     int *lock_fd, struct why *why);
+
+/* The same for a tool, which makes no file: false when another has it.  Held
+ * until the caller's DIR_FD and *LOCK_FD (-1: there is no file) are closed. */
+bool store_identity_lock_as_is(int dir_fd, int *lock_fd);
 
 #endif

@@ -7,7 +7,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, history, load, nexthop, relay
+from support import basics, faults, history, load, nexthop, relay, volume
 
 DONE, DAMAGED, USAGE, FAILED = 0, 1, 2, 4
 HOUR = {"first_retry": "1h", "max_retry": "1h"}
@@ -267,6 +267,9 @@ class Refused(Case):
         self.fill(1)
         self.relay.ctl("spool", "backup", self.backup)
         self.refused([self.backup, "--set-aside"], "running mtad")
+        # nor when somebody took its lock file for a stale one
+        os.unlink(os.path.join(self.spool, "lock"))
+        self.refused([self.backup, "--set-aside"], "running mtad")
         self.relay.stop()
         before = sorted(os.listdir(self.spool))
         self.refused([self.backup], "--set-aside")
@@ -281,6 +284,35 @@ class Refused(Case):
         self.assertNotIn("spool.restoring", os.listdir(self.relay.folder))
         p = self.relay.try_ctl("spool", "check", "--set-aside")
         self.assertEqual(p.returncode, USAGE)
+
+    @unittest.skipIf(basics.IS_SANITIZED, "ASan must be preloaded first")
+    def test_a_name_that_can_not_be_given(self):
+        """Whichever rename fails: it says so, and the spool is where it was,
+        or it is done."""
+        self.fill(1)
+        self.relay.ctl("spool", "backup", self.backup)
+        self.relay.stop()
+        before = sorted(os.listdir(self.spool))
+        shim = faults.Shim(self.relay.folder)
+        self.addCleanup(shim.close)
+        failed = 0
+        for n in range(1, 50):
+            shim.fail("queued rename *", "EIO", first=n, count=1)
+            p = self.relay.try_ctl("spool", "restore", self.backup,
+                                   "--set-aside")
+            if not shim.hits():
+                break
+            if p.returncode == FAILED:
+                failed += 1
+                self.assertEqual(sorted(os.listdir(self.spool)), before)
+                names = os.listdir(self.relay.folder)
+                self.assertFalse([x for x in names if ".aside." in x])
+                shutil.rmtree(f"{self.spool}.restoring", ignore_errors=True)
+            else:
+                self.assertEqual(p.returncode, DONE, p.stderr)
+                shutil.rmtree(self.spool)
+                os.rename(f"{self.spool}.aside.1", self.spool)
+        self.assertGreaterEqual(failed, 2)
 
     def test_damage_costs_what_it_hit(self):
         ids = self.fill(5)
@@ -312,4 +344,5 @@ class Refused(Case):
 
 
 if __name__ == "__main__":
+    volume.enter()
     basics.main()
