@@ -4,6 +4,7 @@
 #include "common/base/mtime.h"
 #include "common/mail/queue_id.h"
 #include "common/os/file.h"
+#include "queued/store/store_list.h"
 #include "queued/store/store_read.h"
 
 #include <stdio.h>
@@ -75,6 +76,17 @@ save_content(struct keep_mail *w, struct keep_store *k,
 	return e;
 }
 
+/* Nobody could say to whom it goes. */
+static void
+drop_content(const struct keep_mail *w, uint64_t id)
+{
+	char name[NAME_BYTES];
+
+	name_of(id, "eml", name);
+	if (w->dir_fd >= 0)
+		(void)unlinkat(w->dir_fd, name, 0);
+}
+
 /* ---- the envelope ---- */
 
 static void
@@ -115,13 +127,47 @@ put_unit(struct json *j, const struct store_unit *u)
 	return n;
 }
 
+/* Those that were not begun: its own unit only stands for them. */
 static enum err
-save_envelope(struct keep_mail *w, struct keep_store *k,
-    const struct store_message *m, uint64_t *recipients)
+put_list(struct json *j, struct keep_store *k, struct store_message *m,
+    uint64_t *recipients)
+{
+	struct store_list at = m->list;
+	struct envelope_iter it;
+	struct envelope_rcpt r;
+	struct envelope block;
+	enum err e;
+
+	while ((e = store_list_read(k->store, m, &at, &block)) == OK) {
+		envelope_iter_init(&block, &it);
+		while (envelope_iter_next(&it, &r)) {
+			json_string(j, r.address);
+			++*recipients;
+		}
+	}
+	return e == ERR_NOT_FOUND ? OK : e;
+}
+
+static enum err
+put_recipients(struct json *j, struct keep_store *k,
+    struct store_message *m, uint64_t *recipients)
 {
 	uint32_t units = m->unit_count;
-	char name[NAME_BYTES];
 	struct store_unit *u;
+
+	if (store_is_list(m))
+		return put_list(j, k, m, recipients);
+	for (uint32_t i = 0; i < units; i++)
+		if (store_load_unit(k->store, m->id, i, &u) == OK)
+			*recipients += put_unit(j, u);
+	return OK;
+}
+
+static enum err
+save_envelope(struct keep_mail *w, struct keep_store *k,
+    struct store_message *m, uint64_t *recipients)
+{
+	char name[NAME_BYTES];
 	struct json j;
 	struct buf b;
 	int fd = -1;
@@ -131,13 +177,12 @@ save_envelope(struct keep_mail *w, struct keep_store *k,
 	json_init(&j, &b);
 	put_head(&j, m);
 	name_of(m->id, "json", name);
-	for (uint32_t i = 0; i < units; i++)
-		if (store_load_unit(k->store, m->id, i, &u) == OK)
-			*recipients += put_unit(&j, u);
+	e = put_recipients(&j, k, m, recipients);
 	json_array_end(&j);
 	json_object_end(&j);
 	buf_add_byte(&b, '\n');
-	e = buf_failed(&b) ? ERR_NOMEM : make(w, name, &fd);
+	if (e == OK)
+		e = buf_failed(&b) ? ERR_NOMEM : make(w, name, &fd);
 	if (e == OK && fd >= 0)
 		e = file_write_all(fd, b.p, b.n);
 	if (fd >= 0)
@@ -168,8 +213,9 @@ keep_mail_save(struct keep_mail *w, struct keep_store *k, uint64_t id)
 
 	if (e == OK)
 		e = save_content(w, k, u->message);
-	if (e == OK)
-		e = save_envelope(w, k, u->message, &recipients);
+	if (e == OK && (e = save_envelope(w, k, u->message, &recipients)) ==
+	    ERR_CORRUPT)
+		drop_content(w, id);
 	if (e == OK) {
 		w->messages++;
 		w->recipients += recipients;

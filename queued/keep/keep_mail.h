@@ -15,7 +15,7 @@ struct keep_mail {
 };
 
 /* One message of K, whose contents are verified whatever comes of them.
- * ERR_CORRUPT: its content is damaged, no file is left; ERR_NOT_FOUND: there is
+ * ERR_CORRUPT: its content or list is damaged, no file is left; ERR_NOT_FOUND: there is
  * none; ERR_FULL, ERR_IO, ERR_NOMEM. */
 enum err keep_mail_save(struct keep_mail *w, struct keep_store *k,
     uint64_t id);

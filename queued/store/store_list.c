@@ -110,18 +110,18 @@ attribute_size(struct span bytes)
 	return w.is_failed ? 0 : bytes.n - w.n;
 }
 
-/* Cuts s->block behind the last recipient of this block; the next begins where
- * this ends.  Nothing that is told of the file is believed (I-05). */
+/* Cuts s->block behind the last recipient of the block that begins at FROM; the
+ * next begins where this ends.  Nothing that is told of the file is believed
+ * (I-05). */
 static enum err
-cut_block(struct store *s, const struct message *m, size_t head,
+cut_block(struct store *s, const struct store_list *from, size_t head,
     struct envelope *e, struct store_list *next)
 {
 	struct span rest = span_from(buf_span(&s->block), head);
 	size_t n;
 
-	*next = m->pub.list;
-	while (rest.n > 0 &&
-	    next->count - m->pub.list.count < s->list_block) {
+	*next = *from;
+	while (rest.n > 0 && next->count - from->count < s->list_block) {
 		if ((n = attribute_size(rest)) == 0)
 			return ERR_CORRUPT;
 		rest = span_from(rest, n);
@@ -130,7 +130,7 @@ cut_block(struct store *s, const struct message *m, size_t head,
 	}
 	s->block.n -= rest.n;
 	if (envelope_check(buf_span(&s->block), e) != OK ||
-	    e->rcpt_count != next->count - m->pub.list.count ||
+	    e->rcpt_count != next->count - from->count ||
 	    next->count > next->total || next->count >
 	    STORE_LIST_PARTS * s->list_block ||
 	    (next->count == next->total) != (next->at == next->bytes))
@@ -138,12 +138,11 @@ cut_block(struct store *s, const struct message *m, size_t head,
 	return OK;
 }
 
-/* Envelope of the part, in s->block. */
+/* Envelope of the part that begins at L, in s->block. */
 static enum err
-read_block(struct store *s, struct message *m, struct envelope *e,
-    struct store_list *next)
+read_block(struct store *s, struct message *m, const struct store_list *l,
+    struct envelope *e, struct store_list *next)
 {
-	const struct store_list *l = &m->pub.list;
 	uint64_t left = l->bytes - l->at;
 	enum err err;
 
@@ -154,7 +153,7 @@ read_block(struct store *s, struct message *m, struct envelope *e,
 	err = store_bodies_read_list(s, m, l->at, left < BLOCK_BYTES ?
 	    (size_t)left : BLOCK_BYTES, &s->block);
 	if (err == OK)
-		err = cut_block(s, m, m->pub.envelope.n, e, next);
+		err = cut_block(s, l, m->pub.envelope.n, e, next);
 	if (err == ERR_CORRUPT)
 		store_read_quarantine(s, m);
 	return err;
@@ -225,7 +224,7 @@ store_list_begin(struct store *s, struct store_unit *unit,
 		return ERR_NOT_FOUND;
 	if (!list->is_placed)
 		return ERR_AGAIN;
-	if ((err = read_block(s, list, &e, &next)) != OK)
+	if ((err = read_block(s, list, &list->pub.list, &e, &next)) != OK)
 		return err;
 	head = s->block.n;
 	err = store_content(s, &list->pub, 0, list->pub.place.trace_bytes,
@@ -244,6 +243,23 @@ store_list_begin(struct store *s, struct store_unit *unit,
 	if (err == OK)
 		*part = &m->units[0]->pub;
 	return err;
+}
+
+enum err
+store_list_read(struct store *s, struct store_message *list,
+    struct store_list *at, struct envelope *out)
+{
+	struct message *m = store_memory_message(list);
+	struct store_list next;
+	enum err e;
+
+	if (at->count == at->total)
+		return ERR_NOT_FOUND;
+	if (!m->is_placed)
+		return ERR_AGAIN;
+	if ((e = read_block(s, m, at, out, &next)) == OK)
+		*at = next;
+	return e;
 }
 
 /* ---- the file ---- */

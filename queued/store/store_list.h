@@ -13,6 +13,7 @@
 #define MTAD_QUEUED_STORE_STORE_LIST_H
 
 #include "common/base/wire.h"
+#include "common/mail/envelope.h"
 #include "queued/store/store_write.h"
 
 /* The one recipient of a list's one unit, which stands for those that were not
@@ -26,13 +27,19 @@ enum err store_list_open(struct store *s, uint64_t token);
 
 /*
  * Begins the next block (STORE_UNIT_RECIPIENTS) of the list that LIST is the
- * unit of: *PART is the first unit of a message that exists from now on.  KEYS: key_of() and ctx
- * count.  ERR_NOT_FOUND: all are begun, and a verdict may end the list;
+ * unit of: *PART is the first unit of a message that exists from now on.  KEYS:
+ * key_of() and ctx count.  ERR_NOT_FOUND: all are begun, and a verdict may end the list;
  * ERR_CORRUPT: its bytes are damaged, it is under quarantine now; ERR_AGAIN
  * (its record is not placed yet) and the errors of store_submit().
  */
 enum err store_list_begin(struct store *s, struct store_unit *list,
     const struct store_submission *keys, struct store_unit **part);
+
+/* Without beginning it: the block at *AT, which is LIST's own list before the
+ * first call and moves on.  OUT is borrowed until the next call about a list.
+ * ERR_NOT_FOUND: that was all; ERR_CORRUPT, ERR_AGAIN as above. */
+enum err store_list_read(struct store *s, struct store_message *list,
+    struct store_list *at, struct envelope *out);
 
 static inline bool
 store_list_is_begun(const struct store_message *m)

@@ -3,8 +3,11 @@
 
 #include "common/ipc/ipc_words.h"
 #include "common/mail/envelope.h"
+#include "common/mail/queue_id.h"
+#include "common/os/file.h"
 #include "queued/journal/journal_event.h"
 #include "queued/journal/journal_files.h"
+#include "queued/keep/keep_mail.h"
 #include "queued/store/store_body.h"
 #include "queued/store/store_list.h"
 #include "queued/store/store_read.h"
@@ -355,6 +358,64 @@ Test(known, a_list_that_was_begun_further)
 	keep_known_clear(n);
 	buf_clear(&t.records);
 	free(n);
+}
+
+static size_t
+count_in(const char *name, const char *word)
+{
+	struct buf b;
+	size_t n = 0;
+
+	buf_init(&b, 8 << 20);
+	cr_assert_eq(file_read(AT_FDCWD, name, 8 << 20, &b, NULL), OK);
+	buf_add_byte(&b, '\0');
+	for (const char *p = (char *)b.p; (p = strstr(p, word)) != NULL; p++)
+		n++;
+	buf_clear(&b);
+	return n;
+}
+
+static void
+flip_begin_of(const char *folder)
+{
+	char command[256];
+
+	(void)snprintf(command, sizeof(command), "for f in $(find %s -type f); "
+	    "do printf '\\377\\377' | dd of=$f bs=1 seek=8 conv=notrunc "
+	    "2>/dev/null; done", folder);
+	cr_assert_eq(system(command), 0);
+}
+
+/* As mail a list goes to whoever is not in a part, by his own address; one that
+ * can't be read leaves no file that seems whole. */
+Test(known, a_list_as_mail)
+{
+	struct keep_mail w = { .dir_fd = open(".", O_RDONLY | O_DIRECTORY) };
+	char name[64], id[QUEUE_ID_SIZE];
+	struct why why = { "" };
+	struct keep_store k;
+	uint64_t list;
+
+	fill(&k, 1);
+	list = submit_list(&k, 3 * STORE_UNIT_RECIPIENTS);
+	cr_assert_eq(keep_mail_save(&w, &k, list), OK);
+	cr_expect_eq(w.recipients, 2 * STORE_UNIT_RECIPIENTS);
+	queue_id_format(list, id);
+	(void)snprintf(name, sizeof(name), "%s.json", id);
+	cr_expect_eq(count_in(name, "a@x"), 2 * STORE_UNIT_RECIPIENTS);
+	cr_expect_eq(count_in(name, "remaining"), 0);
+	(void)snprintf(name, sizeof(name), "%s.eml", id);
+	cr_expect_eq(count_in(name, "body"), 1);
+	cr_assert_eq(keep_mail_save(&w, &k, list + 1), OK, "the part");
+	cr_expect_eq(w.recipients, 3 * STORE_UNIT_RECIPIENTS);
+	keep_store_close(&k);
+	cr_assert_eq(system("rm -f *.eml *.json"), 0);
+	flip_begin_of("body");
+	cr_assert_eq(keep_store_open(&k, 0, NULL, &why), OK, "%s", why.text);
+	cr_expect_eq(keep_mail_save(&w, &k, list), ERR_CORRUPT);
+	cr_expect_neq(access(name, F_OK), 0);
+	keep_store_close(&k);
+	(void)close(w.dir_fd);
 }
 
 /* Who would trust such a history would send twice. */
