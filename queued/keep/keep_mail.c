@@ -211,11 +211,14 @@ keep_mail_save(struct keep_mail *w, struct keep_store *k, uint64_t id)
 	uint64_t recipients = 0;
 	enum err e = find(k, id, &u);
 
+	w->damaged = "its content is damaged";
 	if (e == OK)
 		e = save_content(w, k, u->message);
 	if (e == OK && (e = save_envelope(w, k, u->message, &recipients)) ==
-	    ERR_CORRUPT)
+	    ERR_CORRUPT) {
+		w->damaged = "its list of recipients is damaged";
 		drop_content(w, id);
+	}
 	if (e == OK) {
 		w->messages++;
 		w->recipients += recipients;

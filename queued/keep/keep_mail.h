@@ -12,11 +12,12 @@
 struct keep_mail {
 	int dir_fd;		/* -1: contents are read, nothing is written */
 	uint64_t messages, recipients;
+	const char *damaged;	/* after ERR_CORRUPT: what of it, a sentence */
 };
 
 /* One message of K, whose contents are verified whatever comes of them.
- * ERR_CORRUPT: its content or list is damaged, no file is left; ERR_NOT_FOUND: there is
- * none; ERR_FULL, ERR_IO, ERR_NOMEM. */
+ * ERR_CORRUPT: its content or list is damaged, no file is left; ERR_NOT_FOUND:
+ * there is none; ERR_FULL, ERR_IO, ERR_NOMEM. */
 enum err keep_mail_save(struct keep_mail *w, struct keep_store *k,
     uint64_t id);
 

@@ -204,7 +204,7 @@ save(void *ctx, struct keep_store *k, uint64_t id)
 	enum err e = keep_mail_save(&s->mail, k, id);
 
 	if (e == ERR_CORRUPT)
-		name_lost(s, id, "its content or its recipients are damaged");
+		name_lost(s, id, s->mail.damaged);
 	return e == ERR_CORRUPT || e == ERR_NOT_FOUND ? OK : e;
 }
 

@@ -387,7 +387,8 @@ flip_begin_of(const char *folder)
 }
 
 /* As mail a list goes to whoever is not in a part, by his own address; one that
- * can't be read leaves no file that seems whole. */
+ * can't be read (its first block; the content begins behind it) leaves no file
+ * that seems whole. */
 Test(known, a_list_as_mail)
 {
 	struct keep_mail w = { .dir_fd = open(".", O_RDONLY | O_DIRECTORY) };
@@ -397,22 +398,23 @@ Test(known, a_list_as_mail)
 	uint64_t list;
 
 	fill(&k, 1);
-	list = submit_list(&k, 3 * STORE_UNIT_RECIPIENTS);
+	list = submit_list(&k, 20 * STORE_UNIT_RECIPIENTS);
 	cr_assert_eq(keep_mail_save(&w, &k, list), OK);
-	cr_expect_eq(w.recipients, 2 * STORE_UNIT_RECIPIENTS);
+	cr_expect_eq(w.recipients, 19 * STORE_UNIT_RECIPIENTS);
 	queue_id_format(list, id);
 	(void)snprintf(name, sizeof(name), "%s.json", id);
-	cr_expect_eq(count_in(name, "a@x"), 2 * STORE_UNIT_RECIPIENTS);
+	cr_expect_eq(count_in(name, "a@x"), 19 * STORE_UNIT_RECIPIENTS);
 	cr_expect_eq(count_in(name, "remaining"), 0);
 	(void)snprintf(name, sizeof(name), "%s.eml", id);
 	cr_expect_eq(count_in(name, "body"), 1);
 	cr_assert_eq(keep_mail_save(&w, &k, list + 1), OK, "the part");
-	cr_expect_eq(w.recipients, 3 * STORE_UNIT_RECIPIENTS);
+	cr_expect_eq(w.recipients, 20 * STORE_UNIT_RECIPIENTS);
 	keep_store_close(&k);
 	cr_assert_eq(system("rm -f *.eml *.json"), 0);
 	flip_begin_of("body");
 	cr_assert_eq(keep_store_open(&k, 0, NULL, &why), OK, "%s", why.text);
 	cr_expect_eq(keep_mail_save(&w, &k, list), ERR_CORRUPT);
+	cr_expect_str_eq(w.damaged, "its list of recipients is damaged");
 	cr_expect_neq(access(name, F_OK), 0);
 	keep_store_close(&k);
 	(void)close(w.dir_fd);
