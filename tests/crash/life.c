@@ -100,7 +100,8 @@ on_body(void *ctx, uint64_t token, uint64_t bytes, bool is_closed,
 	if (token != l->body_token)
 		return;
 	l->is_body_closed = is_closed;
-	l->has_body_failed = e != OK;
+	if (e != OK)
+		l->has_body_failed = true;
 }
 
 static void

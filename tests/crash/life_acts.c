@@ -73,10 +73,41 @@ has_lists(const struct life *l)
 	return l->kind == HISTORY_BODIES || l->kind == HISTORY_REBUILD;
 }
 
-/* A step of a body on its way in: opened, given in chunks, closed, submitted,
- * or dropped by its client. */
 static void
-stream(struct life *l)
+open_body(struct life *l)
+{
+	if (l->count + 8 > LIFE_MAILS)
+		return;
+	l->body_token = l->next_token++;
+	l->body_n = STREAM_MIN + life_below(l, 200000);
+	l->body_at = 0;
+	l->is_body_closed = l->has_body_failed = false;
+	l->total = has_lists(l) && life_below(l, 2) == 0 ?
+	    1 + (uint32_t)life_below(l, 5 * VIEW_BLOCK) : 0;
+	if ((l->total > 0 ? store_list_open(l->s, l->body_token) :
+	    store_body_open(l->s, l->body_token)) != OK)
+		l->body_token = 0;
+	else if (l->total > 0)
+		l->has_body_failed = mail_list(l->s, l->body_token,
+		    l->total) != OK;
+}
+
+/* A full disk takes no chunk: that body is not whole. */
+static void
+give_chunk(struct life *l)
+{
+	if (mail_stream(l->s, l->body_token, l->body_n, l->body_at,
+	    CHUNK) != OK) {
+		l->has_body_failed = true;
+		return;
+	}
+	l->body_at += CHUNK;
+	if (l->body_at >= l->body_n)
+		(void)store_body_close(l->s, l->body_token);
+}
+
+static void
+submit_body(struct life *l)
 {
 	struct mail_order order = { .token = l->body_token, .units = 1,
 	    .rcpts = 1, .body_n = l->body_n, .is_streamed = true,
@@ -84,37 +115,29 @@ stream(struct life *l)
 	struct store_unit *u;
 	struct note n;
 
+	if (mail_submit(l->s, &order, &u, &n) == OK) {
+		life_note(l, &n);
+		keep(l, &n);
+	} else {
+		store_body_drop(l->s, order.token);
+	}
+	l->body_token = 0;
+}
+
+/* A step of a body on its way in: opened, given in chunks, closed, submitted,
+ * or dropped by its client. */
+static void
+stream(struct life *l)
+{
 	if (l->body_token == 0) {
-		if (l->count + 8 > LIFE_MAILS)
-			return;
-		l->body_token = l->next_token++;
-		l->body_n = STREAM_MIN + life_below(l, 200000);
-		l->body_at = 0;
-		l->is_body_closed = l->has_body_failed = false;
-		l->total = has_lists(l) && life_below(l, 2) == 0 ?
-		    1 + (uint32_t)life_below(l, 5 * VIEW_BLOCK) : 0;
-		if ((l->total > 0 ? store_list_open(l->s, l->body_token) :
-		    store_body_open(l->s, l->body_token)) != OK)
-			l->body_token = 0;
-		else if (l->total > 0)
-			mail_list(l->s, l->body_token, l->total);
+		open_body(l);
 	} else if (l->has_body_failed || life_below(l, 20) == 0) {
 		store_body_drop(l->s, l->body_token);
 		l->body_token = 0;
 	} else if (l->body_at < l->body_n) {
-		(void)mail_stream(l->s, l->body_token, l->body_n, l->body_at,
-		    CHUNK);
-		l->body_at += CHUNK;
-		if (l->body_at >= l->body_n)
-			(void)store_body_close(l->s, l->body_token);
+		give_chunk(l);
 	} else if (l->is_body_closed) {
-		if (mail_submit(l->s, &order, &u, &n) == OK) {
-			life_note(l, &n);
-			keep(l, &n);
-		} else {
-			store_body_drop(l->s, order.token);
-		}
-		l->body_token = 0;
+		submit_body(l);
 	}
 }
 

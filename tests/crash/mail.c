@@ -54,15 +54,17 @@ put_list(uint32_t total, struct buf *out)
 	}
 }
 
-void
+enum err
 mail_list(struct store *s, uint64_t token, uint32_t total)
 {
 	struct buf b;
+	enum err e;
 
 	buf_init(&b, 1 << 20);
 	put_list(total, &b);
-	(void)store_body_add(s, token, buf_span(&b));
+	e = store_body_add(s, token, buf_span(&b));
 	buf_clear(&b);
+	return e;
 }
 
 static void
@@ -239,18 +241,19 @@ mail_begin(struct store *s, struct store_unit *unit, struct note *part,
 	return OK;
 }
 
-bool
+enum err
 mail_stream(struct store *s, uint64_t token, size_t body_n, size_t at,
     size_t n)
 {
 	uint8_t *body = make_body(token, body_n);
+	enum err e = OK;
 
 	if (n > body_n - at)
 		n = body_n - at;
 	if (n > 0)
-		(void)store_body_add(s, token, span_of(body + at, n));
+		e = store_body_add(s, token, span_of(body + at, n));
 	free(body);
-	return at + n < body_n;
+	return e;
 }
 
 enum err

@@ -21,8 +21,9 @@ struct mail_order {
 	uint32_t total;		/* of a list, given by mail_list(); or 0 */
 };
 
-/* Gives the recipients of a list, all at once. */
-void mail_list(struct store *s, uint64_t token, uint32_t total);
+/* Gives the recipients of a list, all at once.  It and mail_stream(): what the
+ * store says; a body that it did not take wholly is to be dropped. */
+enum err mail_list(struct store *s, uint64_t token, uint32_t total);
 
 /* Begins the next block of the list that UNIT is of: two notes. */
 enum err mail_begin(struct store *s, struct store_unit *unit,
@@ -32,8 +33,8 @@ enum err mail_begin(struct store *s, struct store_unit *unit,
 enum err mail_submit(struct store *s, const struct mail_order *order,
     struct store_unit **unit, struct note *note);
 
-/* The next at most N bytes of a streamed body from AT; false: no more. */
-bool mail_stream(struct store *s, uint64_t token, size_t body_n, size_t at,
+/* The next at most N bytes of a streamed body from AT. */
+enum err mail_stream(struct store *s, uint64_t token, size_t body_n, size_t at,
     size_t n);
 
 struct mail_result {
