@@ -33,7 +33,7 @@ struct jobs {
 	unsigned n_spare;
 	struct verdict *verdict;	/* to write them with */
 	struct timer again;
-	bool has_presented;		/* to a queued, whichever */
+	bool is_known;			/* to a queued, whichever */
 };
 
 static void
@@ -230,6 +230,7 @@ jobs_confirm(struct jobs *jobs, uint64_t lease)
 {
 	struct job *j = map_u64_get(&jobs->map, lease);
 
+	jobs->is_known |= lease == 0;
 	if (j == NULL || j->state != JOB_TOLD)
 		return;
 	(void)map_u64_remove(&jobs->map, lease);
@@ -278,8 +279,7 @@ jobs_present(struct jobs *jobs)
 	for (n = list_first(&jobs->all); n != NULL;
 	    n = list_next(&jobs->all, n))
 		present(jobs, CONTAINER_OF(n, struct job, all));
-	end.presented.is_new = !jobs->has_presented;
-	jobs->has_presented = true;
+	end.presented.is_new = !jobs->is_known;
 	channel_send_or_end(jobs->d->queued, &end);
 	for (n = list_first(&jobs->all); n != NULL;
 	    n = list_next(&jobs->all, n))

@@ -445,9 +445,13 @@ lease_msg(struct queued *q, struct queued_peer *peer, const struct msg *m)
 		on_held(q, peer, &m->held);
 		break;
 	case MSG_presented:
-		if (lease_is_waiting(q))
-			q->may_doubt |= m->presented.is_new != 0;
+		if (m->presented.is_new != 0 && lease_is_waiting(q))
+			lease_doubt_all(q);
 		peer->is_presented = true;
+		/* from now on it is not new: what it has taken the place of
+		 * is recorded in what is written by then */
+		if (effects_reserve(&q->on_written) == OK)
+			outcome_confirm(q, peer, 0);
 		queued_touch(q);
 		break;
 	case MSG_pushback:

@@ -8,9 +8,14 @@
  * the message: what the index did not have and has no verdict may have been
  * out, and counts as if.  Of an index that was made anew nobody knows how far
  * it was: then what came shortly before the death counts.
+ *
+ * Until it is looked at queued may die again, and this time alone.  The spool
+ * keeps which start it was that nobody could tell (store_doubt.h), so the next
+ * ones doubt what was noted before that, and no more.
  */
 #include "queued/lease_doubt.h"
 
+#include "common/log/log.h"
 #include "common/proc/proc.h"
 #include "queued/history.h"
 #include "queued/outcome.h"
@@ -29,30 +34,97 @@ lease_is_waiting(const struct queued *q)
 	return presented < q->conf->workers.deliverd;
 }
 
+/* ---- of which leases ---- */
+
+/* Leases of one process are counted in the 40 bits below its number. */
+enum { INSTANCE_SHIFT = 40 };
+#define INSTANCE_MASK ((UINT64_C(1) << 24) - 1)
+
+static void
+log_unkept(struct queued *q, enum err e)
+{
+	if (q->doubt.is_unkept || !log_begin(q->log, LOG_SPOOL_FAILED, NULL))
+		return;
+	log_str(q->log, "what", "its doubts can't be kept");
+	log_str(q->log, "why", err_text(e));
+	log_end(q->log);
+}
+
+/* Before anything is leased; all that a kill leaves is what was written. */
+static void
+keep(struct queued *q)
+{
+	enum err e = store_doubt_write(".", &q->doubt);
+
+	if (e != OK)
+		log_unkept(q, e);
+	q->doubt.is_unkept = e != OK;
+}
+
+/* One that a power cut has torn: the deliverds will say that they are new. */
+void
+lease_doubt_begin(struct queued *q)
+{
+	(void)store_doubt_read(".", &q->doubt);
+}
+
+void
+lease_doubt_all(struct queued *q)
+{
+	uint64_t instance = proc_instance(q->proc);
+
+	if (q->doubt.instance == instance)
+		return;
+	q->doubt = store_doubt_of(q->store, instance);
+	keep(q);
+}
+
+void
+lease_doubt_keep(struct queued *q)
+{
+	if (q->doubt.is_unkept)
+		keep(q);
+}
+
 /* Who did not come may have died with us. */
 void
 lease_stop_waiting(struct queued *q)
 {
-	q->may_doubt |= lease_is_waiting(q);
+	if (lease_is_waiting(q))
+		lease_doubt_all(q);
 	q->has_stopped_waiting = true;
+}
+
+/* Numbers of processes begin anywhere when the machine does, and come round;
+ * since that start there was one parent, which counts. */
+static bool
+is_noted_before(const struct queued *q, uint64_t lease)
+{
+	uint64_t since = q->doubt.instance;
+	uint64_t age = (proc_instance(q->proc) - since) & INSTANCE_MASK;
+
+	return (((lease >> INSTANCE_SHIFT) - since) & INSTANCE_MASK) > age;
 }
 
 /* After this time the index usually has a message, and a lease is noted. */
 #define AT_COMMIT_MS UINT64_C(60000)
 
-/* Whoever could have told of a lease that was noted before us has died. */
+/* Whoever could have told of a lease that was noted then has died. */
 bool
 lease_is_in_doubt(const struct queued *q, const struct store_unit *unit)
 {
-	uint64_t ended_at = store_ended_at(q->store);
+	const struct store_message *m = unit->message;
+	const struct store_doubt *d = &q->doubt;
 
-	if (!q->may_doubt || unit->noted_lease == 0)
+	if (d->instance == 0 || unit->noted_lease == 0)
 		return false;
-	if (unit->noted_lease == STORE_LEASED_AT_COMMIT)
-		return ended_at != 0 &&
-		    unit->message->arrived_at + AT_COMMIT_MS >= ended_at;
+	if (unit->noted_lease < STORE_LEASED_UNINDEXED)
+		return is_noted_before(q, unit->noted_lease);
+	/* by its record, which was there at that start */
+	if (m->id >> STORE_START_SHIFT >= d->start)
+		return false;
 	return unit->noted_lease == STORE_LEASED_UNINDEXED ||
-	    unit->noted_lease >> 40 != proc_instance(q->proc);
+	    (d->ended_at != 0 && m->arrived_at + AT_COMMIT_MS >= d->ended_at);
 }
 
 enum err

@@ -6,6 +6,13 @@
 
 #include "queued/queued.h"
 
+/* Which leases of former lives nobody could tell of: as an earlier start kept
+ * it; from now on, all that were noted before this one; again, if that could
+ * not be kept. */
+void lease_doubt_begin(struct queued *q);
+void lease_doubt_all(struct queued *q);
+void lease_doubt_keep(struct queued *q);
+
 /* Some seconds after the start those that were not presented do not count. */
 bool lease_is_waiting(const struct queued *q);
 void lease_stop_waiting(struct queued *q);

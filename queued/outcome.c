@@ -475,8 +475,8 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 }
 
 /* When nothing waits to be written no group would come to carry it. */
-static void
-confirm(struct queued *q, struct queued_peer *peer, uint64_t lease)
+void
+outcome_confirm(struct queued *q, struct queued_peer *peer, uint64_t lease)
 {
 	struct effect effect = { .kind = EFFECT_CONFIRM };
 	struct msg m = { .type = MSG_confirm };
@@ -510,7 +510,7 @@ outcome_verdict(struct queued *q, struct queued_peer *peer,
 	}
 	/* Unconfirmed it will be told again. */
 	if (e == OK)
-		confirm(q, peer, verdict->lease);
+		outcome_confirm(q, peer, verdict->lease);
 	else
 		outcome_log_trouble(q, verdict->id, e);
 }

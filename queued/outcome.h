@@ -14,6 +14,11 @@
 void outcome_verdict(struct queued *q, struct queued_peer *peer,
     const struct msg_verdict *verdict);
 
+/* Tells PEER, when all that was appended is written, that LEASE is over; 0:
+ * that its presence is known.  There is room among the effects for it. */
+void outcome_confirm(struct queued *q, struct queued_peer *peer,
+    uint64_t lease);
+
 /* Nobody was tried: the lease is over, its unit stays as it was. */
 void outcome_untried(struct queued *q, struct lease *lease);
 

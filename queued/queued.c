@@ -313,6 +313,7 @@ on_housekeeping(void *ctx)
 
 	if (age >= PRESENT_WAIT_MS)
 		lease_stop_waiting(q);
+	lease_doubt_keep(q);
 	if (age >= TOKENS_KEPT_MS)
 		intake_forget_tokens(q);
 	history_keep_house(q);
@@ -469,6 +470,7 @@ open_all(struct queued *q, struct why *why)
 		return why_set(why, ERR_NOMEM, "cannot begin: no memory");
 	if ((e = open_store(q, why)) != OK)
 		return e;
+	lease_doubt_begin(q);
 	tell_opened(q);
 	q->was_accepting = true;
 	if (q->has_orphans)

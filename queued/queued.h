@@ -22,6 +22,7 @@
 #include "queued/lists_table.h"
 #include "queued/plan/plan.h"
 #include "queued/residence_pass.h"
+#include "queued/store/store_doubt.h"
 
 struct ctl;
 struct history;
@@ -80,12 +81,11 @@ struct queued {
 	struct buf content;		/* a message read from the spool */
 	struct timer housekeeping;	/* once a second */
 	int64_t started_at_ms;
-	bool is_started;
-	bool is_draining;
+	bool is_started, is_draining;
 	bool was_accepting;		/* as last logged */
 	bool has_orphans;		/* units that found no memory */
 	bool has_stopped_waiting;	/* for deliverds to present leases */
-	bool may_doubt;			/* one may have died before the start */
+	struct store_doubt doubt;	/* lease_doubt.c */
 	struct lists_table lists;
 	struct residence_pass pass;	/* over what is due in the index */
 	uint64_t memory_peak;		/* messages, since memory was trimmed */

@@ -23,7 +23,7 @@
 
 /* Ids that may have been given since, unknown to everybody we ask: starts
  * between the copy and now. */
-enum { STARTS_UNKNOWN = 1000, START_SHIFT = 40, RECIPIENTS_MAX = 1 << 20 };
+enum { STARTS_UNKNOWN = 1000, RECIPIENTS_MAX = 1 << 20 };
 
 #define OUT_MAX ((size_t)64 << 20)
 
@@ -129,7 +129,7 @@ static uint64_t
 next_start(const struct restore *r)
 {
 	uint64_t present = start_of(r->params->present_fd), own = own_start();
-	uint64_t told = r->known.greatest_id >> START_SHIFT;
+	uint64_t told = r->known.greatest_id >> STORE_START_SHIFT;
 	uint64_t start = present > own ? present : own;
 
 	return (told > start ? told : start) + STARTS_UNKNOWN;

@@ -23,6 +23,10 @@ enum {
 	STORE_NO_OUTCOME = 0xff,	/* never tried */
 };
 
+/* An id is the number of the spool's life in which it was given, and a count
+ * in the 40 bits below. */
+enum { STORE_START_SHIFT = 40 };
+
 /* A noted lease: by the message's own record, which the index did not have yet
  * at the start; or may have had, for it was made anew. */
 #define STORE_LEASED_UNINDEXED (UINT64_MAX - 1)

@@ -18,7 +18,6 @@
 #include <sys/stat.h>
 
 /* A message id: 24 bits for starts, 40 for the messages of one. */
-enum { START_SHIFT = 40 };
 
 /* ---- preparation ---- */
 
@@ -168,7 +167,7 @@ seal(struct store *s, const struct store_position *end, bool has_tail)
 	s->start++;
 	if (s->start < s->start_at_least)
 		s->start = s->start_at_least;
-	s->next_id = s->start << START_SHIFT | 1;
+	s->next_id = s->start << STORE_START_SHIFT | 1;
 	if ((e = store_log_init(s, end)) != OK)
 		return e;
 	if (s->spares.count == 0 &&

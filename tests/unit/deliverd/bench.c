@@ -175,8 +175,10 @@ their_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		on_want(b, &m->content_want);
 	else if (m->type == MSG_held)
 		b->held++;
-	else if (m->type == MSG_presented)
+	else if (m->type == MSG_presented) {
 		b->presented++;
+		b->presented_new += m->presented.is_new;
+	}
 }
 
 static void

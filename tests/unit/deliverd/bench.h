@@ -42,7 +42,7 @@ struct bench {
 	struct bench_verdict verdicts[BENCH_LEASES];
 	unsigned n_told;	/* leases with a verdict */
 	unsigned held;
-	unsigned presented;
+	unsigned presented, presented_new;
 	uint64_t instance;
 	struct buf large;	/* content for content_want */
 	unsigned wanted;

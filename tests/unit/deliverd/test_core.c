@@ -306,6 +306,27 @@ Test(core, new_queued, .init = begin, .fini = end)
 	cr_assert_eq(s.n_mails, 2);
 }
 
+/* Whose presence nobody has taken note of is new to the next queued, too. */
+Test(core, new_until_it_is_known, .init = begin, .fini = end)
+{
+	const struct msg known = { .type = MSG_confirm };
+
+	open_with(s.port, 0, "");
+	for (unsigned i = 2; i <= 3; i++) {
+		bench_die(&b);
+		bench_live(&b);
+		bench_turn(&b, 20);
+		cr_assert_eq(b.presented_new, i);
+	}
+	(void)channel_send(b.theirs, &known);
+	bench_turn(&b, 20);
+	bench_die(&b);
+	bench_live(&b);
+	bench_turn(&b, 20);
+	cr_assert_eq(b.presented, 4);
+	cr_assert_eq(b.presented_new, 3);
+}
+
 /* Nobody listens: the destination as a whole is deferred. */
 Test(core, refused, .init = begin, .fini = end)
 {

@@ -434,7 +434,9 @@ take_msg(struct bench_peer *p, const struct msg *m)
 		p->body_why = m->body_failed.why;
 	} else if (m->type == MSG_lease)
 		note_lease(p, &m->lease);
-	else if (m->type == MSG_confirm) {
+	else if (m->type == MSG_confirm && m->confirm.lease == 0) {
+		p->is_known = true;
+	} else if (m->type == MSG_confirm) {
 		note_confirm(p, m->confirm.lease);
 	} else if (m->type == MSG_content) {
 		p->contents++;

@@ -40,6 +40,7 @@ struct bench_peer {
 	struct msg_room room;
 	/* of a deliverd */
 	unsigned confirms;
+	bool is_known;			/* it was told so */
 	uint64_t confirmed;		/* the last one */
 	unsigned contents;
 	uint8_t content_failed;

@@ -5,6 +5,8 @@
 #include "bench.h"
 #include "common/base/check.h"
 #include "queued/journal/journal_read.h"
+#include "queued/residence.h"
+#include "queued/store/store_write.h"
 
 static struct bench b;
 
@@ -192,6 +194,71 @@ Test(doubt, not_after_a_verdict, .init = begin, .fini = end)
 	bench_skip(&b, 20000);
 	WAIT(b.n_leases == 2);
 	cr_expect_eq(outcome(id), OUTCOME_DEFERRED);
+}
+
+/* queued alone, as often as may be. */
+static void
+death_of_queued(void)
+{
+	bench_kill(&b);
+	bench_start(&b);
+	bench_live(&b.smtpds[0]);
+	bench_live(&b.deliverds[0]);
+	bench_present(&b.deliverds[0]);
+}
+
+static void
+set_held(uint64_t id, bool is_held)
+{
+	struct store_unit *unit;
+
+	cr_assert_eq(store_load_unit(b.q->store, id, 0, &unit), OK);
+	cr_assert_eq(store_hold(b.q->store, unit->message, is_held), OK);
+	cr_assert_eq(residence_adopt(b.q, unit), OK);
+	plan_hold(b.q->plan, unit->plan, is_held);
+	queued_touch(b.q);
+	WAIT(store_synced(b.q->store) == store_last_group(b.q->store));
+}
+
+/* What was not looked at before queued dies once more, alone, is in doubt
+ * still: by its record, … */
+Test(doubt, not_forgotten, .init = begin, .fini = end)
+{
+	uint64_t id = bench_mail(&b, "s@a.example", "r@b.example");
+
+	WAIT(b.n_leases == 1);
+	set_held(id, true);
+	death_of_all();
+	death_of_queued();
+	death_of_queued();
+	set_held(id, false);
+	WAIT(b.n_leases == 2);
+	cr_expect_eq(outcome(id), OUTCOME_IN_DOUBT);
+}
+
+/* … and by its row; what came afterwards was never out. */
+Test(doubt, not_forgotten_indexed, .init = begin, .fini = end)
+{
+	uint64_t id = bench_mail(&b, "s@a.example", "r@b.example"), other;
+
+	WAIT(b.n_leases == 1);
+	set_held(id, true);
+	WAIT(is_indexed());
+	death_of_all();
+	other = bench_mail(&b, "s@a.example", "r@b.example");
+	WAIT(b.n_leases == 2);
+	death_of_queued();
+	WAIT(b.n_leases == 3);
+	cr_expect_eq(outcome(other), STORE_NO_OUTCOME);
+	set_held(id, false);
+	WAIT(b.n_leases == 4);
+	cr_expect_eq(outcome(id), OUTCOME_IN_DOUBT);
+}
+
+/* A new deliverd is new until it has heard that this is known. */
+Test(doubt, a_new_one_is_confirmed, .init = begin, .fini = end)
+{
+	WAIT(b.deliverds[0].is_known);
 }
 
 /* A deliverd that lived tells what it holds: all else was never out. */
