@@ -63,8 +63,15 @@ sim_mails_power_cut(void)
 	}
 }
 
-/* A doubt that was not looked at is forgotten if the next to die is queued
- * alone (docs/decisions/0013). */
+static bool are_doubts_unkept;
+
+void
+sim_mails_unkept(void)
+{
+	are_doubts_unkept = true;
+}
+
+/* The next one knows no more than what was written. */
 void
 sim_mails_alone(void)
 {
@@ -72,13 +79,18 @@ sim_mails_alone(void)
 		/* its end may not have been written: it is back, as it was */
 		if (was_over(mails.v[i]))
 			mails.v[i]->is_held = false;
+		if (mails.v[i]->begun > 0 &&
+		    mails.v[i]->begun < mails.v[i]->rcpt_count &&
+		    !was_over(mails.v[i]))
+			sim_note(SIM_LIST_DEATHS);
 		for (uint32_t k = 0; k < mails.v[i]->rcpt_count; k++) {
 			struct sim_rcpt *r = &mails.v[i]->rcpts[k];
 
-			r->is_unmarked |= r->awaits_mark;
-			r->awaits_mark = r->may_deliver > r->deliveries;
+			r->is_unmarked |= are_doubts_unkept &&
+			    r->may_deliver > r->deliveries;
 		}
 	}
+	are_doubts_unkept = false;
 }
 
 /* What was leased before it had it is in doubt by its age alone. */
@@ -112,6 +124,21 @@ see(struct audit *a, const struct store_message *m, struct span address)
 		sim_broken("I-02", "%s is in the queue twice", r->address);
 }
 
+/* Those of a list that were not begun. */
+static void
+see_rest(struct audit *a, const struct store_message *m)
+{
+	const struct sim_mail *mail = sim_mail_by_id(m->id);
+
+	/* its smtpd does not know it yet, or never did */
+	if (mail == NULL) {
+		a->recipients += m->left;
+		return;
+	}
+	for (uint32_t i = m->list.count; i < mail->rcpt_count; i++)
+		see(a, m, span_str(mail->rcpts[i].address));
+}
+
 static bool
 on_message(void *ctx, const struct store_message *m,
     struct store_unit *const *units)
@@ -122,6 +149,10 @@ on_message(void *ctx, const struct store_message *m,
 	sim_trace("    audit: %jx%s, %u left, due %ju", (uintmax_t)m->id,
 	    m->is_held ? ", held" : "", m->left,
 	    *units != NULL ? (uintmax_t)(*units)->due_at : 0);
+	if (store_is_list(m)) {
+		see_rest(a, m);
+		return true;
+	}
 	for (; *units != NULL; units++)
 		for (uint32_t i = 0; i < (*units)->count; i++)
 			if (!(*units)->recipients[i].is_settled)

@@ -1,8 +1,6 @@
 /*
- * A deliverd has leases and goes with each through: fetching the content, the
- * dialogue with the next hop, telling what came of it, being confirmed.  What
- * the next hop took is written down in the accounts at the moment it takes it;
- * what queued hears of it comes later, or never.
+ * A deliverd has leases and goes with each through what sim_lease.c says, until
+ * it is confirmed.
  */
 #include "tests/sim/sim_deliverd.h"
 
@@ -11,35 +9,11 @@
 #include "queued/service.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_hops.h"
-#include "tests/sim/sim_mail.h"
-#include "tests/sim/sim_world.h"
+#include "tests/sim/sim_lease.h"
 
 #include <stdlib.h>
 
-enum stage { FETCHING, WAITING, READY, TRIED, TOLD };
-
-struct lease {
-	struct lease *next;
-	enum stage stage;
-	uint64_t lease, id, size;
-	uint32_t unit;
-	struct buf rows, content;
-	struct sim_mail *mail;
-	struct sim_rcpt *rcpts[SIM_RCPTS];
-	uint32_t n;
-	uint8_t outcomes[SIM_RCPTS];
-	uint8_t scope;
-	uint16_t code;			/* of the attempt */
-	bool is_read_failed;
-	struct sim_moment told;		/* queued read its verdict; mono 0 */
-};
-
-static struct deliverd {
-	struct channel *c;
-	uint64_t instance;
-	struct lease *leases;
-	bool has_presented;
-} deliverds[SIM_WORKERS];
+struct deliverd sim_deliverds[SIM_WORKERS];
 
 /* Whose verdict queued is reading now, or of whose death it hears. */
 static const struct lease *telling;
@@ -48,19 +22,10 @@ static bool was_confirmed;
 
 /* ---- leases ---- */
 
-/* Told of, its recipients may be leased again, even before the confirmation
- * comes. */
-static void
-let_go(struct lease *l)
-{
-	for (uint32_t i = 0; i < l->n && l->stage != TOLD; i++)
-		l->rcpts[i]->leases--;
-}
-
 static void
 lease_free(struct lease *l)
 {
-	let_go(l);
+	sim_lease_let_go(l);
 	for (uint32_t i = 0; i < l->n; i++)
 		l->rcpts[i]->unconfirmed--;
 	buf_clear(&l->rows);
@@ -87,7 +52,7 @@ sim_deliverds_new(void)
 	was_confirmed = false;
 	sim_hops_new();
 	for (uint64_t i = 0; i < SIM_WORKERS; i++)
-		deliverds[i] = (struct deliverd){ .instance = 1 + i };
+		sim_deliverds[i] = (struct deliverd){ .instance = 1 + i };
 }
 
 void
@@ -95,8 +60,8 @@ sim_deliverds_free(void)
 {
 	sim_hops_free();
 	for (unsigned i = 0; i < SIM_WORKERS; i++) {
-		leases_clear(&deliverds[i]);
-		sim_channel_free(&deliverds[i].c);
+		leases_clear(&sim_deliverds[i]);
+		sim_channel_free(&sim_deliverds[i].c);
 	}
 }
 
@@ -106,7 +71,7 @@ sim_deliverd_leases(void)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < SIM_WORKERS; i++)
-		for (struct lease *l = deliverds[i].leases; l != NULL;
+		for (struct lease *l = sim_deliverds[i].leases; l != NULL;
 		    l = l->next)
 			n++;
 	return n;
@@ -116,12 +81,12 @@ void
 sim_deliverd_dump(void)
 {
 	for (unsigned i = 0; i < SIM_WORKERS; i++)
-		for (struct lease *l = deliverds[i].leases; l != NULL;
+		for (struct lease *l = sim_deliverds[i].leases; l != NULL;
 		    l = l->next)
 			sim_trace("deliverd %u has lease %jx of message %u, "
 			    "stage %d%s", i, (uintmax_t)l->lease,
 			    l->mail->number, (int)l->stage,
-			    deliverds[i].c == NULL ? ", alone" : "");
+			    sim_deliverds[i].c == NULL ? ", alone" : "");
 }
 
 /* Of a report, whose address says nothing, the id does. */
@@ -184,13 +149,22 @@ take_rcpts(struct lease *l, const struct msg_lease *m, uint64_t order)
 		check_rcpt(r, order);
 		r->leases++;
 		r->leased_at = sim.mono_ms;
-		r->awaits_mark = false;
 		r->unconfirmed++;
 		l->rcpts[l->n++] = r;
 	}
 	if (!span_equal(e.sender, span_str(l->mail->sender)))
 		sim_broken("I-09", "message %u: another sender",
 		    l->mail->number);
+}
+
+/* Of what it gives out first the smtpd may not know the id yet. */
+static void
+check_id(struct sim_mail *m, size_t row, uint64_t id)
+{
+	if (m->id == 0)
+		m->id = id - sim_mail_id_of_row(m, row);
+	if (id != sim_mail_id_of_row(m, row))
+		sim_broken("I-02", "message %u has two ids", m->number);
 }
 
 /* Kept apart from its envelope: only a part of a unit, or all of it. */
@@ -214,11 +188,8 @@ on_lease(struct deliverd *d, const struct msg_lease *m, uint64_t order)
 	take_rcpts(l, m, order);
 	if (l->mail == NULL)
 		return;
-	if (l->mail->id == 0)
-		l->mail->id = m->id;	/* its smtpd does not know yet */
-	else if (l->mail->id != m->id)
-		sim_broken("I-02", "message %u has two ids", l->mail->number);
-	if (l->n < l->mail->rcpt_count)
+	check_id(l->mail, (size_t)(l->rcpts[0] - l->mail->rcpts), m->id);
+	if (l->n < l->mail->rcpt_count && !l->mail->is_list)
 		sim_note(SIM_SPLIT_LEASES);
 	check_lease(l->mail, order);
 	l->stage = l->content.n < l->size ? FETCHING : READY;
@@ -228,197 +199,10 @@ on_lease(struct deliverd *d, const struct msg_lease *m, uint64_t order)
 
 /* ---- going on ---- */
 
-static void
-fetch(struct deliverd *d, struct lease *l)
-{
-	struct msg m = { .type = MSG_content_want };
-
-	m.content_want.lease = l->lease;
-	m.content_want.offset = l->content.n;
-	m.content_want.bytes = 1 + (uint32_t)sim_below(100000);
-	sim_channel_put(d->c, &m);
-	sim_note(SIM_CONTENT_ASKED);
-	l->stage = WAITING;
-}
-
-static void
-on_content(struct lease *l, const struct msg_content *m)
-{
-	if (l->stage != WAITING || m->offset != l->content.n)
-		return;
-	buf_add_span(&l->content, m->bytes);
-	l->is_read_failed = m->is_failed != 0;
-	l->stage = l->content.n < l->size && !l->is_read_failed ?
-	    FETCHING : READY;
-}
-
-/* Before the next hop takes anything, or it never heard of it. */
-static bool
-ends_early(struct lease *l)
-{
-	uint8_t outcome = OUTCOME_UNTRIED;
-
-	if (l->is_read_failed) {
-		outcome = OUTCOME_DEFERRED;
-		l->code = 451;
-	} else if (sim_hop_is_down(l->rcpts[0])) {
-		outcome = OUTCOME_DEFERRED;
-		l->scope = SCOPE_DESTINATION;
-		sim_note(SIM_DESTINATION_DOWN);
-	} else if (!sim_chance(50)) {
-		return false;
-	} else {
-		sim_note(SIM_UNTRIED);
-	}
-	for (uint32_t i = 0; i < l->n; i++)
-		l->outcomes[i] = outcome;
-	return true;
-}
-
-/* A reply that was lost: the next hop may have it. */
-static void
-lose_reply(struct lease *l, struct sim_rcpt *r)
-{
-	sim_note(SIM_IN_DOUBT);
-	if (!sim_chance(500))
-		return;
-	sim_mail_delivered(l->mail, r);
-	sim_rcpt_excuse(r);
-}
-
-static void
-try(struct lease *l)
-{
-	bool is_mixed = false;
-
-	l->stage = TRIED;
-	l->scope = SCOPE_RECIPIENTS;
-	if (ends_early(l))
-		return;
-	sim_mail_check_content(l->mail, buf_span(&l->content));
-	for (uint32_t i = 0; i < l->n; i++) {
-		l->outcomes[i] = sim_hop_outcome(l->rcpts[i]);
-		is_mixed |= l->outcomes[i] != l->outcomes[0];
-		if (l->outcomes[i] == OUTCOME_DELIVERED)
-			sim_mail_delivered(l->mail, l->rcpts[i]);
-		else if (l->outcomes[i] == OUTCOME_IN_DOUBT)
-			lose_reply(l, l->rcpts[i]);
-		else
-			sim_note(l->outcomes[i] == OUTCOME_FAILED ?
-			    SIM_FAILED : SIM_DEFERRED);
-	}
-	/* it would rather have less, or it broke off */
-	l->code = l->outcomes[0] == OUTCOME_IN_DOUBT ? 0 :
-	    l->outcomes[0] == OUTCOME_DEFERRED && sim_chance(500) ? 421 : 250;
-	if (is_mixed)
-		sim_note(SIM_MIXTURES);
-}
-
-static void
-put_result(struct buf *out, const struct lease *l, uint32_t first,
-    uint32_t last)
-{
-	static const uint16_t codes[] = { 250, 450, 550, 0, 0 };
-	static const char *const statuses[] = { "2.0.0", "4.2.1", "5.1.1",
-		"4.0.0", "4.4.2" };
-	uint8_t outcome = l->outcomes[first];
-	const struct msg_result r = {
-		.first = first, .last = last, .outcome = outcome,
-		.code = codes[outcome],
-		.status = span_str(statuses[outcome]),
-		.text = SPAN_LIT("so it said"),
-	};
-
-	msg_put_result(out, &r);
-}
-
-static void
-put_attempt(struct buf *out, const struct lease *l)
-{
-	const struct msg_attempt a = {
-		.host = SPAN_LIT("mx.sim"), .address = SPAN_LIT("192.0.2.1:25"),
-		.stage = STAGE_FINAL, .begun_at = (uint64_t)sim.wall_ms,
-		.duration_ms = 5, .code = l->code,
-	};
-
-	msg_put_attempt(out, &a);
-}
-
-/* Recipients next to each other that fared the same share a result. */
-static void
-send_verdict(struct deliverd *d, const struct lease *l)
-{
-	struct msg m = { .type = MSG_verdict };
-	struct buf results, attempts;
-	uint32_t first = 0;
-
-	buf_init(&results, 1 << 20);
-	buf_init(&attempts, 1 << 16);
-	for (uint32_t i = 1; i <= l->n; i++) {
-		if (i < l->n && l->outcomes[i] == l->outcomes[first])
-			continue;
-		put_result(&results, l, first, i - 1);
-		m.verdict.results.n++;
-		first = i;
-	}
-	put_attempt(&attempts, l);
-	m.verdict.lease = l->lease;
-	m.verdict.id = l->id;
-	m.verdict.unit = l->unit;
-	m.verdict.scope = l->scope;
-	m.verdict.attempts.n = 1;
-	m.verdict.attempts.bytes = buf_span(&attempts);
-	m.verdict.results.bytes = buf_span(&results);
-	sim_channel_put(d->c, &m);
-	buf_clear(&results);
-	buf_clear(&attempts);
-}
-
-static void
-tell(struct deliverd *d, struct lease *l)
-{
-	send_verdict(d, l);
-	let_go(l);
-	l->stage = TOLD;
-	for (uint32_t i = 0; i < l->n; i++) {
-		l->rcpts[i]->is_told_done |=
-		    l->outcomes[i] == OUTCOME_DELIVERED;
-		if (l->outcomes[i] != OUTCOME_FAILED)
-			continue;
-		l->rcpts[i]->is_told_failed = true;
-		if (l->rcpts[i]->notify == ENVELOPE_NOTIFY_NEVER)
-			sim_note(SIM_NEVER_FAILED);
-	}
-}
-
-static bool
-go_on(struct deliverd *d, struct lease *l)
-{
-	switch (l->stage) {
-	case FETCHING:
-		fetch(d, l);
-		return true;
-	case READY:
-		try(l);
-		return true;
-	case TRIED:
-		tell(d, l);
-		return true;
-	case TOLD:
-		if (!sim_chance(30))
-			return false;
-		sim_note(SIM_DOUBLE_VERDICTS);
-		send_verdict(d, l);
-		return true;
-	default:
-		return false;
-	}
-}
-
 bool
 sim_deliverd_work(unsigned i)
 {
-	struct deliverd *d = &deliverds[i];
+	struct deliverd *d = &sim_deliverds[i];
 	struct lease *l = d->leases;
 	unsigned n = 0;
 
@@ -432,10 +216,10 @@ sim_deliverd_work(unsigned i)
 	for (uint64_t skip = sim_below(n); skip > 0; skip--)
 		l = l->next;
 	/* else the first that can go on */
-	if (go_on(d, l))
+	if (sim_lease_go_on(d, l))
 		return true;
 	for (l = d->leases; l != NULL; l = l->next)
-		if (go_on(d, l))
+		if (sim_lease_go_on(d, l))
 			return true;
 	return false;
 }
@@ -472,6 +256,7 @@ on_confirm(struct deliverd *d, uint64_t lease, uint64_t order)
 	struct lease **at = find(d, lease);
 	struct lease *l = *at;
 
+	d->is_known |= lease == 0;
 	if (l == NULL)
 		return;
 	if (l->stage != TOLD)
@@ -502,7 +287,7 @@ sim_deliverd_was_confirmed(void)
 bool
 sim_deliverd_hear(unsigned i)
 {
-	struct deliverd *d = &deliverds[i];
+	struct deliverd *d = &sim_deliverds[i];
 	struct msg m;
 	uint64_t order;
 
@@ -513,7 +298,7 @@ sim_deliverd_hear(unsigned i)
 	else if (m.type == MSG_confirm)
 		on_confirm(d, m.confirm.lease, order);
 	else if (m.type == MSG_content && *find(d, m.content.lease) != NULL)
-		on_content(*find(d, m.content.lease), &m.content);
+		sim_lease_content(*find(d, m.content.lease), &m.content);
 	return true;
 }
 
@@ -532,7 +317,7 @@ is_failure(const struct lease *l)
 bool
 sim_deliverd_speak(unsigned i)
 {
-	struct deliverd *d = &deliverds[i];
+	struct deliverd *d = &sim_deliverds[i];
 	struct lease *l = NULL;
 	struct msg m;
 	bool has_spoken;
@@ -591,8 +376,8 @@ bool
 sim_deliverd_will_get(const struct sim_mail *m, const struct sim_rcpt *r)
 {
 	for (unsigned i = 0; i < SIM_WORKERS; i++)
-		if (deliverds[i].c != NULL &&
-		    is_on_the_way(deliverds[i].c, m, r))
+		if (sim_deliverds[i].c != NULL &&
+		    is_on_the_way(sim_deliverds[i].c, m, r))
 			return true;
 	return false;
 }
@@ -615,7 +400,7 @@ sim_deliverd_tells_of(const struct sim_mail *m, const struct sim_rcpt *r)
 bool
 sim_deliverd_is_connected(unsigned i)
 {
-	return deliverds[i].c != NULL;
+	return sim_deliverds[i].c != NULL;
 }
 
 static void
@@ -634,7 +419,7 @@ present(struct deliverd *d, const struct lease *l)
 void
 sim_deliverd_connect(unsigned i)
 {
-	struct deliverd *d = &deliverds[i];
+	struct deliverd *d = &sim_deliverds[i];
 	struct msg done = { .type = MSG_presented };
 
 	d->c = sim_channel_new(ROLE_DELIVERD, (uint16_t)i, d->instance);
@@ -645,10 +430,9 @@ sim_deliverd_connect(unsigned i)
 		if (l->stage == WAITING)
 			l->stage = FETCHING;
 		if (l->stage == TOLD)
-			send_verdict(d, l);
+			sim_lease_tell_again(d, l);
 	}
-	done.presented.is_new = !d->has_presented;
-	d->has_presented = true;
+	done.presented.is_new = !d->is_known;
 	sim_channel_put(d->c, &done);
 }
 
@@ -672,10 +456,10 @@ void
 sim_deliverds_late(void)
 {
 	for (unsigned i = 0; i < SIM_WORKERS; i++) {
-		if (deliverds[i].c != NULL || deliverds[i].leases == NULL)
+		if (sim_deliverds[i].c != NULL || sim_deliverds[i].leases == NULL)
 			continue;
 		sim_note(SIM_LATE_DELIVERDS);
-		doubt(&deliverds[i], true);
+		doubt(&sim_deliverds[i], true);
 	}
 }
 
@@ -685,7 +469,7 @@ sim_deliverds_alone(bool is_power_cut)
 	for (unsigned i = 0; i < SIM_WORKERS; i++) {
 		while (!is_power_cut && sim_deliverd_hear(i))
 			;
-		sim_channel_free(&deliverds[i].c);
+		sim_channel_free(&sim_deliverds[i].c);
 		if (is_power_cut)
 			sim_deliverd_kill(i);
 	}
@@ -694,7 +478,7 @@ sim_deliverds_alone(bool is_power_cut)
 void
 sim_deliverd_kill(unsigned i)
 {
-	struct deliverd *d = &deliverds[i];
+	struct deliverd *d = &sim_deliverds[i];
 
 	if (d->c != NULL) {
 		while (sim_chance(700) && sim_deliverd_speak(i))
@@ -707,5 +491,5 @@ sim_deliverd_kill(unsigned i)
 	doubt(d, false);
 	leases_clear(d);
 	d->instance += SIM_WORKERS;
-	d->has_presented = false;
+	d->is_known = false;
 }

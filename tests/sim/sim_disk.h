@@ -69,5 +69,6 @@ size_t sim_disk_count(const char *dir, const char *prefix);
 /* sim_lmdb.c */
 struct sim_tables *sim_tables_new(void);
 void sim_tables_free(struct sim_tables **t);
+bool sim_tables_are_empty(const struct sim_tables *t);	/* or NULL */
 
 #endif

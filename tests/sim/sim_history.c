@@ -2,10 +2,6 @@
  * Most steps are small: a frame is handled, a thread does a job, a deliverd
  * goes on with a lease.  Now and then something breaks, or hours pass.  In
  * the end everything behaves, and the queue must become empty.
- *
- * Time: before it moves by more than a moment the disk has done what it was
- * given, and the store's own timer is never passed by, for the promises about
- * a second of a power cut suppose a disk that works.
  */
 #include "tests/sim/sim_history.h"
 
@@ -17,241 +13,43 @@
 #include "tests/sim/sim_deliverd.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_hops.h"
+#include "tests/sim/sim_life.h"
 #include "tests/sim/sim_mail.h"
 #include "tests/sim/sim_operator.h"
 #include "tests/sim/sim_smtpd.h"
 #include "tests/sim/sim_worker.h"
 #include "tests/sim/sim_world.h"
 
-enum {
-	MOMENT_MS = 40,
-	SECOND_MS = 1000,
-	MINUTE_MS = 60 * SECOND_MS,
-	HOUR_MS = 60 * MINUTE_MS,
-	TICKS = 5,
-	BACK_MS = 1200,			/* all smtpds, after a start */
-	PRESENT_WAIT_MS = 3000,		/* queued waits so long for deliverds */
-	DRAIN_ROUNDS = 600,
-};
+enum { DRAIN_ROUNDS = 600 };
 
-static int64_t started_at;		/* monotonic, of this queued */
-static bool is_late_told;
-
-/* ---- small steps ---- */
-
-static bool
-speak_and_hear(void)
-{
-	unsigned i = (unsigned)sim_below(SIM_WORKERS);
-
-	switch (sim_below(8)) {
-	case 0:
-		return sim_smtpd_hear(i);
-	case 1:
-		return sim_smtpd_speak(i);
-	case 2:
-	case 3:
-		return sim_deliverd_hear(i);
-	case 4:
-	case 5:
-		return sim_deliverd_speak(i);
-	case 6:
-		return sim_operator_hear();
-	default:
-		return sim_operator_speak();
-	}
-}
-
-/* Dead, or asked to be: the parent sees to it. */
-static void
-die(bool is_power_cut)
-{
-	if (is_power_cut) {
-		sim_mails_power_cut();
-		sim_note(SIM_POWER_CUTS);
-	}
-	world_kill(is_power_cut);
-	sim_clock_alone();
-	sim_operator_alone(is_power_cut);
-	sim_smtpds_alone(is_power_cut);
-	sim_deliverds_alone(is_power_cut);
-	sim_mails_alone();
-}
-
-static void
-look_after(void)
-{
-	if (world.q == NULL || !world.has_given_up)
-		return;
-	sim_note(SIM_GAVE_UP);
-	die(false);
-}
-
-static void
-check_memory(void)
-{
-	uint32_t units;
-
-	if (world.q == NULL)
-		return;
-	units = plan_count(world.q->plan, PLAN_WAITING) +
-	    plan_count(world.q->plan, PLAN_READY);
-	if (units > RESIDENCE_MAX + 2 * RESIDENCE_HIGH)
-		sim_broken("I-04", "%u units in memory", units);
-}
-
-/* A turn of queued's loop: some frames, what the threads have done, timers. */
-static void
-turn(void)
-{
-	if (world.q == NULL)
-		return;
-	if (sim_chance(700))
-		(void)world_wake();
-	world_turn();
-	check_memory();
-	look_after();
-}
-
-/* ---- time ---- */
-
-/* Everything that can be done now is done. */
-static void
-settle(void)
-{
-	bool is_busy = true;
-
-	for (int n = 0; is_busy && n < 3000 && !sim.is_failed; n++) {
-		is_busy = sim_worker_step();
-		for (unsigned i = 0; i < SIM_WORKERS; i++) {
-			is_busy |= sim_smtpd_hear(i);
-			is_busy |= sim_smtpd_speak(i);
-			is_busy |= sim_deliverd_hear(i);
-			is_busy |= sim_deliverd_speak(i);
-		}
-		is_busy |= sim_operator_hear();
-		is_busy |= sim_operator_speak();
-		if (world.q != NULL) {
-			is_busy |= world_wake();
-			world_turn();
-		}
-		look_after();
-	}
-}
-
-/* The disk, and what queued has to read: peers may go on hanging. */
-static void
-settle_disk(void)
-{
-	for (int n = 0; n < 1000 && world.q != NULL; n++) {
-		bool is_busy = sim_worker_step();
-
-		for (unsigned i = 0; i < SIM_WORKERS; i++) {
-			is_busy |= sim_smtpd_speak(i);
-			is_busy |= sim_deliverd_speak(i);
-		}
-		is_busy |= sim_operator_speak();
-		is_busy |= world_wake();
-		world_turn();
-		look_after();
-		if (!is_busy)
-			return;
-	}
-}
-
-static void
-pass(int64_t ms)
-{
-	sim.mono_ms += ms;
-	sim.wall_ms += ms;
-}
-
-static void
-be_late(void)
-{
-	if (world.q == NULL || is_late_told ||
-	    sim.mono_ms - started_at < PRESENT_WAIT_MS)
-		return;
-	is_late_told = true;
-	/* what they have said is read before any timer */
-	for (unsigned i = 0; i < SIM_WORKERS; i++)
-		while (sim_deliverd_speak(i))
-			;
-	sim_deliverds_late();
-}
-
-/* The parent is quick to connect them, and they to ask; a deliverd may hang. */
-static void
-be_back(void)
-{
-	for (unsigned i = 0; i < SIM_WORKERS && world.q != NULL; i++)
-		if (sim.mono_ms - started_at >= BACK_MS &&
-		    !sim_smtpd_is_connected(i))
-			sim_smtpd_connect(i);
-}
-
-/* When something may happen by itself, END at the latest.  The store's timer
- * goes on while anything waits; where all is synced it may be late. */
-static int64_t
-next_moment(int64_t end, int n)
-{
-	bool is_synced = world.q != NULL && store_synced(world.q->store) + 1 ==
-	    store_group(world.q->store);
-	int64_t at = world_next_timer(n < TICKS || !is_synced);
-
-	if (world.q != NULL && sim.mono_ms < started_at + BACK_MS &&
-	    at > started_at + BACK_MS)
-		at = started_at + BACK_MS;
-	if (at <= sim.mono_ms)
-		at = sim.mono_ms + 1;
-	return at < end ? at : end;
-}
-
-static void
-advance(int64_t ms)
-{
-	int64_t end = sim.mono_ms + ms;
-
-	if (ms <= MOMENT_MS) {
-		pass(ms);
-		be_late();
-		return;
-	}
-	for (int n = 0; sim.mono_ms < end && !sim.is_failed; n++) {
-		settle_disk();
-		pass(next_moment(end, n) - sim.mono_ms);
-		be_late();
-		be_back();
-		settle_disk();
-	}
-}
+/* ---- what happens rarely ---- */
 
 static void
 step_time(void)
 {
 	switch (sim_below(20)) {
 	case 0:
-		advance((int64_t)sim_below(30 * HOUR_MS));
+		sim_advance((int64_t)sim_below(30 * HOUR_MS));
 		break;
 	case 1:
 	case 2:
-		advance((int64_t)sim_below(2 * HOUR_MS));
+		sim_advance((int64_t)sim_below(2 * HOUR_MS));
 		break;
 	case 3:
 	case 4:
 	case 5:
 	case 6:
-		advance((int64_t)sim_below(10 * MINUTE_MS));
+		sim_advance((int64_t)sim_below(10 * MINUTE_MS));
 		break;
 	case 7:
 	case 8:
 	case 9:
 	case 10:
 	case 11:
-		advance((int64_t)sim_below(4 * SECOND_MS));
+		sim_advance((int64_t)sim_below(4 * SECOND_MS));
 		break;
 	default:
-		advance((int64_t)sim_below(MOMENT_MS));
+		sim_advance((int64_t)sim_below(MOMENT_MS));
 	}
 }
 
@@ -269,69 +67,6 @@ jump(void)
 	if (!is_forward)
 		sim.set_back_ms += ms;
 	sim_trace("the wall clock jumps");
-}
-
-/* ---- life and death ---- */
-
-static void
-start(void)
-{
-	if (!sim.has_damage && sim_chance(60)) {
-		sim_note(SIM_INDEX_LOST);
-		sim_trace("the index is lost");
-		sim_disk_lose_index();
-		sim_mails_index_lost();
-	}
-	if (!world_start()) {
-		/* the parent tries again, and the disk may be better */
-		advance(SECOND_MS);
-		if (sim_chance(300))
-			sim_faults = (struct sim_faults){ .taken = 0 };
-		return;
-	}
-	started_at = sim.mono_ms;
-	is_late_told = false;
-	sim_mails_audit();
-}
-
-static void
-connect_peers(void)
-{
-	unsigned i = (unsigned)sim_below(SIM_WORKERS);
-
-	if (world.q == NULL)
-		return;
-	if (!sim_smtpd_is_connected(i))
-		sim_smtpd_connect(i);
-	if (!sim_deliverd_is_connected(i))
-		sim_deliverd_connect(i);
-}
-
-/* In the middle of a turn: frames were handled, nothing has left yet. */
-static void
-kill_queued(bool is_power_cut)
-{
-	if (world.q == NULL)
-		return;
-	while (sim_chance(500))
-		(void)speak_and_hear();
-	if (sim_chance(300))
-		(void)world_wake();
-	sim_note(SIM_KILLS_QUEUED);
-	die(is_power_cut);
-}
-
-static void
-stop_queued(void)
-{
-	if (world.q == NULL)
-		return;
-	world_stop();
-	sim_clock_alone();
-	sim_operator_alone(false);
-	sim_smtpds_alone(false);
-	sim_deliverds_alone(false);
-	sim_mails_alone();
 }
 
 static void
@@ -393,10 +128,10 @@ step_rare(const struct temper *t)
 		switch (sim_below(7)) {
 		case 0:
 		case 4:
-			kill_queued(true);
+			sim_kill_queued(true);
 			break;
 		case 1:
-			stop_queued();
+			sim_stop_queued();
 			break;
 		case 2:
 			sim_note(SIM_KILLS_DELIVERD);
@@ -407,12 +142,20 @@ step_rare(const struct temper *t)
 			sim_smtpd_kill(i);
 			break;
 		default:
-			kill_queued(false);
+			sim_kill_queued(false);
 		}
 	}
 	/* what was told, and not synced, is what it is about */
 	if (t->kills > 0 && sim_deliverd_was_confirmed() && sim_chance(25))
-		kill_queued(true);
+		sim_kill_queued(true);
+	/* before it has looked at what is in doubt */
+	if (t->kills > 0 && sim_life.is_after_cut &&
+	    sim_deliverd_is_connected(0) && sim_deliverd_is_connected(1) &&
+	    sim_chance(40))
+		sim_kill_queued(false);
+	/* a part, and how far the list has come by it */
+	if (t->kills > 0 && sim_log_was_begun() && sim_chance(150))
+		sim_kill_queued(sim_chance(500));
 	if (sim_chance(t->faults))
 		change_faults();
 	if (sim_chance(t->faults / 4))
@@ -437,22 +180,22 @@ step(const struct temper *t)
 	sim_note(SIM_STEPS);
 	step_rare(t);
 	if (world.q == NULL && sim_chance(300))
-		start();
+		sim_start();
 	if (sim_chance(100))
-		connect_peers();
+		sim_connect_peers();
 	if (sim_chance(t->mail))
 		(void)sim_smtpd_submit(i);
 	if (sim_chance(t->operator))
 		(void)sim_operator_ask();
 	for (uint64_t n = sim_below(6); n > 0; n--)
-		(void)speak_and_hear();
+		(void)sim_speak_and_hear();
 	(void)sim_smtpd_go_on(i);
 	for (uint64_t n = sim_below(3); n > 0; n--)
 		(void)sim_deliverd_work((unsigned)sim_below(SIM_WORKERS));
 	for (uint64_t n = sim_below(3); n > 0; n--)
 		(void)sim_worker_step();
 	if (sim_chance(800))
-		turn();
+		sim_turn();
 	if (world.q != NULL && sim_chance(15))
 		sim_mails_audit();
 	if (sim_chance(250))
@@ -478,11 +221,11 @@ be_good(void)
 	for (unsigned i = 0; i < SIM_WORKERS; i++)
 		sim_smtpd_stick(i, false);
 	for (int n = 0; n < 100 && world.q == NULL; n++)
-		start();
+		sim_start();
 	if (world.q == NULL)
 		sim_broken("I-06", "queued does not start on a good disk");
 	for (int n = 0; n < 100 && !sim.is_failed; n++)
-		connect_peers();
+		sim_connect_peers();
 }
 
 /* Large bodies are finished, leases tried, questions answered. */
@@ -492,7 +235,7 @@ work_off(void)
 	bool is_busy = true;
 
 	while (is_busy && !sim.is_failed) {
-		settle();
+		sim_settle();
 		is_busy = false;
 		for (unsigned i = 0; i < SIM_WORKERS; i++) {
 			is_busy |= sim_smtpd_go_on(i);
@@ -542,10 +285,10 @@ drain(void)
 		}
 		if (!sim_operator_clean_up() && is_empty())
 			return;
-		advance(n % 3 == 0 ? 2 * MINUTE_MS : SECOND_MS);
+		sim_advance(n % 3 == 0 ? 2 * MINUTE_MS : SECOND_MS);
 		/* due times are wall times: theirs come once more */
 		if (n == DRAIN_ROUNDS / 2)
-			advance(sim.set_back_ms);
+			sim_advance(sim.set_back_ms);
 	}
 	if (!sim.is_failed)
 		tell_left();
@@ -556,10 +299,10 @@ static void
 check_end(void)
 {
 	for (int n = 0; n < 5; n++) {
-		advance(SECOND_MS);
-		settle();
+		sim_advance(SECOND_MS);
+		sim_settle();
 	}
-	kill_queued(sim_chance(700));
+	sim_kill_queued(sim_chance(700));
 	if (!sim.has_damage && sim_chance(300))
 		sim_disk_lose_index();
 	if (!world_start())
@@ -580,6 +323,7 @@ begin(uint64_t seed, struct temper *t)
 	sim.mono_ms = (int64_t)sim_below(1000 * SECOND_MS) + 1;
 	sim.wall_ms = INT64_C(1790000000000) + (int64_t)sim_below(HOUR_MS);
 	sim.set_back_ms = 0;
+	sim_life = (struct sim_life){ .started_at = 0 };
 	sim_clock_new();
 	sim.digest = seed;
 	sim.is_failed = sim.is_dying = sim.has_damage = false;

@@ -76,6 +76,15 @@ sim_tables_free(struct sim_tables **t)
 	*t = NULL;
 }
 
+bool
+sim_tables_are_empty(const struct sim_tables *t)
+{
+	for (size_t i = 0; t != NULL && i < TABLES; i++)
+		if (t->tables[i].n > 0)
+			return false;
+	return true;
+}
+
 static struct span
 key_of(const struct row *row)
 {

@@ -15,7 +15,7 @@
 
 static struct {
 	enum log_id event;
-	uint64_t id, about;
+	uint64_t id, about, begun;
 	char to[SIM_ADDRESS];
 	char why[64], what[64];
 	char text[512];
@@ -46,6 +46,7 @@ void
 sim_log_clear(void)
 {
 	made_count = 0;
+	(void)sim_log_was_begun();
 }
 
 bool
@@ -131,6 +132,8 @@ log_u64(struct log *l, const char *key, uint64_t v)
 {
 	(void)l;
 	note(key, "%ju", (uintmax_t)v);
+	if (strcmp(key, "begun") == 0)
+		line.begun = v;
 }
 
 void
@@ -220,6 +223,27 @@ discarded(struct sim_mail *m, struct sim_rcpt *r)
 	vanished(r);
 }
 
+static bool was_begun;
+
+bool
+sim_log_was_begun(void)
+{
+	bool was = was_begun;
+
+	was_begun = false;
+	return was;
+}
+
+/* A part of a list: how far that has come. */
+static void
+begun(struct sim_mail *m)
+{
+	sim_note(SIM_PARTS);
+	was_begun = true;
+	if (m != NULL)
+		m->begun = (uint32_t)line.begun;
+}
+
 void
 log_end(struct log *l)
 {
@@ -236,11 +260,16 @@ log_end(struct log *l)
 		expired(m, r);
 	else if (line.event == LOG_DEFERRED && r != NULL)
 		deferred(r);
+	else if (line.event == LOG_PART)
+		begun(m);
 	else if (line.event == LOG_CLOCK_JUMPED)
 		sim_clock_seen();
 	else if (line.event == LOG_SPOOL_FAILED &&
 	    strcmp(line.what, "its clock can't be kept") == 0)
 		sim_clock_unkept();
+	else if (line.event == LOG_SPOOL_FAILED &&
+	    strcmp(line.what, "its doubts can't be kept") == 0)
+		sim_mails_unkept();
 	else if (line.event == LOG_DISCARDED)
 		discarded(m, r);
 	else if (line.event == LOG_REPORTED)

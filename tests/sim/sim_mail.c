@@ -92,7 +92,9 @@ sim_mail_new(void)
 	unsigned domains = 1 + (unsigned)sim_below(SIM_DOMAINS);
 	struct sim_mail *m = mail_add(rcpts);
 
-	if (!sim_chance(120))
+	m->is_list = rcpts > 1 && sim_chance(rcpts > 6 ? 500 : 60);
+	/* who is told, then, is who is asked about its parts */
+	if (m->is_list || !sim_chance(120))
 		(void)snprintf(m->sender, sizeof(m->sender), "s%u@d%u.sim",
 		    m->number, (unsigned)sim_below(SIM_DOMAINS));
 	for (uint32_t i = 0; i < rcpts; i++) {
@@ -111,7 +113,9 @@ struct sim_mail *
 sim_mail_by_id(uint64_t id)
 {
 	for (uint32_t i = 0; i < mails.n; i++)
-		if (mails.v[i]->id == id)
+		if (mails.v[i]->id == id || (mails.v[i]->is_list &&
+		    mails.v[i]->id != 0 && id > mails.v[i]->id &&
+		    id <= mails.v[i]->id + SIM_LIST_IDS))
 			return mails.v[i];
 	return NULL;
 }
@@ -139,6 +143,12 @@ sim_mail_by_rcpt(struct span address, struct sim_rcpt **rcpt)
 		return NULL;
 	*rcpt = &mails.v[number]->rcpts[row];
 	return mails.v[number];
+}
+
+uint64_t
+sim_mail_id_of_row(const struct sim_mail *m, size_t row)
+{
+	return m->is_list ? m->id + 1 + row / SIM_BLOCK : m->id;
 }
 
 unsigned
@@ -173,6 +183,8 @@ sim_mail_answered(struct sim_mail *m, bool is_kept, uint64_t id)
 	/* it came earlier, perhaps before a clock was lost */
 	m->kept.behind = m->since.behind;
 	sim_note(is_kept ? SIM_ACCEPTED : SIM_REFUSED);
+	if (is_kept && m->is_list)
+		sim_note(SIM_LISTS);
 }
 
 void
@@ -350,6 +362,13 @@ read_report(struct sim_mail *m)
 	}
 }
 
+/* One for each message: that is, for each part of a list. */
+static unsigned
+delays_of(const struct sim_mail *m)
+{
+	return m->is_list ? (m->rcpt_count + SIM_BLOCK - 1) / SIM_BLOCK : 1;
+}
+
 static void
 check_report(struct sim_mail *m, struct span addressee)
 {
@@ -372,7 +391,7 @@ check_report(struct sim_mail *m, struct span addressee)
 		sim_broken("I-08", "a report about a report about a report");
 	if (about->fate == SIM_TURNED_AWAY)
 		sim_broken("I-08", "a report about refused mail");
-	if (m->is_delay && ++about->delay_reports > 1)
+	if (m->is_delay && ++about->delay_reports > delays_of(about))
 		sim_broken("I-08", "message %u: two notices of delay",
 		    about->number);
 	if (!m->is_delay)

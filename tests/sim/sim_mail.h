@@ -13,6 +13,8 @@
 enum {
 	SIM_DOMAINS = 6,
 	SIM_RCPTS = 64,
+	SIM_BLOCK = 7,			/* of a list that is begun at once */
+	SIM_LIST_IDS = 1000,		/* behind that of a list: its parts' */
 	SIM_ADDRESS = 48,
 	SIM_MARK = 32,
 };
@@ -41,7 +43,6 @@ struct sim_rcpt {
 	unsigned late;			/* … one more for each who hung, and … */
 	unsigned doubts;		/* … so often that was logged, unless … */
 	bool is_unmarked;		/* … nobody could know of it */
-	bool awaits_mark;		/* … until it is leased again */
 	int64_t leased_at;		/* monotonic */
 	bool may_vanish;		/* the operator has asked for it */
 	bool is_deleted;		/* … and was told that it is done; … */
@@ -75,6 +76,11 @@ struct sim_mail {
 	/* a body that is streamed */
 	bool is_streamed, is_sent, is_asked;
 	size_t sent, credit;
+	/* a list: its recipients come before the body */
+	bool is_list;
+	uint32_t listed;		/* so many were sent, … */
+	size_t listed_bytes;
+	uint32_t begun;			/* as queued's log says */
 };
 
 struct sim_mails {
@@ -96,12 +102,17 @@ struct sim_mail *sim_mail_report(uint64_t id, struct span addressee,
  * what they are about is reported by that; false: it is none. */
 bool sim_mail_unseen(uint64_t id);
 
+/* A part's id is its list's, too. */
 struct sim_mail *sim_mail_by_id(uint64_t id);
 struct sim_mail *sim_mail_by_token(uint64_t token);
 /* By the address of one of its recipients; *RCPT is that. */
 struct sim_mail *sim_mail_by_rcpt(struct span address,
     struct sim_rcpt **rcpt);
 unsigned sim_domain_of(const char *address);
+
+/* The id under which row ROW of M is given out, if ID is one of M's; a list's
+ * parts have ids that follow its own. */
+uint64_t sim_mail_id_of_row(const struct sim_mail *m, size_t row);
 
 /* What a client heard. */
 void sim_mail_answered(struct sim_mail *m, bool is_kept, uint64_t id);
@@ -122,11 +133,15 @@ int64_t sim_mail_life(const struct sim_mail *m);
 bool sim_log_reported(uint64_t id, struct sim_moment *at, uint64_t *about,
     uint32_t *number);
 void sim_log_clear(void);
+/* A part of a list was begun since this was asked last. */
+bool sim_log_was_begun(void);
 
 /* Before the power goes: results and notes of the last second may be lost. */
 void sim_mails_power_cut(void);
 /* queued has ended, in whatever way. */
 void sim_mails_alone(void);
+/* Which leases are in doubt could not be written: the next one may not know. */
+void sim_mails_unkept(void);
 /* How far the index was is not known any more. */
 void sim_mails_index_lost(void);
 

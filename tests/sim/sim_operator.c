@@ -121,9 +121,15 @@ ask_all(enum ctl_verb verb, const char *selection)
 static void
 ask_one(enum ctl_verb verb, const struct sim_mail *m)
 {
-	char selection[8 + QUEUE_ID_SIZE] = "id:";
+	char selection[32 + QUEUE_ID_SIZE + SIM_ADDRESS] = "id:";
 
 	queue_id_format(m->id, selection + 3);
+	/* all of its parts, and what is not begun; by looking at each message,
+	 * for this index has no lists of ids by sender */
+	if (m->is_list)
+		(void)snprintf(selection, sizeof(selection),
+		    "not (not from:%s)",
+		    m->sender);
 	operator.is_all = false;
 	operator.number = m->number;
 	ask(verb, selection);

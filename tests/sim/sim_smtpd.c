@@ -46,19 +46,24 @@ sim_smtpd_is_connected(unsigned i)
 /* ---- what it says ---- */
 
 static void
+put_rcpt(const struct sim_mail *m, uint32_t i, struct buf *out)
+{
+	const struct envelope_rcpt r = {
+		.address = span_str(m->rcpts[i].address),
+		.notify = m->rcpts[i].notify,
+	};
+
+	envelope_put_rcpt(&r, out);
+}
+
+static void
 put_envelope(const struct sim_mail *m, struct buf *out)
 {
 	const struct envelope head = { .sender = span_str(m->sender) };
 
 	envelope_put_head(&head, out);
-	for (uint32_t i = 0; i < m->rcpt_count; i++) {
-		const struct envelope_rcpt r = {
-			.address = span_str(m->rcpts[i].address),
-			.notify = m->rcpts[i].notify,
-		};
-
-		envelope_put_rcpt(&r, out);
-	}
+	for (uint32_t i = 0; i < m->rcpt_count && !m->is_list; i++)
+		put_rcpt(m, i, out);
 }
 
 static void
@@ -80,6 +85,34 @@ send_submit(struct smtpd *s, struct sim_mail *m)
 	sim_channel_put(s->c, &msg);
 	m->is_sent = true;
 	buf_clear(&envelope);
+}
+
+/* Some more recipients of a list. */
+static void
+send_list(struct smtpd *s, struct sim_mail *m)
+{
+	struct msg msg = { .type = MSG_list_data };
+	uint32_t n = 1 + (uint32_t)sim_below(20);
+	struct buf list;
+
+	buf_init(&list, 1 << 16);
+	for (; n > 0 && m->listed < m->rcpt_count; n--)
+		put_rcpt(m, m->listed++, &list);
+	m->listed_bytes += list.n;
+	msg.list_data.token = m->token;
+	msg.list_data.recipients = buf_span(&list);
+	sim_channel_put(s->c, &msg);
+	buf_clear(&list);
+}
+
+static void
+send_open(struct smtpd *s, const struct sim_mail *m)
+{
+	struct msg msg = { .type = MSG_body_open };
+
+	msg.body_open.token = m->token;
+	msg.body_open.is_list = m->is_list;
+	sim_channel_put(s->c, &msg);
 }
 
 static void
@@ -104,16 +137,17 @@ sim_smtpd_submit(unsigned i)
 	m = sim_mail_new();
 	m->token = (s->instance << 32) | next_token++;
 	m->smtpd = (uint16_t)i;
-	m->is_streamed = sim_chance(m->body.n > 16000 ? 500 : 150);
+	m->is_streamed = m->is_list ||
+	    sim_chance(m->body.n > 16000 ? 500 : 150);
 	sim_trace("message %u: submitted, %zu bytes, %u recipients%s",
 	    m->number, m->body.n, m->rcpt_count,
-	    m->is_streamed ? ", streamed" : "");
+	    m->is_list ? ", a list" : m->is_streamed ? ", streamed" : "");
 	if (!m->is_streamed) {
 		send_submit(s, m);
 		return true;
 	}
 	sim_note(SIM_STREAMED);
-	send_token(s, MSG_body_open, m->token);
+	send_open(s, m);
 	return true;
 }
 
@@ -134,7 +168,7 @@ find_stream(unsigned i)
 
 		if (m->is_streamed && !m->is_sent && m->fate == SIM_OPEN &&
 		    m->smtpd == i && (m->sent == m->body.n ||
-		    m->credit > m->sent))
+		    m->credit > m->sent + m->listed_bytes))
 			return m;
 	}
 	return NULL;
@@ -161,12 +195,16 @@ sim_smtpd_go_on(unsigned i)
 		give_up(m);
 		return true;
 	}
+	if (m->is_list && m->listed < m->rcpt_count) {
+		send_list(s, m);
+		return true;
+	}
 	if (m->sent == m->body.n) {
 		send_submit(s, m);
 		return true;
 	}
 	n = smaller(1 + (size_t)sim_below(CHUNK_MAX),
-	    smaller(m->body.n, m->credit) - m->sent);
+	    smaller(m->body.n, m->credit - m->listed_bytes) - m->sent);
 	msg.body_data.token = m->token;
 	msg.body_data.bytes = span_sub(buf_span(&m->body), m->sent, n);
 	sim_channel_put(s->c, &msg);
