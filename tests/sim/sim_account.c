@@ -31,19 +31,30 @@ was_over(const struct sim_mail *m)
 	return true;
 }
 
-/* On a disk that fails nothing is promised of when a note is durable. */
-static bool
-is_unsynced(void)
+/* On a disk that fails nothing is promised of when a note or a result is
+ * durable: the rest of the log waits for room in another segment. */
+static uint64_t
+durable_group(void)
 {
-	return sim_faults.sync_share + sim_faults.write_share > 0 &&
-	    world.q != NULL &&
-	    store_synced(world.q->store) < store_last_group(world.q->store);
+	if (sim_faults.sync_share + sim_faults.write_share == 0 ||
+	    world.q == NULL)
+		return UINT64_MAX;
+	return store_synced(world.q->store);
+}
+
+static bool
+is_lasting(const struct sim_rcpt *r, uint64_t durable)
+{
+	return r->is_settled && sim.mono_ms - r->settled_at > UNSYNCED_MS &&
+	    r->settled_group <= durable;
 }
 
 void
 sim_mails_power_cut(void)
 {
-	bool is_lost = is_unsynced();
+	uint64_t durable = durable_group();
+	bool is_lost = durable != UINT64_MAX &&
+	    durable < store_last_group(world.q->store);
 
 	for (uint32_t i = 0; i < mails.n; i++) {
 		if (was_over(mails.v[i]))
@@ -51,8 +62,7 @@ sim_mails_power_cut(void)
 		for (uint32_t k = 0; k < mails.v[i]->rcpt_count; k++) {
 			struct sim_rcpt *r = &mails.v[i]->rcpts[k];
 
-			if (r->is_settled &&
-			    sim.mono_ms - r->settled_at > UNSYNCED_MS)
+			if (is_lasting(r, durable))
 				continue;
 			r->is_settled = false;
 			if (r->deliveries > 0)

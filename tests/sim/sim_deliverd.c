@@ -269,6 +269,8 @@ on_confirm(struct deliverd *d, uint64_t lease, uint64_t order)
 		l->rcpts[i]->is_settled = true;
 		l->rcpts[i]->settled_at = sim.mono_ms;
 		l->rcpts[i]->settled_order = order;
+		l->rcpts[i]->settled_group = world.q == NULL ? UINT64_MAX :
+		    store_last_group(world.q->store);
 	}
 	*at = l->next;
 	lease_free(l);

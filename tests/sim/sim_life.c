@@ -2,6 +2,7 @@
 
 #include "queued/plan/plan.h"
 #include "queued/residence.h"
+#include "queued/store/store_private.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_clock.h"
 #include "tests/sim/sim_deliverd.h"
@@ -113,6 +114,9 @@ sim_start(void)
 			sim_faults = (struct sim_faults){ .taken = 0 };
 		return;
 	}
+	/* one that was lost may not have been written again */
+	if (!world.q->store->had_index)
+		sim_mails_index_lost();
 	sim_life.started_at = sim.mono_ms;
 	sim_life.is_late_told = false;
 	sim_life.found = units_here();

@@ -37,7 +37,8 @@ struct sim_rcpt {
 	bool is_unreported;		/* … that nobody is told of it */
 	bool is_settled;		/* such a verdict was confirmed, … */
 	int64_t settled_at;		/* … then (monotonic), … */
-	uint64_t settled_order;		/* … by that frame */
+	uint64_t settled_order;		/* … by that frame, … */
+	uint64_t settled_group;		/* … and by no later group */
 	bool may_repeat;		/* a crash explains a second delivery, … */
 	unsigned may_deliver;		/* … so many all together, … */
 	unsigned late;			/* … one more for each who hung, and … */
