@@ -79,8 +79,24 @@ store_list_begun_fits(const struct message *m, uint64_t at, uint32_t count)
 {
 	const struct store_list *l = &m->pub.list;
 
-	return store_is_list(&m->pub) && at > l->at && at <= l->bytes &&
-	    count > l->count && count <= l->total;
+	return store_is_list(&m->pub) && at >= l->at && at <= l->bytes &&
+	    count >= l->count && count <= l->total &&
+	    (at == l->at) == (count == l->count);
+}
+
+bool
+store_list_reaches(const struct message *m,
+    const struct store_record_message *part, uint64_t *at, uint32_t *count)
+{
+	struct envelope e;
+
+	if (part->list.count != m->pub.list.count ||
+	    envelope_check(part->envelope, &e) != OK ||
+	    e.bytes.n < m->pub.envelope.n)
+		return false;
+	*at = part->list.at + e.bytes.n - m->pub.envelope.n;
+	*count = part->list.count + e.rcpt_count;
+	return store_list_begun_fits(m, *at, *count);
 }
 
 void

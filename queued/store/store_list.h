@@ -60,11 +60,18 @@ void store_list_put_begun(struct buf *out, uint64_t at, uint32_t count);
 enum err store_list_get_begun(struct span fields, uint64_t *at,
     uint32_t *count);
 
-/* Whether such a record may follow what M says; its effect on M. */
+/* Whether such a record may follow what M says, or says the same; its effect
+ * on M. */
 bool store_list_begun_fits(const struct message *m, uint64_t at,
     uint32_t count);
 void store_list_apply_begun(struct store *s, struct message *m, uint64_t at,
     uint32_t count);
+
+/* How far its list M has come with a PART that is begun next: what the record
+ * beside it says too, if that can be read.  False: it is not the next. */
+struct store_record_message;
+bool store_list_reaches(const struct message *m,
+    const struct store_record_message *part, uint64_t *at, uint32_t *count);
 
 /* Whether M's file is another message's too; on doubt it is. */
 bool store_list_is_shared(struct store *s, const struct message *m);

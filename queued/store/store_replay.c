@@ -42,6 +42,47 @@ damaged(struct replay *p, const struct store_record *r)
 	return OK;
 }
 
+/* This segment is needed as long as SEGMENT is there.  It was noted when the
+ * record was written, but the row of a segment may lag behind the log. */
+static enum err
+need(struct replay *p, uint64_t segment)
+{
+	if (segment == p->seg->number)
+		return OK;
+	p->seg->is_dirty = true;
+	return store_numbers_add(&p->seg->settles, segment);
+}
+
+/* As a verdict that settles somebody. */
+static enum err
+reach(struct replay *p, struct message *list, uint64_t at, uint32_t count)
+{
+	enum err e = need(p, list->pub.place.segment);
+
+	if (e == OK && count > list->pub.list.count)
+		store_list_apply_begun(p->s, list, at, count);
+	return e;
+}
+
+/* A part is begun, whether or not the record that says so of its list can be
+ * read: else its recipients would be begun again. */
+static enum err
+replay_part(struct replay *p, const struct store_record_message *part)
+{
+	struct message *list;
+	uint64_t at;
+	uint32_t count;
+	enum err e = store_memory_load(p->s, part->list.id, &list);
+
+	if (e != OK)
+		return pass_over(e);
+	if (store_is_list(&list->pub) &&
+	    store_list_reaches(list, part, &at, &count))
+		e = reach(p, list, at, count);
+	store_memory_release(p->s, list);
+	return e;
+}
+
 /* Its token is told even if the segment is dead: smtpd may ask for it, and the
  * message was accepted. */
 static enum err
@@ -55,6 +96,9 @@ replay_message(struct replay *p, const struct store_record *r)
 		return damaged(p, r);
 	if (fields.token != 0)
 		p->s->ops.on_token(p->s->ctx, fields.token, r->id);
+	if (fields.list.id != 0 && fields.list.id != r->id &&
+	    (e = replay_part(p, &fields)) != OK)
+		return e;
 	if (p->is_dead)
 		return OK;
 	e = store_memory_birth(p->s, r->id, &fields, &m);
@@ -93,17 +137,6 @@ load_unit(struct replay *p, uint64_t id, uint32_t number, struct unit **out)
 	if (e != OK)
 		store_memory_release(p->s, m);
 	return e;
-}
-
-/* This segment is needed as long as SEGMENT is there.  It was noted when the
- * record was written, but the row of a segment may lag behind the log. */
-static enum err
-need(struct replay *p, uint64_t segment)
-{
-	if (segment == p->seg->number)
-		return OK;
-	p->seg->is_dirty = true;
-	return store_numbers_add(&p->seg->settles, segment);
 }
 
 /* Needed as long as the segment of an older record is there: without it the
@@ -189,7 +222,6 @@ replay_hold(struct replay *p, const struct store_record *r)
 	return OK;
 }
 
-/* As a verdict that settles somebody. */
 static enum err
 replay_begun(struct replay *p, const struct store_record *r)
 {
@@ -202,10 +234,8 @@ replay_begun(struct replay *p, const struct store_record *r)
 		return damaged(p, r);
 	if ((e = store_memory_load(p->s, r->id, &m)) != OK)
 		return pass_over(e);
-	if (!store_list_begun_fits(m, at, count))
-		e = damaged(p, r);
-	else if ((e = need(p, m->pub.place.segment)) == OK)
-		store_list_apply_begun(p->s, m, at, count);
+	e = store_list_begun_fits(m, at, count) ?
+	    reach(p, m, at, count) : damaged(p, r);
 	store_memory_release(p->s, m);
 	return e;
 }

@@ -17,9 +17,10 @@
 
 #include "queued/store/store_group.h"
 #include "queued/store/store_private.h"
-#include "tests/unit/store/store_rig.h"
+#include "queued/store/store_list.h"
+#include "tests/unit/store/rig_list.h"
 
-enum { MESSAGES = 9, SEGMENTS = 8 };
+enum { LISTED = 9, MESSAGES = LISTED + 3, SEGMENTS = 8, BLOCK = 3 };
 
 /* What the sound spool holds. */
 struct truth {
@@ -49,8 +50,9 @@ on_message(void *ctx, const struct store_message *m,
 {
 	struct looking *l = ctx;
 
-	fprintf(l->out, "left %u/%u held %d\n", m->left, m->recipients,
-	    m->is_held);
+	fprintf(l->out, "left %u/%u held %d list %u of %u at %ju\n", m->left,
+	    m->recipients, m->is_held, m->list.count, m->list.total,
+	    (uintmax_t)m->list.at);
 	for (; *units != NULL; units++)
 		for (uint32_t i = 0; i < (*units)->count; i++)
 			fprintf(l->out, "%.*s settled %d\n",
@@ -96,6 +98,26 @@ submit(struct truth *t, size_t *count, const char *rcpts, const char *body)
 	return u->message->id;
 }
 
+/* Of seven, of which six are begun: one part in the group of a message, and
+ * the last one in one of its own. */
+static void
+make_list(struct truth *t, size_t *n)
+{
+	struct rig *r = &t->rig;
+	struct store_unit *part;
+
+	t->ids[*n] = rig_list(r, 2 * BLOCK + 1);
+	for (uint64_t i = 1; i <= 2; i++)
+		t->ids[*n + i] = t->ids[*n] + i;
+	cr_assert_eq(rig_list_try_begin(r, t->ids[*n], &part), OK);
+	(void)rig_submit(r, "g@one.example", "beside a part\r\n");
+	rig_sync(r);
+	(void)rig_verdict(r, part, 0, 0, true, 0, "ok");
+	rig_sync(r);
+	(void)rig_list_begin(r, t->ids[*n]);
+	*n += 3;
+}
+
 /* Several messages to a group, verdicts, a hold; then a second life, so that
  * all but its own is sealed. */
 static void
@@ -107,6 +129,7 @@ make_truth(struct truth *t)
 
 	memset(t, 0, sizeof(*t));
 	rig_init(r);
+	r->list_block = BLOCK;
 	rig_open(r);
 	for (int i = 0; i < 3; i++)
 		(void)submit(t, &n, "a@one.example b@two.example",
@@ -127,6 +150,7 @@ make_truth(struct truth *t)
 		(void)submit(t, &n, "f@one.example", "in the second life\r\n");
 		rig_sync(r);
 	}
+	make_list(t, &n);
 	cr_assert_eq(n, MESSAGES);
 	rig_checkpoint(r);
 	for (size_t i = 0; i < n; i++) {
@@ -164,12 +188,14 @@ segment_path(const struct rig *r, uint64_t number, char out[RIG_PATH])
 
 /* What byte AT of a segment is part of: a message whose record or content it
  * is; a record of another kind; the frame; nothing. */
-enum part { PART_NOTHING, PART_FRAME, PART_HEAD, PART_CONTENT, PART_OTHER };
+enum part { PART_NOTHING, PART_FRAME, PART_HEAD, PART_CONTENT, PART_OTHER,
+	PART_BEGUN };
 
 struct hit {
 	enum part part;
 	uint64_t id;
 	bool is_last;			/* in the log's last group */
+	bool is_file;			/* of the list and its parts */
 };
 
 static struct hit
@@ -201,8 +227,8 @@ hit_of(const uint8_t *log, uint64_t end, uint64_t at, bool is_last_segment)
 			if (at < to - r.size || at >= to)
 				continue;
 			hit.id = r.id;
-			hit.part = r.type != STORE_RECORD_MESSAGE ?
-			    PART_OTHER : at >= to - r.content.n ?
+			hit.part = r.type == STORE_RECORD_BEGUN ? PART_BEGUN :
+			    r.type != STORE_RECORD_MESSAGE ? PART_OTHER : at >= to - r.content.n ?
 			    PART_CONTENT : PART_HEAD;
 		}
 		return hit;
@@ -225,7 +251,7 @@ compare(struct truth *t, struct rig *r, const struct hit *hit, bool has_index,
 		/* a log's last group that is not whole may never have been
 		 * synced: without an index to say so it does not count */
 		if (!has_index && hit->is_last && hit->part != PART_NOTHING &&
-		    i == MESSAGES - 1) {
+		    (i == MESSAGES - 1 || i == LISTED)) {
 			free(state);
 			free(content);
 			continue;
@@ -244,7 +270,8 @@ compare(struct truth *t, struct rig *r, const struct hit *hit, bool has_index,
 			    "message %zu is altered", (uintmax_t)segment,
 			    (uintmax_t)at, i);
 		else if (state != NULL)
-			cr_assert(is_it && hit->part == PART_CONTENT &&
+			cr_assert(((is_it && hit->part == PART_CONTENT) ||
+			    (hit->is_file && i >= LISTED)) &&
 			    e == ERR_CORRUPT, "segment %ju byte %ju: message "
 			    "%zu can't be read", (uintmax_t)segment,
 			    (uintmax_t)at, i);
@@ -314,7 +341,7 @@ used_bytes(const uint8_t *log, uint64_t end)
 
 Test(bytes, each_byte_of_the_log_flipped, .timeout = 3600)
 {
-	unsigned long long step = 211, from = 3, count = ULLONG_MAX, i = 0;
+	unsigned long long step = 311, from = 3, count = ULLONG_MAX, i = 0;
 	const char *wish = getenv("MTAD_BYTES");
 	unsigned long done = 0;
 	struct truth t;
@@ -492,5 +519,64 @@ Test(bytes, a_damaged_row_sends_the_index_aside_at_the_next_start)
 	rig_close(&t.rig);
 	rig_open(&t.rig);
 	cr_assert_null(strstr(t.rig.notices, "index-rebuilt"));
+	free_truth(&t);
+}
+
+/* ---- the file of a list ---- */
+
+/* Each recipient of PART is the next one, as it came. */
+static void
+see_part(struct store_message *m, struct store_unit *unit, uint64_t at)
+{
+	cr_assert_eq(m->recipients, 1, "byte %ju", (uintmax_t)at);
+	cr_assert(span_equal(unit->recipients[0].address,
+	    SPAN_LIT("u6@d0.example")), "byte %ju", (uintmax_t)at);
+}
+
+static void
+flip_file(struct truth *t, const char *name, uint64_t at)
+{
+	struct hit none = { .part = PART_NOTHING };
+	struct store_unit *part;
+	char path[RIG_PATH];
+	struct rig copy;
+	uint8_t byte;
+	enum err e;
+	int fd;
+
+	rig_copy(&t->rig, &copy, NULL);
+	rig_path(&copy, path, "body", name);
+	fd = open(path, O_RDWR);
+	cr_assert_eq(pread(fd, &byte, 1, (off_t)at), 1);
+	byte ^= (uint8_t)(1u << at % 8);
+	cr_assert_eq(pwrite(fd, &byte, 1, (off_t)at), 1);
+	(void)close(fd);
+	rig_open(&copy);
+	none.is_file = true;
+	compare(t, &copy, &none, true, 0, at);
+	e = rig_list_try_begin(&copy, t->ids[LISTED], &part);
+	cr_assert(e == OK || e == ERR_CORRUPT, "byte %ju", (uintmax_t)at);
+	if (e == OK)
+		see_part(part->message, part, at);
+	else
+		cr_assert_not_null(strstr(copy.notices, "content-damage"));
+	rig_clear(&copy);
+}
+
+/* Its recipients and the body of all its parts: nobody gets what is altered,
+ * nobody is sent to who is not on it, and all others go on. */
+Test(bytes, each_byte_of_a_lists_file_flipped, .timeout = 600)
+{
+	char path[RIG_PATH], name[32];
+	struct truth t;
+	struct stat st;
+
+	make_truth(&t);
+	(void)snprintf(name, sizeof(name), "body.%016jx",
+	    (uintmax_t)t.ids[LISTED]);
+	rig_path(&t.rig, path, "body", name);
+	cr_assert_eq(stat(path, &st), 0);
+	for (uint64_t at = 0; at < (uint64_t)st.st_size; at += 11)
+		flip_file(&t, name, at);
 	free_truth(&t);
 }

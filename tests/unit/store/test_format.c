@@ -22,7 +22,7 @@
 #include "queued/store/store_list.h"
 #include "queued/store/store_private.h"
 #include "queued/store/store_row.h"
-#include "tests/unit/store/store_rig.h"
+#include "tests/unit/store/rig_list.h"
 
 /* A file of the tree's; ctest says where that is. */
 static const char *
@@ -485,68 +485,6 @@ Test(format, make)
 	rig_clear(&r);
 }
 
-static struct span
-key_of(void *ctx, struct span recipient)
-{
-	(void)ctx;
-	return span_from(recipient, span_find(recipient, '@') + 1);
-}
-
-static const struct store_submission keys = { .key_of = key_of };
-
-/* A list of seven. */
-static uint64_t
-add_list(struct rig *r)
-{
-	struct envelope head = { .sender = SPAN_LIT("s@list.example"),
-	    .arrived_at = 1000 };
-	struct envelope_rcpt rcpt = { .address = STORE_LIST_ADDRESS };
-	struct store_submission sub = { .token = r->next_token++,
-	    .arrived_at = 1000, .trace_head = SPAN_LIT("Received: id "),
-	    .trace_tail = SPAN_LIT("; now\r\n"), .is_streamed = true,
-	    .key_of = key_of, .list_total = 7 };
-	struct store_unit *u;
-	struct buf list, envelope;
-
-	buf_init(&list, 4096);
-	buf_init(&envelope, 4096);
-	envelope_put_head(&head, &envelope);
-	envelope_put_rcpt(&rcpt, &envelope);
-	for (int i = 0; i < 7; i++) {
-		char text[32];
-
-		(void)snprintf(text, sizeof(text), "u%d@d%d.example", i, i % 2);
-		rcpt.address = span_str(text);
-		envelope_put_rcpt(&rcpt, &list);
-	}
-	r->is_body_closed = false;
-	cr_assert_eq(store_list_open(r->s, sub.token), OK);
-	cr_assert_eq(store_body_add(r->s, sub.token, buf_span(&list)), OK);
-	cr_assert_eq(store_body_add(r->s, sub.token, SPAN_LIT("to all\r\n")),
-	    OK);
-	cr_assert_eq(store_body_close(r->s, sub.token), OK);
-	while (!r->is_body_closed)
-		rig_turn(r, 100);
-	sub.list_bytes = list.n;
-	sub.envelope = buf_span(&envelope);
-	cr_assert_eq(store_submit(r->s, &sub, &u), OK);
-	buf_clear(&list);
-	buf_clear(&envelope);
-	rig_sync(r);
-	return u->message->id;
-}
-
-static struct store_unit *
-begin_block(struct rig *r, uint64_t id)
-{
-	struct store_unit *u, *part;
-
-	cr_assert_eq(store_load_unit(r->s, id, 0, &u), OK);
-	cr_assert_eq(store_list_begin(r->s, u, &keys, &part), OK);
-	rig_sync(r);
-	return part;
-}
-
 Test(format, make_lists)
 {
 	const char *to = getenv("MTAD_FIXTURE");
@@ -559,20 +497,20 @@ Test(format, make_lists)
 	rig_init(&r);
 	r.list_block = 3;
 	rig_open(&r);
-	id = add_list(&r);
-	u = begin_block(&r, id);
+	id = rig_list(&r, 7);
+	u = rig_list_begin(&r, id);
 	(void)rig_verdict(&r, u, 0, 0, true, 1, "this one is done");
 	next_segment(&r);
 	compact(&r);
-	(void)begin_block(&r, id);
+	(void)rig_list_begin(&r, id);
 	/* all of this one is begun, and its list is over */
-	other = add_list(&r);
+	other = rig_list(&r, 7);
 	for (int i = 0; i < 3; i++)
-		(void)begin_block(&r, other);
+		(void)rig_list_begin(&r, other);
 	cr_assert_eq(store_load_unit(r.s, other, 0, &u), OK);
 	(void)rig_verdict(&r, u, 0, 0, true, 1, "begun");
 	next_segment(&r);
-	(void)begin_block(&r, id);
+	(void)rig_list_begin(&r, id);
 	keep(&r, to, "spool-1-lists");
 	rig_clear(&r);
 }

@@ -12,6 +12,7 @@
 #include "common/os/clock.h"
 #include "queued/store/store_list.h"
 #include "queued/store/store_private.h"
+#include "queued/store/store_record.h"
 #include "tests/unit/store/store_rig.h"
 
 enum { FULL = STORE_UNIT_RECIPIENTS, TOTAL = 2 * FULL + 500 };
@@ -498,5 +499,57 @@ Test(list, list_and_parts_move, .timeout = 120)
 	rig_open(&r);
 	cr_assert_eq(rig_count_files(&r, "body", "body."), 0);
 	cr_assert_eq(r.notice_count, 0, "%s", r.notices);
+	rig_clear(&r);
+}
+
+/* In the segment that is written: a head of the list's own, of that type. */
+static void
+spoil_progress(struct rig *r, uint64_t id)
+{
+	uint8_t head[12] = { STORE_RECORD_BEGUN, 1, 0, 0 }, *log, *hit;
+	char path[RIG_PATH], name[STORE_SEGMENT_NAME];
+	size_t n = (size_t)r->s->log.end.offset;
+	int fd;
+
+	for (int i = 0; i < 8; i++)
+		head[4 + i] = (uint8_t)(id >> 8 * i);
+	store_segment_name(r->s->log.end.segment, name);
+	rig_path(r, path, "log", name);
+	fd = open(path, O_RDWR);
+	log = malloc(n);
+	cr_assert_eq(pread(fd, log, n, 0), (ssize_t)n);
+	hit = memmem(log, n, head, sizeof(head));
+	cr_assert_not_null(hit);
+	cr_assert_eq(pwrite(fd, "X", 1, hit - log + 1), 1);
+	(void)close(fd);
+	free(log);
+}
+
+/* The record of a list's progress may be lost to damage: the part beside it
+ * says the same. */
+Test(list, progress_that_can_not_be_read_is_known_by_the_part)
+{
+	struct store_unit *part;
+	char *before;
+	struct rig r;
+	uint64_t id;
+
+	rig_init(&r);
+	rig_open(&r);
+	id = submit_list(&r, FULL + 10);
+	rig_sync(&r);
+	cr_assert_eq(begin(&r, id, &part), OK);
+	(void)rig_submit(&r, "a@b.example", "beside it");
+	rig_sync(&r);
+	(void)rig_submit(&r, "a@b.example", "so that all that is synced");
+	rig_sync(&r);
+	before = rig_dump(&r);
+	spoil_progress(&r, id);
+	reopen_without_index(&r);
+	cr_assert_not_null(strstr(r.notices, "log-damage"));
+	compare(&r, before);
+	cr_assert_eq(begin(&r, id, &part), OK);
+	cr_assert_eq(part->message->id, id + 2);
+	cr_assert_eq(part->message->recipients, 10);
 	rig_clear(&r);
 }
