@@ -284,15 +284,17 @@ def run(peer, a, name):
         b = blast(name, n, max(a.c, 20), 50, a.size)
         peer.settle(n + a.backlog + a.dead)
         s, st = sink_start(name, n, "-R", "run")
+        if a.dead_first:                       # they are tried already when the others go
+            peer.release("domain:*.dead.test or domain:hang.test")
         m = Meter(name)
-        peer.release()
+        peer.release(*(["domain:sink.test"] if a.dead_waits or a.dead_first else []))
         done = wait_for(received(st, b["acked"]), 150, m)
         res |= m.stop(b["acked"])
         k = sink_stop(s, name)
         t = k["last_ns"] - m.t0
         res |= {"drain_rate": round(k["unique"] / (t / 1e9), 1), "steady_rate": k["rate"], "done": done,
                 "acked": b["acked"], "msg_bytes": b["msg_bytes"],
-                "first_s": round((k["first_ns"] - m.t0) / 1e9, 2),
+                "first_s": round((k["first_ns"] - m.t0) / 1e9, 2), "max_gap_ms": k["max_gap_ms"],
                 "sink_conns": k["conns"], "sink_peak": k["peak_conns"], "check": compare(name)}
     for p in (hang, stuck):
         if p:
@@ -312,6 +314,9 @@ def main():
     ap.add_argument("-P", "--pipelining", action="store_true")
     ap.add_argument("-b", "--backlog", type=int, default=0, help="deferred messages there before")
     ap.add_argument("--dead", type=int, default=0, metavar="N", help="N more, each for a dead next hop of its own (mtad only)")
+    ap.add_argument("--dead-routes", type=int, default=0, metavar="N", help="routes as with --dead N, without the mail")
+    ap.add_argument("--dead-waits", action="store_true", help="drain: the dead and hanging ones are not released")
+    ap.add_argument("--dead-first", action="store_true", help="drain: they are released a moment before the others")
     ap.add_argument("--hang", type=int, default=0, metavar="N", help="N more for one that hangs (mtad only)")
     ap.add_argument("--mailq", action="store_true", help="time the queue listing at the end")
     ap.add_argument("--set", action="append", default=[], help="peer setting, e.g. postfix main.cf line")

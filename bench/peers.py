@@ -334,7 +334,7 @@ log: {{level: info, format: text}}
     def routes(self, args):
         """A next hop for each dead domain, and one for the domain that hangs."""
         rows = [f'  - {{to: d{i}.dead.test, via: "smtp://127.{1 + i // 62500}.{i // 250 % 250}.{1 + i % 250}:{DEAD}"}}\n'
-                for i in range(args.dead)]
+                for i in range(max(args.dead, args.dead_routes))]
         return "".join(rows) + '  - {to: hang.test, via: "smtp://127.0.0.1:2528"}\n'
 
     def start(self):
@@ -353,7 +353,7 @@ log: {{level: info, format: text}}
             if self.count("state:deferred") >= n: return
             time.sleep(0.2)
 
-    def release(self): self.ctl("queue", "retry", "all")
+    def release(self, selection="all"): self.ctl("queue", "retry", selection)
     def show_queue(self): self.ctl("queue", "list", "all")
 
     def stop(self):

@@ -37,7 +37,7 @@ note(struct ctl_session *s, const struct store_unit *unit, uint8_t kind,
 
 /* Room that acts may take in the planner; beyond it the index has to do.  What
  * is due is found there within a second or two. */
-enum { ACT_RESIDENTS = 4096 };
+enum { ACT_RESIDENTS = 4096, ACT_UNPROVEN = 8 };
 
 /* More units than a message ever had. */
 enum { UNITS_MAX = 100000 };
@@ -50,24 +50,20 @@ is_crowded(const struct queued *q)
 	    plan_count(q->plan, PLAN_HELD) > ACT_RESIDENTS;
 }
 
-/* Of a destination that answers as many stay as memory usually has: through the
- * index they would come a second later. */
+/* What was in the index before stays there when there are many (I-04): of a
+ * destination that answers as many may come as a crowd has room for, through
+ * the index they would come later; of any other as many as are tried first. */
 static bool
 must_leave(const struct queued *q, const struct plan_unit *pu)
 {
-	return is_crowded(q) && (plan_unit_unproven(pu) > 0 ||
-	    plan_count(q->plan, PLAN_READY) > RESIDENCE_LOW);
-}
+	uint32_t crowd = residence_crowd(q);
+	uint32_t unproven = plan_unit_unproven(pu);
 
-/* What was in the index before stays there when there are many (I-04). */
-static void
-leave_to_index(struct queued *q, struct store_unit *unit)
-{
-	struct plan_unit *pu = unit->plan;
-
-	unit->plan = NULL;
-	residence_end(q, pu);
-	residence_release(q, unit);
+	if (crowd <= ACT_RESIDENTS)
+		return false;
+	return unproven > 0 ?
+	    unproven > ACT_UNPROVEN || crowd > RESIDENCE_LOW :
+	    plan_unit_ready(pu) > RESIDENCE_LOW || crowd > RESIDENCE_HIGH;
 }
 
 /* The answer says so when something was not. */
@@ -79,6 +75,32 @@ is_done(struct ctl_session *s, enum err e)
 }
 
 /* ---- one unit ---- */
+
+/* Its destination was tried since the operator asked, and failed. */
+static bool
+has_failed_anew(const struct ctl_session *s, const struct plan_unit *pu)
+{
+	return plan_unit_blocked_until(pu) > queued_now(s->q) &&
+	    plan_unit_failed_at(pu) > s->job.begun_at;
+}
+
+/* What would be due now only to be put off as soon as it is seen, as are all of
+ * its destination, is put off at once, if it was to come later than those. */
+static void
+follow_others(struct ctl_session *s, struct store_unit *unit, bool was_away)
+{
+	struct plan_unit *pu = unit->plan;
+	int64_t until = plan_unit_blocked_until(pu);
+
+	if (plan_unit_due(pu) > until) {
+		note(s, unit, JOURNAL_RETRIED, queued_wall(s->q) +
+		    (uint64_t)(until - queued_now(s->q)));
+		if (is_done(s, residence_park(s->q, pu)))
+			note_change(s);
+	} else if (was_away) {
+		residence_give_back(s->q, pu);
+	}
+}
 
 /* A held one stays held, a leased one is being tried already. */
 static void
@@ -92,15 +114,20 @@ retry_unit(struct ctl_session *s, struct store_unit *unit)
 	if (unit->message->is_held || plan_unit_state(unit->plan) ==
 	    PLAN_LEASED)
 		return;
+	if (has_failed_anew(s, unit->plan)) {
+		follow_others(s, unit, was_away);
+		return;
+	}
 	if (unit->due_at > now) {
 		if (!is_done(s, store_reschedule(s->q->store, unit, now)))
 			return;
 		note(s, unit, JOURNAL_RETRIED, now);
 		note_change(s);
 	}
-	plan_hurry(s->q->plan, unit->plan, queued_now(s->q));
+	plan_hurry(s->q->plan, unit->plan, s->job.begun_at,
+	    queued_now(s->q));
 	if (was_away && must_leave(s->q, unit->plan))
-		leave_to_index(s->q, unit);
+		residence_move_out(s->q, unit->plan);
 	else
 		(void)residence_welcome(s->q, unit);
 }

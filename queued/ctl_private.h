@@ -55,10 +55,10 @@ struct ctl_job {
 	uint64_t one;			/* the only id of path */
 	uint8_t verb;			/* enum ctl_verb */
 	bool is_dry_run;
+	int64_t begun_at;		/* the planner's time */
 	uint64_t limit;			/* rows still wanted */
 	uint64_t cursor;		/* last id looked at */
-	uint64_t total;			/* messages, for the progress */
-	uint64_t seen;
+	uint64_t total, seen;		/* messages, for the progress */
 	uint64_t count;			/* messages matched */
 	uint64_t group;			/* last one that holds a change; 0 */
 	bool has_failed;		/* something could not be changed */

@@ -332,6 +332,7 @@ ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m)
 	job->total = figures.messages;
 	job->verb = m->verb;
 	job->is_dry_run = m->is_dry_run != 0;
+	job->begun_at = queued_now(s->q);
 	job->limit = m->limit;
 	job->cursor = job->seen = job->count = job->group = 0;
 	job->has_failed = false;

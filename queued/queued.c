@@ -26,6 +26,7 @@
 #include "queued/outcome_work.h"
 #include "queued/rates.h"
 #include "queued/residence.h"
+#include "queued/residence_lines.h"
 #include "queued/spool_time.h"
 
 #include <stdlib.h>
@@ -112,6 +113,7 @@ on_turn_end(void *ctx)
 	spool_time_keep(q);
 	if (q->pass.has_more && is_short)
 		residence_refill(q);
+	residence_lines_turn(q);
 	outcome_tell(q);
 	lease_dispatch(q);
 	lists_turn(q);
@@ -120,6 +122,8 @@ on_turn_end(void *ctx)
 	wake = plan_wake_at(q->plan);
 	if ((is_short && residence_is_refilling(q)) || outcome_is_telling(q))
 		wake = queued_now(q) + 1;
+	if (wake != INT64_MIN)
+		wake = mtime_min(wake, residence_lines_at(q));
 	/* In the past: due, but something else is awaited (a deliverd, memory):
 	 * that something touches us. */
 	if (wake != PLAN_NEVER && wake > queued_now(q))

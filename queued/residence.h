@@ -46,6 +46,15 @@ enum err residence_welcome(struct queued *q, struct store_unit *unit);
  * there by its time. */
 void residence_release(struct queued *q, struct store_unit *unit);
 
+/* The index has the unit of PU from now on, or as soon as it can. */
+void residence_move_out(struct queued *q, struct plan_unit *pu);
+
+/* PU came from the index, unchanged: nothing new is to be found there. */
+void residence_give_back(struct queued *q, struct plan_unit *pu);
+
+/* It is due, but its destination backs off for long: it goes, put off. */
+enum err residence_park(struct queued *q, struct plan_unit *pu);
+
 /* The unit is settled (the store has freed it) or leaves: ends its plan. */
 void residence_end(struct queued *q, struct plan_unit *pu);
 

@@ -12,6 +12,7 @@
 #define MTAD_QUEUED_RESIDENCE_PASS_H
 
 #include "common/route/route.h"
+#include "queued/residence_lines_table.h"
 #include "queued/store/store_read.h"
 
 struct residence_way {
@@ -43,6 +44,7 @@ struct residence_pass {
 	uint32_t number;		/* of the pass */
 	uint64_t rows;			/* looked at in it */
 	int64_t next_at;		/* no pass begins before this */
+	struct residence_lines lines;	/* residence_lines.h */
 };
 
 #endif

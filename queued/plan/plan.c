@@ -19,6 +19,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mtime.h"
+#include "queued/plan/plan_look.h"
 #include "queued/plan/plan_private.h"
 #include "queued/plan/plan_turn.h"
 
@@ -370,15 +371,18 @@ plan_set_overdue(struct plan_unit *pu, int64_t overdue)
 /* ---- operators ---- */
 
 /* A leased one is under way already: only its time and its destination
- * count. */
+ * count.  Of very many units of one destination each would lift what the probe
+ * for the one before has found. */
 void
-plan_hurry(struct plan *plan, struct plan_unit *pu, int64_t now)
+plan_hurry(struct plan *plan, struct plan_unit *pu, int64_t since,
+    int64_t now)
 {
 	if (pu->due > now)
 		pu->due = now;
 	if (pu->state == PLAN_WAITING)
 		plan_change(plan, pu, PLAN_READY);
-	plan_dest_lift(&plan->dests, pu->dest);
+	if (plan_unit_failed_at(pu) <= since)
+		plan_dest_lift(&plan->dests, pu->dest);
 }
 
 /* A lease can't be called back; it is held when it ends. */

@@ -76,8 +76,10 @@ uint32_t plan_dest_park(struct plan *plan, struct plan_unit *pu);
 /* From then on a failure of its destination counts as its own (plan_tell.h). */
 void plan_set_overdue(struct plan_unit *pu, int64_t overdue);
 
-/* By an operator: due now, and its destination's back-off is lifted. */
-void plan_hurry(struct plan *plan, struct plan_unit *pu, int64_t now);
+/* By an operator: due now, and its destination's back-off is lifted unless that
+ * failed after SINCE, when the operator asked. */
+void plan_hurry(struct plan *plan, struct plan_unit *pu, int64_t since,
+    int64_t now);
 void plan_hold(struct plan *plan, struct plan_unit *pu, bool is_held);
 
 /* Lifts every back-off (an operator's `retry all`). */

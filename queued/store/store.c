@@ -460,12 +460,12 @@ store_flush(struct store *s, int64_t now_ms)
 	store_compact_flush(s, now_ms);
 	/* a rescue that waits for a spare has a seal to write, if nothing else */
 	store_log_hand_over(s, now_ms, store_log_is_stuck(&s->log));
-	store_log_sync_late(s, now_ms, false);
 	/* between two groups only: what memory holds is then what the log
 	 * says up to its end, and nothing else */
 	if (!s->log.is_rescuing && store_log_is_open_empty(s) &&
 	    store_overlay_is_due(&s->overlay, now_ms))
 		store_overlay_freeze(s, &s->log.end, now_ms);
+	store_log_sync_late(s, now_ms, false);
 	store_overlay_send(s, now_ms);
 	store_shrink_flush(s, now_ms);
 	make_spares(s, now_ms);

@@ -98,6 +98,12 @@ store_overlay_forget_unit(struct store_overlay *o, struct unit *u)
 	list_remove(&u->frozen);
 }
 
+static bool
+is_large(const struct store_overlay *o)
+{
+	return o->dirty >= DIRTY_MAX || o->dirty_rows >= ROWS_MAX;
+}
+
 bool
 store_overlay_is_due(const struct store_overlay *o, int64_t now_ms)
 {
@@ -106,8 +112,7 @@ store_overlay_is_due(const struct store_overlay *o, int64_t now_ms)
 	if (o->is_frozen || (lag == 0 && o->dirty == 0 && !o->has_news))
 		return false;
 	return now_ms - o->begun_at_ms >= (o->frees ? SOON_MS : PERIOD_MS) ||
-	    lag >= BYTES_MAX || o->dirty >= DIRTY_MAX ||
-	    o->dirty_rows >= ROWS_MAX;
+	    lag >= BYTES_MAX || is_large(o);
 }
 
 bool
@@ -237,6 +242,8 @@ store_overlay_freeze(struct store *s, const struct store_position *at,
 	struct store_overlay *o = &s->overlay;
 	struct list *node;
 
+	/* who changes many rows waits for this, and it for the sync */
+	s->log.wants_sync |= is_large(o);
 	buf_reset(&o->ops);
 	o->is_frozen = true;
 	o->has_news = o->frees = false;

@@ -408,7 +408,7 @@ Test(plan, what_expired_goes_with_the_failed_attempt)
 	cr_expect_not(plan_next_untold(plan, &first, &pu));
 	cr_expect_not(plan_has_untold(plan));
 	/* once more, when it has failed later */
-	plan_hurry(plan, units[0], 900);
+	plan_hurry(plan, units[0], 900, 900);
 	(void)plan_dest_failed(plan, units[0], 1000);
 	plan_tell(plan, units[0]);
 	cr_assert(plan_next_untold(plan, &later, &pu));
@@ -459,13 +459,38 @@ Test(plan, hurry_makes_due_and_lifts)
 	until = plan_dest_failed(plan, units[0], 0);
 	plan_later(plan, units[0], until);
 	cr_assert_eq(next(1), -1);
-	plan_hurry(plan, units[1], 1);
+	plan_hurry(plan, units[1], 1, 1);
 	cr_expect_eq(plan_unit_blocked_until(units[1]), 0);
 	cr_expect_eq(plan_unit_due(units[1]), 1);
 	cr_expect_eq(next(1), 1);
 	cr_expect_eq(next(1), -1);
-	plan_hurry(plan, units[2], 1);
+	plan_hurry(plan, units[2], 1, 1);
 	cr_expect_eq(next(1), 2);
+}
+
+/* Many units of one destination: what the first found holds for the rest. */
+Test(plan, hurry_believes_what_was_found_since)
+{
+	int64_t until;
+
+	for (int i = 0; i < 3; i++)
+		add(i, "a", i == 0 ? 0 : MTIME_DAY);
+	cr_assert_eq(next(0), 0);
+	(void)plan_dest_failed(plan, units[0], 0);
+	plan_later(plan, units[0], MTIME_DAY);
+	/* asked at 10: this one is tried */
+	plan_hurry(plan, units[1], 10, 12);
+	cr_assert_eq(next(12), 1);
+	until = plan_dest_failed(plan, units[1], 14);
+	plan_later(plan, units[1], MTIME_DAY);
+	plan_hurry(plan, units[2], 10, 15);
+	cr_expect_eq(plan_unit_due(units[2]), 15);
+	cr_expect_eq(plan_unit_blocked_until(units[2]), until);
+	cr_expect_eq(next(15), -1);
+	/* asked again */
+	plan_hurry(plan, units[2], 16, 16);
+	cr_expect_eq(plan_unit_blocked_until(units[2]), 0);
+	cr_expect_eq(next(16), 2);
 }
 
 Test(plan, lift_all)
@@ -501,7 +526,7 @@ Test(plan, held_units_wait_for_their_release)
 	cr_expect_eq(plan_count(plan, PLAN_HELD), 3);
 	cr_expect_eq(next(PLAN_NEVER), -1);
 	cr_expect_eq(plan_wake_at(plan), PLAN_NEVER);
-	plan_hurry(plan, units[2], 5);
+	plan_hurry(plan, units[2], 5, 5);
 	plan_later(plan, units[0], 7);
 	cr_expect_eq(plan_count(plan, PLAN_HELD), 3);
 	for (int i = 0; i < 3; i++)

@@ -458,7 +458,7 @@ step_operator(struct model_unit *u)
 {
 	switch (rng_below(&sim.rng, 6)) {
 	case 0:
-		plan_hurry(sim.plan, u->pu, sim.now);
+		plan_hurry(sim.plan, u->pu, sim.now, sim.now);
 		u->due = mtime_min(u->due, sim.now);
 		lift(u->dest);
 		break;

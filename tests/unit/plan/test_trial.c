@@ -67,7 +67,7 @@ add_dead(int first, int last)
 		(void)snprintf(key, sizeof(key), "dead%d", i);
 		add(GOOD + i, key);
 		(void)plan_dest_failed(plan, units[GOOD + i], 0);
-		plan_hurry(plan, units[GOOD + i], 0);
+		plan_hurry(plan, units[GOOD + i], 0, 0);
 	}
 }
 
@@ -243,7 +243,7 @@ Test(plan_trial, who_has_much_mail_is_tried_first)
 	add_dead(0, OTHERS);
 	add_good(0, 100);
 	(void)plan_dest_failed(plan, units[0], 0);
-	plan_hurry(plan, units[0], 0);
+	plan_hurry(plan, units[0], 0, 0);
 	cr_assert(plan_next(plan, 0, &pu));
 	cr_expect_lt(*(int *)plan_unit_owner(pu), GOOD);
 }

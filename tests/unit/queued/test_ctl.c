@@ -208,6 +208,38 @@ Test(ctl, retry, .init = begin, .fini = end)
 	WAIT(bench_messages(&b) == 0);
 }
 
+/* Of many for one destination the first ones are tried; when that has failed
+ * again the others follow it, and none of them is lost sight of. */
+Test(ctl, retry_of_many_that_fail_again, .init = begin, .fini = end)
+{
+	enum { MANY = 600, WINDOW = 4 };
+	struct bench_client *c = bench_client(&b);
+
+	bench_reload(&b, "deliver: {window: 4}\n");
+	for (unsigned i = 0; i < MANY; i++) {
+		(void)bench_mail(&b, "s@a.example", "r@b.example");
+		bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+	}
+	bench_send_queue(c, CTL_RETRY, "all", false);
+	while (c->ends == 0) {
+		bench_turn(&b, 1);
+		while (bench_untold(&b) != NULL)
+			bench_tell(&b, bench_untold(&b), OUTCOME_DEFERRED,
+			    SCOPE_DESTINATION, "down");
+	}
+	cr_expect_eq(c->count, MANY);
+	cr_expect_leq(b.n_leases, MANY + WINDOW);
+	for (int i = 0; i < 2000 && bench_messages(&b) > 0; i++) {
+		if (bench_untold(&b) == NULL)
+			bench_skip(&b, 10000);
+		bench_turn(&b, 1);
+		while (bench_untold(&b) != NULL)
+			bench_tell(&b, bench_untold(&b), OUTCOME_DELIVERED,
+			    SCOPE_RECIPIENTS, "ok");
+	}
+	cr_expect_eq(bench_messages(&b), 0);
+}
+
 /* delete: gone at once, or when its attempt is over; without a report, with a
  * line in the log. */
 Test(ctl, delete, .init = begin, .fini = end)
