@@ -14,6 +14,7 @@
 #include "common/base/check.h"
 #include "common/os/clock.h"
 #include "queued/store/store_look.h"
+#include "queued/store/store_silent.h"
 
 struct looker {
 	uint64_t messages, units;
@@ -21,55 +22,11 @@ struct looker {
 };
 
 static void
-on_number(void *ctx, uint64_t group)
-{
-	(void)ctx;
-	(void)group;
-}
-
-static void
-on_two(void *ctx, uint64_t token, uint64_t id)
-{
-	(void)ctx;
-	(void)token;
-	(void)id;
-}
-
-static void
-on_unit(void *ctx, struct store_unit *unit)
-{
-	(void)ctx;
-	(void)unit;
-}
-
-static void
-on_body(void *ctx, uint64_t token, uint64_t bytes, bool is_closed, enum err e)
-{
-	(void)ctx;
-	(void)token;
-	(void)bytes;
-	(void)is_closed;
-	(void)e;
-}
-
-static void
-on_nothing(void *ctx)
-{
-	(void)ctx;
-}
-
-static void
 on_notice(void *ctx, const char *event, const char *text)
 {
 	(void)ctx;
 	(void)fprintf(stderr, "%s: %s\n", event, text);
 }
-
-static const struct store_ops ops = {
-	.on_written = on_number, .on_synced = on_number, .on_refused = on_two,
-	.on_unit = on_unit, .on_token = on_two, .on_body = on_body,
-	.on_room = on_nothing, .on_dead = on_nothing, .on_notice = on_notice,
-};
 
 static bool
 visit(void *ctx, struct store_glance *g)
@@ -147,6 +104,7 @@ main(int argc, char **argv)
 {
 	struct store_params params = { .memory_bytes = 64 << 20 };
 	int64_t begin = clock_mono_ms();
+	struct store_ops ops = store_silent();
 	struct store_figures figures;
 	struct store *s;
 	struct why why;
@@ -156,6 +114,7 @@ main(int argc, char **argv)
 		return 2;
 	}
 	params.path = argv[1];
+	ops.on_notice = on_notice;
 	if (store_open(&params, &ops, NULL, &s, &why) != OK) {
 		(void)fprintf(stderr, "%s\n", why.text);
 		return 1;

@@ -17,6 +17,7 @@
 #include "common/mail/envelope.h"
 #include "common/os/clock.h"
 #include "queued/store/store_read.h"
+#include "queued/store/store_silent.h"
 #include "queued/store/store_write.h"
 
 struct bench {
@@ -41,55 +42,11 @@ on_synced(void *ctx, uint64_t group)
 }
 
 static void
-on_number(void *ctx, uint64_t group)
-{
-	(void)ctx;
-	(void)group;
-}
-
-static void
-on_two(void *ctx, uint64_t token, uint64_t id)
-{
-	(void)ctx;
-	(void)token;
-	(void)id;
-}
-
-static void
-on_unit(void *ctx, struct store_unit *unit)
-{
-	(void)ctx;
-	(void)unit;
-}
-
-static void
-on_body(void *ctx, uint64_t token, uint64_t bytes, bool is_closed, enum err e)
-{
-	(void)ctx;
-	(void)token;
-	(void)bytes;
-	(void)is_closed;
-	(void)e;
-}
-
-static void
-on_nothing(void *ctx)
-{
-	(void)ctx;
-}
-
-static void
 on_notice(void *ctx, const char *event, const char *text)
 {
 	(void)ctx;
 	fprintf(stderr, "%s: %s\n", event, text);
 }
-
-static const struct store_ops ops = {
-	.on_written = on_number, .on_synced = on_synced, .on_refused = on_two,
-	.on_unit = on_unit, .on_token = on_two, .on_body = on_body,
-	.on_room = on_nothing, .on_dead = on_nothing, .on_notice = on_notice,
-};
 
 static struct span
 key_of(void *ctx, struct span recipient)
@@ -197,6 +154,7 @@ int
 main(int argc, char **argv)
 {
 	struct store_params params = { .memory_bytes = 64 << 20 };
+	struct store_ops ops = store_silent();
 	struct bench b = { .store = NULL };
 	size_t count, batch;
 	int64_t begin;
@@ -216,6 +174,8 @@ main(int argc, char **argv)
 	b.groups = calloc(count + 1, sizeof(*b.groups));
 	MUST(b.body != NULL && b.ids != NULL && b.groups != NULL);
 	make_envelope(&b.envelope);
+	ops.on_synced = on_synced;
+	ops.on_notice = on_notice;
 	if (store_open(&params, &ops, &b, &b.store, &why) != OK) {
 		fprintf(stderr, "%s\n", why.text);
 		return 1;

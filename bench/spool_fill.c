@@ -18,6 +18,7 @@
 #include "common/os/clock.h"
 #include "queued/store/store_io.h"
 #include "queued/store/store_read.h"
+#include "queued/store/store_silent.h"
 #include "queued/store/store_write.h"
 
 enum { BATCH = 512, RECIPIENTS_MAX = 100000 };
@@ -46,44 +47,6 @@ on_number(void *ctx, uint64_t group)
 }
 
 static void
-on_written(void *ctx, uint64_t group)
-{
-	(void)ctx;
-	(void)group;
-}
-
-static void
-on_two(void *ctx, uint64_t token, uint64_t id)
-{
-	(void)ctx;
-	(void)token;
-	(void)id;
-}
-
-static void
-on_unit(void *ctx, struct store_unit *unit)
-{
-	(void)ctx;
-	(void)unit;
-}
-
-static void
-on_body(void *ctx, uint64_t token, uint64_t bytes, bool is_closed, enum err e)
-{
-	(void)ctx;
-	(void)token;
-	(void)bytes;
-	(void)is_closed;
-	(void)e;
-}
-
-static void
-on_room(void *ctx)
-{
-	(void)ctx;
-}
-
-static void
 on_dead(void *ctx)
 {
 	struct filler *f = ctx;
@@ -97,13 +60,6 @@ on_notice(void *ctx, const char *event, const char *text)
 	(void)ctx;
 	(void)fprintf(stderr, "%s: %s\n", event, text);
 }
-
-static const struct store_ops ops = {
-	.on_written = on_written, .on_synced = on_number,
-	.on_refused = on_two, .on_unit = on_unit, .on_token = on_two,
-	.on_body = on_body, .on_room = on_room, .on_dead = on_dead,
-	.on_notice = on_notice,
-};
 
 /* ---- one message ---- */
 
@@ -306,6 +262,7 @@ prepare(struct filler *f, struct why *why)
 	    want->bytes_min;
 	struct store_params params = { .path = want->path,
 	    .memory_bytes = 16 << 20, .io = &f->io };
+	struct store_ops ops = store_silent();
 
 	if (want->recipients > RECIPIENTS_MAX)
 		return why_set(why, ERR_RANGE, "too many recipients");
@@ -326,6 +283,9 @@ prepare(struct filler *f, struct why *why)
 		    i % 64 == 1 ? '\r' : 'a' + i % 23);
 	f->body_end = f->body + bytes;
 	f->now = (uint64_t)clock_wall_ms();
+	ops.on_synced = on_number;
+	ops.on_dead = on_dead;
+	ops.on_notice = on_notice;
 	return store_open(&params, &ops, f, &f->store, why);
 }
 

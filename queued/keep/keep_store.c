@@ -3,6 +3,7 @@
 #include "common/os/clock.h"
 #include "queued/store/store_look.h"
 #include "queued/store/store_read.h"
+#include "queued/store/store_silent.h"
 #include "queued/store/store_write.h"
 
 #include <poll.h>
@@ -20,42 +21,11 @@ enum { BATCH = 256, WAIT_MS = 50 };
 /* ---- what the store tells ---- */
 
 static void
-on_group(void *ctx, uint64_t group)
-{
-	(void)ctx;
-	(void)group;
-}
-
-static void
-on_id(void *ctx, uint64_t token, uint64_t id)
-{
-	(void)ctx;
-	(void)token;
-	(void)id;
-}
-
-static void
 on_unit(void *ctx, struct store_unit *unit)
 {
 	struct keep_store *k = ctx;
 
 	buf_add(&k->woken, &unit, sizeof(unit));
-}
-
-static void
-on_body(void *ctx, uint64_t token, uint64_t bytes, bool is_closed, enum err e)
-{
-	(void)ctx;
-	(void)token;
-	(void)bytes;
-	(void)is_closed;
-	(void)e;
-}
-
-static void
-on_room(void *ctx)
-{
-	(void)ctx;
 }
 
 static void
@@ -65,18 +35,6 @@ on_dead(void *ctx)
 
 	k->is_dead = true;
 }
-
-/* Damage was told by who looked at the copy before. */
-static void
-on_notice(void *ctx, const char *event, const char *text)
-{
-	(void)ctx;
-	(void)event;
-	(void)text;
-}
-
-static const struct store_ops ops = { on_group, on_group, on_id, on_unit,
-	on_id, on_body, on_room, on_dead, on_notice };
 
 static void
 on_replay(void *ctx, const uint8_t uuid[16], uint64_t group)
@@ -127,12 +85,16 @@ keep_store_open(struct keep_store *k, uint64_t start,
 {
 	const struct store_params params = { .path = ".", .tap = &k->tap,
 	    .replay_bytes = REPLAY_BYTES, .start_at_least = start };
+	struct store_ops ops = store_silent();
 	enum err e;
 
 	*k = (struct keep_store){ .listener = listener, .tap = { .ctx = k,
 	    .on_replay = on_replay, .on_group = on_tapped,
 	    .on_flush = on_flush } };
 	buf_init(&k->woken, WOKEN_MAX);
+	/* damage was told by who looked at the copy before */
+	ops.on_unit = on_unit;
+	ops.on_dead = on_dead;
 	e = store_open(&params, &ops, k, &k->store, why);
 	if (e == OK && buf_failed(&k->woken))
 		e = why_set(why, ERR_NOMEM, "no memory for the spool");

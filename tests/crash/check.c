@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/os/clock.h"
+#include "queued/store/store_silent.h"
 #include "tests/crash/mail.h"
 #include "tests/crash/model.h"
 
@@ -66,45 +67,6 @@ check_free(struct check **c)
 /* ---- in the child ---- */
 
 static void
-ignore_group(void *ctx, uint64_t group)
-{
-	(void)ctx;
-	(void)group;
-}
-
-static void
-ignore_refused(void *ctx, uint64_t token, uint64_t id)
-{
-	(void)ctx;
-	(void)token;
-	(void)id;
-}
-
-static void
-ignore_unit(void *ctx, struct store_unit *unit)
-{
-	(void)ctx;
-	(void)unit;
-}
-
-static void
-ignore_body(void *ctx, uint64_t token, uint64_t bytes, bool is_closed,
-    enum err e)
-{
-	(void)ctx;
-	(void)token;
-	(void)bytes;
-	(void)is_closed;
-	(void)e;
-}
-
-static void
-ignore(void *ctx)
-{
-	(void)ctx;
-}
-
-static void
 on_token(void *ctx, uint64_t token, uint64_t id)
 {
 	struct shared *sh = ctx;
@@ -125,13 +87,6 @@ on_notice(void *ctx, const char *event, const char *text)
 	(void)snprintf(sh->notices + n, sizeof(sh->notices) - n, "%s (%s); ",
 	    event, text);
 }
-
-static const struct store_ops ops = {
-	.on_written = ignore_group, .on_synced = ignore_group,
-	.on_refused = ignore_refused, .on_unit = ignore_unit,
-	.on_token = on_token, .on_body = ignore_body, .on_room = ignore,
-	.on_dead = ignore, .on_notice = on_notice,
-};
 
 struct look {
 	struct store *s;
@@ -229,10 +184,13 @@ run_child(struct check *c, const char *path, enum step step)
 	struct store_params params = { .path = path,
 	    .segment_bytes = CHECK_SEGMENT_BYTES,
 	    .memory_bytes = CHECK_MEMORY_BYTES, .list_block = VIEW_BLOCK };
+	struct store_ops ops = store_silent();
 	struct shared *sh = c->shared;
 	struct why why = { .text = "" };
 	struct store *s;
 
+	ops.on_token = on_token;
+	ops.on_notice = on_notice;
 	if (store_open(&params, &ops, sh, &s, &why) != OK) {
 		(void)snprintf(sh->why, sizeof(sh->why), "%.250s", why.text);
 		_exit(CHILD_FAILED);
