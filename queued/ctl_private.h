@@ -52,7 +52,6 @@ struct ctl_job {
 	unsigned asks;			/* SELECT_ASKS_… */
 	struct store_path path;		/* to all that it can match */
 	struct buf ids;			/* of path */
-	uint64_t one;			/* the only id of path */
 	uint8_t verb;			/* enum ctl_verb */
 	bool is_dry_run;
 	int64_t begun_at;		/* the planner's time */

@@ -75,7 +75,7 @@ is_selected(const struct ctl_session *s, struct store_glance *g)
 	const struct ctl_job *job = &s->job;
 	struct recipients recipients = { .glance = g };
 	struct recipients *at = &recipients;
-	struct select_facts facts = { .id = m->id };
+	struct select_facts facts = { .id = m->id, .list = m->list.id };
 
 	if (select_is_all(job->select))
 		return true;
@@ -173,6 +173,34 @@ narrow(struct ctl_session *s, const struct select_need *need,
 	}
 }
 
+static bool
+note_list(void *ctx, struct store_glance *g)
+{
+	const struct store_message *m = store_glance_message(g);
+	uint64_t *list = ctx;
+
+	*list = m->list.id;
+	return false;
+}
+
+/*
+ * The ids of a list's parts follow its own.  Whether it was one can't be seen
+ * when all of it is in parts, so those ids are looked at anyway, unless the
+ * message is there and is none: then nothing behind it belongs to it.
+ */
+static void
+narrow_to_one(struct ctl_session *s, uint64_t id)
+{
+	struct store_path *path = &s->job.path;
+	uint64_t list = id;
+
+	path->first = path->last = id;
+	(void)store_look(s->q->store, path, id > 0 ? id - 1 : 0,
+	    1, note_list, &list);
+	if (list == id && id <= UINT64_MAX - STORE_LIST_PARTS)
+		path->last = id + STORE_LIST_PARTS;
+}
+
 /* The narrowest way to all that the selection can match. */
 static void
 choose_path(struct ctl_session *s)
@@ -181,13 +209,11 @@ choose_path(struct ctl_session *s)
 	uint64_t length = job->total;
 	struct select_needs needs;
 	bool is_active = false;
+	uint64_t one;
 
 	job->path = STORE_PATH_ALL;
-	if (select_is_one(job->select, &job->one)) {
-		job->path.ids = &job->one;
-		job->path.id_count = 1;
-		job->path.is_listed = true;
-		job->path.first = job->path.last = job->one;
+	if (select_is_one(job->select, &one)) {
+		narrow_to_one(s, one);
 		return;
 	}
 	select_needs(job->select, &needs);

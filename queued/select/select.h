@@ -9,7 +9,8 @@
  * strongest, then `and` (which may be written), then `or`.  Addresses and
  * domains are compared without regard to case and may hold * and ?; from:<> is
  * the null sender, from:@NAME and to:@NAME any address of that domain.  to: and
- * domain: mean recipients that are not yet settled.
+ * domain: mean recipients that are not yet settled.  id: of a list (one message
+ * to very many recipients) means all of it, the parts that were begun as well.
  * A value with blanks or parentheses stands in double quotes.
  *
  * Compiled once; matching allocates nothing and costs time linear in the
@@ -31,6 +32,7 @@ enum select_state {
  * settled, false behind the last. */
 struct select_facts {
 	uint64_t id;
+	uint64_t list;			/* whose part it is; 0 */
 	enum select_state state;
 	struct span sender;
 	uint64_t size;			/* bytes */
@@ -84,7 +86,8 @@ enum { SELECT_ASKS_STATE = 1, SELECT_ASKS_TRIES = 2 };
 
 unsigned select_asks(const struct select *s);
 
-/* When it can only match the one message with this id. */
+/* When it can only match the message with this id, and the parts of it if it
+ * is a list: no message after *ID + STORE_LIST_PARTS. */
 bool select_is_one(const struct select *s, uint64_t *id);
 
 #endif

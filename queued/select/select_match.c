@@ -78,7 +78,8 @@ step_matches(const struct step *step, const struct select_facts *f)
 {
 	switch (step->kind) {
 	case STEP_ID:
-		return f->id == step->number;
+		return f->id == step->number ||
+		    (f->list != 0 && f->list == step->number);
 	case STEP_STATE:
 		return (uint64_t)f->state == step->number;
 	case STEP_FROM:
@@ -134,7 +135,7 @@ select_is_all(const struct select *s)
 }
 
 /* An id that every match must have: one in a chain of ands.  The caller then
- * looks at one message instead of all. */
+ * looks at one message, or at one list, instead of all. */
 bool
 select_is_one(const struct select *s, uint64_t *id)
 {

@@ -119,3 +119,26 @@ def say_all(peer, numbers, domains, batch=1000, expect=b"250"):
             if reply[:3] != expect:
                 others.append(reply)
     return others
+
+
+def begin(relay, size, domains):
+    """A client that has said them all; and where its replies are read."""
+    c = relay.connect()
+    c.hello()
+    c.socket.sendall(b"MAIL FROM:<bulk@sender.example>\r\n")
+    replies = c.socket.makefile("rb", 0)
+    assert replies.readline()[:3] == b"250"
+    others = say_all(c.socket, range(size), domains)
+    assert others == [], others[:3]
+    return c, replies
+
+
+def send_content(c, replies, content):
+    """Ends what begin() began; the id of the list."""
+    c.socket.sendall(b"DATA\r\n")
+    assert replies.readline()[:3] == b"354"
+    c.socket.sendall(content + b".\r\n")
+    reply = replies.readline().decode()
+    assert reply[:9] == "250 2.0.0", reply
+    c.socket.close()
+    return reply.split()[2]

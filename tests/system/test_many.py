@@ -40,25 +40,12 @@ class Many(unittest.TestCase):
 
     def begin(self, domains):
         """A client that has said all recipients."""
-        c = self.relay.connect()
-        c.hello()
-        c.socket.sendall(b"MAIL FROM:<bulk@sender.example>\r\n")
-        replies = c.socket.makefile("rb", 0)
-        self.assertEqual(replies.readline()[:3], b"250")
-        others = crowd.say_all(c.socket, range(N), domains)
-        self.assertEqual(others, [])
+        c, replies = crowd.begin(self.relay, N, domains)
         self.assertLess(memory_kib(self.relay.pids("smtpd")[0]), SMTPD_KIB)
         return c, replies
 
     def send(self, domains):
-        c, replies = self.begin(domains)
-        c.socket.sendall(b"DATA\r\n")
-        self.assertEqual(replies.readline()[:3], b"354")
-        c.socket.sendall(BODY + b".\r\n")
-        reply = replies.readline().decode()
-        self.assertEqual(reply[:9], "250 2.0.0")
-        c.socket.close()
-        return reply.split()[2]
+        return crowd.send_content(*self.begin(domains), BODY)
 
     def look(self):
         try:
@@ -119,23 +106,46 @@ class Shown(unittest.TestCase):
         row = json.loads(r.ctl("message", "show", name, "--json"))
         return row["id"], row["total"], row["left"], row.get("parts")
 
+    def hold_while_it_begins(self, r, name):
+        """The list and the parts there are; no further ones come."""
+        r.ctl("queue", "hold", f"id:{name}")
+        some = self.shown(r, name)
+        self.assertEqual(some[:3], (name, N, N))
+        self.assertEqual(r.count("not state:held"), 0)
+        r.ctl("queue", "retry", f"id:{name}")       # held ones stay
+        self.assertEqual(self.shown(r, name), some)
+        r.ctl("queue", "release", f"id:{name}")
+
+    def act_on_all_of_it(self, r, name, parts):
+        """By the one id that the client was told; nothing else is meant."""
+        r.send(b"Subject: another\r\n\r\n", to="u0@d0.example")
+        every, part = f"id:{name}", f"id:{r.list()[3]['id']}"
+        self.assertEqual((r.count(every), r.count(part)), (parts, 1))
+        self.assertEqual(r.ctl("queue", "hold", part), "held 1 message\n")
+        self.assertEqual(r.ctl("queue", "hold", every),
+                         f"held {parts - 1} messages\n")
+        self.assertEqual(r.count("state:held"), parts)
+        self.assertEqual(r.ctl("queue", "release", every),
+                         f"released {parts} messages\n")
+        self.assertEqual(r.count("state:held"), 0)
+        r.wait_count(parts, f"{every} tries>=1")
+        r.ctl("queue", "retry", every)
+        r.wait_count(parts, f"{every} tries>=2")
+        self.assertEqual(r.ctl("queue", "delete", every, "--yes"),
+                         f"deleted {parts} messages\n")
+        self.assertEqual(r.count(), 1)
+        self.assertEqual(r.try_ctl("message", "show", name).returncode, 1)
+
     def test_as_a_whole(self):
         hop = crowd.Crowd(N, judge=lambda i: b"450 4.2.0 later\r\n")
         with relay.Relay(hop.port, limits={"recipients": 1000000},
                          queue={"first_retry": "1h", "max_retry": "1h"}) as r:
-            c = r.connect()
-            c.hello()
-            c.socket.sendall(b"MAIL FROM:<bulk@sender.example>\r\n")
-            replies = c.socket.makefile("rb", 0)
-            self.assertEqual(replies.readline()[:3], b"250")
-            self.assertEqual(crowd.say_all(c.socket, range(N), 5), [])
-            c.socket.sendall(b"DATA\r\n" + BODY + b".\r\n")
-            self.assertEqual(replies.readline()[:3], b"354")
-            name = replies.readline().decode().split()[2]
+            name = crowd.send_content(*crowd.begin(r, N, 5), BODY)
+            self.hold_while_it_begins(r, name)
             parts = -(-N // 1000)
-            wanted = (name, N, N, -(-N // 1000))
+            wanted = (name, N, N, parts)
             basics.wait_for("all parts", lambda: self.shown(r, name) ==
-                            wanted and r.count() == wanted[3],
+                            wanted and r.count() == parts,
                             seconds=SECONDS)
             rows = r.list()
             self.assertEqual(sum(row["left"] for row in rows), N)
@@ -145,6 +155,7 @@ class Shown(unittest.TestCase):
             self.assertEqual(part["list"], name)
             self.assertEqual(r.ctl("spool", "check", "--json").count(
                 '"damages":0'), 1)
+            self.act_on_all_of_it(r, name, parts)
         hop.close()
 
 

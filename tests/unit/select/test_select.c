@@ -14,19 +14,21 @@ struct sample {
 	uint64_t size;
 	int64_t age_ms;
 	uint64_t tries;
+	uint64_t list;
 };
 
 /* The messages that all selections here are tried on; bit I is samples[I]. */
 static const struct sample samples[] = {
 	{ "ann@example.org", { "bob@example.net" }, 1, SELECT_ACTIVE,
-	    1000, 5 * MTIME_SECOND, 0 },
+	    1000, 5 * MTIME_SECOND, 0, 0 },
 	{ "", { "carol@Example.NET", "dave@sub.example.net" }, 2,
-	    SELECT_DEFERRED, 1024 * 1024, 2 * MTIME_HOUR, 3 },
+	    SELECT_DEFERRED, 1024 * 1024, 2 * MTIME_HOUR, 3, 0 },
+	/* a part of the one before */
 	{ "Eve@Shop.Example.org", { "\"od d\"@x.test", "@", "bob" }, 3,
-	    SELECT_HELD, 2 * 1024 * 1024, 3 * MTIME_DAY, 7 },
+	    SELECT_HELD, 2 * 1024 * 1024, 3 * MTIME_DAY, 7, 2 },
 	/* the clock was set back; all its recipients are settled */
 	{ "weird(1)@example.org", { NULL }, UINT64_MAX, SELECT_DEFERRED, 0,
-	    -5, UINT64_MAX },
+	    -5, UINT64_MAX, 0 },
 };
 
 #define EVERY 0xfu
@@ -51,6 +53,7 @@ matches_of(const struct select *s)
 		const struct sample *m = &samples[i];
 		struct select_facts facts = {
 			.id = m->id,
+			.list = m->list,
 			.state = m->state,
 			.sender = span_str(m->sender),
 			.size = m->size,
@@ -89,7 +92,7 @@ static const struct {
 	{ "(all)", EVERY }, { "not all", 0 }, { "not not all", EVERY },
 	{ "not(all)", 0 }, { "((((all))))", EVERY },
 
-	{ "id:0000000000001", 1 }, { "id=0000000000002", 2 },
+	{ "id:0000000000001", 1 }, { "id=0000000000002", 6 },
 	{ "ID:0000000000003", 4 }, { "id:000000000000z", 0 },
 	{ "id:fzzzzzzzzzzzz", 8 }, { "id:FZZZZZZZZZZZZ", 8 },
 
