@@ -198,15 +198,6 @@ find_host(const struct history_feed *f, const struct store_result *r,
 	}
 }
 
-static bool
-is_same(const struct store_result *a, const struct store_result *b)
-{
-	return b->first == a->last + 1 && a->outcome == b->outcome &&
-	    a->is_settled == b->is_settled && a->code == b->code &&
-	    span_equal(a->status, b->status) &&
-	    span_equal(a->text, b->text) && span_equal(a->host, b->host);
-}
-
 static void
 put_attempt(struct history_feed *f, uint64_t id, uint8_t flags,
     struct journal_attempt *a, struct buf *out)
@@ -241,7 +232,7 @@ feed_verdict(struct history_feed *f, const struct store *s,
 		    .code = run.code, .status = run.status,
 		    .text = run.text };
 
-		while (i + 1 < v.count && is_same(&run, &v.results[i + 1]))
+		while (i + 1 < v.count && store_result_continues(&run, &v.results[i + 1]))
 			run.last = v.results[++i].last;
 		result.last = run.last;
 		find_host(f, &run, &result);

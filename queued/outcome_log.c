@@ -170,15 +170,6 @@ outcome_note_rates(struct queued *q, const struct outcome_work *w,
 	    scope == SCOPE_DESTINATION, took_ms);
 }
 
-static bool
-is_same(const struct store_result *a, const struct store_result *b)
-{
-	return b->first == a->last + 1 && a->outcome == b->outcome &&
-	    a->is_settled == b->is_settled && a->code == b->code &&
-	    span_equal(a->status, b->status) &&
-	    span_equal(a->text, b->text) && span_equal(a->host, b->host);
-}
-
 /* What the log keeps: a next hop says the same of most recipients. */
 void
 outcome_gather_runs(struct outcome_work *w)
@@ -188,7 +179,7 @@ outcome_gather_runs(struct outcome_work *w)
 		struct store_result *last = w->run_count > 0 ?
 		    &w->runs[w->run_count - 1] : NULL;
 
-		if (last != NULL && is_same(last, &w->results[i]))
+		if (last != NULL && store_result_continues(last, &w->results[i]))
 			last->last = w->results[i].last;
 		else
 			w->runs[w->run_count++] = w->results[i];

@@ -70,6 +70,17 @@ struct store_result {
 	struct span host;
 };
 
+/* B says the same as A, of the rows right behind it: one run has both. */
+static inline bool
+store_result_continues(const struct store_result *a,
+    const struct store_result *b)
+{
+	return b->first == a->last + 1 && a->outcome == b->outcome &&
+	    a->is_settled == b->is_settled && a->code == b->code &&
+	    span_equal(a->status, b->status) &&
+	    span_equal(a->text, b->text) && span_equal(a->host, b->host);
+}
+
 struct store_verdict {
 	uint64_t begun_at;		/* of the attempt, wall ms */
 	uint64_t due_at;		/* next time, of those not settled */
