@@ -555,6 +555,24 @@ rig_checkpoint(struct rig *r)
 	cr_assert(false, "not in the index in time");
 }
 
+void
+rig_next_segment(struct rig *r)
+{
+	uint64_t segment = r->s->log.end.segment;
+	static char body[300001];
+
+	memset(body, 'j', sizeof(body) - 1);
+	body[sizeof(body) - 1] = '\0';
+	while (r->s->log.end.segment == segment) {
+		struct store_unit *u = rig_submit(r, "j@junk.example", body);
+
+		rig_sync(r);
+		cr_assert(rig_verdict(r, u, 0, 0, true, 1, "ok"));
+		rig_sync(r);
+	}
+	rig_checkpoint(r);
+}
+
 /* ---- mail ---- */
 
 static struct span

@@ -14,29 +14,6 @@
 #include "queued/store/store_private.h"
 #include "tests/unit/store/store_rig.h"
 
-enum { JUNK = 300000 };
-
-/* Mail that comes and goes until the log is in another segment, and the index
- * knows. */
-static void
-next_segment(struct rig *r)
-{
-	uint64_t segment = r->s->log.end.segment;
-	char *body = malloc(JUNK + 1);
-
-	memset(body, 'j', JUNK);
-	body[JUNK] = '\0';
-	while (r->s->log.end.segment == segment) {
-		struct store_unit *u = rig_submit(r, "j@junk.example", body);
-
-		rig_sync(r);
-		cr_assert(rig_verdict(r, u, 0, 0, true, 1, "ok"));
-		rig_sync(r);
-	}
-	free(body);
-	rig_checkpoint(r);
-}
-
 /* A message for more destinations than can be moved: it keeps its segment. */
 static void
 submit_unmovable(struct rig *r)
@@ -230,14 +207,14 @@ Test(compact, a_moved_message_has_its_whole_state)
 	rig_open(&r);
 	make_states(&r);
 	segment = r.s->log.end.segment;
-	next_segment(&r);
+	rig_next_segment(&r);
 	dump = rig_dump(&r);
 	cr_assert_eq(move_one_segment(&r), 6);
 	wait_until_gone(&r, segment);
 	check_same(&r, dump);
 	/* and once more: the newest of three records counts */
 	segment = r.s->log.end.segment;
-	next_segment(&r);
+	rig_next_segment(&r);
 	(void)move_one_segment(&r);
 	check_same(&r, dump);
 	check_body(&r, (uint64_t)1 << 40 | 1, "new\r\n");
@@ -256,12 +233,12 @@ Test(compact, what_is_not_in_memory_is_moved_and_leaves_it_again)
 	rig_init(&r);
 	rig_open(&r);
 	make_states(&r);
-	next_segment(&r);
+	rig_next_segment(&r);
 	rig_close(&r);
 	rig_open(&r);
 	dump = rig_dump(&r);
 	cr_assert_eq(r.unit_count, 0);
-	next_segment(&r);
+	rig_next_segment(&r);
 	cr_assert_eq(move_one_segment(&r), 6);
 	rig_checkpoint(&r);
 	store_figures(r.s, &f);
@@ -323,7 +300,7 @@ Test(compact, no_group_takes_more_than_a_slice)
 	for (int i = 0; i < 60; i++)
 		(void)rig_submit(&r, "a@one.example", body);
 	rig_sync(&r);
-	next_segment(&r);
+	rig_next_segment(&r);
 	ask(&r);
 	while (r.s->compact.segment != 0) {
 		uint64_t before = r.s->overlay.appended;
@@ -359,7 +336,7 @@ Test(compact, a_message_settled_on_its_way_does_not_return)
 	submit_unmovable(&r);
 	rig_sync(&r);
 	segment = r.s->log.end.segment;
-	next_segment(&r);
+	rig_next_segment(&r);
 	r.io->sync_delay_us = 20000;
 	ask(&r);
 	wait_for_finds(&r);
@@ -374,7 +351,7 @@ Test(compact, a_message_settled_on_its_way_does_not_return)
 	dump = rig_dump(&r);
 	/* the segments with record and verdict go, if anything lets them */
 	for (int i = 0; i < 6; i++)
-		next_segment(&r);
+		rig_next_segment(&r);
 	cr_assert(is_there(&r, segment));
 	rig_close(&r);
 	rig_open(&r);
@@ -400,19 +377,19 @@ check_settled_after(bool with_kill)
 	submit_unmovable(&r);
 	rig_sync(&r);
 	segment = r.s->log.end.segment;
-	next_segment(&r);
+	rig_next_segment(&r);
 	cr_assert_eq(move_one_segment(&r), 1);
 	if (with_kill) {
 		rig_kill(&r, NULL);
 		rig_open(&r);
 		goes = store_find_unit(r.s, (uint64_t)1 << 40 | 1, 0);
 	}
-	next_segment(&r);
+	rig_next_segment(&r);
 	cr_assert(rig_verdict(&r, goes, 0, 0, true, 1, "ok"));
 	rig_sync(&r);
 	dump = rig_dump(&r);
 	for (int i = 0; i < 6; i++)
-		next_segment(&r);
+		rig_next_segment(&r);
 	cr_assert(is_there(&r, segment));
 	check_same(&r, dump);
 	free(dump);
@@ -444,16 +421,16 @@ Test(compact, a_message_moved_twice_is_there_once)
 	submit_unmovable(&r);
 	rig_sync(&r);
 	segment = r.s->log.end.segment;
-	next_segment(&r);
+	rig_next_segment(&r);
 	cr_assert_eq(move_one_segment(&r), 1);
 	second = u->message->place.segment;
 	cr_assert_gt(second, segment);
 	(void)rig_verdict(&r, u, 0, 0, false, 321, "words");
-	next_segment(&r);
+	rig_next_segment(&r);
 	cr_assert_eq(move_one_segment(&r), 1);
 	cr_assert_gt(u->message->place.segment, second);
-	next_segment(&r);
-	next_segment(&r);
+	rig_next_segment(&r);
+	rig_next_segment(&r);
 	dump = rig_dump(&r);
 	cr_assert(is_there(&r, segment));
 	check_same(&r, dump);
@@ -476,7 +453,7 @@ Test(compact, a_message_is_readable_all_the_time)
 	id = u->message->id;
 	rig_sync(&r);
 	segment = r.s->log.end.segment;
-	next_segment(&r);
+	rig_next_segment(&r);
 	r.io->sync_delay_us = 50000;
 	ask(&r);
 	wait_for_finds(&r);
@@ -526,7 +503,7 @@ check_failed_move(bool is_sync)
 	id = u->message->id;
 	rig_sync(&r);
 	segment = r.s->log.end.segment;
-	next_segment(&r);
+	rig_next_segment(&r);
 	while (r.s->spares.count < STORE_SPARES)
 		rig_turn(&r, 10);
 	ask(&r);
@@ -574,7 +551,7 @@ Test(compact, moves_of_a_store_that_dies_are_where_they_were)
 	rig_open(&r);
 	id = rig_submit(&r, "a@one.example", "kept\r\n")->message->id;
 	rig_sync(&r);
-	next_segment(&r);
+	rig_next_segment(&r);
 	ask(&r);
 	wait_for_finds(&r);
 	fail_next(&r, true, 1000);
@@ -603,7 +580,7 @@ Test(compact, damaged_content_is_not_moved_as_good)
 	rig_sync(&r);
 	segment = r.s->log.end.segment;
 	spoil(&r, segment, bad->message->place.offset + 30, "X");
-	next_segment(&r);
+	rig_next_segment(&r);
 	cr_assert_eq(move_one_segment(&r), 1);
 	cr_assert_not_null(strstr(r.notices, "content-damage"));
 	cr_assert_null(strstr(r.notices, "log-damage"));
@@ -621,7 +598,7 @@ Test(compact, damaged_content_is_not_moved_as_good)
 	cr_assert_eq(store_load_unit(r.s, id, 0, &bad), OK);
 	cr_assert(bad->message->is_quarantined);
 	cr_assert(rig_verdict(&r, bad, 0, 0, true, 1, "deleted"));
-	next_segment(&r);
+	rig_next_segment(&r);
 	wait_until_gone(&r, segment);
 	rig_clear(&r);
 }
@@ -642,11 +619,11 @@ Test(compact, a_record_that_cannot_be_found_keeps_its_segment)
 	/* the head of its group: only the index knows of it now */
 	spoil(&r, segment, bad->message->place.offset / STORE_BLOCK *
 	    STORE_BLOCK, "damage");
-	next_segment(&r);
+	rig_next_segment(&r);
 	cr_assert_eq(move_one_segment(&r), 1);
 	cr_assert_not_null(strstr(r.notices, "log-damage"));
 	cr_assert_gt(good->message->place.segment, segment);
-	next_segment(&r);
+	rig_next_segment(&r);
 	cr_assert(is_there(&r, segment));
 	check_body(&r, bad->message->id, "bad\r\n");
 	/* and is not tried again and again */
@@ -680,7 +657,7 @@ Test(compact, the_last_spare_is_left)
 	rig_open(&r);
 	(void)rig_submit(&r, "a@one.example", body);
 	rig_sync(&r);
-	next_segment(&r);
+	rig_next_segment(&r);
 	while (r.s->spares.count < STORE_SPARES)
 		rig_turn(&r, 10);
 	while (r.s->log.end.offset + 400000 < r.s->log.segment->bytes) {

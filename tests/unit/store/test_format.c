@@ -371,24 +371,6 @@ Test(format, the_fixture_has_every_kind_of_record)
 /* ---- how the fixture was made ---- */
 
 static void
-next_segment(struct rig *r)
-{
-	uint64_t segment = r->s->log.end.segment;
-	char *body = calloc(1, 300001);
-
-	memset(body, 'j', 300000);
-	while (r->s->log.end.segment == segment) {
-		struct store_unit *u = rig_submit(r, "j@junk.example", body);
-
-		rig_sync(r);
-		cr_assert(rig_verdict(r, u, 0, 0, true, 1, "ok"));
-		rig_sync(r);
-	}
-	free(body);
-	rig_checkpoint(r);
-}
-
-static void
 add_states(struct rig *r)
 {
 	struct store_unit *u = rig_submit(r,
@@ -474,11 +456,11 @@ Test(format, make)
 	rig_open(&r);
 	add_large(&r);
 	add_states(&r);
-	next_segment(&r);
+	rig_next_segment(&r);
 	compact(&r);
-	next_segment(&r);
+	rig_next_segment(&r);
 	add_states(&r);
-	next_segment(&r);
+	rig_next_segment(&r);
 	/* the index has all of this, and not what follows */
 	add_states(&r);
 	keep(&r, to, "spool-1");
@@ -500,7 +482,7 @@ Test(format, make_lists)
 	id = rig_list(&r, 7);
 	u = rig_list_begin(&r, id);
 	(void)rig_verdict(&r, u, 0, 0, true, 1, "this one is done");
-	next_segment(&r);
+	rig_next_segment(&r);
 	compact(&r);
 	(void)rig_list_begin(&r, id);
 	/* all of this one is begun, and its list is over */
@@ -509,7 +491,7 @@ Test(format, make_lists)
 		(void)rig_list_begin(&r, other);
 	cr_assert_eq(store_load_unit(r.s, other, 0, &u), OK);
 	(void)rig_verdict(&r, u, 0, 0, true, 1, "begun");
-	next_segment(&r);
+	rig_next_segment(&r);
 	(void)rig_list_begin(&r, id);
 	keep(&r, to, "spool-1-lists");
 	rig_clear(&r);

@@ -423,26 +423,6 @@ Test(list, a_failed_write_keeps_part_and_progress)
 	rig_clear(&r);
 }
 
-/* Mail that comes and goes until the log is in another segment. */
-static void
-next_segment(struct rig *r)
-{
-	uint64_t segment = r->s->log.end.segment;
-	char *body = malloc(300001);
-
-	memset(body, 'j', 300000);
-	body[300000] = '\0';
-	while (r->s->log.end.segment == segment) {
-		struct store_unit *u = rig_submit(r, "j@junk.example", body);
-
-		rig_sync(r);
-		cr_assert(rig_verdict(r, u, 0, 0, true, 1, "ok"));
-		rig_sync(r);
-	}
-	free(body);
-	rig_checkpoint(r);
-}
-
 static void
 move_one_segment(struct rig *r)
 {
@@ -472,7 +452,7 @@ Test(list, list_and_parts_move, .timeout = 120)
 	cr_assert_eq(begin(&r, id, &part), OK);
 	rig_sync(&r);
 	for (int i = 0; i < 2; i++) {
-		next_segment(&r);
+		rig_next_segment(&r);
 		before = rig_dump(&r);
 		moved = r.s->compact.moved_messages;
 		move_one_segment(&r);
