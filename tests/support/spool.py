@@ -1,4 +1,5 @@
-"""A long queue at once: bench/fillspool, as queued would have written it."""
+"""What a spool holds, and files of it: a long queue at once (bench/fillspool, as
+queued would have written it), some mail by SMTP, bytes that are damaged."""
 import os
 import pwd
 import subprocess
@@ -23,3 +24,26 @@ def give(path, owner="_mtad-queue"):
         os.chown(folder, ids.pw_uid, ids.pw_gid)
         for name in files:
             os.chown(os.path.join(folder, name), ids.pw_uid, ids.pw_gid)
+
+
+LARGE = b"Subject: large\r\n\r\n" + b"x" * 78 + b"\r\n"
+
+
+def send_some(relay, count=20):
+    """Deferred messages, one of them large; their ids."""
+    ids = [relay.send(b"Subject: small\r\n\r\nnumber %06d.\r\n" % i)
+           for i in range(count)]
+    ids.append(relay.send(LARGE + (b"y" * 76 + b"\r\n") * 9000))
+    relay.wait_count(count + 1, "state:deferred")
+    return ids
+
+
+def spoil(path, at, what):
+    with open(path, "r+b") as f:
+        f.seek(at)
+        f.write(what)
+
+
+def files_of(folder, kind):
+    folder = os.path.join(folder, kind)
+    return [os.path.join(folder, name) for name in sorted(os.listdir(folder))]

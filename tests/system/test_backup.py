@@ -11,38 +11,17 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, load, relay
+from support import basics, load, relay, spool
 
 SOUND, DAMAGED, USAGE, FAILED = 0, 1, 2, 4
 HOUR = {"first_retry": "1h", "max_retry": "1h"}
-LARGE = b"Subject: large\r\n\r\n" + b"x" * 78 + b"\r\n"
-
-
-def fill(a_relay, count=20):
-    """Deferred messages, one of them large; their ids."""
-    ids = [a_relay.send(b"Subject: small\r\n\r\nnumber %06d.\r\n" % i)
-           for i in range(count)]
-    ids.append(a_relay.send(LARGE + (b"y" * 76 + b"\r\n") * 9000))
-    a_relay.wait_count(count + 1, "state:deferred")
-    return ids
-
-
-def spoil(path, at, what):
-    with open(path, "r+b") as f:
-        f.seek(at)
-        f.write(what)
-
-
-def files_of(folder, kind):
-    folder = os.path.join(folder, kind)
-    return [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
 
 
 class Backup(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.relay = relay.Relay(basics.free_ports(1)[0], queue=HOUR)
-        cls.ids = fill(cls.relay)
+        cls.ids = spool.send_some(cls.relay)
         cls.kept = os.path.join(cls.relay.folder, "kept")
         cls.relay.ctl("spool", "backup", cls.kept)
 
@@ -170,7 +149,7 @@ class Backup(unittest.TestCase):
     def test_files_that_are_missing(self):
         for kind in ("log", "body"):
             self.copy()
-            path = files_of(self.dir, kind)[-1]
+            path = spool.files_of(self.dir, kind)[-1]
             os.unlink(path)
             self.expect_damage(f"{kind}/{os.path.basename(path)} is missing")
             shutil.rmtree(self.dir)
@@ -180,25 +159,25 @@ class Backup(unittest.TestCase):
 
     def test_files_that_are_short(self):
         self.copy()
-        path = files_of(self.dir, "log")[-1]
+        path = spool.files_of(self.dir, "log")[-1]
         os.truncate(path, os.path.getsize(path) - 4096)
         self.expect_damage("should have", "the log should end here")
 
     def test_bytes_that_are_wrong(self):
         self.copy()
-        path = files_of(self.dir, "log")[0]
+        path = spool.files_of(self.dir, "log")[0]
         with open(path, "rb") as f:
             at = f.read().index(b"number 000007.") + 7
-        spoil(path, at, b"1")
+        spool.spoil(path, at, b"1")
         self.expect_damage(f"message {self.ids[7]}: its content is damaged",
                            "queue: 21 messages")
-        spoil(path, at, b"0")
-        spoil(files_of(self.dir, "body")[0], 200000, b"#")
+        spool.spoil(path, at, b"0")
+        spool.spoil(spool.files_of(self.dir, "body")[0], 200000, b"#")
         self.expect_damage(f"message {self.ids[-1]}: its body in a file")
 
     def test_a_list_that_is_wrong(self):
         self.copy()
-        spoil(os.path.join(self.dir, "backup"), 60, b"#")
+        spool.spoil(os.path.join(self.dir, "backup"), 60, b"#")
         self.expect_damage("file `backup' is damaged")
 
     def test_no_spool_to_start_on(self):

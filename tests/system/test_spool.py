@@ -8,20 +8,10 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, load, relay
+from support import basics, load, relay, spool
 
 SOUND, DAMAGED, USAGE, NOT_CHECKED = 0, 1, 2, 4
 HOUR = {"first_retry": "1h", "max_retry": "1h"}
-LARGE = b"Subject: large\r\n\r\n" + b"x" * 78 + b"\r\n"
-
-
-def fill(a_relay, count=20):
-    """Deferred messages, one of them large; their ids."""
-    ids = [a_relay.send(b"Subject: small\r\n\r\nnumber %06d.\r\n" % i)
-           for i in range(count)]
-    ids.append(a_relay.send(LARGE + (b"y" * 76 + b"\r\n") * 9000))
-    a_relay.wait_count(count + 1, "state:deferred")
-    return ids
 
 
 def segments(a_relay):
@@ -30,17 +20,11 @@ def segments(a_relay):
             if name.startswith("log.")]
 
 
-def spoil(path, at, what):
-    with open(path, "r+b") as f:
-        f.seek(at)
-        f.write(what)
-
-
 class OnLine(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.relay = relay.Relay(basics.free_ports(1)[0], queue=HOUR)
-        cls.ids = fill(cls.relay)
+        cls.ids = spool.send_some(cls.relay)
 
     @classmethod
     def tearDownClass(cls):
@@ -77,7 +61,7 @@ class OnLine(unittest.TestCase):
         basics.wait_for("the index has it", lambda: json.loads(
             self.relay.ctl("spool", "stats", "--json"))
             ["index_lag_bytes"] == 0)
-        spoil(segments(self.relay)[-1], at, b"1")
+        spool.spoil(segments(self.relay)[-1], at, b"1")
         try:
             p = self.relay.try_ctl("spool", "check")
             self.assertEqual(p.returncode, DAMAGED, p.stderr)
@@ -89,7 +73,7 @@ class OnLine(unittest.TestCase):
             self.assertEqual(got["verdict"], "damaged")
             self.assertEqual(got["found"][0]["id"], self.ids[7])
         finally:
-            spoil(segments(self.relay)[-1], at, b"0")
+            spool.spoil(segments(self.relay)[-1], at, b"0")
         self.assertIn("sound", self.relay.ctl("spool", "check"))
 
 
@@ -121,7 +105,7 @@ class OffLine(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.relay = relay.Relay(basics.free_ports(1)[0], queue=HOUR)
-        cls.ids = fill(cls.relay)
+        cls.ids = spool.send_some(cls.relay)
         cls.relay.stop()
         cls.spool = os.path.join(cls.relay.folder, "spool")
         cls.kept = os.path.join(cls.relay.folder, "kept")
@@ -165,7 +149,7 @@ class OffLine(unittest.TestCase):
     def test_body(self):
         body = os.path.join(self.spool, "body")
         path = os.path.join(body, os.listdir(body)[0])
-        spoil(path, 200000, b"#")
+        spool.spoil(path, 200000, b"#")
         self.expect(DAMAGED, f"message {self.ids[-1]}: its body in a file is "
                              "damaged")
         os.unlink(path)
@@ -175,7 +159,7 @@ class OffLine(unittest.TestCase):
         path = os.path.join(self.spool, "index", "data.mdb")
         size = os.path.getsize(path)
         for page in range(2, size // 4096):
-            spoil(path, page * 4096 + 12, b"\xff\xff")
+            spool.spoil(path, page * 4096 + 12, b"\xff\xff")
         self.expect(DAMAGED, "index: page ")
         os.truncate(path, size // 2)
         self.expect(DAMAGED, "index: page ")
