@@ -145,9 +145,9 @@ limit_previous(struct journal_file *before, const struct journal_head *head)
 		before->valid = head->previous;
 }
 
-/* Where the last file's last mark is, and what it says. */
+/* Where ROW's last mark is, and what it says; *HAS_ONE: there is one. */
 static enum err
-find_end(struct journal_files *f, struct journal_file *row)
+find_end(struct journal_files *f, struct journal_file *row, bool *has_one)
 {
 	int fd = journal_files_read(f, row->number, "log");
 	struct journal_record r;
@@ -164,10 +164,27 @@ find_end(struct journal_files *f, struct journal_file *row)
 			continue;
 		row->valid = at + r.bytes.n;
 		f->position = r.id;
+		*has_one = true;
 	}
 	journal_scan_clear(&s);
 	(void)close(fd);
 	return e == ERR_NOMEM ? e : OK;
+}
+
+/* A file that a power cut took before anything in it was synced has no head:
+ * then the one before it says how far the history is. */
+static enum err
+find_last_end(struct journal_files *f)
+{
+	bool has_one = false;
+	enum err e = OK;
+
+	for (size_t i = f->n; i > 0 && !has_one && e == OK; i--) {
+		e = find_end(f, &f->rows[i - 1], &has_one);
+		if (f->rows[i - 1].has_head)
+			break;
+	}
+	return e;
 }
 
 /* Of the files that are there, and where the last of them ends. */
@@ -177,7 +194,8 @@ read_heads(struct journal_files *f)
 	struct journal_head head;
 
 	for (size_t i = 0; i < f->n; i++) {
-		if (!read_head(f, &f->rows[i], &head)) {
+		f->rows[i].has_head = read_head(f, &f->rows[i], &head);
+		if (!f->rows[i].has_head) {
 			f->rows[i].begun_at =
 			    i > 0 ? f->rows[i - 1].begun_at : 0;
 			continue;
@@ -186,8 +204,9 @@ read_heads(struct journal_files *f)
 			limit_previous(&f->rows[i - 1], &head);
 		f->position = head.group;
 		memcpy(f->uuid, head.uuid, sizeof(f->uuid));
+		f->has_uuid = true;
 	}
-	return f->n > 0 ? find_end(f, last(f)) : OK;
+	return find_last_end(f);
 }
 
 static enum err
@@ -239,12 +258,14 @@ journal_files_close(struct journal_files *f)
 	*f = (struct journal_files){ .fd = -1, .dir_fd = -1 };
 }
 
-/* Groups of another spool have nothing to do with ours. */
+/* Groups of another spool have nothing to do with ours; whose they are that no
+ * head tells of, which was not synced then, is not known to be another's. */
 void
 journal_files_set_uuid(struct journal_files *f, const uint8_t uuid[16])
 {
-	if (memcmp(f->uuid, uuid, sizeof(f->uuid)) != 0)
+	if (f->has_uuid && memcmp(f->uuid, uuid, sizeof(f->uuid)) != 0)
 		f->position = 0;
+	f->has_uuid = true;
 	memcpy(f->uuid, uuid, sizeof(f->uuid));
 }
 

@@ -21,6 +21,7 @@ struct journal_file {
 	uint64_t valid;		/* bytes that count, head included */
 	uint64_t low, high;	/* ids in it, once it has an index */
 	uint32_t count;		/* entries of its index */
+	bool has_head;		/* that can be read */
 	bool has_index;		/* closed, and its index was found good */
 	bool is_checked;	/* all sums of the index, too */
 };
@@ -33,6 +34,7 @@ struct journal_files {
 	struct journal_file *rows;
 	size_t n, size;
 	uint8_t uuid[16];	/* of the spool; of the last file's head */
+	bool has_uuid;		/* it was told, or a head could be read */
 	uint64_t position;	/* all up to this group is in it */
 	uint64_t damaged;	/* bytes and indexes that could not be read */
 	/* bounds; may be changed at any time */
