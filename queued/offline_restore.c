@@ -288,6 +288,8 @@ put_in_place(struct work *w, struct why *why)
 		return e;
 	if (w->aside[0] != '\0' && !move(w->o->spool, w->aside))
 		return sys(why, w->aside);
+	/* or a power cut may know of the second rename alone */
+	(void)sync_parent(w->o->spool);
 	if (!move(w->beside, w->o->spool)) {
 		e = sys(why, w->beside);
 		/* it failed: what was there stays where it was */

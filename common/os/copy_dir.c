@@ -39,7 +39,9 @@ copy_dir_open(const char *path, const char *const *folders, const char *list,
 	if (!file_dir_is_empty(d->dir_fd))
 		e = why_set(why, ERR_EXISTS, "%s: is not empty", path);
 	else if (fchmod(d->dir_fd, DIR_MODE) != 0 ||
-	    make_files(d, list) != OK)
+	    make_files(d, list) != OK ||
+	    /* whatever a power cut leaves has its list, or nothing is there */
+	    file_sync_dir(d->dir_fd) != OK)
 		e = why_set(why, ERR_IO, "%s: %s", path, strerror(errno));
 	else
 		return OK;
