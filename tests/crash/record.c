@@ -164,6 +164,20 @@ record_add_names(enum trace_kind kind, uint64_t ino, uint64_t dir, const char *n
 	record_add(&e, NULL, 0, name);
 }
 
+void
+record_add_syncs(void)
+{
+	trace_add(rec.trace, &(struct trace_event){ .kind = TRACE_SYNC,
+	    .ino = trace_root(rec.trace) }, NULL, 0);
+	for (size_t i = trace_count(rec.trace); i > 0; i--) {
+		const struct trace_event *e = trace_at(rec.trace, i - 1);
+
+		if (e->kind == TRACE_CREATE)
+			trace_add(rec.trace, &(struct trace_event){
+			    .kind = TRACE_SYNC, .ino = e->ino }, NULL, 0);
+	}
+}
+
 /* ---- failing ---- */
 
 int

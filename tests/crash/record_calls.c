@@ -139,6 +139,26 @@ pwritev64(int fd, const struct iovec *v, int count, off_t at)
 	return pwritev(fd, v, count, at);
 }
 
+/* Between two files of which one is recorded its bytes would not be seen; who
+ * asks copies by reading then. */
+ssize_t
+copy_file_range(int from, off64_t *from_at, int to, off64_t *to_at, size_t n,
+    unsigned flags)
+{
+	bool is_ours;
+
+	if (record_lock()) {
+		is_ours = record_of_fd(to) != NULL;
+		record_unlock();
+		if (is_ours) {
+			errno = EXDEV;
+			return -1;
+		}
+	}
+	return syscall(SYS_copy_file_range, from, from_at, to, to_at, n,
+	    flags);
+}
+
 int
 ftruncate(int fd, off_t size)
 {
@@ -228,6 +248,19 @@ int
 fdatasync(int fd)
 {
 	return sync_fd(SYS_fdatasync, fd);
+}
+
+int
+syncfs(int fd)
+{
+	if (!record_lock())
+		return (int)syscall(SYS_syncfs, fd);
+	if (record_of_fd(fd) != NULL) {
+		record_die_if_wanted();
+		record_add_syncs();
+	}
+	record_unlock();
+	return 0;
 }
 
 /* ---- names ---- */

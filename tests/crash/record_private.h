@@ -28,6 +28,9 @@ const struct record_file *record_of_path(int dir, const char *name,
     const char **last);
 uint64_t record_inode_at(int dir, const char *name);
 
+/* Of all files that the recording has. */
+void record_add_syncs(void);
+
 void record_add(const struct trace_event *e, const void *p, size_t n,
     const char *name);
 void record_add_names(enum trace_kind kind, uint64_t ino, uint64_t dir,
