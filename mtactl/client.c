@@ -136,6 +136,8 @@ client_result(const struct msg_ctl_end *end)
 		return MTACTL_DONE;
 	case CTL_BAD_SELECTION:
 		return mtactl_fail(MTACTL_USAGE, "selection: %.*s", n, text);
+	case CTL_AMBIGUOUS:
+		return mtactl_fail(MTACTL_USAGE, "%.*s", n, text);
 	case CTL_NO_SUCH_MESSAGE:
 		return mtactl_fail(MTACTL_NO_MESSAGE, "%.*s", n, text);
 	default:

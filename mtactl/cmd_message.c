@@ -15,6 +15,8 @@ on_answer(void *ctx, const struct msg *m)
 
 	if (m->type == MSG_ctl_row)
 		rows_show(rows, &m->ctl_row);
+	else if (m->type == MSG_ctl_list)
+		rows_show_list(rows, &m->ctl_list);
 	else if (m->type == MSG_ctl_recipients)
 		rows_show_more(rows, m->ctl_recipients.recipients);
 	else if (m->type == MSG_ctl_head)

@@ -175,6 +175,15 @@ change(struct question *q)
 
 /* ---- the verbs ---- */
 
+static bool
+is_blank(struct span text)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] != ' ' && text.p[i] != '\t')
+			return false;
+	return true;
+}
+
 /* The verbs up to CTL_LIST only look (enum ctl_verb). */
 static int
 run_question(struct mtactl *m, enum ctl_verb verb)
@@ -188,6 +197,12 @@ run_question(struct mtactl *m, enum ctl_verb verb)
 		buf_clear(&q.selection);
 		return mtactl_fail(MTACTL_USAGE,
 		    "the selection is longer than %d bytes", SELECTION_MAX);
+	}
+	/* an unset variable of a script must not mean the whole queue */
+	if (verb > CTL_LIST && is_blank(buf_span(&q.selection))) {
+		buf_clear(&q.selection);
+		return mtactl_fail(MTACTL_USAGE,
+		    "the selection is empty; say `all` if all is meant");
 	}
 	rows_init(&q.rows, &m->out, (uint64_t)clock_wall_ms());
 	code = client_open(m, &q.client);

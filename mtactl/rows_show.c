@@ -5,6 +5,7 @@
  */
 #include "mtactl/rows.h"
 
+#include "common/base/check.h"
 #include "common/base/mtime.h"
 #include "mtactl/rows_private.h"
 
@@ -59,6 +60,57 @@ put_client(struct rows *r, const struct msg_ctl_row *row)
 	end_line(r);
 }
 
+/* Begun, and neither delivered nor ended otherwise. */
+static uint32_t
+waiting(const struct rows *r, const struct msg_ctl_row *row)
+{
+	uint32_t later = row->total - r->list.begun;
+
+	return row->left > later ? row->left - later : 0;
+}
+
+/* "20000: 12000 wait, 7000 delivered, 1000 failed, 0 expired, 0 deleted" */
+static void
+put_begun(struct rows *r, const struct msg_ctl_row *row)
+{
+	const struct msg_ctl_list *l = &r->list;
+
+	if (!r->has_list)
+		return;
+	label(r, "begun");
+	buf_addf(&r->o->b, "%u: %u wait", (unsigned)l->begun,
+	    (unsigned)waiting(r, row));
+	if (l->is_known)
+		buf_addf(&r->o->b, ", %u delivered, %u failed, %u expired, "
+		    "%u deleted", (unsigned)l->delivered,
+		    (unsigned)l->failed, (unsigned)l->expired,
+		    (unsigned)l->deleted);
+	else
+		buf_add_str(&r->o->b, "; of the others no history is kept");
+	end_line(r);
+}
+
+static void
+json_begun(struct rows *r, const struct msg_ctl_row *row)
+{
+	const struct msg_ctl_list *l = &r->list;
+	const struct { const char *name; uint32_t n; } ends[] = {
+		{ "delivered", l->delivered }, { "failed", l->failed },
+		{ "expired", l->expired }, { "deleted", l->deleted },
+	};
+
+	if (!r->has_list)
+		return;
+	json_key(&r->json, "begun");
+	json_u64(&r->json, l->begun);
+	json_key(&r->json, "waiting");
+	json_u64(&r->json, waiting(r, row));
+	for (size_t i = 0; l->is_known && i < COUNT_OF(ends); i++) {
+		json_key(&r->json, ends[i].name);
+		json_u64(&r->json, ends[i].n);
+	}
+}
+
 /* No time of a next try where there is none: held, leased or done. */
 static void
 show_for_people(struct rows *r, const struct msg_ctl_row *row)
@@ -91,6 +143,7 @@ show_for_people(struct rows *r, const struct msg_ctl_row *row)
 		buf_addf(&r->o->b, ", now in %u messages of their own",
 		    (unsigned)row->parts);
 	end_line(r);
+	put_begun(r, row);
 	if (row->list == 0)
 		return;
 	b32_encode(row->list, id);
@@ -169,6 +222,13 @@ rows_show_more(struct rows *r, struct msg_list recipients)
 	output_flush(r->o);
 }
 
+void
+rows_show_list(struct rows *r, const struct msg_ctl_list *list)
+{
+	r->has_list = true;
+	r->list = *list;
+}
+
 /* Recipients that didn't fit into the row's message follow by
  * rows_show_more(). */
 void
@@ -177,6 +237,7 @@ rows_show(struct rows *r, const struct msg_ctl_row *row)
 	r->is_open = true;
 	if (r->o->is_json) {
 		rows_json_message(r, row);
+		json_begun(r, row);
 		json_key(&r->json, "recipients");
 		json_array(&r->json);
 	} else {

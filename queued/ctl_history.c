@@ -26,6 +26,8 @@ struct ctl_history {
 	struct journal_ask ask;
 	struct ctl_session *s;		/* NULL: gone */
 	ctl_found *on_found;
+	ctl_each *each;			/* of a scan, which is all it does */
+	ctl_end_of *on_end;
 	uint64_t id;			/* 0: not found yet */
 	bool is_looking;		/* for the one message of the range */
 	bool is_under_way;
@@ -406,8 +408,8 @@ refuse_several(struct ctl_history *h, uint64_t other)
 	b32_encode(h->id, a);
 	b32_encode(other, b);
 	snprintf(text, sizeof(text), "several messages begin like that: "
-	    "%.*s, %.*s", B32_LENGTH, a, B32_LENGTH, b);
-	return finish(h, CTL_BAD_SELECTION, span_str(text));
+	    "%.*s, %.*s; give more of the id", B32_LENGTH, a, B32_LENGTH, b);
+	return finish(h, CTL_AMBIGUOUS, span_str(text));
 }
 
 /* False: another one was found, and the answer is given. */
@@ -482,12 +484,34 @@ look_at_piece(struct ctl_history *h)
 }
 
 static bool
+scan_step(struct ctl_history *h)
+{
+	struct span rest = buf_span(&h->ask.out);
+	bool is_read = h->ask.result == OK;
+	struct ctl_session *s = h->s;
+	ctl_end_of *on_end = h->on_end;
+	struct journal_record r;
+
+	while (is_read && rest.n > 0 && journal_record_next(&rest, &r) == OK)
+		h->each(s, &r);
+	if (is_read && !h->ask.query.is_over) {
+		ask(h);
+		return true;
+	}
+	ctl_history_end(s);
+	on_end(s, is_read);
+	return true;
+}
+
+static bool
 history_step(struct ctl_session *s)
 {
 	struct ctl_history *h = s->history;
 	struct span rest = buf_span(&h->ask.out);
 	struct journal_record r;
 
+	if (h->on_end != NULL)
+		return scan_step(h);
 	if (h->ask.result != OK)
 		return finish(h, CTL_FAILED,
 		    SPAN_LIT("the history can't be read"));
@@ -505,6 +529,42 @@ history_step(struct ctl_session *s)
 	return finish(h, CTL_DONE, SPAN_NONE);
 }
 
+/* Not asked yet; NULL: no memory. */
+static struct ctl_history *
+open_history(struct ctl_session *s, uint64_t low, uint64_t high)
+{
+	struct ctl_history *h = calloc(1, sizeof(*h));
+
+	if (h == NULL)
+		return NULL;
+	h->s = s;
+	h->ask.query.low = low;
+	h->ask.query.high = high;
+	h->ask.max = PIECE_BYTES;
+	h->ask.done = on_answer;
+	buf_init(&h->ask.out, (size_t)4 * PIECE_BYTES);
+	buf_init(&h->hosts, JOURNAL_RECORD_MAX * 2);
+	buf_init(&h->list, 2 * 1024 * 1024);
+	ctl_names_init(&h->names);
+	s->history = h;
+	return h;
+}
+
+bool
+ctl_history_scan(struct ctl_session *s, uint64_t low, uint64_t high,
+    ctl_each *each, ctl_end_of *end)
+{
+	struct ctl_history *h;
+
+	if (history_journal(s->q) == NULL ||
+	    (h = open_history(s, low, high)) == NULL)
+		return false;
+	h->each = each;
+	h->on_end = end;
+	ask_when_synced(h);
+	return true;
+}
+
 void
 ctl_history_begin(struct ctl_session *s, uint64_t low, uint64_t high,
     ctl_found *on_found)
@@ -517,23 +577,13 @@ ctl_history_begin(struct ctl_session *s, uint64_t low, uint64_t high,
 		return;
 	}
 	if (low == 0 || low > high ||
-	    (h = calloc(1, sizeof(*h))) == NULL) {
+	    (h = open_history(s, low, high)) == NULL) {
 		ctl_end(s, CTL_FAILED, 0, SPAN_LIT("that can't be asked"));
 		return;
 	}
-	h->s = s;
 	h->on_found = on_found;
 	h->is_looking = low != high;
 	h->id = low == high ? low : 0;
-	h->ask.query.low = low;
-	h->ask.query.high = high;
-	h->ask.max = PIECE_BYTES;
-	h->ask.done = on_answer;
-	buf_init(&h->ask.out, (size_t)4 * PIECE_BYTES);
-	buf_init(&h->hosts, JOURNAL_RECORD_MAX * 2);
-	buf_init(&h->list, 2 * 1024 * 1024);
-	ctl_names_init(&h->names);
-	s->history = h;
 	if (!h->is_looking || look_in_queue(h))
 		ask_when_synced(h);
 }

@@ -79,6 +79,7 @@ struct ctl_session {
 	struct ctl_job job;
 	struct forecast *forecast;	/* while one is made */
 	struct ctl_history *history;	/* asked for, ctl_history.c */
+	struct ctl_whole whole;		/* while a list is shown */
 	struct buf rows;		/* recipients of a row */
 };
 

@@ -82,6 +82,7 @@ enum ctl_spool_verb {
 enum ctl_result {
 	CTL_DONE, CTL_BAD_SELECTION, CTL_NO_SUCH_MESSAGE, CTL_FAILED,
 	CTL_BUSY,
+	CTL_AMBIGUOUS,		/* the id was cut too short */
 	CTL_DAMAGED,		/* a check was done, and found damage */
 	CTL_RESULT_COUNT
 };

@@ -121,11 +121,11 @@ def say_all(peer, numbers, domains, batch=1000, expect=b"250"):
     return others
 
 
-def begin(relay, size, domains):
+def begin(relay, size, domains, sender=b"bulk@sender.example"):
     """A client that has said them all; and where its replies are read."""
     c = relay.connect()
     c.hello()
-    c.socket.sendall(b"MAIL FROM:<bulk@sender.example>\r\n")
+    c.socket.sendall(b"MAIL FROM:<%s>\r\n" % sender)
     replies = c.socket.makefile("rb", 0)
     assert replies.readline()[:3] == b"250"
     others = say_all(c.socket, range(size), domains)

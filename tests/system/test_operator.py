@@ -67,6 +67,10 @@ class Answers(unittest.TestCase):
                 (("message", "show", "no/id"), USAGE),
                 (("queue", "hold"), USAGE),
                 (("queue", "delete", "all"), USAGE),
+                # an unset variable of a script
+                (("queue", "delete", "", "--yes"), USAGE),
+                (("queue", "hold", " "), USAGE),
+                (("queue", "count", ""), DONE),
                 (("queue", "count", "colour:red"), USAGE),
                 (("queue", "count", "( all"), USAGE),
                 (("queue", "coutn"), USAGE), ((), USAGE),

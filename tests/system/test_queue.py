@@ -156,6 +156,10 @@ class Queue(unittest.TestCase):
             p = self.relay.try_ctl("message", "show", wrong)
             self.assertNotEqual(p.returncode, 0, wrong)
             self.assertTrue(p.stderr, wrong)
+        p = self.relay.try_ctl("message", "history", "0")
+        self.assertEqual(p.returncode, 2)
+        self.assertTrue(p.stderr.startswith("mtactl: several messages begin "
+                                            "like that: "), p.stderr)
 
     def test_status(self):
         status = json.loads(self.relay.ctl("status", "--json"))
