@@ -180,8 +180,7 @@ open_index(struct store *s, const char *path, struct why *why)
 
 /* ---- opening ---- */
 
-/* Spares come or fail; a failure is tried again at the next tick, since a full
- * disk tells nobody when it has room. */
+/* A failure is tried again at the next tick: a full disk tells nobody. */
 static void
 on_spares(void *owner)
 {
@@ -442,8 +441,10 @@ needs_timer(const struct store *s)
 static void
 make_spares(struct store *s, int64_t now_ms)
 {
+	bool is_early = s->next_id == (s->start << STORE_START_SHIFT | 1);
+
 	store_spares_need(&s->spares, s->segments.bytes,
-	    store_room_is_scarce(s));
+	    store_room_is_scarce(s), is_early);
 	if (s->spares.failure != OK || (s->spares.count > 0 &&
 	    now_ms - s->overlay.frees_at_ms < STORE_TICK_MS / 2))
 		return;
@@ -582,8 +583,7 @@ finish_index(struct store *s)
 	}
 }
 
-/* The log before the bodies and the index: both may only follow what is synced
- * (I-01). */
+/* The log first: bodies and index may only follow what is synced (I-01). */
 void
 store_close(struct store **s)
 {

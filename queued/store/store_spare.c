@@ -251,7 +251,8 @@ at_most(uint64_t bytes, uint64_t max)
 /* A sixteenth of the log, so that what is kept ready and what waits to be
  * removed stay a small part of it. */
 void
-store_spares_need(struct store_spares *s, uint64_t log_bytes, bool is_scarce)
+store_spares_need(struct store_spares *s, uint64_t log_bytes, bool is_scarce,
+    bool is_early)
 {
 	uint64_t bytes = log_bytes / SHARE_OF_LOG / BLOCK * BLOCK;
 
@@ -259,6 +260,9 @@ store_spares_need(struct store_spares *s, uint64_t log_bytes, bool is_scarce)
 		bytes = STORE_SPARE_LEAST;
 	s->wanted_bytes = at_most(bytes, s->segment_bytes);
 	s->reserve_bytes = is_scarce ? STORE_SPARES * s->segment_bytes : 0;
+	s->wanted_count = is_early && !is_scarce &&
+	    s->wanted_bytes == STORE_SPARE_LEAST ? STORE_SPARES_MAX :
+	    STORE_SPARES;
 }
 
 /* Too few, or on a disk that is nearly full, too small. */
@@ -267,7 +271,7 @@ has_enough(const struct store_spares *s)
 {
 	size_t count = s->count + s->making;
 
-	return count >= STORE_SPARES_MAX || (count >= STORE_SPARES &&
+	return count >= STORE_SPARES_MAX || (count >= s->wanted_count &&
 	    s->bytes + s->making_bytes >= s->reserve_bytes);
 }
 
@@ -453,7 +457,7 @@ store_spares_init(struct store_spares *s, const struct store_io *io,
 
 	*s = (struct store_spares){ .io = io, .dir_fd = dir_fd,
 	    .segment_bytes = segment_bytes, .next_number = 1 };
-	store_spares_need(s, 0, false);
+	store_spares_need(s, 0, false, false);
 	list_init(&s->ready);
 	fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)

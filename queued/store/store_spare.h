@@ -32,7 +32,8 @@ struct store_spares {
 	int dir_fd;
 	uint64_t segment_bytes;		/* of a full one */
 	uint64_t wanted_bytes;		/* of a new one */
-	uint64_t reserve_bytes;		/* wanted of all together; 0: two */
+	uint64_t reserve_bytes;		/* wanted of all together; 0: a number */
+	size_t wanted_count;		/* ... this one */
 	uint64_t next_number;
 	struct list ready;
 	size_t count;			/* ready */
@@ -54,9 +55,10 @@ enum err store_spares_init(struct store_spares *s, const struct store_io *io,
 void store_spares_clear(struct store_spares *s);
 
 /* What is needed from now on for a log of LOG_BYTES.  IS_SCARCE: the disk is
- * nearly full, so the reserve must be there. */
+ * nearly full, so the reserve must be there.  IS_EARLY: there was no mail yet,
+ * so what a short log will go round in is made now, when nobody waits. */
 void store_spares_need(struct store_spares *s, uint64_t log_bytes,
-    bool is_scarce);
+    bool is_scarce, bool is_early);
 
 /* Starts making more when there are too few and AVAILABLE allows. */
 void store_spares_want(struct store_spares *s, struct store_worker *w,
