@@ -200,8 +200,8 @@ send_lease(struct queued *q, struct queued_peer *peer, struct lease *lease,
 	return channel_send(peer->channel, &m);
 }
 
-static void
-log_unreadable(struct queued *q, const struct store_message *m, enum err e)
+void
+lease_log_unreadable(struct queued *q, const struct store_message *m, enum err e)
 {
 	if (!log_begin(q->log, LOG_SPOOL_DAMAGED, NULL))
 		return;
@@ -218,7 +218,7 @@ set_aside(struct queued *q, struct plan_unit *pu, enum err e)
 {
 	struct store_unit *unit = plan_unit_owner(pu);
 
-	log_unreadable(q, unit->message, e);
+	lease_log_unreadable(q, unit->message, e);
 	if (e != ERR_IO && store_hold(q->store, unit->message, true) == OK) {
 		history_note(q, unit->message->id, unit->number,
 		    JOURNAL_QUARANTINED, 0, HISTORY_NOBODY, err_text(e));

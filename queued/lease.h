@@ -67,6 +67,10 @@ bool lease_end_one(struct queued *q, struct lease *lease);
 /* Those that are left of a unit that is no more: only its address counts. */
 void lease_end_all(struct queued *q, const struct store_unit *unit);
 
+/* A line for the operator: M can't be given out, for E. */
+void lease_log_unreadable(struct queued *q, const struct store_message *m,
+    enum err e);
+
 /* Its note is written: it may leave. */
 void lease_noted(struct queued *q, uint64_t id);
 

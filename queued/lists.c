@@ -8,6 +8,7 @@
 #include "common/log/log.h"
 #include "queued/history.h"
 #include "queued/intake.h"
+#include "queued/lease.h"
 #include "queued/residence.h"
 #include "queued/store/store_list.h"
 #include "queued/store/store_read.h"
@@ -37,8 +38,7 @@ lists_add(struct queued *q, const struct store_unit *unit)
 	struct lists_table *t = &q->lists;
 	uint64_t id = unit->message->id;
 
-	if (unit->message->is_held || unit->message->is_quarantined ||
-	    has(t, id) || (q->is_started && t->n >= LISTS_MAX))
+	if (unit->message->is_held || has(t, id) || (q->is_started && t->n >= LISTS_MAX))
 		return false;
 	if (t->n == t->size) {
 		uint32_t size = t->size > 0 ? t->size * 2 : LISTS_MAX;
@@ -125,6 +125,19 @@ begin(struct queued *q, struct store_unit *unit)
 	return OK;
 }
 
+/* Its bytes are damaged: as any message of which that is so it is held, and an
+ * operator reads why.  Who releases it has it tried again. */
+static void
+set_aside(struct queued *q, struct store_unit *unit)
+{
+	lease_log_unreadable(q, unit->message, ERR_CORRUPT);
+	if (store_hold(q->store, unit->message, true) != OK)
+		return;
+	history_note(q, unit->message->id, unit->number, JOURNAL_QUARANTINED,
+	    0, HISTORY_NOBODY, err_text(ERR_CORRUPT));
+	queued_touch(q);
+}
+
 /* True: it stays in the table. */
 static bool
 go_on(struct queued *q, struct store_unit *unit)
@@ -132,10 +145,12 @@ go_on(struct queued *q, struct store_unit *unit)
 	const struct store_message *m = unit->message;
 	enum err e = OK;
 
-	if (!store_is_list(m) || m->is_held || m->is_quarantined)
+	if (!store_is_list(m) || m->is_held)
 		return false;
 	if (!store_list_is_begun(m))
 		e = begin(q, unit);
+	if (e == ERR_CORRUPT)
+		set_aside(q, unit);
 	if (e == OK && store_list_is_begun(m) && end(q, unit) == OK)
 		return false;
 	return e != ERR_CORRUPT;

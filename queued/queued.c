@@ -218,7 +218,7 @@ on_store_unit(void *ctx, struct store_unit *unit)
 {
 	struct queued *q = ctx;
 	bool is_kept = store_is_list(unit->message) ? lists_add(q, unit) ||
-	    unit->message->is_held || unit->message->is_quarantined :
+	    unit->message->is_held :
 	    residence_adopt(q, unit) == OK;
 
 	if (!is_kept)

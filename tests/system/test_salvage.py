@@ -3,12 +3,13 @@ saved becomes a spool again, and what can't is named."""
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, faults, load, nexthop, relay, volume
+from support import basics, crowd, faults, load, nexthop, relay, spool, volume
 
 DONE, DAMAGED, USAGE, FAILED = 0, 1, 2, 4
 HOUR = {"first_retry": "1h", "max_retry": "1h"}
@@ -211,6 +212,92 @@ class Salvage(unittest.TestCase):
         self.assertIn("is not empty", p.stderr)
         self.assertEqual(self.relay.try_ctl(
             "spool", "check", "--mail").returncode, USAGE)
+
+
+class AList(unittest.TestCase):
+    """A message to very many recipients, some of them begun."""
+
+    N, BAD = 20000, 16500
+
+    def setUp(self):
+        self.takes = False
+        self.hop = crowd.Crowd(self.N, lambda i: b"250 2.1.5 ok\r\n"
+                               if self.takes else LATER)
+        self.relay = relay.Relay(self.hop.port, queue=HOUR,
+                                 limits={"recipients": 1000000})
+        self.name = crowd.send_content(*crowd.begin(self.relay, self.N, 5),
+                                       b"Subject: all\r\n\r\nbody\r\n")
+        # before it is begun as a whole
+        os.killpg(self.relay.process.pid, signal.SIGKILL)
+        self.relay.kill_all()
+
+    def tearDown(self):
+        self.relay.stop()
+        self.relay.remove()
+        self.hop.close()
+
+    def salvage(self, name):
+        """Its answer, and how many recipients each saved message has."""
+        out = os.path.join(self.relay.folder, name)
+        p = self.relay.try_ctl("spool", "salvage", out, "--mail", "--json")
+        self.assertIn(p.returncode, (DONE, DAMAGED), p.stderr)
+        mail, rcpts = os.path.join(out, "mail"), {}
+        for name in os.listdir(mail):
+            if name.endswith(".json"):
+                with open(os.path.join(mail, name), encoding="utf-8") as f:
+                    rcpts[name[:-5]] = json.load(f)["recipients"]
+        return json.loads(p.stdout), rcpts
+
+    def shown(self):
+        return json.loads(self.relay.ctl("message", "show", self.name,
+                                         "--json"))
+
+    def test_a_damaged_block(self):
+        got, rcpts = self.salvage("sound")
+        self.assertEqual((got["recipients"], got["not_saved"]), (self.N, []))
+        self.assertGreater(len(rcpts[self.name]), 5000)
+        self.assertEqual(sorted(sum(rcpts.values(), [])), sorted(
+            crowd.address(i, 5) for i in range(self.N)))
+        begun = self.N - len(rcpts[self.name])
+
+        path, = spool.files_of(os.path.join(self.relay.folder, "spool"),
+                               "body")
+        with open(path, "rb") as f:
+            at = f.read().index(b"u%d@" % self.BAD)
+        spool.spoil(path, at, b"v")
+        got, rcpts = self.salvage("damaged")
+        self.assertEqual((got["recipients"], len(sum(rcpts.values(), []))),
+                         (begun, begun))
+        row, = got["not_saved"]
+        self.assertEqual((row["id"], row["why"]), (
+            self.name, "its list of recipients is damaged"))
+        self.go_on_with("damaged")
+
+    def go_on_with(self, name):
+        """What lies before the damage goes on; the rest is held, and said."""
+        self.assertIn(self.relay.try_ctl(
+            "spool", "restore", os.path.join(self.relay.folder, name),
+            "--set-aside").returncode, (DONE, DAMAGED))
+        self.takes = True
+        self.relay.start()
+        self.relay.retry("all")
+        basics.wait_for("it is held", lambda: self.shown()["state"] == "held")
+        row = self.shown()
+        left = self.N - row["begun"]
+        # blocks of the file's sums are not those of recipients
+        self.assertIn(row["begun"], range(10000, self.BAD + 1, 1000))
+        basics.wait_for("the others to be served",
+                        lambda: self.hop.count() == row["begun"] and
+                        self.relay.count() == 1)
+        self.assertEqual(self.shown()["left"], left)
+        self.assertIn("quarantined",
+                      self.relay.ctl("message", "history", self.name))
+        self.relay.wait_log("spool_damaged")
+        self.relay.ctl("queue", "release", f"id:{self.name}")
+        basics.wait_for("it is held again",
+                        lambda: self.shown()["state"] == "held")
+        self.relay.ctl("queue", "delete", f"id:{self.name}", "--yes")
+        self.assertEqual(self.relay.count(), 0)
 
 
 if __name__ == "__main__":
