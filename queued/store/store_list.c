@@ -19,6 +19,7 @@
 
 /* A block of the longest recipients that there can be fits in it. */
 #define BLOCK_BYTES	((size_t)1024 * 1024)
+#define BLOCK_USUAL	((size_t)64 * 1024)
 
 /* Beside envelope, keys and trace: two heads, fields. */
 enum { FIELDS_BYTES = 512 };
@@ -145,7 +146,9 @@ cut_block(struct store *s, const struct store_list *from, size_t head,
 		next->at += n;
 	}
 	s->block.n -= rest.n;
-	if (envelope_check(buf_span(&s->block), e) != OK ||
+	if ((next->count - from->count < s->list_block &&
+	    next->at != next->bytes) ||
+	    envelope_check(buf_span(&s->block), e) != OK ||
 	    e->rcpt_count != next->count - from->count ||
 	    next->count > next->total || next->count >
 	    STORE_LIST_PARTS * s->list_block ||
@@ -154,10 +157,11 @@ cut_block(struct store *s, const struct store_list *from, size_t head,
 	return OK;
 }
 
-/* Envelope of the part that begins at L, in s->block. */
+/* From at most MAX bytes, which may be too few: ERR_CORRUPT then, too. */
 static enum err
-read_block(struct store *s, struct message *m, const struct store_list *l,
-    struct envelope *e, struct store_list *next)
+try_block(struct store *s, const struct message *m,
+    const struct store_list *l, size_t max, struct envelope *e,
+    struct store_list *next)
 {
 	uint64_t left = l->bytes - l->at;
 	enum err err;
@@ -166,10 +170,22 @@ read_block(struct store *s, struct message *m, const struct store_list *l,
 	buf_add_span(&s->block, m->pub.envelope);
 	if (buf_failed(&s->block))
 		return ERR_NOMEM;
-	err = store_bodies_read_list(s, m, l->at, left < BLOCK_BYTES ?
-	    (size_t)left : BLOCK_BYTES, &s->block);
-	if (err == OK)
-		err = cut_block(s, l, m->pub.envelope.n, e, next);
+	err = store_bodies_read_list(s, m, l->at, left < max ?
+	    (size_t)left : max, &s->block);
+	return err != OK ? err :
+	    cut_block(s, l, m->pub.envelope.n, e, next);
+}
+
+/* Envelope of the part that begins at L, in s->block.  Most are short; and what
+ * lies before damaged bytes is not given up for what is read beyond it. */
+static enum err
+read_block(struct store *s, struct message *m, const struct store_list *l,
+    struct envelope *e, struct store_list *next)
+{
+	enum err err = try_block(s, m, l, BLOCK_USUAL, e, next);
+
+	if (err == ERR_CORRUPT)
+		err = try_block(s, m, l, BLOCK_BYTES, e, next);
 	if (err == ERR_CORRUPT)
 		store_read_quarantine(s, m);
 	return err;

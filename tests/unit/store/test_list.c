@@ -29,15 +29,30 @@ key_of(void *ctx, struct span recipient)
 
 static const struct store_submission keys = { .key_of = key_of };
 
+#define LABEL ".long-names-are-taken-too-that-a-block-becomes-large"
+
+/* How long each recipient is made in the file; 0: as it comes. */
+static size_t recipient_bytes;
+
 static void
 put_address(struct buf *out, uint32_t i)
 {
-	char text[64];
+	char text[256], pad[128] = "";
 	struct envelope_rcpt r = { 0 };
+	size_t begin = out->n, n;
 
-	(void)snprintf(text, sizeof(text), "user%u@d%u.example", i, i % 3);
-	r.address = span_str(text);
-	envelope_put_rcpt(&r, out);
+	for (int again = 0; again < 2; again++) {
+		(void)snprintf(text, sizeof(text), "user%u%s@d%u%s.example",
+		    i, pad, i % 3, recipient_bytes > 0 ? LABEL : "");
+		r.address = span_str(text);
+		out->n = begin;
+		envelope_put_rcpt(&r, out);
+		n = out->n - begin;
+		if (n >= recipient_bytes)
+			break;
+		memset(pad, 'x', recipient_bytes - n);
+		pad[recipient_bytes - n] = '\0';
+	}
 }
 
 static void
@@ -172,7 +187,8 @@ check_content(struct rig *r, const struct store_message *m)
 	buf_clear(&b);
 }
 
-Test(list, each_recipient_is_begun_once_in_order)
+static void
+begin_all_in_order(void)
 {
 	uint8_t *seen = calloc(TOTAL, 1);
 	struct store_figures f;
@@ -209,6 +225,18 @@ Test(list, each_recipient_is_begun_once_in_order)
 	cr_assert_eq(f.messages, 3);
 	rig_clear(&r);
 	free(seen);
+}
+
+Test(list, each_recipient_is_begun_once_in_order)
+{
+	begin_all_in_order();
+}
+
+/* What is read of the file first ends right behind one of them. */
+Test(list, recipients_that_are_long)
+{
+	recipient_bytes = 128;
+	begin_all_in_order();
 }
 
 static void
