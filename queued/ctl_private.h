@@ -50,10 +50,12 @@ struct ctl_job {
 	ctl_step *step;			/* NULL: no job */
 	struct select *select;
 	unsigned asks;			/* SELECT_ASKS_… */
-	struct store_path path;		/* to all that it can match */
+	struct store_path path;		/* to all that it can match, or ... */
 	struct buf ids;			/* of path */
 	uint8_t verb;			/* enum ctl_verb */
 	bool is_dry_run;
+	bool is_of_others;		/* ... that it can't match, and ... */
+	uint64_t others;		/* ... so many are looked at */
 	int64_t begun_at;		/* the planner's time */
 	uint64_t limit;			/* rows still wanted */
 	uint64_t cursor;		/* last id looked at */

@@ -5,6 +5,7 @@
  * the last id between steps: mail comes and goes meanwhile, and no snapshot is
  * held.  Ids only grow, so nothing is seen twice.  Where the selection says
  * something that the index knows by a term, only those messages are looked at.
+ * Where that is so of what it leaves over, a count looks at those instead.
  */
 #include "common/base/check.h"
 #include "common/base/mtime.h"
@@ -12,7 +13,10 @@
 #include "queued/ctl_private.h"
 
 /* More ids than these are not gathered: a walk over all finds them as well. */
-enum { ACTIVE_MAX = 128 * 1024 };
+enum {
+	ACTIVE_MAX = 128 * 1024,
+	OTHERS_MAX = 32 * 1024,		/* gathered by a term, in one turn */
+};
 
 /* ---- does a message belong to the selection? ---- */
 
@@ -66,8 +70,9 @@ most_tries(struct store_glance *g)
 	return tries;
 }
 
-/* Facts of a message that is in several units: the most tries of any, and the
- * state by ctl_message_state(). */
+/* Its units are read only where that can change the answer.  Facts of a message
+ * that is in several: the most tries of any, and the state by
+ * ctl_message_state(). */
 static bool
 is_selected(const struct ctl_session *s, struct store_glance *g)
 {
@@ -76,16 +81,18 @@ is_selected(const struct ctl_session *s, struct store_glance *g)
 	struct recipients recipients = { .glance = g };
 	struct recipients *at = &recipients;
 	struct select_facts facts = { .id = m->id, .list = m->list.id };
+	enum select_answer guess;
 
-	if (select_is_all(job->select))
-		return true;
+	facts.sender = m->sender;
+	facts.size = store_message_size(m);
+	facts.age_ms = (int64_t)queued_wall(s->q) - (int64_t)m->arrived_at;
+	guess = select_guess(job->select, &facts);
+	if (guess != SELECT_MAYBE)
+		return guess == SELECT_YES;
 	if (job->asks & SELECT_ASKS_STATE)
 		facts.state = ctl_message_state(s->q, g);
 	if (job->asks & SELECT_ASKS_TRIES)
 		facts.tries = most_tries(g);
-	facts.sender = m->sender;
-	facts.size = store_message_size(m);
-	facts.age_ms = (int64_t)queued_wall(s->q) - (int64_t)m->arrived_at;
 	facts.recipient = open_recipient;
 	facts.ctx = &at;
 	return select_match(job->select, &facts);
@@ -111,23 +118,25 @@ narrow_by_term(struct ctl_session *s, enum store_term term, struct span text,
 	job->path = path;
 }
 
+/* Those in job->ids, between whatever ids the path is. */
+static void
+list_path(struct ctl_job *job)
+{
+	job->path.has_term = false;
+	job->path.ids = (const uint64_t *)(const void *)job->ids.p;
+	job->path.id_count = job->ids.n / sizeof(uint64_t);
+	job->path.is_listed = true;
+}
+
 /* What is due now, or in memory: everything that is active is one of them. */
 static void
 narrow_to_active(struct ctl_session *s, uint64_t length)
 {
 	struct ctl_job *job = &s->job;
-	size_t n;
 
-	if (!store_path_due(s->q->store, queued_wall(s->q), ACTIVE_MAX,
-	    &job->ids))
-		return;
-	n = job->ids.n / sizeof(uint64_t);
-	if (n >= length)
-		return;
-	job->path.has_term = false;
-	job->path.ids = (const uint64_t *)(const void *)job->ids.p;
-	job->path.id_count = n;
-	job->path.is_listed = true;
+	if (store_path_due(s->q->store, queued_wall(s->q), ACTIVE_MAX,
+	    &job->ids) && job->ids.n / sizeof(uint64_t) < length)
+		list_path(job);
 }
 
 /* An age is at least 0, so 0 is no limit; a clock that was set back makes what
@@ -169,6 +178,7 @@ narrow(struct ctl_session *s, const struct select_need *need,
 		narrow_by_age(s, need);
 		break;
 	case SELECT_BY_ACTIVE:
+	case SELECT_BY_AWAKE:
 		break;
 	}
 }
@@ -201,6 +211,56 @@ narrow_to_one(struct ctl_session *s, uint64_t id)
 		path->last = id + STORE_LIST_PARTS;
 }
 
+/* Into job->ids: all that may be left over, as JOB->PATH and NEEDS have it. */
+static bool
+gather_others(struct ctl_session *s, const struct select_needs *needs)
+{
+	struct ctl_job *job = &s->job;
+	struct store *store = s->q->store;
+	uint64_t now = queued_wall(s->q);
+
+	for (size_t i = 0; i < needs->n && !job->path.has_term; i++) {
+		if (needs->rows[i].kind == SELECT_BY_AWAKE)
+			return store_path_awake(store, now, OTHERS_MAX,
+			    &job->ids);
+		if (needs->rows[i].kind == SELECT_BY_ACTIVE)
+			return store_path_due(store, now, OTHERS_MAX,
+			    &job->ids);
+	}
+	return store_path_ids(store, &job->path, OTHERS_MAX, &job->ids);
+}
+
+/* Whether few of LENGTH messages are left over: then job->ids are all that may
+ * be.  The number of all is of this moment, like the ids: who has gone when its
+ * turn comes was there, and is left over as well. */
+static bool
+choose_others(struct ctl_session *s, uint64_t length)
+{
+	struct ctl_job *job = &s->job;
+	struct store_path path = job->path;
+	uint64_t others = job->total;
+	struct select_needs needs;
+	size_t n;
+
+	select_needs_of_others(job->select, &needs);
+	if (needs.n == 0 || job->verb != CTL_COUNT || job->limit > 0)
+		return false;
+	job->path = STORE_PATH_ALL;
+	for (size_t i = 0; i < needs.n; i++)
+		narrow(s, &needs.rows[i], &others);
+	if (gather_others(s, &needs)) {
+		n = job->ids.n / sizeof(uint64_t);
+		if (n < length / 2) {
+			list_path(job);
+			job->others = n;
+			return true;
+		}
+	}
+	buf_reset(&job->ids);
+	job->path = path;
+	return false;
+}
+
 /* The narrowest way to all that the selection can match. */
 static void
 choose_path(struct ctl_session *s)
@@ -221,7 +281,8 @@ choose_path(struct ctl_session *s)
 		narrow(s, &needs.rows[i], &length);
 		is_active |= needs.rows[i].kind == SELECT_BY_ACTIVE;
 	}
-	if (is_active)
+	job->is_of_others = choose_others(s, length);
+	if (is_active && !job->is_of_others)
 		narrow_to_active(s, length);
 }
 
@@ -321,6 +382,8 @@ step(struct ctl_session *s)
 		ctl_act_batch(s);
 	is_over = job->cursor == UINT64_MAX ||
 	    (job->limit > 0 && job->count >= job->limit);
+	if (is_over && job->is_of_others)
+		job->count += job->total - job->others;
 	if (is_over)
 		finish(s);
 	else if (job->verb > CTL_LIST)
@@ -361,7 +424,7 @@ ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m)
 	job->begun_at = queued_now(s->q);
 	job->limit = m->limit;
 	job->cursor = job->seen = job->count = job->group = 0;
-	job->has_failed = false;
+	job->has_failed = job->is_of_others = false;
 	job->asks = select_asks(job->select);
 	buf_init(&job->ids, ACTIVE_MAX * sizeof(uint64_t));
 	choose_path(s);

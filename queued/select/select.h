@@ -51,6 +51,13 @@ void select_free(struct select **s);
 
 bool select_match(const struct select *s, const struct select_facts *facts);
 
+/* What can be said without state, tries and recipients, which need not be
+ * known: for most messages that is enough. */
+enum select_answer { SELECT_NO, SELECT_MAYBE, SELECT_YES };
+
+enum select_answer select_guess(const struct select *s,
+    const struct select_facts *facts);
+
 /* Does it select everything, whatever the facts? */
 bool select_is_all(const struct select *s);
 
@@ -63,6 +70,7 @@ enum select_need_kind {
 	SELECT_BY_DOMAIN,		/* of a recipient */
 	SELECT_BY_HELD,
 	SELECT_BY_ACTIVE,
+	SELECT_BY_AWAKE,		/* active or held */
 	SELECT_BY_AGE,			/* between least_ms and most_ms */
 };
 
@@ -80,6 +88,9 @@ struct select_needs {
 };
 
 void select_needs(const struct select *s, struct select_needs *out);
+
+/* Of everything that it does not match. */
+void select_needs_of_others(const struct select *s, struct select_needs *out);
 
 /* Which facts it looks at that are dear; the others need not be known. */
 enum { SELECT_ASKS_STATE = 1, SELECT_ASKS_TRIES = 2 };

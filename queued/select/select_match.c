@@ -1,8 +1,8 @@
 /*
  * Runs the steps over the facts of one message, for each message of a walk
  * over the whole queue: no allocation, no recursion.  Both sides of an `and`
- * or `or` are computed always; steps are cheap but those that walk recipients,
- * and a selection seldom has two of them.
+ * or `or` are computed always; steps are cheap but those that read units, and
+ * whether these matter at all is asked first, by select_guess().
  */
 #include "queued/select/select.h"
 
@@ -99,33 +99,66 @@ step_matches(const struct step *step, const struct select_facts *f)
 	}
 }
 
+/* What reads a message's units: the rest is in its own row. */
+static bool
+is_dear(const struct step *step)
+{
+	return step->kind == STEP_STATE || step->kind == STEP_TO ||
+	    step->kind == STEP_DOMAIN || step->kind == STEP_TRIES;
+}
+
+static enum select_answer
+answer(const struct step *step, const struct select_facts *facts,
+    bool is_guess)
+{
+	if (is_guess && is_dear(step))
+		return SELECT_MAYBE;
+	return step_matches(step, facts) ? SELECT_YES : SELECT_NO;
+}
+
 /* Postfix order: an operator finds its operands on top of the stack, which
- * cannot run dry in what select_compile() made. */
-bool
-select_match(const struct select *s, const struct select_facts *facts)
+ * cannot run dry in what select_compile() made.  Answers are ordered, so `and'
+ * is the lesser one, `or' the greater. */
+static enum select_answer
+run(const struct select *s, const struct select_facts *facts, bool is_guess)
 {
 	/* as deep as there are steps, at most: no check while it is running */
-	bool stack[SELECT_STEPS_MAX];
+	uint8_t stack[SELECT_STEPS_MAX];
 	size_t top = 0;
 
 	for (size_t i = 0; i < s->count; i++) {
 		const struct step *step = &s->steps[i];
+		uint8_t last = top > 0 ? stack[top - 1] : 0;
 
 		if (step->kind == STEP_NOT) {
-			stack[top - 1] = !stack[top - 1];
+			stack[top - 1] = (uint8_t)(SELECT_YES - last);
 		} else if (step->kind == STEP_AND) {
 			top--;
-			stack[top - 1] = stack[top - 1] && stack[top];
+			if (last < stack[top - 1])
+				stack[top - 1] = last;
 		} else if (step->kind == STEP_OR) {
 			top--;
-			stack[top - 1] = stack[top - 1] || stack[top];
+			if (last > stack[top - 1])
+				stack[top - 1] = last;
 		} else {
-			stack[top++] = step_matches(step, facts);
+			stack[top++] = (uint8_t)answer(step, facts, is_guess);
 		}
 	}
 	/* the parser's mistake, not the operator's */
 	MUST(top == 1);
-	return stack[0];
+	return (enum select_answer)stack[0];
+}
+
+enum select_answer
+select_guess(const struct select *s, const struct select_facts *facts)
+{
+	return run(s, facts, true);
+}
+
+bool
+select_match(const struct select *s, const struct select_facts *facts)
+{
+	return run(s, facts, false) == SELECT_YES;
 }
 
 bool

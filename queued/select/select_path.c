@@ -1,8 +1,9 @@
 /*
  * What every match must have, found by running the steps over lists of needs
- * instead of facts: `and' has what either side has; `or' might have neither,
- * `not' neither the one nor the other.  Lists lie behind one another in one
- * array, as operands on a stack do.
+ * instead of facts: `and' has what either side has; `or' might have neither.
+ * A `not' is driven down to the tests before, where it makes an `or' of an
+ * `and' and the other way round.  Lists lie behind one another in one array, as
+ * operands on a stack do.
  */
 #include "queued/select/select.h"
 
@@ -99,29 +100,82 @@ need_of(struct select_needs *out, const struct step *step)
 	}
 }
 
-void
-select_needs(const struct select *s, struct select_needs *out)
+/* Of what the test does not match, little is known. */
+static void
+need_of_other(struct select_needs *out, const struct step *step)
+{
+	if (step->kind == STEP_STATE && step->number == SELECT_DEFERRED)
+		add_text(out, SELECT_BY_AWAKE, SPAN_NONE);
+}
+
+/* Which steps stand under an odd number of `not', where IS_OTHER is one over
+ * all.  Backwards, for an operator stands behind its operands. */
+static void
+find_negated(const struct select *s, bool is_other,
+    bool negated[SELECT_STEPS_MAX])
+{
+	bool stack[SELECT_STEPS_MAX + 1];
+	size_t top = 0;
+
+	stack[top++] = is_other;
+	for (size_t i = s->count; i > 0; i--) {
+		bool is_negated = stack[--top];
+
+		negated[i - 1] = is_negated;
+		switch (s->steps[i - 1].kind) {
+		case STEP_NOT:
+			stack[top++] = !is_negated;
+			break;
+		case STEP_AND:
+		case STEP_OR:
+			stack[top++] = is_negated;
+			stack[top++] = is_negated;
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static void
+find_needs(const struct select *s, bool is_other, struct select_needs *out)
 {
 	/* where the list of each operand begins */
 	size_t stack[SELECT_STEPS_MAX];
+	bool negated[SELECT_STEPS_MAX];
 	size_t top = 0;
 
 	out->n = 0;
+	find_negated(s, is_other, negated);
 	for (size_t i = 0; i < s->count; i++) {
 		const struct step *step = &s->steps[i];
 
-		if (step->kind == STEP_NOT) {
-			out->n = stack[top - 1];
-		} else if (step->kind == STEP_AND) {
+		if (step->kind == STEP_NOT)
+			continue;
+		if (step->kind == STEP_AND || step->kind == STEP_OR) {
 			top--;
-		} else if (step->kind == STEP_OR) {
-			top--;
-			out->n = stack[top - 1];
-		} else {
-			stack[top++] = out->n;
-			need_of(out, step);
+			if ((step->kind == STEP_OR) != negated[i])
+				out->n = stack[top - 1];
+			continue;
 		}
+		stack[top++] = out->n;
+		if (negated[i])
+			need_of_other(out, step);
+		else
+			need_of(out, step);
 	}
+}
+
+void
+select_needs(const struct select *s, struct select_needs *out)
+{
+	find_needs(s, false, out);
+}
+
+void
+select_needs_of_others(const struct select *s, struct select_needs *out)
+{
+	find_needs(s, true, out);
 }
 
 unsigned

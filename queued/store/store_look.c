@@ -379,6 +379,34 @@ walk(struct look *l, uint64_t after, size_t max,
 	return after;
 }
 
+/* Whatever has a term in the index has a row there; memory knows better. */
+static bool
+is_there(const struct look *l, uint64_t id)
+{
+	const struct message *m = map_u64_get(&l->s->messages, id);
+
+	return m == NULL || !m->is_gone;
+}
+
+static bool
+gather(struct look *l, size_t max, struct buf *ids)
+{
+	uint64_t after = l->path->first > 0 ? l->path->first - 1 : 0;
+	size_t n = 0;
+
+	first_indexed(l, after);
+	first_in_memory(l, after);
+	for (uint64_t id = next_id(l); id != UINT64_MAX &&
+	    id <= l->path->last; id = next_id(l)) {
+		if (n++ == max)
+			return false;
+		if (is_there(l, id))
+			buf_add(ids, &id, sizeof(id));
+		step_over(l, id);
+	}
+	return !buf_failed(ids);
+}
+
 static enum err
 open_cursors(struct look *l)
 {
@@ -428,4 +456,22 @@ store_look(struct store *s, const struct store_path *path, uint64_t after,
 		store_index_trim(s->index);
 	}
 	return after;
+}
+
+bool
+store_path_ids(struct store *s, const struct store_path *path, size_t max,
+    struct buf *ids)
+{
+	struct look l = { .s = s, .path = path };
+	bool is_whole = false;
+
+	if (store_index_begin(s->index) != OK)
+		return false;
+	if (path->has_term)
+		store_term_key(path->term, path->text, &l.term);
+	if (open_cursors(&l) == OK)
+		is_whole = gather(&l, max, ids);
+	close_cursors(&l);
+	store_index_end(s->index);
+	return is_whole && !store_is_damaged(s);
 }

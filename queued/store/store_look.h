@@ -52,6 +52,15 @@ void store_path_arrived(struct store *s, struct store_path *path,
 bool store_path_due(struct store *s, uint64_t until, size_t max,
     struct buf *ids);
 
+/* The same with all that are held. */
+bool store_path_awake(struct store *s, uint64_t until, size_t max,
+    struct buf *ids);
+
+/* Appends the ids on PATH of messages that are there now, ascending, each once.
+ * False: more than MAX, no memory, or a damaged index. */
+bool store_path_ids(struct store *s, const struct store_path *path,
+    size_t max, struct buf *ids);
+
 /* One message under the eye: borrowed for the visit. */
 struct store_glance;
 

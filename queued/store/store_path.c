@@ -166,8 +166,8 @@ sort_ids(struct buf *ids)
 	ids->n = kept * sizeof(*p);
 }
 
-bool
-store_path_due(struct store *s, uint64_t until, size_t max, struct buf *ids)
+static bool
+add_due(struct store *s, uint64_t until, size_t max, struct buf *ids)
 {
 	struct store_due cursor = { .due_at = 0 };
 	struct due d = { .ids = ids, .max = max };
@@ -182,8 +182,28 @@ store_path_due(struct store *s, uint64_t until, size_t max, struct buf *ids)
 		if (d.is_full || buf_failed(ids))
 			return false;
 	}
-	if (d.is_full || buf_failed(ids))
-		return false;
+	return !d.is_full && !buf_failed(ids);
+}
+
+bool
+store_path_due(struct store *s, uint64_t until, size_t max, struct buf *ids)
+{
+	bool is_whole = add_due(s, until, max, ids);
+
 	sort_ids(ids);
-	return true;
+	return is_whole;
+}
+
+bool
+store_path_awake(struct store *s, uint64_t until, size_t max, struct buf *ids)
+{
+	struct store_path held = STORE_PATH_ALL;
+	bool is_whole;
+
+	held.has_term = true;
+	held.term = STORE_TERM_HELD;
+	is_whole = add_due(s, until, max, ids) &&
+	    store_path_ids(s, &held, max, ids);
+	sort_ids(ids);
+	return is_whole;
 }

@@ -83,6 +83,8 @@ has(const struct sample *m, const struct select_need *need)
 		return m->state == SELECT_HELD;
 	case SELECT_BY_ACTIVE:
 		return m->state == SELECT_ACTIVE;
+	case SELECT_BY_AWAKE:
+		return m->state != SELECT_DEFERRED;
 	case SELECT_BY_AGE:
 		return age >= need->least_ms && age <= need->most_ms;
 	}
@@ -91,14 +93,14 @@ has(const struct sample *m, const struct select_need *need)
 
 Test(select, whatever_matches_has_what_is_needed)
 {
-	unsigned matches = 0, needed = 0;
+	unsigned matches = 0, needed = 0, needed_of_others = 0, guessed = 0;
 	struct rng dice;
 	struct buf b;
 
 	rng_init(&dice, 11);
 	buf_init(&b, SELECT_TEXT_MAX);
 	for (int round = 0; round < ROUNDS; round++) {
-		struct select_needs needs;
+		struct select_needs needs, others;
 		struct select *s;
 		struct why why;
 
@@ -106,7 +108,9 @@ Test(select, whatever_matches_has_what_is_needed)
 		write_tree(&dice, DEPTH, &b);
 		cr_assert_eq(select_compile(buf_span(&b), &s, &why), OK);
 		select_needs(s, &needs);
+		select_needs_of_others(s, &others);
 		needed += needs.n > 0;
+		needed_of_others += others.n > 0;
 		for (size_t i = 0; i < COUNT_OF(samples); i++) {
 			const struct sample *m = &samples[i];
 			struct select_facts facts = { .state = m->state,
@@ -114,11 +118,22 @@ Test(select, whatever_matches_has_what_is_needed)
 			    .age_ms = m->age_ms, .recipient = recipient,
 			    .ctx = m };
 
-			if (!select_match(s, &facts))
-				continue;
-			matches++;
-			for (size_t n = 0; n < needs.n; n++)
-				cr_assert(has(m, &needs.rows[n]),
+			bool is_match = select_match(s, &facts);
+			const struct select_needs *all =
+			    is_match ? &needs : &others;
+			enum select_answer guess;
+
+			/* without what reads units, and without asking it */
+			facts.state = SELECT_STATES;
+			facts.recipient = NULL;
+			guess = select_guess(s, &facts);
+			guessed += guess != SELECT_MAYBE;
+			cr_assert(guess == SELECT_MAYBE ||
+			    (guess == SELECT_YES) == is_match, "%.*s",
+			    (int)b.n, b.p);
+			matches += is_match;
+			for (size_t n = 0; n < all->n; n++)
+				cr_assert(has(m, &all->rows[n]),
 				    "%.*s: need %zu of sample %zu", (int)b.n,
 				    b.p, n, i);
 		}
@@ -126,6 +141,8 @@ Test(select, whatever_matches_has_what_is_needed)
 	}
 	cr_expect_gt(matches, ROUNDS / 4);
 	cr_expect_gt(needed, ROUNDS / 8);
+	cr_expect_gt(needed_of_others, ROUNDS / 8);
+	cr_expect_gt(guessed, ROUNDS / 8);
 	buf_clear(&b);
 }
 
@@ -149,6 +166,8 @@ static const struct {
 	{ "(from:<> or from:x@y) domain:d", 1, SELECT_BY_DOMAIN, "d" },
 	{ "not from:<> domain:d", 1, SELECT_BY_DOMAIN, "d" },
 	{ "domain:d not (from:<> state:held)", 1, SELECT_BY_DOMAIN, "d" },
+	{ "not (not domain:d or state:deferred)", 2, SELECT_BY_DOMAIN, "d" },
+	{ "not state:deferred", 1, SELECT_BY_AWAKE, "" },
 	/* nothing is known of these */
 	{ "", 0, 0, "" }, { "from:*", 0, 0, "" }, { "domain:*.d", 0, 0, "" },
 	{ "state:deferred", 0, 0, "" }, { "from:@", 0, 0, "" },

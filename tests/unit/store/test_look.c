@@ -140,6 +140,50 @@ on_look(void *ctx, struct store_glance *g)
 	return true;
 }
 
+static bool
+on_id(void *ctx, struct store_glance *g)
+{
+	size_t *n = ctx;
+
+	(void)g;
+	++*n;
+	return true;
+}
+
+/* The ids that a path leads to: each is there, in order, and none of ALL is
+ * missing. */
+static void
+check_ids(struct rig *r, const struct wanted *all,
+    const struct store_path *path)
+{
+	struct store_path listed = STORE_PATH_ALL;
+	size_t there = 0, found = 0;
+	const uint64_t *p;
+	struct buf ids;
+
+	buf_init(&ids, IDS * sizeof(uint64_t));
+	cr_assert(store_path_ids(r->s, path, IDS, &ids));
+	p = (const uint64_t *)(const void *)ids.p;
+	listed.is_listed = true;
+	listed.ids = p;
+	listed.id_count = ids.n / sizeof(uint64_t);
+	for (size_t i = 0; i < listed.id_count; i++) {
+		cr_assert(i == 0 || p[i - 1] < p[i]);
+		found += found < all->n && all->ids[found] == p[i];
+	}
+	cr_assert_eq(found, all->n);
+	for (uint64_t after = 0; after != UINT64_MAX;)
+		after = store_look(r->s, &listed, after, IDS, on_id, &there);
+	cr_assert_eq(there, listed.id_count);
+	if (listed.id_count > 0) {
+		size_t most = listed.id_count - 1;
+
+		buf_reset(&ids);
+		cr_assert_not(store_path_ids(r->s, path, most, &ids));
+	}
+	buf_clear(&ids);
+}
+
 static void
 check_path(struct rig *r, struct rng *dice, struct wanted *w,
     const struct store_path *path)
@@ -157,6 +201,7 @@ check_path(struct rig *r, struct rng *dice, struct wanted *w,
 	    w->text, w->n, all->n);
 	cr_assert_arr_eq(w->ids, all->ids, w->n * sizeof(*w->ids));
 	cr_assert_eq(w->recipients, all->recipients);
+	check_ids(r, all, path);
 	free(all);
 }
 
@@ -213,6 +258,26 @@ check_due(struct rig *r, struct rng *dice)
 	free(w);
 }
 
+/* Nothing is due before the begin of time; what is held is there all the same. */
+static void
+check_awake(struct rig *r, struct rng *dice)
+{
+	struct wanted *w = calloc(1, sizeof(*w));
+	struct store_path path = STORE_PATH_ALL;
+	struct buf ids;
+
+	buf_init(&ids, 1 << 20);
+	w->term = STORE_TERM_HELD;
+	w->text = "";
+	cr_assert(store_path_awake(r->s, 0, IDS, &ids));
+	path.is_listed = true;
+	path.ids = (const uint64_t *)(const void *)ids.p;
+	path.id_count = ids.n / sizeof(uint64_t);
+	check_path(r, dice, w, &path);
+	buf_clear(&ids);
+	free(w);
+}
+
 static void
 check_all(struct rig *r, struct rng *dice)
 {
@@ -229,6 +294,7 @@ check_all(struct rig *r, struct rng *dice)
 	check_arrival(r, dice, 900000, UINT64_MAX);
 	check_arrival(r, dice, 5000000, UINT64_MAX);
 	check_due(r, dice);
+	check_awake(r, dice);
 }
 
 /* ---- histories ---- */
