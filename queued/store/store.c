@@ -16,6 +16,7 @@
 #include "common/os/random.h"
 #include "queued/store/store_aside.h"
 #include "queued/store/store_body_private.h"
+#include "queued/store/store_build.h"
 #include "queued/store/store_group.h"
 #include "queued/store/store_identity.h"
 #include "queued/store/store_index_file.h"
@@ -169,8 +170,7 @@ open_index(struct store *s, const char *path, struct why *why)
 		return e;
 	e = store_aside_look(s, fd, why);
 	if (e == OK)
-		e = store_index_open(name, s->space.index_room, &s->index,
-		    why);
+		e = store_build_open(s, name, store_build_is_needed(fd), why);
 	/* LMDB syncs its file, but not the name of a new one */
 	if (e == OK && s->io->sync_dir(s->io->ctx, fd) != 0)
 		e = why_set(why, ERR_IO, "index %s: can't be synced", name);

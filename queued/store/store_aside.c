@@ -8,6 +8,7 @@
 
 #include "common/base/mtime.h"
 #include "common/os/clock.h"
+#include "queued/store/store_build.h"
 #include "queued/store/store_probe.h"
 #include "queued/store/store_shrink.h"
 
@@ -58,6 +59,7 @@ store_aside_look(struct store *s, int index_fd, struct why *why)
 
 	/* not yet in the index's place, so of no use */
 	(void)s->io->unlink(s->io->ctx, index_fd, STORE_SHRINK_NAME);
+	(void)s->io->unlink(s->io->ctx, index_fd, STORE_BUILD_LOCK);
 	if (faccessat(index_fd, damaged, F_OK, 0) == 0)
 		return why_set(why, ERR_CORRUPT, "index: a row was found "
 		    "damaged");
@@ -91,6 +93,7 @@ store_aside_move(struct store *s)
 		(void)unlinkat(fd, unclean, 0);
 		(void)unlinkat(fd, damaged, 0);
 		(void)unlinkat(fd, STORE_SHRINK_NAME, 0);
+		(void)unlinkat(fd, STORE_BUILD_LOCK, 0);
 		(void)close(fd);
 		(void)unlinkat(s->dir_fd, aside_dir, AT_REMOVEDIR);
 	}

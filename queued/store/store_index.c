@@ -11,12 +11,13 @@
 #include "queued/store/store_index_private.h"
 
 #include "common/base/check.h"
-#include "common/base/wire.h"
+#include "queued/store/store_index_build.h"
 #include "queued/store/store_index_file.h"
 #include "queued/store/store_row.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,10 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-	OP_PUT = 1, OP_DELETE = 2, OP_PUT_PAIR = 3, OP_DELETE_PAIR = 4,
-	FILE_MODE = 0600,
-};
+enum { FILE_MODE = 0600 };
 
 const char *const store_index_names[STORE_TABLE_COUNT] = {
 	[STORE_TABLE_META] = "meta",
@@ -122,8 +120,8 @@ open_tables(struct store_index *x)
 }
 
 /* Readers that a killed process left would hold pages for ever: checked. */
-static int
-open_env(struct store_index *x)
+int
+store_index_open_env(struct store_index *x)
 {
 	int dead, rc = mdb_env_create(&x->env);
 
@@ -132,7 +130,9 @@ open_env(struct store_index *x)
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(x->env, STORE_TABLE_COUNT);
 	if (rc == 0)
-		rc = mdb_env_open(x->env, x->path, 0, FILE_MODE);
+		rc = x->new_path != NULL ? mdb_env_open(x->env, x->new_path,
+		    MDB_NOSUBDIR | MDB_NOSYNC, FILE_MODE) :
+		    mdb_env_open(x->env, x->path, 0, FILE_MODE);
 	if (rc == 0)
 		rc = mdb_reader_check(x->env, &dead);
 	if (rc == 0)
@@ -144,22 +144,43 @@ open_env(struct store_index *x)
 	return rc;
 }
 
-enum err
-store_index_open(const char *path, uint64_t room_bytes,
-    struct store_index **out, struct why *why)
+static void
+free_index(struct store_index *x)
+{
+	free(x->path);
+	free(x->new_path);
+	free(x);
+}
+
+static struct store_index *
+make(const char *path, const char *new_name)
 {
 	struct store_index *x = calloc(1, sizeof(*x));
+	size_t n = strlen(path) + (new_name == NULL ? 0 : strlen(new_name)) + 2;
+
+	if (x == NULL)
+		return NULL;
+	x->path = strdup(path);
+	if (new_name != NULL && (x->new_path = malloc(n)) != NULL)
+		(void)snprintf(x->new_path, n, "%s/%s", path, new_name);
+	if (x->path != NULL && (new_name == NULL || x->new_path != NULL) &&
+	    pthread_mutex_init(&x->gate, NULL) == 0)
+		return x;
+	free_index(x);
+	return NULL;
+}
+
+static enum err
+open_index(const char *path, const char *new_name, uint64_t room_bytes,
+    struct store_index **out, struct why *why)
+{
+	struct store_index *x = make(path, new_name);
 	int rc;
 
-	if (x == NULL || (x->path = strdup(path)) == NULL ||
-	    pthread_mutex_init(&x->gate, NULL) != 0) {
-		if (x != NULL)
-			free(x->path);
-		free(x);
+	if (x == NULL)
 		return why_set(why, ERR_NOMEM, "no memory for the index");
-	}
 	x->room_bytes = room_bytes;
-	if ((rc = open_env(x)) != 0) {
+	if ((rc = store_index_open_env(x)) != 0) {
 		store_index_close(&x);
 		return why_set(why, store_index_error(rc), "index %s: %s", path,
 		    mdb_strerror(rc));
@@ -168,8 +189,22 @@ store_index_open(const char *path, uint64_t room_bytes,
 	return OK;
 }
 
-static void
-close_env(struct store_index *x)
+enum err
+store_index_open(const char *path, uint64_t room_bytes,
+    struct store_index **out, struct why *why)
+{
+	return open_index(path, NULL, room_bytes, out, why);
+}
+
+enum err
+store_index_open_new(const char *path, const char *name, uint64_t room_bytes,
+    struct store_index **out, struct why *why)
+{
+	return open_index(path, name, room_bytes, out, why);
+}
+
+void
+store_index_close_env(struct store_index *x)
 {
 	if (x->reader != NULL)
 		mdb_txn_abort(x->reader);
@@ -185,10 +220,9 @@ store_index_close(struct store_index **x)
 {
 	if (*x == NULL)
 		return;
-	close_env(*x);
+	store_index_close_env(*x);
 	(void)pthread_mutex_destroy(&(*x)->gate);
-	free((*x)->path);
-	free(*x);
+	free_index(*x);
 	*x = NULL;
 }
 
@@ -199,9 +233,9 @@ store_index_reopen(struct store_index *x)
 
 	MUST(x->depth == 0);
 	(void)pthread_mutex_lock(&x->gate);
-	close_env(x);
-	if ((rc = open_env(x)) != 0)
-		close_env(x);
+	store_index_close_env(x);
+	if ((rc = store_index_open_env(x)) != 0)
+		store_index_close_env(x);
 	(void)pthread_mutex_unlock(&x->gate);
 	return store_index_error(rc);
 }
@@ -249,7 +283,7 @@ size_t
 store_index_put(struct buf *ops, enum store_table table,
     const struct store_row_key *key)
 {
-	put_op(ops, OP_PUT, table, key);
+	put_op(ops, STORE_INDEX_OP_PUT, table, key);
 	wire_put_u32(ops, 0);
 	return ops->n;
 }
@@ -266,7 +300,7 @@ void
 store_index_delete(struct buf *ops, enum store_table table,
     const struct store_row_key *key)
 {
-	put_op(ops, OP_DELETE, table, key);
+	put_op(ops, STORE_INDEX_OP_DELETE, table, key);
 }
 
 static void
@@ -283,20 +317,20 @@ void
 store_index_put_pair(struct buf *ops, enum store_table table,
     struct span key, struct span value)
 {
-	put_pair(ops, OP_PUT_PAIR, table, key, value);
+	put_pair(ops, STORE_INDEX_OP_PUT_PAIR, table, key, value);
 }
 
 void
 store_index_delete_pair(struct buf *ops, enum store_table table,
     struct span key, struct span value)
 {
-	put_pair(ops, OP_DELETE_PAIR, table, key, value);
+	put_pair(ops, STORE_INDEX_OP_DELETE_PAIR, table, key, value);
 }
 
 /* ---- applying ---- */
 
-static int
-apply_op(struct store_index *x, MDB_txn *txn, struct wire *w)
+int
+store_index_apply_op(struct store_index *x, MDB_txn *txn, struct wire *w)
 {
 	uint8_t op = wire_u8(w);
 	uint8_t table = wire_u8(w);
@@ -306,16 +340,16 @@ apply_op(struct store_index *x, MDB_txn *txn, struct wire *w)
 
 	/* made by put_op(), never read from a disk */
 	MUST(!w->is_failed && table < STORE_TABLE_COUNT);
-	if (op != OP_DELETE)
+	if (op != STORE_INDEX_OP_DELETE)
 		value = store_index_val(wire_span(w, w->n));
-	if (op == OP_PUT)
+	if (op == STORE_INDEX_OP_PUT)
 		return mdb_put(txn, x->tables[table], &key, &value, 0);
-	if (op == OP_PUT_PAIR)
+	if (op == STORE_INDEX_OP_PUT_PAIR)
 		rc = mdb_put(txn, x->tables[table], &key, &value,
 		    MDB_NODUPDATA);
 	else
 		rc = mdb_del(txn, x->tables[table], &key,
-		    op == OP_DELETE_PAIR ? &value : NULL);
+		    op == STORE_INDEX_OP_DELETE_PAIR ? &value : NULL);
 	/* what is there need not come, what is not there need not go */
 	return rc == MDB_NOTFOUND || rc == MDB_KEYEXIST ? 0 : rc;
 }
@@ -342,11 +376,13 @@ store_index_apply(struct store_index *x, struct span ops)
 
 	if (x->env == NULL)
 		return ERR_IO;
+	if (x->new_path != NULL)
+		return store_index_build_rows(x, ops);
 	if ((rc = mdb_txn_begin(x->env, NULL, 0, &txn)) != 0)
 		return store_index_outcome(x, rc);
 	wire_init(&w, ops);
 	while (rc == 0 && wire_more(&w))
-		rc = apply_op(x, txn, &w);
+		rc = store_index_apply_op(x, txn, &w);
 	if (rc != 0) {
 		mdb_txn_abort(txn);
 		return store_index_outcome(x, rc);

@@ -4,6 +4,7 @@
 #ifndef MTAD_QUEUED_STORE_STORE_INDEX_PRIVATE_H
 #define MTAD_QUEUED_STORE_STORE_INDEX_PRIVATE_H
 
+#include "common/base/wire.h"
 #include "queued/store/store_index.h"
 
 #include <lmdb.h>
@@ -17,7 +18,8 @@
 struct store_index {
 	MDB_env *env;			/* NULL: closed, store_index_revive() */
 	MDB_txn *reader;
-	char *path;
+	char *path;			/* of its directory */
+	char *new_path;			/* of the file while it is built; NULL */
 	pthread_mutex_t gate;		/* held where another thread reads */
 	MDB_dbi tables[STORE_TABLE_COUNT];
 	unsigned depth;			/* of begin */
@@ -29,6 +31,19 @@ struct store_index {
 };
 
 extern const char *const store_index_names[STORE_TABLE_COUNT];
+
+/* What changes are: op and table, a byte each, key and value as spans. */
+enum {
+	STORE_INDEX_OP_PUT = 1, STORE_INDEX_OP_DELETE = 2,
+	STORE_INDEX_OP_PUT_PAIR = 3, STORE_INDEX_OP_DELETE_PAIR = 4,
+};
+
+/* One change, of bytes that were gathered. */
+int store_index_apply_op(struct store_index *x, MDB_txn *txn, struct wire *w);
+
+/* Opens the environment, or closes it; 0, or what LMDB says. */
+int store_index_open_env(struct store_index *x);
+void store_index_close_env(struct store_index *x);
 
 /* Of what LMDB says. */
 enum err store_index_error(int rc);

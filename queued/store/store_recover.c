@@ -9,6 +9,7 @@
 
 #include "common/os/clock.h"
 #include "queued/store/store_body_private.h"
+#include "queued/store/store_build.h"
 #include "queued/store/store_memory.h"
 #include "queued/store/store_row.h"
 #include "queued/store/store_scan.h"
@@ -248,8 +249,11 @@ recover(struct store_scan *r, struct why *why)
 		if ((e = store_scan_step(r, &goes_on)) != OK)
 			return explain(r, e, why);
 	}
-	if ((e = store_scan_sync(r)) != OK ||
-	    (e = seal(s, &r->at, r->has_tail)) != OK)
+	if ((e = store_scan_sync(r)) != OK)
+		return why_set(why, e, "log can't be synced: %s", err_text(e));
+	if ((e = store_build_end(s, why)) != OK)
+		return e;
+	if ((e = seal(s, &r->at, r->has_tail)) != OK)
 		return why_set(why, e, "log can't be sealed: %s", err_text(e));
 	remove_void(s, r->at.segment);
 	return store_bodies_sweep(s);

@@ -1,7 +1,9 @@
 #include "queued/store/store_scan.h"
 
+#include "queued/store/store_build.h"
 #include "queued/store/store_dead.h"
 #include "queued/store/store_group.h"
+#include "queued/store/store_index_build.h"
 #include "queued/store/store_pieces.h"
 #include "queued/store/store_replay.h"
 
@@ -185,8 +187,12 @@ tell_progress(const struct store_scan *r)
 static bool
 is_enough(const struct store_scan *r)
 {
-	return r->replayed + r->s->overlay.dirty * OBJECT_BYTES >=
-	    r->s->replay_bytes;
+	const struct store *s = r->s;
+	uint64_t most = s->replay_bytes;
+
+	if (store_index_is_new(s->index) && most > STORE_BUILD_REPLAY)
+		most = STORE_BUILD_REPLAY;
+	return r->replayed + s->overlay.dirty * OBJECT_BYTES >= most;
 }
 
 static enum err

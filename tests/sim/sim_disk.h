@@ -58,6 +58,8 @@ bool sim_disk_name(int dir, size_t n, char out[SIM_DISK_NAME]);
 /* The rows of the index belong to its directory. */
 struct sim_tables *sim_disk_tables(void);	/* NULL: no such directory */
 void sim_disk_lose_index(void);
+/* Empty, under the other name, unless that is there; false and errno. */
+bool sim_disk_begin_index(void);
 
 /* Flips a bit where BYTES lie in a file; false when they are nowhere, or in
  * several. */

@@ -1,7 +1,9 @@
 #include "tests/sim/sim_disk_private.h"
 
+#include "queued/store/store_shrink.h"
 #include "tests/sim/sim.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 /* ---- the power ---- */
@@ -82,6 +84,34 @@ sim_disk_lose_index(void)
 
 	if (dir > 0)
 		sim_tables_free(&sim_object(dir)->tables);
+}
+
+bool
+sim_disk_begin_index(void)
+{
+	int dir = sim_disk_lookup(SIM_DISK_ROOT, "index");
+	int object;
+
+	if (sim_disk_lookup(dir, STORE_SHRINK_NAME) != 0)
+		return true;
+	sim_disk_lose_index();
+	object = sim_disk_open(dir, STORE_SHRINK_NAME, O_RDWR | O_CREAT);
+	if (object < 0)
+		return false;
+	sim_disk_close(object);
+	return true;
+}
+
+/* Rows that have not got the index's name are half of it. */
+bool __wrap_store_build_is_needed(int fd);
+bool
+__wrap_store_build_is_needed(int fd)
+{
+	int dir = sim_disk_lookup(SIM_DISK_ROOT, "index");
+
+	(void)fd;
+	return sim_tables_are_empty(sim_disk_tables()) ||
+	    sim_disk_lookup(dir, "data.mdb") == 0;
 }
 
 /* ---- looking and damaging ---- */

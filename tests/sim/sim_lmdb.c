@@ -198,13 +198,15 @@ mdb_env_set_maxdbs(MDB_env *env, MDB_dbi tables)
 	return tables <= TABLES ? 0 : EINVAL;
 }
 
-/* The rows belong to the directory of the index on the disk. */
+/* The rows belong to the directory of the index on the disk.  One that is made
+ * anew has a file too, without bytes, so that its name can be lost. */
 int
 mdb_env_open(MDB_env *env, const char *path, unsigned flags, mdb_mode_t mode)
 {
 	(void)path;
-	(void)flags;
 	(void)mode;
+	if ((flags & MDB_NOSUBDIR) != 0 && !sim_disk_begin_index())
+		return errno;
 	env->tables = sim_disk_tables();
 	return env->tables != NULL ? 0 : ENOENT;
 }

@@ -1,6 +1,7 @@
 """The index of the spool under a service that runs: its file returns its space
 when a backlog has gone (R-16), whatever kills queued meanwhile; bytes of it that
-somebody spoils cost no message (R-11, I-05); and whoever takes the spool's lock
+somebody spoils cost no message (R-11, I-05); one that is lost is made again, whatever kills
+queued meanwhile; and whoever takes the spool's lock
 away lets no second queued in.
 
 With MTAD_LONG=1 queued is killed at each step of making the file smaller, else
@@ -17,6 +18,7 @@ from support import basics, faults, nexthop, relay, spool, volume
 
 MIB = 1 << 20
 BACKLOG = 25000                     # an index of some 24 MiB
+ANEW = 2000
 HOUR = {"first_retry": "1h", "max_retry": "1h"}
 WAITS = ("-f", "1h", "-w", "2h")
 # segments of 8 MiB: four that compaction leaves (R-09), and spares, which may be
@@ -115,6 +117,26 @@ class Space(unittest.TestCase):
             self.assertGreater(len(hop.messages), 1)
         self.assertIn("sound\n", self.relay.ctl("spool", "check"))
         self.relay.stop()
+
+    def test_an_index_is_made_anew_whatever_kills_that(self):
+        """Lost: each start that makes it again is killed but the last (R-11)."""
+        self.relay.stop()
+        spool.fill(self.spool, ANEW, *WAITS)
+        shutil.rmtree(os.path.join(self.spool, "index"))
+        for point, moment in (("fdatasync index_new", "before"),
+                              ("rename index", "after")):
+            with self.subTest(point=point, moment=moment):
+                self.shim.order(f"queued {point}", f"kill_{moment}")
+                self.relay.kills += 1
+                self.relay.start(is_served=False)
+                self.shim.wait_hit(seconds=60)
+                basics.wait_for("queued is back", lambda: self.relay.try_ctl(
+                    "queue", "count").returncode == 0, 60)
+                self.assertEqual(self.relay.count(), ANEW)
+                self.assertEqual(size(self.relay, "index", "data.mdb.new"), 0)
+                self.assertIn("sound\n", self.relay.ctl("spool", "check"))
+                self.relay.stop()
+                shutil.rmtree(os.path.join(self.spool, "index"))
 
 
 class Damage(unittest.TestCase):
