@@ -18,28 +18,30 @@ enum select_state
 ctl_unit_state(const struct queued *q, const struct store_unit *unit)
 {
 	const struct plan_unit *pu = unit->plan;
-	bool is_later = unit->due_at > queued_wall(q);
 	int64_t blocked;
 
 	if (unit->message->is_held)
 		return SELECT_HELD;
 	if (pu != NULL && plan_unit_state(pu) == PLAN_LEASED)
 		return SELECT_ACTIVE;
-	if (pu != NULL)
-		is_later = plan_unit_due(pu) > queued_now(q);
+	if (pu != NULL ? plan_unit_due(pu) > queued_now(q) :
+	    unit->due_at > queued_wall(q))
+		return SELECT_DEFERRED;
 	blocked = pu != NULL ? plan_unit_blocked_until(pu) :
 	    plan_blocked_until(q->plan, unit->key);
-	return is_later || blocked > queued_now(q) ? SELECT_DEFERRED :
-	    SELECT_ACTIVE;
+	return blocked > queued_now(q) ? SELECT_DEFERRED : SELECT_ACTIVE;
 }
 
-/* Active as soon as one of its units is. */
+/* Active as soon as one of its units is.  No unit is read of one that is
+ * held. */
 enum select_state
 ctl_message_state(const struct queued *q, struct store_glance *g)
 {
 	enum select_state state = SELECT_DEFERRED;
 	const struct store_unit *u;
 
+	if (store_glance_message(g)->is_held)
+		return SELECT_HELD;
 	store_glance_rewind(g);
 	while (state == SELECT_DEFERRED && (u = store_glance_next(g)) != NULL)
 		state = ctl_unit_state(q, u);
@@ -94,7 +96,6 @@ put_recipients(const struct queued *q, const struct store_unit *unit,
 {
 	struct msg_ctl_recipient m = { .tries = unit->tries, .due_at = due,
 	    .last_at = unit->last_at };
-	struct span why = plan_blocked_why(q->plan, unit_key(unit));
 
 	for (uint32_t i = 0; i < unit->count && n < max; i++, n++) {
 		const struct store_recipient *r = &unit->recipients[i];
@@ -105,7 +106,7 @@ put_recipients(const struct queued *q, const struct store_unit *unit,
 		m.host = r->host;
 		m.text = r->text;
 		if (!r->is_settled && r->text.n == 0)	/* its turn never came */
-			m.text = why;
+			m.text = plan_blocked_why(q->plan, unit_key(unit));
 		msg_put_ctl_recipient(out, &m);
 	}
 	return n;

@@ -119,12 +119,31 @@ is_plain(uint8_t c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+/* Of eight characters at once; may say no though all are plain.  A byte minus
+ * something borrows into its top bit when it was less, and so does one that is
+ * equal to something when the difference, by bits, is made less by one. */
+static bool
+are_plain(const uint8_t *p)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	uint64_t v, quote, slash, del;
+
+	memcpy(&v, p, sizeof(v));
+	quote = v ^ ones * '"';
+	slash = v ^ ones * '\\';
+	del = v ^ ones * 0x7f;
+	return ((v | (v - ones * 0x20) | (quote - ones) | (slash - ones) |
+	    (del - ones)) & tops) == 0;
+}
+
 /* How much of S, from its begin, may stand in a string as it is. */
 static size_t
 plain_length(struct span s)
 {
 	size_t n = 0;
 
+	while (s.n - n >= sizeof(uint64_t) && are_plain(s.p + n))
+		n += sizeof(uint64_t);
 	while (n < s.n && is_plain(s.p[n]))
 		n++;
 	return n;

@@ -1,41 +1,48 @@
 /*
  * Little-endian.  Numbers are copied, never accessed in place: nothing in a
  * record is aligned, and the compiler makes one instruction of copy and swap.
- *
- * A reader that failed gives zeros and empty spans and stays where it is;
- * whoever reads a whole record asks once, at wire_done().
  */
 #include "common/base/wire.h"
 
 #include "common/base/check.h"
 
-#include <endian.h>
+/* Nearly always there is room, and N is a constant: no call for it. */
+static inline void
+put(struct buf *b, const void *v, size_t n)
+{
+	if (b->is_failed || n > b->size - b->n || b->n + n > b->max) {
+		buf_add(b, v, n);
+		return;
+	}
+	memcpy(b->p + b->n, v, n);
+	b->n += n;
+}
 
 void
 wire_put_u8(struct buf *b, uint8_t v)
 {
-	buf_add_byte(b, v);
+	put(b, &v, sizeof(v));
 }
 
 void
 wire_put_u16(struct buf *b, uint16_t v)
 {
 	v = htole16(v);
-	buf_add(b, &v, sizeof(v));
+	put(b, &v, sizeof(v));
 }
 
 void
 wire_put_u32(struct buf *b, uint32_t v)
 {
 	v = htole32(v);
-	buf_add(b, &v, sizeof(v));
+	put(b, &v, sizeof(v));
 }
 
 void
 wire_put_u64(struct buf *b, uint64_t v)
 {
 	v = htole64(v);
-	buf_add(b, &v, sizeof(v));
+	put(b, &v, sizeof(v));
 }
 
 /* A length that doesn't fit fails the buffer: half a record would be read as
@@ -63,18 +70,6 @@ wire_patch_u32(struct buf *b, size_t at, uint32_t v)
 	memcpy(b->p + at, &v, sizeof(v));
 }
 
-void
-wire_init(struct wire *w, struct span s)
-{
-	*w = (struct wire){ .p = s.p, .n = s.n };
-}
-
-void
-wire_fail(struct wire *w)
-{
-	w->is_failed = true;
-}
-
 struct span
 wire_raw(struct wire *w, size_t n)
 {
@@ -90,55 +85,6 @@ wire_raw(struct wire *w, size_t n)
 		w->p += n;
 	w->n -= n;
 	return s;
-}
-
-/* Fills V with the next N bytes, or leaves it and fails. */
-static void
-get(struct wire *w, void *v, size_t n)
-{
-	if (w->is_failed || n > w->n) {
-		w->is_failed = true;
-		return;
-	}
-	memcpy(v, w->p, n);
-	w->p += n;
-	w->n -= n;
-}
-
-uint8_t
-wire_u8(struct wire *w)
-{
-	uint8_t v = 0;
-
-	get(w, &v, sizeof(v));
-	return v;
-}
-
-uint16_t
-wire_u16(struct wire *w)
-{
-	uint16_t v = 0;
-
-	get(w, &v, sizeof(v));
-	return le16toh(v);
-}
-
-uint32_t
-wire_u32(struct wire *w)
-{
-	uint32_t v = 0;
-
-	get(w, &v, sizeof(v));
-	return le32toh(v);
-}
-
-uint64_t
-wire_u64(struct wire *w)
-{
-	uint64_t v = 0;
-
-	get(w, &v, sizeof(v));
-	return le64toh(v);
 }
 
 /* A length above MAX fails before anything is taken. */

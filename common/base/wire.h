@@ -11,6 +11,8 @@
 
 #include "common/base/buf.h"
 
+#include <endian.h>
+
 /* writing */
 void wire_put_u8(struct buf *b, uint8_t v);
 void wire_put_u16(struct buf *b, uint16_t v);
@@ -28,11 +30,60 @@ struct wire {
 	bool is_failed;
 };
 
-void wire_init(struct wire *w, struct span s);
-uint8_t wire_u8(struct wire *w);
-uint16_t wire_u16(struct wire *w);
-uint32_t wire_u32(struct wire *w);
-uint64_t wire_u64(struct wire *w);
+static inline void
+wire_init(struct wire *w, struct span s)
+{
+	*w = (struct wire){ .p = s.p, .n = s.n };
+}
+
+/* Fills V with the next N bytes, or leaves it and fails. */
+static inline void
+wire_get(struct wire *w, void *v, size_t n)
+{
+	if (w->is_failed || n > w->n) {
+		w->is_failed = true;
+		return;
+	}
+	memcpy(v, w->p, n);
+	w->p += n;
+	w->n -= n;
+}
+
+static inline uint8_t
+wire_u8(struct wire *w)
+{
+	uint8_t v = 0;
+
+	wire_get(w, &v, sizeof(v));
+	return v;
+}
+
+static inline uint16_t
+wire_u16(struct wire *w)
+{
+	uint16_t v = 0;
+
+	wire_get(w, &v, sizeof(v));
+	return le16toh(v);
+}
+
+static inline uint32_t
+wire_u32(struct wire *w)
+{
+	uint32_t v = 0;
+
+	wire_get(w, &v, sizeof(v));
+	return le32toh(v);
+}
+
+static inline uint64_t
+wire_u64(struct wire *w)
+{
+	uint64_t v = 0;
+
+	wire_get(w, &v, sizeof(v));
+	return le64toh(v);
+}
 
 /* u32 length, bytes; more than MAX bytes is a failure. */
 struct span wire_span(struct wire *w, size_t max);
@@ -41,7 +92,11 @@ struct span wire_span(struct wire *w, size_t max);
 struct span wire_raw(struct wire *w, size_t n);
 
 /* For checks of the caller's own ("count too large"). */
-void wire_fail(struct wire *w);
+static inline void
+wire_fail(struct wire *w)
+{
+	w->is_failed = true;
+}
 
 static inline bool
 wire_more(const struct wire *w)

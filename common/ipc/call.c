@@ -220,12 +220,14 @@ enum err
 call_next(struct call *c, int64_t timeout_ms, struct msg *out,
     struct why *why)
 {
-	const int64_t until_ms = mtime_add(clock_mono_ms(), timeout_ms);
+	int64_t until_ms = 0;		/* mostly one is there, without a wait */
 	struct msg m;
 	enum err e;
 
 	fd_close(&c->given);
 	while ((e = next_msg(c, &m, why)) == ERR_AGAIN) {
+		if (until_ms == 0)
+			until_ms = mtime_add(clock_mono_ms(), timeout_ms);
 		e = receive(c, why);
 		if (e == ERR_AGAIN)
 			e = wait_for(c, POLLIN, until_ms, why);

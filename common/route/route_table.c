@@ -35,6 +35,7 @@ struct pattern {
 struct patterns {
 	struct map_span map;
 	uint32_t n;
+	bool has_names;		/* not only `*` and `<>` */
 	bool has_below;		/* `.d` at all: walking the labels pays */
 };
 
@@ -153,6 +154,8 @@ intern(struct route_table *table, struct patterns *patterns, const char *text,
 		if ((e = map_span_add(&patterns->map, pattern)) != OK)
 			return e;
 	}
+	if (parsed.kind != CONF_PATTERN_ANY && parsed.kind != CONF_PATTERN_NULL)
+		patterns->has_names = true;
 	if (parsed.kind == CONF_PATTERN_BELOW)
 		patterns->has_below = true;
 	*id = pattern->id;
@@ -478,7 +481,7 @@ static void
 collect(const struct patterns *patterns, struct span address,
     struct hits *hits)
 {
-	size_t at = find_at(address);
+	size_t at;
 
 	hits->n = 0;
 	if (map_span_count(&patterns->map) == 0)
@@ -486,7 +489,8 @@ collect(const struct patterns *patterns, struct span address,
 	try_form(patterns, SPAN_LIT("*"), hits);
 	if (address.n == 0)
 		try_form(patterns, SPAN_LIT("<>"), hits);
-	else if (at < address.n && address.n <= ADDRESS_MAX)
+	else if (patterns->has_names && address.n <= ADDRESS_MAX &&
+	    (at = find_at(address)) < address.n)
 		try_address(patterns, address, at, hits);
 }
 

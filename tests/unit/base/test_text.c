@@ -224,6 +224,29 @@ Test(json, strings)
 	}
 }
 
+/* Each byte at each place: what is plain stays, what is not never does. */
+Test(json, no_place_hides_a_byte)
+{
+	struct buf b;
+
+	buf_init(&b, 1000);
+	for (unsigned c = 0; c < 256; c++) {
+		bool is_plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+
+		for (size_t at = 0; at < 24; at++) {
+			uint8_t in[26] = "\"~~~~~~~~aaaaaaaa        \"";
+
+			in[1 + at] = (uint8_t)c;
+			buf_reset(&b);
+			json_quote(&b, span_of(in + 1, 24));
+			cr_assert_eq(span_equal(buf_span(&b),
+			    span_of(in, sizeof(in))), is_plain,
+			    "byte %u at %zu", c, at);
+		}
+	}
+	buf_clear(&b);
+}
+
 /* Each letter one call; the whole is wrong. */
 Test(json, refuses_what_is_no_json)
 {
