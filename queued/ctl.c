@@ -45,6 +45,7 @@ job_clear(struct ctl_session *s)
 	select_free(&job->select);
 	buf_clear(&job->words);
 	buf_clear(&job->ids);
+	ctl_active_clear(&job->active);
 	job->step = NULL;
 }
 

@@ -9,6 +9,7 @@
 
 #include "common/base/ipaddr.h"
 #include "queued/ctl.h"
+#include "queued/ctl_active.h"
 #include "queued/ctl_whole.h"
 #include "queued/select/select.h"
 #include "queued/store/store_look.h"
@@ -66,6 +67,7 @@ struct ctl_job {
 	uint64_t batch[CTL_WALK_ROWS];	/* ids to act upon */
 	size_t batch_count;
 	struct buf words;		/* the selection, for the log */
+	struct ctl_active active;
 };
 
 struct ctl_session {
@@ -99,8 +101,6 @@ enum select_state ctl_unit_state(const struct queued *q,
     const struct store_unit *unit);
 enum select_state ctl_message_state(const struct queued *q,
     struct store_glance *g);
-
-/* Of a recipient whose unit is in that state. */
 uint8_t ctl_recipient_state(enum select_state unit,
     const struct store_recipient *r);
 
@@ -111,12 +111,9 @@ void ctl_format_client(struct span bytes, char out[IPADDR_TEXT_SIZE]);
 void ctl_send_row(struct ctl_session *s, struct store_glance *g,
     uint32_t recipients_max, const struct ctl_whole *whole);
 
-/* jobs */
 void ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m);
 void ctl_show(struct ctl_session *s, uint64_t id);
 void ctl_status(struct ctl_session *s);
-
-/* Applies the job's verb to its batch (ctl_act.c). */
-void ctl_act_batch(struct ctl_session *s);
+void ctl_act_batch(struct ctl_session *s);	/* the verb, on the batch */
 
 #endif

@@ -70,11 +70,22 @@ most_tries(struct store_glance *g)
 	return tries;
 }
 
+static enum select_state
+state_of(struct ctl_session *s, struct store_glance *g)
+{
+	const struct store_message *m = store_glance_message(g);
+
+	if (!m->is_held && !store_glance_is_here(g) &&
+	    !ctl_active_may_be(&s->job.active, m->id))
+		return SELECT_DEFERRED;
+	return ctl_message_state(s->q, g);
+}
+
 /* Its units are read only where that can change the answer.  Facts of a message
  * that is in several: the most tries of any, and the state by
  * ctl_message_state(). */
 static bool
-is_selected(const struct ctl_session *s, struct store_glance *g)
+is_selected(struct ctl_session *s, struct store_glance *g)
 {
 	const struct store_message *m = store_glance_message(g);
 	const struct ctl_job *job = &s->job;
@@ -90,7 +101,7 @@ is_selected(const struct ctl_session *s, struct store_glance *g)
 	if (guess != SELECT_MAYBE)
 		return guess == SELECT_YES;
 	if (job->asks & SELECT_ASKS_STATE)
-		facts.state = ctl_message_state(s->q, g);
+		facts.state = state_of(s, g);
 	if (job->asks & SELECT_ASKS_TRIES)
 		facts.tries = most_tries(g);
 	facts.recipient = open_recipient;
@@ -376,6 +387,9 @@ step(struct ctl_session *s)
 	bool is_over;
 
 	job->batch_count = 0;
+	/* few: to read their units costs less than to find them */
+	if ((job->asks & SELECT_ASKS_STATE) != 0 && !job->path.is_listed)
+		ctl_active_look(&job->active, s->q);
 	job->cursor = store_look(s->q->store, &job->path, job->cursor,
 	    CTL_WALK_ROWS, on_message, s);
 	if (job->batch_count > 0)
@@ -427,6 +441,7 @@ ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m)
 	job->has_failed = job->is_of_others = false;
 	job->asks = select_asks(job->select);
 	buf_init(&job->ids, ACTIVE_MAX * sizeof(uint64_t));
+	ctl_active_init(&job->active);
 	choose_path(s);
 	buf_init(&job->words, SELECT_TEXT_MAX);
 	buf_add_span(&job->words, m->selection);

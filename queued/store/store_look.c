@@ -110,6 +110,12 @@ store_glance_message(const struct store_glance *g)
 	return g->here != NULL ? &g->here->pub : &g->row.pub;
 }
 
+bool
+store_glance_is_here(const struct store_glance *g)
+{
+	return g->here != NULL;
+}
+
 void
 store_glance_rewind(struct store_glance *g)
 {

@@ -67,6 +67,9 @@ struct store_glance;
 const struct store_message *store_glance_message(
     const struct store_glance *g);
 
+/* Whether memory has it, which may know more than the index. */
+bool store_glance_is_here(const struct store_glance *g);
+
 /* Its units that are not settled, one by one: from the first again after
  * rewind, NULL after the last.  Valid until the next one is asked for. */
 void store_glance_rewind(struct store_glance *g);

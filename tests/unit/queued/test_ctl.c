@@ -3,9 +3,11 @@
  * answered, and that no operator disturbs mail or another operator.
  */
 #include "bench.h"
+#include "common/base/mtime.h"
 #include "common/base/rng.h"
 #include "common/base/slots.h"
 #include "queued/ctl_private.h"
+#include "queued/store/store_read.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -78,6 +80,43 @@ Test(ctl, states, .init = begin, .fini = end)
 	cr_expect_eq(c->row.tries, 1);
 	cr_expect_eq(c->row.left, 1);
 	cr_expect_str_eq(c->why, "try later");
+}
+
+/* Of what lies in the index alone no unit is read to tell its state: but it is
+ * the right one, also when it becomes due. */
+Test(ctl, states_of_what_memory_has_not, .init = begin, .fini = end)
+{
+	struct ctl_active active;
+	uint64_t ids[3];
+
+	bench_reload(&b, "queue: {first_retry: 2h, max_retry: 2h}\n");
+	for (int i = 0; i < 3; i++) {
+		ids[i] = bench_mail(&b, "s@a.example", i == 1 ?
+		    "held@b.example" : "r@b.example");
+		bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+	}
+	cr_assert_eq(bench_ask(&b, CTL_HOLD, "to:held@b.example"), 1);
+	bench_stop(&b);
+	bench_start(&b);
+	for (int i = 0; i < 3; i++)
+		cr_assert_null(store_find_unit(b.q->store, ids[i], 0));
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "state:deferred"), 2);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "not state:deferred"), 1);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "not state:held"), 2);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "not state:active"), 3);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "state:held or tries>5"), 1);
+	ctl_active_init(&active);
+	cr_expect(ctl_active_may_be(&active, ids[0]));	/* nobody looked */
+	ctl_active_look(&active, b.q);
+	for (int i = 0; i < 3; i++)
+		cr_expect_not(ctl_active_may_be(&active, ids[i]));
+	bench_skip(&b, 2 * MTIME_HOUR);
+	ctl_active_look(&active, b.q);
+	for (int i = 0; i < 3; i++)
+		cr_expect_eq(ctl_active_may_be(&active, ids[i]), i != 1);
+	ctl_active_clear(&active);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "not state:deferred"), 3);
+	cr_expect_eq(bench_ask(&b, CTL_COUNT, "state:deferred"), 0);
 }
 
 static void
