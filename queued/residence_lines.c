@@ -22,6 +22,7 @@ enum {
 	ROWS_A_MS = 100,	/* a walk's pause, by its rows … */
 	PAUSE_LEAST_MS = 20,	/* … but within these */
 	PAUSE_MOST_MS = 2000,
+	FULL_MS = 100,		/* with no room: whoever has it needs it */
 	UNSEEN_MS = 3000,	/* check-points have come by then */
 };
 
@@ -121,6 +122,9 @@ residence_lines_note(struct queued *q, struct span key,
 	struct residence_line *line = find(&q->pass.lines, row->key_hash);
 	struct store_due at = before(row);
 
+	/* a reload has given it another one: no walk would find its kind */
+	if (store_key_hash(key) != row->key_hash)
+		return;
 	if (line == NULL) {
 		note_new(q, key, row);
 		return;
@@ -212,8 +216,10 @@ walk(struct queued *q, struct residence_line *line)
 
 		line->rows += g.seen;
 		cost += g.n + g.seen / PASSED_PART + 1;
-		if (!take_in(q, line, &g))
+		if (!take_in(q, line, &g)) {
+			line->next_at = mtime_add(queued_now(q), FULL_MS);
 			return;
+		}
 		if (!has_more) {
 			end_walk(q, line);
 			return;

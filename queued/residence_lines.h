@@ -15,7 +15,8 @@
 #include "queued/residence_lines_table.h"
 
 /* Units of the destination KEY are in the index, or will be, from ROW on.
- * IS_NEW: they went there just now, and may not be seen yet. */
+ * IS_NEW: they went there just now, and may not be seen yet.  A ROW that was
+ * written under another key, before a reload, is left to the passes. */
 void residence_lines_note(struct queued *q, struct span key,
     const struct store_due *row, bool is_new);
 

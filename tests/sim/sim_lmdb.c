@@ -20,8 +20,9 @@ struct row {
 };
 
 struct table {
-	struct row **rows;
+	struct row **rows;		/* by key, or by key and value */
 	size_t n, size;
+	bool has_pairs;			/* several values of a key */
 };
 
 struct sim_tables {
@@ -37,8 +38,8 @@ struct MDB_env {
 struct op {
 	struct op *next;
 	MDB_dbi table;
-	bool is_put;
-	struct row *row;		/* its key alone: to be deleted */
+	bool is_put;			/* else its key, or the pair, goes */
+	struct row *row;
 };
 
 struct MDB_txn {
@@ -106,22 +107,59 @@ compare(struct span a, struct span b)
 	return c != 0 ? c : a.n < b.n ? -1 : a.n > b.n;
 }
 
-/* The first row whose key is not below KEY. */
+static int
+compare_pair(const struct row *row, struct span key, struct span value)
+{
+	int c = compare(key_of(row), key);
+
+	return c != 0 ? c : compare(value_of(row), value);
+}
+
+/* The first row that is not below this pair. */
 static size_t
-find(const struct table *t, struct span key, bool *is_there)
+find_pair(const struct table *t, struct span key, struct span value)
 {
 	size_t low = 0, high = t->n;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (compare(key_of(t->rows[middle]), key) < 0)
+		if (compare_pair(t->rows[middle], key, value) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	*is_there = low < t->n && compare(key_of(t->rows[low]), key) == 0;
 	return low;
+}
+
+static bool
+is_of(const struct table *t, size_t at, struct span key)
+{
+	return at < t->n && compare(key_of(t->rows[at]), key) == 0;
+}
+
+/* The first row whose key is not below KEY. */
+static size_t
+find(const struct table *t, struct span key, bool *is_there)
+{
+	size_t at = find_pair(t, key, SPAN_NONE);
+
+	*is_there = is_of(t, at, key);
+	return at;
+}
+
+/* Where ROW is, or belongs. */
+static size_t
+place_of(const struct table *t, const struct row *row, bool *is_there)
+{
+	size_t at;
+
+	if (!t->has_pairs)
+		return find(t, key_of(row), is_there);
+	at = find_pair(t, key_of(row), value_of(row));
+	*is_there = at < t->n && compare_pair(t->rows[at], key_of(row),
+	    value_of(row)) == 0;
+	return at;
 }
 
 static struct row *
@@ -142,7 +180,7 @@ static void
 put(struct table *t, struct row *row)
 {
 	bool is_there;
-	size_t at = find(t, key_of(row), &is_there);
+	size_t at = place_of(t, row, &is_there);
 
 	if (is_there) {
 		free(t->rows[at]);
@@ -161,10 +199,10 @@ put(struct table *t, struct row *row)
 }
 
 static void
-delete(struct table *t, struct span key)
+delete(struct table *t, const struct row *row)
 {
 	bool is_there;
-	size_t at = find(t, key, &is_there);
+	size_t at = place_of(t, row, &is_there);
 
 	if (!is_there)
 		return;
@@ -287,7 +325,7 @@ mdb_txn_commit(MDB_txn *txn)
 		struct table *t = &txn->tables->tables[op->table];
 
 		if (!op->is_put) {
-			delete(t, key_of(op->row));
+			delete(t, op->row);
 			continue;
 		}
 		put(t, op->row);
@@ -318,10 +356,10 @@ mdb_dbi_open(MDB_txn *txn, const char *name, unsigned flags, MDB_dbi *out)
 	struct sim_tables *t = txn->tables;
 	MDB_dbi i = 0;
 
-	(void)flags;
 	while (t->names[i] != NULL && strcmp(t->names[i], name) != 0)
 		MUST(++i < TABLES);
 	t->names[i] = name;
+	t->tables[i].has_pairs = (flags & MDB_DUPSORT) != 0;
 	*out = i;
 	return 0;
 }
@@ -367,9 +405,8 @@ mdb_put(MDB_txn *txn, MDB_dbi table, MDB_val *key, MDB_val *value,
 int
 mdb_del(MDB_txn *txn, MDB_dbi table, MDB_val *key, MDB_val *value)
 {
-	(void)value;
 	return note_op(txn, table, false, row_new(span_of_val(key),
-	    SPAN_NONE));
+	    value != NULL ? span_of_val(value) : SPAN_NONE));
 }
 
 int
@@ -402,19 +439,73 @@ mdb_cursor_close(MDB_cursor *c)
 	free(c);
 }
 
+/* The first row behind those of the key at AT. */
+static size_t
+behind_key(const struct table *t, size_t at)
+{
+	struct span key = key_of(t->rows[at]);
+
+	while (is_of(t, at, key))
+		at++;
+	return at;
+}
+
+/* T->n: there is none. */
+static size_t
+seek(const struct table *t, size_t at, const MDB_val *key,
+    const MDB_val *value, MDB_cursor_op op)
+{
+	size_t next = at < t->n ? at + 1 : t->n;
+	bool is_there;
+
+	switch (op) {
+	case MDB_FIRST:
+		return 0;
+	case MDB_SET_RANGE:
+		return find(t, span_of_val(key), &is_there);
+	case MDB_GET_BOTH_RANGE:
+		at = find_pair(t, span_of_val(key), span_of_val(value));
+		return is_of(t, at, span_of_val(key)) ? at : t->n;
+	case MDB_NEXT:
+		return next;
+	case MDB_NEXT_DUP:
+		return at < t->n && is_of(t, next, key_of(t->rows[at])) ?
+		    next : t->n;
+	case MDB_NEXT_NODUP:
+		return at < t->n ? behind_key(t, at) : t->n;
+	case MDB_LAST_DUP:
+		return at < t->n ? behind_key(t, at) - 1 : t->n;
+	default:
+		MUST(false);
+	}
+}
+
+/* A move that fails leaves the cursor where it stands, but not at the end. */
 int
 mdb_cursor_get(MDB_cursor *c, MDB_val *key, MDB_val *value, MDB_cursor_op op)
 {
+	size_t at = seek(c->table, c->at, key, value, op);
+
+	if (at >= c->table->n && op != MDB_NEXT_DUP)
+		c->at = at;
+	if (at >= c->table->n)
+		return MDB_NOTFOUND;
+	c->at = at;
+	*key = val_of(key_of(c->table->rows[at]));
+	*value = val_of(value_of(c->table->rows[at]));
+	return 0;
+}
+
+int
+mdb_cursor_count(MDB_cursor *c, size_t *n)
+{
+	const struct table *t = c->table;
+	size_t first = c->at;
 	bool is_there;
 
-	MUST(op == MDB_FIRST || op == MDB_SET_RANGE || op == MDB_NEXT);
-	if (op == MDB_SET_RANGE)
-		c->at = find(c->table, span_of_val(key), &is_there);
-	else
-		c->at = op == MDB_FIRST ? 0 : c->at + 1;
-	if (c->at >= c->table->n)
-		return MDB_NOTFOUND;
-	*key = val_of(key_of(c->table->rows[c->at]));
-	*value = val_of(value_of(c->table->rows[c->at]));
+	if (first >= t->n)
+		return EINVAL;
+	first = find(t, key_of(t->rows[first]), &is_there);
+	*n = behind_key(t, first) - first;
 	return 0;
 }
