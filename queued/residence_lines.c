@@ -156,7 +156,6 @@ struct gathering {
 	uint64_t hash;
 	struct store_due rows[GATHERED];
 	size_t n;
-	size_t seen;
 };
 
 static bool
@@ -164,7 +163,6 @@ gather(void *ctx, const struct store_due *row)
 {
 	struct gathering *g = ctx;
 
-	g->seen++;
 	if (!row->is_held && row->key_hash == g->hash)
 		g->rows[g->n++] = *row;
 	return g->n < GATHERED;
@@ -211,11 +209,12 @@ walk(struct queued *q, struct residence_line *line)
 
 	while (cost < TURN_ROWS && residence_crowd(q) < RESIDENCE_HIGH) {
 		struct gathering g = { .hash = line->hash };
+		size_t looks = SCAN_ROWS;
 		bool has_more = store_due_scan(q->store, &line->at, until,
-		    SCAN_ROWS, gather, &g);
+		    &looks, gather, &g);
 
-		line->rows += g.seen;
-		cost += g.n + g.seen / PASSED_PART + 1;
+		line->rows += SCAN_ROWS - looks;
+		cost += g.n + (SCAN_ROWS - looks) / PASSED_PART + 1;
 		if (!take_in(q, line, &g)) {
 			line->next_at = mtime_add(queued_now(q), FULL_MS);
 			return;

@@ -38,6 +38,7 @@ struct residence_pass {
 	struct store_due cursor;
 	bool has_more;			/* rows are waiting for memory */
 	bool has_found;			/* some, since the pass began */
+	bool has_put_off;		/* … that need not be seen for now */
 	bool has_left;			/* … some that are soon wanted */
 	bool was_crowded;		/* … that only newcomers were taken */
 	int64_t crowd_at;		/* when that may be again */

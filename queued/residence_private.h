@@ -13,7 +13,8 @@ uint32_t residence_line_depth(const struct queued *q);
 /* What became of a row that was looked at. */
 enum residence_taken {
 	RESIDENCE_PASSED,		/* it stays where it was */
-	RESIDENCE_TAKEN,		/* in memory, or put off */
+	RESIDENCE_TAKEN,		/* in memory */
+	RESIDENCE_PUT_OFF,		/* … no longer, and not due any more */
 	RESIDENCE_FULL,			/* it stays: its line is long enough */
 };
 

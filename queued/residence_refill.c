@@ -22,8 +22,9 @@ enum {
 	UNINDEXED_MAX = STORE_UNINDEXED_MANY,	/* rows in memory for it */
 	FULL_ROWS = 64,		/* in vain, after which … */
 	FULL_STEP = 32,		/* … one of so many is looked at */
-	PASS_ROWS_A_MS = 100,
-	PASS_PAUSE_MS = 10000,
+	FOUND_ROWS_A_MS = 2500,	/* the pause after a pass, by its rows … */
+	VAIN_ROWS_A_MS = 100,	/* … when it found none to take in … */
+	PASS_PAUSE_MS = 10000,	/* … and the longest */
 };
 
 /* Rows are gathered and then taken in: loading a unit while the index is being
@@ -32,7 +33,6 @@ struct refill {
 	struct queued *q;
 	struct store_due rows[64];
 	size_t n;
-	size_t seen;
 };
 
 /* NULL: nothing is known of it. */
@@ -80,7 +80,6 @@ note_row(void *ctx, const struct store_due *row)
 {
 	struct refill *r = ctx;
 
-	r->seen++;
 	if (!row->is_held && !is_passed_over(r->q, row))
 		r->rows[r->n++] = *row;
 	return r->n < COUNT_OF(r->rows);
@@ -115,16 +114,16 @@ is_plenty(const struct queued *q, const struct plan_unit *pu)
 
 /* Its destination backs off for long: it is put off, unless the index has
  * enough to write. */
-static bool
+static enum residence_taken
 take_blocked(struct queued *q, struct plan_unit *pu)
 {
 	if (outcome_overdue(q, pu))
-		return true;
+		return RESIDENCE_PUT_OFF;
 	if (store_unindexed(q->store) < UNINDEXED_MAX &&
 	    residence_park(q, pu) == OK)
-		return true;
+		return RESIDENCE_PUT_OFF;
 	residence_give_back(q, pu);
-	return false;
+	return RESIDENCE_PASSED;
 }
 
 /* There is room for PU, or there will be. */
@@ -137,8 +136,7 @@ settle_in(struct queued *q, struct plan_unit *pu, const struct store_due *row)
 	if (plan_unit_blocked_until(pu) > horizon) {
 		key->until = mtime_sub(plan_unit_blocked_until(pu),
 		    RESIDENCE_HORIZON_MS);
-		return take_blocked(q, pu) ? RESIDENCE_TAKEN :
-		    RESIDENCE_PASSED;
+		return take_blocked(q, pu);
 	}
 	if (is_plenty(q, pu)) {
 		key->until = mtime_add(queued_now(q), UNPROVEN_MS);
@@ -173,22 +171,28 @@ residence_take_in(struct queued *q, const struct store_due *row)
 	return settle_in(q, unit->plan, row);
 }
 
-/* After one in vain the next one waits some ten times as long as this one
- * took, or three times if somebody will be known soon. */
+/* A pass costs a look at each row, also at those whose unit is here: the next
+ * one waits some ten times as long as this one took, and after one in vain much
+ * longer, or a third of that if somebody will be known soon. */
+static int64_t
+pause_after(const struct residence_pass *p)
+{
+	uint64_t rows_a_ms = p->has_found ? FOUND_ROWS_A_MS :
+	    p->has_left ? 3 * VAIN_ROWS_A_MS : VAIN_ROWS_A_MS;
+
+	return mtime_min((int64_t)(p->rows / rows_a_ms), PASS_PAUSE_MS);
+}
+
 static void
 end_pass(struct queued *q)
 {
 	struct residence_pass *p = &q->pass;
-	int64_t pause = mtime_min((int64_t)(p->rows / PASS_ROWS_A_MS),
-	    PASS_PAUSE_MS);
 
-	p->has_more = p->has_found || p->has_left;
-	if (!p->has_found)
-		p->next_at = mtime_add(queued_now(q),
-		    p->has_left ? pause / 3 : pause);
+	p->has_more = p->has_found || p->has_put_off || p->has_left;
+	p->next_at = mtime_add(queued_now(q), pause_after(p));
 	if (p->was_crowded)
 		p->crowd_at = mtime_add(queued_now(q), PASS_PAUSE_MS);
-	p->has_found = p->has_left = p->was_crowded = false;
+	p->has_found = p->has_put_off = p->has_left = p->was_crowded = false;
 	p->rows = 0;
 	p->number++;
 	p->cursor = (struct store_due){ .due_at = 0 };
@@ -203,21 +207,29 @@ may_take_in(const struct queued *q)
 	    queued_now(q) >= q->pass.crowd_at);
 }
 
+static void
+note_taken(struct queued *q, enum residence_taken taken)
+{
+	q->pass.has_found |= taken == RESIDENCE_TAKEN;
+	q->pass.has_put_off |= taken == RESIDENCE_PUT_OFF;
+}
+
 /* Some rows; false at the end of the pass.  *COST is in rows taken in: those
  * passed over cost a PASSED_PARTth. */
 static bool
 refill_some(struct queued *q, uint64_t until, size_t *cost)
 {
 	struct refill r = { .q = q };
+	size_t looks = SCAN_ROWS;
 	bool has_more = store_due_scan(q->store, &q->pass.cursor, until,
-	    SCAN_ROWS, note_row, &r);
+	    &looks, note_row, &r);
 
-	q->pass.rows += r.seen;
+	q->pass.rows += SCAN_ROWS - looks;
 	q->pass.was_crowded |= is_crowded(q);
-	*cost += r.n + r.seen / PASSED_PART + 1;
+	*cost += r.n + (SCAN_ROWS - looks) / PASSED_PART + 1;
 	for (size_t i = 0; i < r.n; i++)
-		q->pass.has_found |= !is_passed_over(q, &r.rows[i]) &&
-		    residence_take_in(q, &r.rows[i]) == RESIDENCE_TAKEN;
+		if (!is_passed_over(q, &r.rows[i]))
+			note_taken(q, residence_take_in(q, &r.rows[i]));
 	return has_more;
 }
 

@@ -220,7 +220,6 @@ begin_memory(struct store *s)
 	s->count = (struct store_counters){ .messages = 0 };
 	s->start = 0;
 	s->had_index = false;
-	s->due_first = 0;
 }
 
 static void

@@ -439,9 +439,6 @@ store_memory_drop_unit(struct store *s, struct unit *u)
 {
 	struct message *m = store_memory_message(u->pub.message);
 
-	/* from now on its row counts in the order of time */
-	if (u->now.has && !u->is_gone && u->now.due < s->due_first)
-		s->due_first = u->now.due;
 	unit_free(s, u);
 	store_memory_release(s, m);
 }

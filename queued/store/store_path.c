@@ -172,15 +172,16 @@ add_due(struct store *s, uint64_t until, size_t max, struct buf *ids)
 	struct store_due cursor = { .due_at = 0 };
 	struct due d = { .ids = ids, .max = max };
 	const struct message *m;
-	size_t at = 0;
+	size_t at = 0, looks = DUE_ROWS;
 
 	while ((m = map_u64_next(&s->messages, &at)) != NULL) {
 		if (!m->is_gone && !add_id(&d, m->pub.id))
 			return false;
 	}
-	while (store_due_scan(s, &cursor, until, DUE_ROWS, note_due, &d)) {
+	while (store_due_scan(s, &cursor, until, &looks, note_due, &d)) {
 		if (d.is_full || buf_failed(ids))
 			return false;
+		looks = DUE_ROWS;
 	}
 	return !d.is_full && !buf_failed(ids);
 }

@@ -51,7 +51,6 @@ struct store {
 	struct map_u64 messages;	/* struct message by id */
 	struct list fresh;		/* messages without a row, by id */
 	struct list held;		/* ... whose hold is news, by id */
-	uint64_t due_first;		/* rows before it are of units here */
 	uint64_t more_here;		/* recipients of those, but the first */
 	struct store_counters count;
 	uint64_t next_id;

@@ -114,7 +114,7 @@ struct due_scan {
 	struct store *s;
 	struct store_due *cursor;
 	uint64_t until;
-	size_t left;
+	size_t *looks;
 	bool is_started;		/* the cursor's own row is behind us */
 	bool has_more;
 	bool (*visit)(void *ctx, const struct store_due *row);
@@ -129,7 +129,7 @@ same_row(const struct store_due *a, const struct store_due *b)
 	    a->unit == b->unit && a->is_held == b->is_held;
 }
 
-/* MAX bounds the rows looked at, so a planner's turn is short however many are
+/* LOOKS bounds the rows looked at, so a planner's turn is short however many are
  * of units in memory.  A damaged row is told and passed over (I-05); one whose
  * key is none is no place to go on from, so it ends the scan, and queued with it.
  * The row at which VISIT stops counts as seen. */
@@ -153,11 +153,11 @@ visit_due(void *ctx, struct span key, struct span value)
 		if (same_row(&row, d->cursor))
 			return true;
 	}
-	if (d->left == 0) {
+	if (*d->looks == 0) {
 		d->has_more = true;
 		return false;
 	}
-	d->left--;
+	(*d->looks)--;
 	*d->cursor = row;
 	if (store_row_get_due(key, value, &row.key_hash,
 	    &row.arrived_at) != OK) {
@@ -174,68 +174,22 @@ visit_due(void *ctx, struct span key, struct span value)
 
 bool
 store_due_scan(struct store *s, struct store_due *cursor, uint64_t until,
-    size_t max, bool (*visit)(void *ctx, const struct store_due *row),
+    size_t *looks, bool (*visit)(void *ctx, const struct store_due *row),
     void *ctx)
 {
 	struct due_scan d = { .s = s, .cursor = cursor, .until = until,
-	    .left = max, .visit = visit, .ctx = ctx };
+	    .looks = looks, .visit = visit, .ctx = ctx };
 	uint64_t from = cursor->due_at |
 	    (cursor->is_held ? STORE_DUE_HELD : 0);
 	struct store_row_key key =
 	    store_row_key_due(from, cursor->id, cursor->unit);
 
-	/* rows before the first that is not in memory need no look */
-	if (from < s->due_first)
-		key = store_row_key_due(s->due_first, 0, 0);
 	if (store_index_begin(s->index) != OK)
 		return false;
 	(void)store_index_scan(s->index, STORE_TABLE_DUE,
 	    span_of(key.p, key.n), visit_due, &d);
 	store_index_end(s->index);
 	return d.has_more;
-}
-
-struct first_due {
-	struct store *s;
-	uint64_t due;
-};
-
-/* Held rows are sorted last, so the first of them ends the search. */
-static bool
-visit_first(void *ctx, struct span key, struct span value)
-{
-	struct first_due *f = ctx;
-	uint64_t due, id;
-	uint32_t unit;
-
-	(void)value;
-	if (!store_row_read_due_key(key, &due, &id, &unit)) {
-		store_notice(f->s, "index-damage", "key of a due row");
-		return false;
-	}
-	if ((due & STORE_DUE_HELD) == 0 && is_in_memory(f->s, id, unit))
-		return true;
-	f->due = due;
-	return false;
-}
-
-/*
- * Rows in front of the answer are all of units in memory, and stay so until
- * one is unloaded; so the search begins where the last one ended.
- */
-uint64_t
-store_due_first(struct store *s)
-{
-	struct first_due f = { .s = s, .due = UINT64_MAX };
-	struct store_row_key key = store_row_key_due(s->due_first, 0, 0);
-
-	if (store_index_begin(s->index) != OK)
-		return UINT64_MAX;
-	(void)store_index_scan(s->index, STORE_TABLE_DUE,
-	    span_of(key.p, key.n), visit_first, &f);
-	store_index_end(s->index);
-	s->due_first = f.due & STORE_DUE_HELD ? STORE_DUE_HELD : f.due;
-	return f.due & STORE_DUE_HELD ? UINT64_MAX : f.due;
 }
 
 /* ---- by id ---- */

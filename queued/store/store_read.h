@@ -45,14 +45,12 @@ struct store_due {
 uint64_t store_key_hash(struct span key);
 
 /* Rows after *CURSOR (all zero: from the first) with due_at <= UNTIL, in
- * order, at most MAX looked at.  VISIT returns false to stop.  *CURSOR is left
- * at the last row seen; false when there is no further row. */
+ * order, at most *LOOKS looked at, those of units in memory among them; what is
+ * left of it stands there afterwards.  VISIT returns false to stop.  *CURSOR is
+ * left at the last row seen; false when there is no further row. */
 bool store_due_scan(struct store *s, struct store_due *cursor, uint64_t until,
-    size_t max, bool (*visit)(void *ctx, const struct store_due *row),
+    size_t *looks, bool (*visit)(void *ctx, const struct store_due *row),
     void *ctx);
-
-/* Earliest due_at of a unit not in memory and not held; UINT64_MAX: none. */
-uint64_t store_due_first(struct store *s);
 
 /* A message and its units, for people: borrowed for the call.  UNITS are
  * those not settled, NULL-terminated; at most 1,000 of them are shown. */

@@ -9,6 +9,7 @@
 #include "queued/plan/plan_look.h"
 #include "queued/residence.h"
 #include "queued/residence_lines.h"
+#include "queued/store/store_write.h"
 
 #include <stdio.h>
 
@@ -192,4 +193,20 @@ Test(residence, a_row_of_another_key_has_no_line, .fini = end)
 	residence_lines_note(b.q, SPAN_LIT("after"), &row, true);
 	cr_expect_eq(b.q->pass.lines.n, 0);
 	cr_expect_eq(residence_lines_at(b.q), PLAN_NEVER);
+}
+
+/* A pass over rows whose units are all here finds nothing and costs as much as
+ * any other: the next one waits. */
+Test(residence, a_pass_over_what_is_here_counts, .fini = end)
+{
+	enum { HERE = 5 };
+
+	begin(MX "deliver: {window: 1}\n");
+	mails(HERE, "r@b.example");
+	no_pass();
+	WAIT(store_unindexed(b.q->store) == 0);
+	b.q->pass.next_at = 0;
+	b.q->pass.cursor = (struct store_due){ .due_at = 0 };
+	residence_refill(b.q);
+	cr_expect_geq(b.q->pass.next_at, queued_now(b.q) + HERE);
 }

@@ -555,6 +555,29 @@ rig_checkpoint(struct rig *r)
 	cr_assert(false, "not in the index in time");
 }
 
+static bool
+note_due(void *ctx, const struct store_due *row)
+{
+	uint64_t *first = ctx;
+
+	if (row->is_held)
+		return true;
+	*first = row->due_at;
+	return false;
+}
+
+uint64_t
+rig_due_first(struct rig *r)
+{
+	struct store_due cursor = { .due_at = 0 };
+	uint64_t first = UINT64_MAX;
+	size_t looks = SIZE_MAX;
+
+	(void)store_due_scan(r->s, &cursor, UINT64_MAX, &looks, note_due,
+	    &first);
+	return first;
+}
+
 void
 rig_next_segment(struct rig *r)
 {

@@ -100,6 +100,10 @@ bool rig_verdict(struct rig *r, struct store_unit *u, uint32_t first,
 void rig_sync(struct rig *r);
 /* ... and until the index has it all. */
 void rig_checkpoint(struct rig *r);
+
+/* The earliest row by time of a unit that is neither in memory nor held;
+ * UINT64_MAX: there is none. */
+uint64_t rig_due_first(struct rig *r);
 /* Mail comes and goes until the log is in another segment; in the index. */
 void rig_next_segment(struct rig *r);
 /* One turn, waiting at most MS for something to do. */

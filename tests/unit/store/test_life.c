@@ -235,7 +235,7 @@ Test(life, a_settled_message_is_gone_and_leaves_nothing)
 	store_figures(r.s, &f);
 	cr_assert_eq(f.messages + f.units + f.recipients + f.bytes, 0);
 	cr_assert_eq(f.memory_messages, 0);
-	cr_assert_eq(store_due_first(r.s), UINT64_MAX);
+	cr_assert_eq(rig_due_first(&r), UINT64_MAX);
 	rig_close(&r);
 	rig_open(&r);
 	store_figures(r.s, &f);

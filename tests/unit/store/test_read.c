@@ -55,6 +55,13 @@ see(void *ctx, const struct store_due *row)
 	return s->n != s->stop_at;
 }
 
+static bool
+scan(struct rig *r, struct store_due *cursor, uint64_t until, size_t looks,
+    struct seen *s)
+{
+	return store_due_scan(r->s, cursor, until, &looks, see, s);
+}
+
 Test(read, due_rows_come_in_order_and_in_slices)
 {
 	struct store_due cursor = { .due_at = 0 };
@@ -64,8 +71,8 @@ Test(read, due_rows_come_in_order_and_in_slices)
 	struct rig r;
 
 	fill(&r, ids);
-	cr_assert_eq(store_due_first(r.s), 1000);
-	while (store_due_scan(r.s, &cursor, 1029, 7, see, &s))
+	cr_assert_eq(rig_due_first(&r), 1000);
+	while (scan(&r, &cursor, 1029, 7, &s))
 		slices++;
 	cr_assert_eq(s.n, 30);
 	cr_assert_eq(s.last_due, 1029);
@@ -73,8 +80,8 @@ Test(read, due_rows_come_in_order_and_in_slices)
 	/* stopped by the visitor, then on behind the last row seen */
 	s = (struct seen){ .stop_at = 5 };
 	cursor = (struct store_due){ .due_at = 0 };
-	cr_assert(store_due_scan(r.s, &cursor, UINT64_MAX, 100, see, &s));
-	cr_assert_not(store_due_scan(r.s, &cursor, UINT64_MAX, 100, see, &s));
+	cr_assert(scan(&r, &cursor, UINT64_MAX, 100, &s));
+	cr_assert_not(scan(&r, &cursor, UINT64_MAX, 100, &s));
 	cr_assert_eq(s.n, MESSAGES);
 	rig_clear(&r);
 }
@@ -85,25 +92,29 @@ Test(read, units_in_memory_are_no_rows)
 	struct seen s = { .n = 0 };
 	struct store_unit *u, *first;
 	uint64_t ids[MESSAGES];
+	size_t looks = 100;
 	struct rig r;
 
 	fill(&r, ids);
 	cr_assert_eq(store_load_unit(r.s, ids[0], 0, &first), OK);
 	cr_assert_eq(first->due_at, 1000);
-	cr_assert_eq(store_due_first(r.s), 1001);
+	cr_assert_eq(rig_due_first(&r), 1001);
 	cr_assert_eq(store_load_unit(r.s, ids[1], 0, &u), OK);
 	cr_assert_eq(u->due_at, 1037);
-	cr_assert_not(store_due_scan(r.s, &cursor, UINT64_MAX, 100, see, &s));
+	cr_assert_not(store_due_scan(r.s, &cursor, UINT64_MAX, &looks, see,
+	    &s));
 	cr_assert_eq(s.n, MESSAGES - 2);
+	/* they were looked at all the same */
+	cr_assert_eq(looks, 100 - MESSAGES);
 	/* back into the index: seen again */
 	cr_assert_eq(store_unload_unit(r.s, &first), OK);
-	cr_assert_eq(store_due_first(r.s), 1000);
+	cr_assert_eq(rig_due_first(&r), 1000);
 	/* changed: not before the index knows */
 	cr_assert_eq(store_reschedule(r.s, u, 5), OK);
 	cr_assert_eq(store_unload_unit(r.s, &u), ERR_AGAIN);
 	rig_checkpoint(&r);
 	cr_assert_eq(store_unload_unit(r.s, &u), OK);
-	cr_assert_eq(store_due_first(r.s), 5);
+	cr_assert_eq(rig_due_first(&r), 5);
 	rig_clear(&r);
 }
 
@@ -120,7 +131,7 @@ Test(read, a_yielded_unit_goes_with_the_next_check_point)
 	cr_assert_null(u);
 	cr_assert_null(store_find_unit(r.s, ids[0], 0));
 	rig_checkpoint(&r);
-	cr_assert_eq(store_due_first(r.s), 7);
+	cr_assert_eq(rig_due_first(&r), 7);
 	cr_assert_eq(map_u64_count(&r.s->messages), 0);
 	rig_clear(&r);
 }
@@ -143,15 +154,15 @@ Test(read, hold_reaches_units_that_are_not_in_memory)
 		u = store_find_unit(r.s, id, i);
 		cr_assert_eq(store_unload_unit(r.s, &u), OK);
 	}
-	cr_assert_eq(store_due_first(r.s), 1000);
+	cr_assert_eq(rig_due_first(&r), 1000);
 	cr_assert_eq(store_load_unit(r.s, id, 0, &u), OK);
 	cr_assert_eq(store_hold(r.s, u->message, true), OK);
 	cr_assert_null(store_find_unit(r.s, id, 1));
 	rig_checkpoint(&r);
 	cr_assert_eq(store_unload_unit(r.s, &u), OK);
 	cr_assert_eq(map_u64_count(&r.s->messages), 0);
-	cr_assert_eq(store_due_first(r.s), UINT64_MAX);
-	cr_assert_not(store_due_scan(r.s, &cursor, INT64_MAX, 9, see, &s));
+	cr_assert_eq(rig_due_first(&r), UINT64_MAX);
+	cr_assert_not(scan(&r, &cursor, INT64_MAX, 9, &s));
 	cr_assert_eq(s.n, 0);
 	rig_kill(&r, NULL);
 	rig_open(&r);
@@ -160,7 +171,7 @@ Test(read, hold_reaches_units_that_are_not_in_memory)
 	cr_assert_eq(store_hold(r.s, u->message, false), OK);
 	rig_checkpoint(&r);
 	cr_assert_eq(store_unload_unit(r.s, &u), OK);
-	cr_assert_eq(store_due_first(r.s), 1000);
+	cr_assert_eq(rig_due_first(&r), 1000);
 	rig_clear(&r);
 }
 
@@ -311,8 +322,7 @@ Test(read, damaged_due_rows_are_passed_over)
 	}
 	rig_checkpoint(&r);
 	cr_assert_eq(store_index_apply(r.s->index, buf_span(&ops)), OK);
-	for (int i = 0; i < 10 && store_due_scan(r.s, &cursor, 5000, 2, see,
-	    &got); i++)
+	for (int i = 0; i < 10 && scan(&r, &cursor, 5000, 2, &got); i++)
 		;
 	cr_assert_eq(got.n, 2);
 	cr_assert_not_null(strstr(r.notices, "index-damage"));
@@ -342,7 +352,7 @@ Test(read, a_due_row_without_a_place_ends_the_index)
 	store_index_put_end(&ops, at);
 	cr_assert_eq(store_index_apply(r.s->index, buf_span(&ops)), OK);
 	buf_clear(&ops);
-	(void)store_due_scan(r.s, &cursor, UINT64_MAX, 100, see, &s);
+	(void)scan(&r, &cursor, UINT64_MAX, 100, &s);
 	cr_assert_eq(s.n, MESSAGES);
 	cr_assert_not_null(strstr(r.notices, "index-damage"), "%s", r.notices);
 	rig_kill(&r, NULL);
