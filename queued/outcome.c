@@ -296,7 +296,8 @@ tell_one(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
 	return e;
 }
 
-/* The failure is known by what the planner kept of it. */
+/* The failure is known by what the planner kept of it.  After a start PU may be
+ * with a deliverd that did not say so yet. */
 bool
 outcome_overdue(struct queued *q, struct plan_unit *pu)
 {
@@ -305,7 +306,7 @@ outcome_overdue(struct queued *q, struct plan_unit *pu)
 	char text[PLAN_WHY_MAX], status[sizeof("5.999.999")];
 	int64_t failed_at = plan_unit_failed_at(pu);
 
-	if (plan_unit_state(pu) == PLAN_HELD ||
+	if (lease_is_waiting(q) || plan_unit_state(pu) == PLAN_HELD ||
 	    plan_unit_overdue(pu) > failed_at ||
 	    !plan_dest_look(q->plan, plan_unit_key(pu), &dest))
 		return false;
@@ -339,7 +340,7 @@ outcome_tell(struct queued *q)
 bool
 outcome_is_telling(const struct queued *q)
 {
-	return plan_has_untold(q->plan) &&
+	return plan_has_untold(q->plan) && !lease_is_waiting(q) &&
 	    store_unindexed(q->store) <= STORE_UNINDEXED_MANY;
 }
 

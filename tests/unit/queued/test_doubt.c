@@ -290,3 +290,57 @@ Test(doubt, held_by_policy, .init = begin_holding, .fini = end)
 	cr_expect_eq(b.n_leases, 1);
 	cr_expect_eq(outcome(id), OUTCOME_IN_DOUBT);
 }
+
+/* As if it was not in memory. */
+static void
+read_again(uint64_t id)
+{
+	struct store_unit *unit = store_find_unit(b.q->store, id, 0);
+
+	if (unit != NULL && unit->plan != NULL)
+		residence_give_back(b.q, unit->plan);
+	b.q->pass.next_at = 0;
+	b.q->pass.cursor = (struct store_due){ .due_at = 0 };
+	residence_refill(b.q);
+	bench_turn(&b, 20);
+}
+
+/* After a start nobody is told that its destination failed, before all that may
+ * hold it have spoken: the other deliverd may have delivered it by then. */
+Test(doubt, nobody_is_told_of_what_another_may_hold, .fini = end)
+{
+	struct bench_peer *first, *other;
+	uint64_t id;
+
+	bench_open(&b, "workers: {smtpd: 1, deliverd: 2}\n"
+	    "queue: {first_retry: 100s, max_retry: 100s, expire: 2h}\n");
+	bench_usual(&b);
+	bench_live(&b.deliverds[1]);
+	bench_present(&b.deliverds[1]);
+	(void)bench_mail(&b, "s@a.example", "r@b.example");
+	id = bench_mail(&b, "s@a.example", "r@b.example");
+	WAIT(b.n_leases == 2);
+	WAIT(is_indexed());
+	first = &b.deliverds[b.leases[0].peer];
+	other = &b.deliverds[1 - b.leases[0].peer];
+	bench_kill(&b);
+	bench_skip(&b, 7300 * 1000);
+	bench_start(&b);
+	bench_live(&b.smtpds[0]);
+	bench_live(first);
+	bench_tell_held(first, bench_lease(&b, 0));
+	bench_present(first);
+	bench_tell(&b, bench_lease(&b, 0), OUTCOME_DEFERRED,
+	    SCOPE_DESTINATION, "connection refused");
+	WAIT(bench_log_count(&b, " bounced ") == 1);
+	read_again(id);
+	cr_expect_eq(bench_log_count(&b, " bounced "), 1);
+	bench_live(other);
+	bench_tell_held(other, bench_lease(&b, 1));
+	bench_present(other);
+	b.leases[1].peer = (uint16_t)(other - b.deliverds);
+	bench_tell(&b, bench_lease(&b, 1), OUTCOME_DELIVERED,
+	    SCOPE_RECIPIENTS, "taken");
+	WAIT(store_find_unit(b.q->store, id, 0) == NULL);
+	cr_expect_eq(bench_log_count(&b, " bounced "), 1);
+}
