@@ -19,6 +19,7 @@
 #include "queued/ctl_forecast.h"
 #include "queued/ctl_history.h"
 #include "queued/ctl_spool.h"
+#include "queued/lease_doubt.h"
 #include "queued/store/store_write.h"
 
 #include <stdlib.h>
@@ -91,8 +92,22 @@ ctl_end_job(struct ctl_session *s)
 /* What a job does next. */
 enum slice { SLICE_OVER, SLICE_GOES_ON, SLICE_WAITS };
 
-/* One that waits for its reader is over until on_sent().  One that changes the
- * queue waits for the index: what that lags behind lies in memory (I-04). */
+/* One that changes the queue waits for the index: what that lags behind lies in
+ * memory (I-04); and after a start for the deliverds: what they hold, and may
+ * have delivered, is not known before they have spoken. */
+static bool
+must_wait(const struct ctl_session *s)
+{
+	const struct queued *q = s->q;
+
+	if (s->job.verb <= CTL_LIST)
+		return false;
+	/* until a group of this life is synced, the index waits too */
+	return lease_is_waiting(q) || (q->synced > 0 &&
+	    store_unindexed(q->store) > STORE_UNINDEXED_MANY);
+}
+
+/* One that waits for its reader is over until on_sent(). */
 static enum slice
 run_slice(struct ctl_session *s)
 {
@@ -101,9 +116,7 @@ run_slice(struct ctl_session *s)
 	while (s->job.step != NULL) {
 		if (channel_backlog(s->channel) > CTL_BACKLOG_MAX)
 			return SLICE_OVER;
-		/* until a group of this life is synced, the index waits too */
-		if (s->job.verb > CTL_LIST && s->q->synced > 0 &&
-		    store_unindexed(s->q->store) > STORE_UNINDEXED_MANY)
+		if (must_wait(s))
 			return SLICE_WAITS;
 		if (s->job.step(s))
 			s->job.step = NULL;

@@ -298,8 +298,6 @@ Test(ctl, delete, .init = begin, .fini = end)
 	cr_expect_eq(b.n_leases, 3);
 }
 
-/* I-01: the answer to a change comes when it is on disk, and then it stays,
- * whatever happens. */
 /* I-02: deleted while a deliverd had it, which gives it back untried. */
 Test(ctl, delete_and_untried, .init = begin, .fini = end)
 {
@@ -311,6 +309,32 @@ Test(ctl, delete_and_untried, .init = begin, .fini = end)
 	WAIT(bench_messages(&b) == 0);
 	bench_turn(&b, 20);
 	cr_expect_eq(b.n_leases, 1);
+}
+
+/* I-10: deleted right after a start, while a deliverd has it that did not say
+ * so yet: it may have been delivered, and then that is told. */
+Test(ctl, delete_before_deliverd_has_spoken, .init = begin, .fini = end)
+{
+	struct bench_client *c;
+
+	(void)bench_mail(&b, "s@a.example", "r@b.example");
+	WAIT(b.n_leases == 1);
+	bench_kill(&b);
+	bench_start(&b);
+	bench_live(&b.smtpds[0]);
+	c = bench_client(&b);
+	bench_send_queue(c, CTL_DELETE, "all", false);
+	bench_turn(&b, 20);
+	cr_expect_eq(bench_messages(&b), 1);
+	bench_live(&b.deliverds[0]);
+	bench_tell_held(&b.deliverds[0], bench_lease(&b, 0));
+	bench_present(&b.deliverds[0]);
+	WAIT(c->ends == 1);
+	bench_tell(&b, bench_lease(&b, 0), OUTCOME_DELIVERED,
+	    SCOPE_RECIPIENTS, "taken");
+	WAIT(bench_messages(&b) == 0);
+	cr_expect_eq(bench_log_count(&b, " delivered "), 1);
+	cr_expect_eq(bench_log_count(&b, " discarded "), 0);
 }
 
 /* I-10: what waits, what is held, and what the next hop did of late. */
@@ -340,6 +364,8 @@ Test(ctl, forecast, .init = begin, .fini = end)
 	cr_expect_eq(bench_messages(&b), 3);
 }
 
+/* I-01: the answer to a change comes when it is on disk, and then it stays,
+ * whatever happens. */
 Test(ctl, answers_after_the_sync, .init = begin, .fini = end)
 {
 	struct bench_client *c = bench_client(&b);
