@@ -12,12 +12,21 @@
 struct keep_mail {
 	int dir_fd;		/* -1: contents are read, nothing is written */
 	uint64_t messages, recipients;
-	const char *damaged;	/* after ERR_CORRUPT: what of it, a sentence */
+	/* after ERR_CORRUPT: what of it, a sentence; and of a list that was
+	 * saved without those who can't be read, how many these are, and
+	 * where: a span for each gap with the address before it, one with that
+	 * behind it; empty: none was read */
+	const char *damaged;
+	uint64_t missing;
+	struct buf gaps;
 };
 
+void keep_mail_init(struct keep_mail *w);
+void keep_mail_clear(struct keep_mail *w);
+
 /* One message of K, whose contents are verified whatever comes of them.
- * ERR_CORRUPT: its content or list is damaged, no file is left; ERR_NOT_FOUND:
- * there is none; ERR_FULL, ERR_IO, ERR_NOMEM. */
+ * ERR_CORRUPT: its content or list is damaged, and but for `missing' no file is
+ * left; ERR_NOT_FOUND: there is none; ERR_FULL, ERR_IO, ERR_NOMEM. */
 enum err keep_mail_save(struct keep_mail *w, struct keep_store *k,
     uint64_t id);
 

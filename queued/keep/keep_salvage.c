@@ -1,6 +1,7 @@
 #include "queued/keep/keep_salvage.h"
 
 #include "common/base/json.h"
+#include "common/base/wire.h"
 #include "common/mail/queue_id.h"
 #include "common/os/copy.h"
 #include "common/os/file.h"
@@ -23,6 +24,7 @@ static const char *const scratch_folders[] = { "log", "body", "index", "" };
 struct salvage {
 	struct copy_dir *dir;
 	const struct survey_sink *sink;
+	bool wants_mail;
 	struct survey_manifest copy;
 	struct keep_known known;
 	struct keep_store store;
@@ -31,6 +33,7 @@ struct salvage {
 	struct buf lost;		/* JSON: elements of an array */
 	struct json lost_json;
 	uint64_t lost_n;
+	uint64_t missing;		/* recipients of lists saved in part */
 };
 
 /* ---- what is lost ---- */
@@ -61,8 +64,37 @@ take_origin(void *ctx, const struct journal_record *r)
 }
 
 static void
+put_end(struct json *j, const char *key, struct span address)
+{
+	json_key(j, key);
+	if (address.n > 0)
+		json_string(j, address);
+	else
+		json_null(j);
+}
+
+static void
+gather_gaps(struct salvage *s, struct json *j)
+{
+	struct wire w;
+
+	json_key(j, "missing");
+	json_u64(j, s->mail.missing);
+	json_key(j, "gaps");
+	json_array(j);
+	wire_init(&w, buf_span(&s->mail.gaps));
+	while (wire_more(&w)) {
+		json_object(j);
+		put_end(j, "after", wire_span(&w, s->mail.gaps.n));
+		put_end(j, "before", wire_span(&w, s->mail.gaps.n));
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+static void
 gather_lost(struct salvage *s, const char *id, const struct origin *o,
-    const char *why)
+    const char *why, bool is_part)
 {
 	struct json *j = &s->lost_json;
 
@@ -75,33 +107,69 @@ gather_lost(struct salvage *s, const char *id, const struct origin *o,
 	json_string(j, o->recipient);
 	json_key(j, "why");
 	json_str(j, why);
+	if (is_part)
+		gather_gaps(s, j);
 	json_object_end(j);
 }
 
-/* With what the history knows of it. */
 static void
-name_lost(struct salvage *s, uint64_t id, const char *why)
+say_gaps(struct salvage *s, struct buf *line)
+{
+	struct wire w;
+
+	wire_init(&w, buf_span(&s->mail.gaps));
+	while (wire_more(&w)) {
+		struct span after = wire_span(&w, s->mail.gaps.n);
+		struct span before = wire_span(&w, s->mail.gaps.n);
+
+		buf_add_str(line, "    missing: those behind ");
+		buf_add_span(line, after.n > 0 ? after :
+		    SPAN_LIT("its begin"));
+		buf_add_str(line, " and before ");
+		buf_add_span(line, before.n > 0 ? before :
+		    SPAN_LIT("its end"));
+		buf_add_byte(line, '\n');
+	}
+}
+
+static void
+say_lost(struct salvage *s, const char *id, const struct origin *o,
+    const char *why, bool is_part)
+{
+	struct buf line;
+
+	buf_init(&line, OUT_MAX);
+	buf_addf(&line, "not saved: ");
+	if (is_part)
+		buf_addf(&line, "%" PRIu64 " recipients of ", s->mail.missing);
+	buf_addf(&line, "message %s from <", id);
+	buf_add_span(&line, o->sender);
+	buf_add_str(&line, "> to <");
+	buf_add_span(&line, o->recipient);
+	buf_addf(&line, ">: %s\n", why);
+	if (is_part)
+		say_gaps(s, &line);
+	s->sink->text(s->sink->ctx, buf_span(&line));
+	buf_clear(&line);
+}
+
+/* With what the history knows of it.  IS_PART: all but some recipients of a
+ * list were saved, as mail. */
+static void
+name_lost(struct salvage *s, uint64_t id, const char *why, bool is_part)
 {
 	struct origin o = { .sender = SPAN_NONE, .recipient = SPAN_NONE };
 	char text[QUEUE_ID_SIZE];
-	struct buf line;
 
 	queue_id_format(id, text);
 	buf_init(&o.words, 64 * 1024);
-	buf_init(&line, 128 * 1024);
 	(void)journal_read_message(s->known.journal, id, take_origin, &o);
-	s->lost_n++;
-	if (s->sink->is_json) {
-		gather_lost(s, text, &o, why);
-	} else {
-		buf_addf(&line, "not saved: message %s from <", text);
-		buf_add_span(&line, o.sender);
-		buf_add_str(&line, "> to <");
-		buf_add_span(&line, o.recipient);
-		buf_addf(&line, ">: %s\n", why);
-		s->sink->text(s->sink->ctx, buf_span(&line));
-	}
-	buf_clear(&line);
+	s->lost_n += !is_part;
+	s->missing += is_part ? s->mail.missing : 0;
+	if (s->sink->is_json)
+		gather_lost(s, text, &o, why, is_part);
+	else
+		say_lost(s, text, &o, why, is_part);
 	buf_clear(&o.words);
 }
 
@@ -204,7 +272,7 @@ save(void *ctx, struct keep_store *k, uint64_t id)
 	enum err e = keep_mail_save(&s->mail, k, id);
 
 	if (e == ERR_CORRUPT)
-		name_lost(s, id, s->mail.damaged);
+		name_lost(s, id, s->mail.damaged, s->mail.missing > 0);
 	return e == ERR_CORRUPT || e == ERR_NOT_FOUND ? OK : e;
 }
 
@@ -220,7 +288,8 @@ name_missing(struct salvage *s)
 	for (size_t i = 0; e == OK && i + sizeof(id) <= ids.n;
 	    i += sizeof(id)) {
 		memcpy(&id, ids.p + i, sizeof(id));
-		name_lost(s, id, "there is no record of it that can be read");
+		name_lost(s, id, "there is no record of it that can be read",
+		    false);
 	}
 	buf_clear(&ids);
 	return e;
@@ -255,20 +324,18 @@ open_mail(struct salvage *s, struct why *why)
 
 /* The history was copied with the rest; its reader stays with that. */
 static enum err
-take_stock(struct salvage *s, bool wants_mail, struct why *why)
+take_stock(struct salvage *s, struct why *why)
 {
 	enum err e = survey_manifest_read(s->dir->dir_fd, &s->copy, why);
 
 	if (e == OK)
 		e = keep_known_open(&s->known, &s->copy, why);
-	if (e == OK && wants_mail)
+	if (e == OK && s->wants_mail)
 		e = open_mail(s, why);
 	if (e == OK && (e = make_scratch(s, why)) == OK)
 		e = read_messages(s, why);
 	if (fchdir(s->dir->dir_fd) == 0)
 		remove_scratch(s);
-	if (s->mail.dir_fd >= 0)
-		(void)close(s->mail.dir_fd);
 	return e;
 }
 
@@ -325,6 +392,11 @@ put_text(const struct salvage *s, const char *failure, struct buf *out)
 		buf_addf(out, "saved: %" PRIu64 " messages for %" PRIu64
 		    " recipients; not saved: %" PRIu64 "\n",
 		    s->mail.messages, s->mail.recipients, s->lost_n);
+	if (failure == NULL && s->missing > 0)
+		buf_addf(out, "not saved of lists of recipients: %" PRIu64
+		    "; %s\n", s->missing, s->wants_mail ?
+		    "all others are in mail" : "a restored spool goes on up "
+		    "to the damage, *.json of --mail beyond it");
 }
 
 static void
@@ -344,7 +416,7 @@ pass_progress(void *ctx, uint64_t done, uint64_t total)
 }
 
 static enum survey_verdict
-run(struct salvage *s, bool wants_mail, struct why *why)
+run(struct salvage *s, struct why *why)
 {
 	const struct survey_sink quiet = { .text = gather_check,
 	    .progress = pass_progress, .ctx = s, .is_json = true };
@@ -355,9 +427,9 @@ run(struct salvage *s, bool wants_mail, struct why *why)
 		(void)why_set(why, ERR_IO, "the spool can't be copied");
 		return verdict;
 	}
-	if (take_stock(s, wants_mail, why) != OK)
+	if (take_stock(s, why) != OK)
 		return SURVEY_FAILED;
-	return s->lost_n > 0 || s->dir->unreadable > 0 ? SURVEY_DAMAGED :
+	return s->lost_n > 0 || s->missing > 0 || s->dir->unreadable > 0 ? SURVEY_DAMAGED :
 	    verdict;
 }
 
@@ -374,19 +446,21 @@ keep_salvage(struct copy_dir *d, bool wants_mail,
 		return SURVEY_FAILED;
 	s->dir = d;
 	s->sink = sink;
-	s->mail.dir_fd = -1;
+	s->wants_mail = wants_mail;
+	keep_mail_init(&s->mail);
 	buf_init(&s->check, OUT_MAX);
 	buf_init(&s->lost, OUT_MAX);
 	buf_init(&out, OUT_MAX);
 	json_init(&s->lost_json, &s->lost);
 	json_array(&s->lost_json);
-	verdict = run(s, wants_mail, &why);
+	verdict = run(s, &why);
 	if (sink->is_json)
 		put_json(s, verdict, verdict == SURVEY_FAILED ? why.text :
 		    NULL, &out);
 	else
 		put_text(s, verdict == SURVEY_FAILED ? why.text : NULL, &out);
 	sink->text(sink->ctx, buf_span(&out));
+	keep_mail_clear(&s->mail);
 	keep_known_clear(&s->known);
 	survey_manifest_clear(&s->copy);
 	buf_clear(&out);

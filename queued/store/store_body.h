@@ -11,6 +11,9 @@
 
 #include "queued/store/store.h"
 
+/* Each has a sum of its own. */
+enum { STORE_BODY_BLOCK = 64 * 1024 };
+
 enum err store_body_open(struct store *s, uint64_t token);
 
 /* Copies BYTES into the writer's queue; ERR_FULL past its ceiling: the caller

@@ -8,8 +8,6 @@
 #include "queued/store/store_private.h"
 #include "queued/store/store_record.h"
 
-enum { STORE_BODY_BLOCK = 64 * 1024 };
-
 enum err store_bodies_init(struct store *s);
 void store_bodies_clear(struct store *s);
 

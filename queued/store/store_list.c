@@ -278,20 +278,15 @@ store_list_begin(struct store *s, struct store_unit *unit,
 }
 
 enum err
-store_list_read(struct store *s, struct store_message *list,
-    struct store_list *at, struct envelope *out)
+store_list_bytes(struct store *s, const struct store_message *list,
+    uint64_t at, size_t n, struct buf *out)
 {
-	struct message *m = store_memory_message(list);
-	struct store_list next;
-	enum err e;
+	const struct message *m = map_u64_get(&s->messages, list->id);
 
-	if (at->count == at->total)
-		return ERR_NOT_FOUND;
-	if (!m->is_placed)
-		return ERR_AGAIN;
-	if ((e = read_block(s, m, at, out, &next)) == OK)
-		*at = next;
-	return e;
+	MUST(m != NULL && at <= list->list.bytes &&
+	    n <= list->list.bytes - at);
+	return !m->is_placed ? ERR_AGAIN :
+	    store_bodies_read_list(s, m, at, n, out);
 }
 
 /* ---- the file ---- */

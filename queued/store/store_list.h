@@ -35,11 +35,11 @@ enum err store_list_open(struct store *s, uint64_t token);
 enum err store_list_begin(struct store *s, struct store_unit *list,
     const struct store_submission *keys, struct store_unit **part);
 
-/* Without beginning it: the block at *AT, which is LIST's own list before the
- * first call and moves on.  OUT is borrowed until the next call about a list.
- * ERR_NOT_FOUND: that was all; ERR_CORRUPT, ERR_AGAIN as above. */
-enum err store_list_read(struct store *s, struct store_message *list,
-    struct store_list *at, struct envelope *out);
+/* Appends N bytes of LIST's recipients from AT on, begun or not.  ERR_CORRUPT:
+ * one of the blocks (STORE_BODY_BLOCK of the file) that they lie in is damaged;
+ * ERR_AGAIN as above, ERR_IO, ERR_NOMEM. */
+enum err store_list_bytes(struct store *s, const struct store_message *list,
+    uint64_t at, size_t n, struct buf *out);
 
 static inline bool
 store_list_is_begun(const struct store_message *m)

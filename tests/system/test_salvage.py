@@ -258,7 +258,6 @@ class AList(unittest.TestCase):
         self.assertGreater(len(rcpts[self.name]), 5000)
         self.assertEqual(sorted(sum(rcpts.values(), [])), sorted(
             crowd.address(i, 5) for i in range(self.N)))
-        begun = self.N - len(rcpts[self.name])
 
         path, = spool.files_of(os.path.join(self.relay.folder, "spool"),
                                "body")
@@ -266,11 +265,20 @@ class AList(unittest.TestCase):
             at = f.read().index(b"u%d@" % self.BAD)
         spool.spoil(path, at, b"v")
         got, rcpts = self.salvage("damaged")
-        self.assertEqual((got["recipients"], len(sum(rcpts.values(), []))),
-                         (begun, begun))
+        # all but those in one of the file's blocks of 64 KiB
         row, = got["not_saved"]
         self.assertEqual((row["id"], row["why"]), (
             self.name, "its list of recipients is damaged"))
+        gap, = row["gaps"]
+        first, last = (int(gap[key][1:].split("@")[0])
+                       for key in ("after", "before"))
+        self.assertIn(self.BAD, range(first + 1, last))
+        self.assertEqual(row["missing"], last - first - 1)
+        self.assertLess(row["missing"], 3000)
+        self.assertEqual(got["recipients"], self.N - row["missing"])
+        self.assertEqual(sorted(sum(rcpts.values(), [])), sorted(
+            crowd.address(i, 5) for i in range(self.N)
+            if not first < i < last))
         self.go_on_with("damaged")
 
     def go_on_with(self, name):

@@ -292,7 +292,6 @@ submit_list(struct keep_store *k, uint32_t n)
 	struct store_submission sub = { .token = 77, .arrived_at = AT,
 	    .trace_head = SPAN_LIT("Received: x\r\n"), .is_streamed = true,
 	    .key_of = one_unit, .list_total = n };
-	struct envelope_rcpt r = { .address = SPAN_LIT("a@x") };
 	struct store_unit *u, *part;
 	struct buf list, head;
 	uint64_t id;
@@ -300,8 +299,14 @@ submit_list(struct keep_store *k, uint32_t n)
 
 	buf_init(&list, 1 << 20);
 	buf_init(&head, 4096);
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
+		char text[32];
+		struct envelope_rcpt r;
+
+		(void)snprintf(text, sizeof(text), "a%05u@x", (unsigned)i);
+		r = (struct envelope_rcpt){ .address = span_str(text) };
 		envelope_put_rcpt(&r, &list);
+	}
 	envelope_put_head(&e, &head);
 	envelope_put_rcpt(&rest, &head);
 	sub.list_bytes = list.n;
@@ -375,49 +380,128 @@ count_in(const char *name, const char *word)
 	return n;
 }
 
+/* Byte AT of each file in it is another one. */
 static void
-flip_begin_of(const char *folder)
+flip(const char *folder, uint32_t at)
 {
 	char command[256];
 
 	(void)snprintf(command, sizeof(command), "for f in $(find %s -type f); "
-	    "do printf '\\377\\377' | dd of=$f bs=1 seek=8 conv=notrunc "
-	    "2>/dev/null; done", folder);
+	    "do printf '\\377' | dd of=$f bs=1 seek=%u conv=notrunc "
+	    "2>/dev/null; done", folder, at);
 	cr_assert_eq(system(command), 0);
 }
 
-/* As mail a list goes to whoever is not in a part, by his own address; one that
- * can't be read (its first block; the content begins behind it) leaves no file
- * that seems whole. */
+enum { BLOCKS = 20, RCPT = 5 + 5 + 8, LEFT = (BLOCKS - 1) *
+    STORE_UNIT_RECIPIENTS };
+
+static void
+save_list(struct keep_mail *w, struct keep_store *k, uint64_t list,
+    enum err expected)
+{
+	struct why why = { "" };
+
+	cr_assert_eq(system("rm -f *.eml *.json"), 0);
+	w->recipients = 0;
+	cr_assert_eq(keep_store_open(k, 0, NULL, &why), OK, "%s", why.text);
+	cr_expect_eq(keep_mail_save(w, k, list), expected);
+	keep_store_close(k);
+}
+
+/* The next gap that was told: numbers of the recipients around it, -1: none. */
+static void
+expect_gap(struct wire *gaps, int after, int before)
+{
+	char text[32] = "";
+
+	for (int i = 0; i < 2; i++) {
+		struct span s = wire_span(gaps, 32);
+		int number = i == 0 ? after : before;
+
+		(void)snprintf(text, sizeof(text), "a%05d@x", number);
+		cr_expect(span_equal(s, number < 0 ? SPAN_NONE : span_str(text)),
+		    "%.*s for %s", (int)s.n, (const char *)s.p, text);
+	}
+}
+
+/* As mail a list goes to whoever is not in a part, by his own address. */
 Test(known, a_list_as_mail)
 {
-	struct keep_mail w = { .dir_fd = open(".", O_RDONLY | O_DIRECTORY) };
 	char name[64], id[QUEUE_ID_SIZE];
-	struct why why = { "" };
+	struct keep_mail w;
 	struct keep_store k;
 	uint64_t list;
 
+	keep_mail_init(&w);
+	w.dir_fd = open(".", O_RDONLY | O_DIRECTORY);
 	fill(&k, 1);
-	list = submit_list(&k, 20 * STORE_UNIT_RECIPIENTS);
+	list = submit_list(&k, BLOCKS * STORE_UNIT_RECIPIENTS);
 	cr_assert_eq(keep_mail_save(&w, &k, list), OK);
-	cr_expect_eq(w.recipients, 19 * STORE_UNIT_RECIPIENTS);
+	cr_expect_eq(w.recipients, LEFT);
 	queue_id_format(list, id);
 	(void)snprintf(name, sizeof(name), "%s.json", id);
-	cr_expect_eq(count_in(name, "a@x"), 19 * STORE_UNIT_RECIPIENTS);
+	cr_expect_eq(count_in(name, "@x"), LEFT);
 	cr_expect_eq(count_in(name, "remaining"), 0);
+	cr_expect_eq(count_in(name, "\"begun\":1000,\"missing\":0}"), 1);
 	(void)snprintf(name, sizeof(name), "%s.eml", id);
 	cr_expect_eq(count_in(name, "body"), 1);
 	cr_assert_eq(keep_mail_save(&w, &k, list + 1), OK, "the part");
-	cr_expect_eq(w.recipients, 20 * STORE_UNIT_RECIPIENTS);
+	cr_expect_eq(w.recipients, BLOCKS * STORE_UNIT_RECIPIENTS);
 	keep_store_close(&k);
-	cr_assert_eq(system("rm -f *.eml *.json"), 0);
-	flip_begin_of("body");
-	cr_assert_eq(keep_store_open(&k, 0, NULL, &why), OK, "%s", why.text);
-	cr_expect_eq(keep_mail_save(&w, &k, list), ERR_CORRUPT);
-	cr_expect_str_eq(w.damaged, "its list of recipients is damaged");
+	keep_mail_clear(&w);
+}
+
+/* A list that is damaged goes to all but those of whom a byte lies in a block
+ * whose sum is wrong; they are counted, and who is before and behind them is
+ * said. */
+Test(known, a_damaged_list_as_mail)
+{
+	enum { SUM = STORE_BODY_BLOCK };
+	char name[64], id[QUEUE_ID_SIZE];
+	struct keep_mail w;
+	struct keep_store k;
+	struct wire gaps;
+	uint64_t list;
+
+	keep_mail_init(&w);
+	w.dir_fd = open(".", O_RDONLY | O_DIRECTORY);
+	fill(&k, 1);
+	list = submit_list(&k, BLOCKS * STORE_UNIT_RECIPIENTS);
+	keep_store_close(&k);
+	queue_id_format(list, id);
+	(void)snprintf(name, sizeof(name), "%s.json", id);
+
+	/* the third block, and the fifth */
+	flip("body", 2 * SUM + 100);
+	flip("body", 4 * SUM + 100);
+	save_list(&w, &k, list, ERR_CORRUPT);
+	/* with the one across each edge */
+	cr_expect_eq(w.missing, 3 * SUM / RCPT - 2 * SUM / RCPT + 1 +
+	    5 * SUM / RCPT - 4 * SUM / RCPT + 1);
+	wire_init(&gaps, buf_span(&w.gaps));
+	expect_gap(&gaps, 2 * SUM / RCPT - 1, 3 * SUM / RCPT + 1);
+	expect_gap(&gaps, 4 * SUM / RCPT - 1, 5 * SUM / RCPT + 1);
+	cr_expect_not(wire_more(&gaps));
+	cr_expect_eq(count_in(name, "@x"), LEFT - w.missing);
+	cr_expect_eq(w.recipients, LEFT - w.missing);
+
+	/* all but the last of them, in which the content lies too */
+	flip("body", 100);
+	flip("body", SUM + 100);
+	flip("body", 3 * SUM + 100);
+	save_list(&w, &k, list, ERR_CORRUPT);
+	wire_init(&gaps, buf_span(&w.gaps));
+	expect_gap(&gaps, -1, 5 * SUM / RCPT + 1);
+	cr_expect_not(wire_more(&gaps));
+	cr_expect_eq(w.recipients, BLOCKS * STORE_UNIT_RECIPIENTS -
+	    5 * SUM / RCPT - 1);
+	cr_expect_eq(w.recipients + w.missing, LEFT);
+
+	flip("body", 5 * SUM + 100);
+	save_list(&w, &k, list, ERR_CORRUPT);
+	cr_expect_str_eq(w.damaged, "its content is damaged");
 	cr_expect_neq(access(name, F_OK), 0);
-	keep_store_close(&k);
-	(void)close(w.dir_fd);
+	keep_mail_clear(&w);
 }
 
 /* Who would trust such a history would send twice. */
