@@ -167,8 +167,7 @@ cmd_spool_backup(struct mtactl *m)
 	if (code == MTACTL_UNREACHED && m->args.socket == NULL)
 		return off_line_spool(m, words);
 	if (code != MTACTL_DONE)
-		return why.text[0] == '\0' ? code :
-		    mtactl_fail(MTACTL_UNREACHED, "%s", why.text);
+		return why.text[0] == '\0' ? code : off_line_not(m, &why);
 	buf_init(&c.list, LIST_MAX);
 	code = take(&c, path);
 	buf_clear(&c.list);

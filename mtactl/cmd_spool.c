@@ -55,8 +55,8 @@ look(struct mtactl *m, enum ctl_spool_verb verb)
 		code = ask(m, client, verb);
 	else if (code == MTACTL_UNREACHED && m->args.socket == NULL)
 		code = off_line_spool(m, words);
-	else
-		(void)mtactl_fail(MTACTL_UNREACHED, "%s", why.text);
+	else if (why.text[0] != '\0')
+		(void)off_line_not(m, &why);
 	client_close(&client);
 	return code;
 }

@@ -71,6 +71,14 @@ off_line_run(struct mtactl *m, const char *spool, const char *const *words)
 }
 
 int
+off_line_not(const struct mtactl *m, const struct why *why)
+{
+	return mtactl_fail(MTACTL_UNREACHED, "%s%s", why->text,
+	    m->args.socket != NULL ? "\nwithout --socket the spool of the "
+	    "configuration is looked at, as it lies there" : "");
+}
+
+int
 off_line_spool(struct mtactl *m, const char *const *words)
 {
 	struct conf *conf = NULL;

@@ -13,6 +13,9 @@
 int off_line_run(struct mtactl *m, const char *spool,
     const char *const *words);
 
+/* There is none to ask, and with --socket that was the wish. */
+int off_line_not(const struct mtactl *m, const struct why *why);
+
 /* On the spool that the configuration names. */
 int off_line_spool(struct mtactl *m, const char *const *words);
 

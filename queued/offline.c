@@ -124,6 +124,18 @@ enter_locked(struct offline *o, const char *const *makes, int dir)
 	return EXIT_DONE;
 }
 
+/* The log is what a spool is, and what a copy of it has in any case. */
+static int
+look_for_log(const struct offline *o, int dir)
+{
+	if (faccessat(dir, "log", F_OK, 0) == 0)
+		return EXIT_DONE;
+	return fail(EXIT_FAILED, "%s: is neither a spool nor a backup: "
+	    "log in it: %s\n"
+	    "`mtactl config show` says where the spool is (queue.path)",
+	    o->spool, strerror(errno));
+}
+
 /* It becomes the working directory while we may still go there: its owner may
  * not be allowed on the way to it.  It stays open, for it is the lock. */
 static int
@@ -133,8 +145,13 @@ enter(struct offline *o, const char *const *makes)
 	int code;
 
 	if (dir < 0)
-		return fail(EXIT_FAILED, "%s: %s", o->spool, strerror(errno));
-	if ((code = enter_locked(o, makes, dir)) != EXIT_DONE)
+		return fail(EXIT_FAILED, "%s: no spool and no backup: %s\n"
+		    "`mtactl config show` says where the spool is "
+		    "(queue.path)", o->spool, strerror(errno));
+	code = look_for_log(o, dir);
+	if (code == EXIT_DONE)
+		code = enter_locked(o, makes, dir);
+	if (code != EXIT_DONE)
 		(void)close(dir);
 	return code;
 }

@@ -65,8 +65,8 @@ name_aside(struct work *w, struct why *why)
 		if (lstat(w->aside, &st) != 0 && errno == ENOENT)
 			return OK;
 	}
-	return why_set(why, ERR_FULL, "%s: many were set aside already",
-	    w->o->spool);
+	return why_set(why, ERR_FULL, "%s: many were set aside already; "
+	    "remove some %s.aside.*", w->o->spool, w->o->spool);
 }
 
 static enum err
@@ -315,10 +315,14 @@ prepare(struct work *w, struct why *why)
 		return sys(why, w->o->dir);
 	if ((e = survey_manifest_read(w->from_fd, &w->list, why)) != OK)
 		return e == ERR_NOT_FOUND ? why_set(why, e, "%s: is no "
-		    "backup", w->o->dir) : e;
+		    "backup: there is no file '" SURVEY_MANIFEST "' in it\n"
+		    "`mtactl spool backup DIR` makes one, and `mtactl spool "
+		    "salvage DIR` of a damaged spool", w->o->dir) : e;
 	if (!w->list.is_complete)
 		return why_set(why, ERR_DENIED, "%s: this backup is not "
-		    "complete: it was not brought to its end", w->o->dir);
+		    "complete: it was not brought to its end\n"
+		    "restore another one, or make it again, by `mtactl spool "
+		    "backup` or `salvage`", w->o->dir);
 	return look_at_present(w, why);
 }
 

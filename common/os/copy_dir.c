@@ -37,7 +37,8 @@ copy_dir_open(const char *path, const char *const *folders, const char *list,
 	if (d->dir_fd < 0)
 		return why_set(why, ERR_IO, "%s: %s", path, strerror(errno));
 	if (!file_dir_is_empty(d->dir_fd))
-		e = why_set(why, ERR_EXISTS, "%s: is not empty", path);
+		e = why_set(why, ERR_EXISTS, "%s: is not empty; name a "
+		    "directory that is empty, or not there yet", path);
 	else if (fchmod(d->dir_fd, DIR_MODE) != 0 ||
 	    make_files(d, list) != OK ||
 	    /* whatever a power cut leaves has its list, or nothing is there */

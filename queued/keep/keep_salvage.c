@@ -334,6 +334,9 @@ take_stock(struct salvage *s, struct why *why)
 		e = open_mail(s, why);
 	if (e == OK && (e = make_scratch(s, why)) == OK)
 		e = read_messages(s, why);
+	/* one call for all of its files */
+	if (e == OK && s->wants_mail && syncfs(s->mail.dir_fd) != 0)
+		e = why_set(why, ERR_IO, "mail: %s", strerror(errno));
 	if (fchdir(s->dir->dir_fd) == 0)
 		remove_scratch(s);
 	return e;

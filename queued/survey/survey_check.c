@@ -35,8 +35,9 @@ open_spool(struct survey *s, struct why *why)
 	s->log_fd = open_dir(s->dir_fd, "log");
 	s->body_fd = open_dir(s->dir_fd, "body");
 	if (s->log_fd < 0 || s->body_fd < 0)
-		return why_set(why, ERR_IO, "%s: not a spool: %s",
-		    s->spool->path, strerror(errno));
+		return why_set(why, ERR_IO, "directory %s of it: %s; is this "
+		    "a spool or a backup?", s->log_fd < 0 ? "log" : "body",
+		    strerror(errno));
 	return OK;
 }
 

@@ -10,7 +10,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from support import basics, load, relay, spool
 
-SOUND, DAMAGED, USAGE, NOT_CHECKED = 0, 1, 2, 4
+SOUND, DAMAGED, USAGE, UNREACHED, NOT_CHECKED = 0, 1, 2, 3, 4
 HOUR = {"first_retry": "1h", "max_retry": "1h"}
 
 
@@ -177,8 +177,24 @@ class OffLine(unittest.TestCase):
     def test_no_spool(self):
         shutil.rmtree(self.spool)
         os.mkdir(self.spool)
-        p = self.check()
-        self.assertEqual(p.returncode, NOT_CHECKED, p.stdout + p.stderr)
+        out = os.path.join(self.relay.folder, "out")
+        none = os.path.join(self.relay.folder, "none")
+        for path, words in (
+                (self.spool, ["check"]), (self.spool, ["stats"]),
+                (self.spool, ["backup", out]), (self.spool, ["salvage", out]),
+                ("/etc", ["check", "/etc"]), (none, ["check", none])):
+            p = self.relay.try_ctl("spool", *words)
+            self.assertEqual(p.returncode, NOT_CHECKED, p.stdout + p.stderr)
+            # which one, and where to look
+            self.assertIn(f"queued: {path}: ", p.stderr)
+            self.assertIn("queue.path", p.stderr)
+            self.assertFalse(os.path.exists(out))
+
+    def test_nobody_serves_that_socket(self):
+        for words in (["check"], ["backup", f"{self.spool}.out"]):
+            p = self.relay.try_ctl("spool", *words, "--socket", "/nowhere")
+            self.assertEqual(p.returncode, UNREACHED)
+            self.assertIn("without --socket", p.stderr)
 
     def test_by_hand(self):
         queued = os.path.join(basics.BIN, "queued")
