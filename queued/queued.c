@@ -285,6 +285,16 @@ on_store_notice(void *ctx, const char *event, const char *text)
 		    "makes it again from the log");
 }
 
+/* In this turn of the loop, before anything is sent: what the group brings is
+ * sent with the rest. */
+static void
+on_store_due(void *ctx)
+{
+	struct queued *q = ctx;
+
+	deferred_add(&q->store_due);
+}
+
 static const struct store_ops store_ops = {
 	.on_written = on_store_written,
 	.on_synced = on_store_synced,
@@ -295,16 +305,23 @@ static const struct store_ops store_ops = {
 	.on_room = on_store_room,
 	.on_dead = on_store_dead,
 	.on_notice = on_store_notice,
+	.on_due = on_store_due,
 };
+
+static void
+turn_store(void *ctx)
+{
+	struct queued *q = ctx;
+
+	store_turn(q->store);
+	queued_touch(q);	/* to flush: what is due by its timer, too */
+}
 
 static void
 on_store_ready(void *ctx, unsigned events)
 {
-	struct queued *q = ctx;
-
 	(void)events;
-	store_turn(q->store);
-	queued_touch(q);	/* to flush: what is due by its timer, too */
+	turn_store(ctx);
 }
 
 /* ---- once a second ---- */
@@ -416,6 +433,7 @@ init_loop_parts(struct queued *q)
 	enum err e;
 
 	deferred_init(&q->turn_end, q->loop, DEFERRED_WORK, on_turn_end, q);
+	deferred_init(&q->store_due, q->loop, DEFERRED_WORK, turn_store, q);
 	deferred_init(&q->answered, q->loop, DEFERRED_LAST, on_answered, q);
 	if ((e = timer_init(&q->wake, q->loop, on_wake, q)) != OK)
 		return e;
@@ -522,6 +540,7 @@ queued_close(struct queued *q)
 	spool_time_close(q);
 	history_free(q);
 	deferred_clear(&q->turn_end);
+	deferred_clear(&q->store_due);
 	deferred_clear(&q->answered);
 	plan_free(&q->plan);
 	route_table_free(&q->routes);

@@ -62,6 +62,7 @@ struct queued {
 	struct effects on_written;
 	struct effects on_synced;
 	struct deferred turn_end;	/* lease, flush */
+	struct deferred store_due;	/* it wrote a group itself */
 	struct deferred answered;	/* tell the store what has left */
 	struct timer wake;		/* the planner's next time */
 	struct watch *store_ready;

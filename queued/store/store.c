@@ -4,7 +4,7 @@
  * One thread owns it.  Four others do what waits for the disk: `log' writes and
  * syncs groups, `index' applies check-points, `segment' makes spares, `body'
  * writes the files of large bodies.  What they have done comes back through
- * wake_fd and is taken up by store_turn(), in the owner's thread; so nothing
+ * store_fd() and is taken up by store_turn(), in the owner's thread; so nothing
  * here is locked.  store_flush(), at the end of each turn of the owner, hands
  * over what was appended: one write and one sync for all of it.
  */
@@ -32,10 +32,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 enum { DIR_MODE = 0700, NOTICE_MAX = 512, PATH_BYTES = 4096 };
@@ -68,50 +65,6 @@ store_is_damaged(struct store *s)
 		    "a page of the index can't be right");
 	s->has_told_damage = true;
 	return true;
-}
-
-/* ---- wake-ups ---- */
-
-/* One shot; armed again at a flush while something is still to be done, so an
- * idle store never wakes anybody. */
-void
-store_set_timer(struct store *s)
-{
-	const struct itimerspec tick = {
-		.it_value = { .tv_nsec = STORE_TICK_MS * 1000000 } };
-
-	if (s->is_timer_set)
-		return;
-	s->is_timer_set = timerfd_settime(s->timer_fd, 0, &tick, NULL) == 0;
-}
-
-static enum err
-watch(struct store *s, int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-
-	return epoll_ctl(s->poll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? OK :
-	    ERR_IO;
-}
-
-static enum err
-open_wake_ups(struct store *s)
-{
-	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	s->timer_fd = timerfd_create(CLOCK_MONOTONIC,
-	    TFD_CLOEXEC | TFD_NONBLOCK);
-	s->poll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (s->wake_fd < 0 || s->timer_fd < 0 || s->poll_fd < 0)
-		return ERR_IO;
-	if (watch(s, s->wake_fd) != OK || watch(s, s->timer_fd) != OK)
-		return ERR_IO;
-	return OK;
-}
-
-int
-store_fd(const struct store *s)
-{
-	return s->poll_fd;
 }
 
 /* ---- directories ---- */
@@ -237,15 +190,15 @@ start_threads(struct store *s)
 {
 	enum err e;
 
-	e = store_worker_start("log", s->wake_fd, s, &s->commit);
+	e = store_worker_start("log", s->wake.done_fd, s, &s->commit);
 	if (e == OK)
-		e = store_worker_start("index", s->wake_fd, s, &s->checkpoint);
+		e = store_worker_start("index", s->wake.done_fd, s, &s->checkpoint);
 	if (e == OK)
-		e = store_worker_start("segment", s->wake_fd, s, &s->prepare);
+		e = store_worker_start("segment", s->wake.done_fd, s, &s->prepare);
 	if (e == OK)
-		e = store_worker_start("body", s->wake_fd, s, &s->bodies);
+		e = store_worker_start("body", s->wake.done_fd, s, &s->bodies);
 	if (e == OK)
-		e = store_worker_start("sift", s->wake_fd, s, &s->sift);
+		e = store_worker_start("sift", s->wake.done_fd, s, &s->sift);
 	return e;
 }
 
@@ -293,7 +246,7 @@ open_all(struct store *s, const struct store_params *params, struct why *why)
 
 	if ((e = open_files(s, params->path, why)) != OK)
 		return e;
-	if ((e = open_wake_ups(s)) != OK || (e = start_threads(s)) != OK ||
+	if ((e = store_wake_open(s)) != OK || (e = start_threads(s)) != OK ||
 	    (e = random_key(&s->seed)) != OK ||
 	    (e = store_bodies_init(s)) != OK)
 		return why_set(why, e, "spool: %s", err_text(e));
@@ -337,9 +290,7 @@ free_all(struct store *s)
 	buf_clear(&s->scratch);
 	buf_clear(&s->block);
 	free(s->glance);
-	close_fd(s->poll_fd);
-	close_fd(s->timer_fd);
-	close_fd(s->wake_fd);
+	store_wake_close(s);
 	close_fd(s->body_fd);
 	close_fd(s->log_fd);
 	close_fd(s->lock_fd);
@@ -366,7 +317,7 @@ store_open(const struct store_params *params, const struct store_ops *ops,
 	s->start_at_least = params->start_at_least;
 	s->ctx = ctx;
 	s->dir_fd = s->log_fd = s->body_fd = s->lock_fd = -1;
-	s->wake_fd = s->timer_fd = s->poll_fd = -1;
+	store_wake_init(s);
 	store_cache_init(&s->cache, params->memory_bytes);
 	buf_init(&s->scratch, STORE_GROUP_MAX);
 	buf_init(&s->block, STORE_RECORD_MAX);
@@ -385,14 +336,6 @@ store_open(const struct store_params *params, const struct store_ops *ops,
 /* ---- its life ---- */
 
 static void
-drain_counter(int fd)
-{
-	uint64_t count;
-
-	(void)!read(fd, &count, sizeof(count));
-}
-
-static void
 take_turns(struct store *s)
 {
 	(void)store_worker_turn(s->commit);
@@ -406,15 +349,9 @@ void
 store_turn(struct store *s)
 {
 	int64_t now = clock_mono_ms();
-	uint64_t expired;
 
 	/* before the jobs are taken up: one that ends meanwhile wakes again */
-	drain_counter(s->wake_fd);
-	if (read(s->timer_fd, &expired, sizeof(expired)) > 0) {
-		s->is_timer_set = false;
-		/* a disk that was full may have room by now */
-		s->spares.failure = OK;
-	}
+	store_wake_take(s);
 	take_turns(s);
 	(void)store_is_damaged(s);
 	store_bodies_synced(s, s->log.synced.sequence);

@@ -34,7 +34,7 @@ struct store_params {
 };
 
 /* Called from store_open() (on_unit, on_token, on_notice: the store itself is
- * not there yet) and store_turn(); none may be NULL. */
+ * not there yet) and store_turn(); none but on_due may be NULL. */
 struct store_ops {
 	/* Group and all before it were written: they survive our death. */
 	void (*on_written)(void *ctx, uint64_t group);
@@ -58,6 +58,9 @@ struct store_ops {
 	void (*on_dead)(void *ctx);
 	/* Something an operator must read; EVENT is static, TEXT borrowed. */
 	void (*on_notice)(void *ctx, const char *event, const char *text);
+	/* From store_flush(), which wrote the group itself: store_turn() is
+	 * due as soon as that has returned.  NULL: store_fd() tells it. */
+	void (*on_due)(void *ctx);
 };
 
 /* Opens or creates; recovers: replays, seals, begins a new segment.

@@ -308,9 +308,10 @@ put_commit(struct store *s)
 	struct store_commit *c = &s->log.commit;
 
 	if (!c->is_new && c->old == NULL && !s->is_recovering &&
-	    store_quick_may(&s->log.quick[c->with_sync], c->bytes.n))
+	    store_quick_may(&s->log.quick[c->with_sync], c->bytes.n)) {
 		store_worker_run_here(s->commit, &c->job);
-	else
+		store_wake_due(s);
+	} else
 		store_worker_put(s->commit, &c->job);
 }
 

@@ -20,6 +20,7 @@
 #include "queued/store/store_shrink.h"
 #include "queued/store/store_spare.h"
 #include "queued/store/store_units.h"
+#include "queued/store/store_wake.h"
 #include "queued/store/store_worker.h"
 
 struct store_record_message;
@@ -40,8 +41,8 @@ struct store {
 	uint64_t replay_bytes;		/* of log, then the index takes it */
 	uint32_t list_block;
 	int dir_fd, log_fd, body_fd, lock_fd;
-	int wake_fd, timer_fd, poll_fd;
-	bool is_timer_set, is_dead;
+	struct store_wake wake;
+	bool is_dead;
 	bool has_told_damage;		/* of the index's pages */
 	bool is_recovering;
 	unsigned pins;			/* store_pin() */
@@ -97,11 +98,5 @@ enum err store_write_begin(struct store *s, size_t bytes, size_t *at);
 enum err store_write_birth(struct store *s,
     const struct store_record_message *r, uint64_t id, size_t at,
     size_t content, struct message **out);
-
-/* store.c: makes store_fd() readable within STORE_TICK_MS.  What was only
- * written is synced at the first tick that finds it nearly as old, so within
- * a second. */
-enum { STORE_TICK_MS = STORE_UNSYNCED_MS / 2 };
-void store_set_timer(struct store *s);
 
 #endif

@@ -3,8 +3,9 @@
  *
  * A client that is alone waits for two changes of threads besides the disk:
  * on a quick disk they take longer than its sync.  So small groups are written
- * here while the last ones were small and quick, and by the commit thread as
- * soon as one was not: then others come while it works, and share the next.
+ * here while the last ones were quick, and by the commit thread when they were
+ * not: then others come while it works, and share the next.  What large ones
+ * take says nothing of small ones.
  */
 #ifndef MTAD_QUEUED_STORE_STORE_QUICK_H
 #define MTAD_QUEUED_STORE_STORE_QUICK_H
@@ -17,6 +18,8 @@ enum {
 	STORE_QUICK_BYTES = 16 << 10,	/* of a small group */
 	STORE_QUICK_US = 1000,		/* that a quick one takes */
 	STORE_QUICK_ROW = 16,		/* of them before it is believed */
+	STORE_QUICK_MAX = 32,		/* that count */
+	STORE_QUICK_LOSS = 4,		/* of them, for each STORE_QUICK_US */
 };
 
 /* Zero at first; one for groups with a sync, one for those without. */

@@ -119,7 +119,6 @@ store_worker_run_here(struct store_worker *w, struct store_job *job)
 	list_add_last(&w->done, &job->link);
 	atomic_store(&w->has_done, true);
 	(void)pthread_mutex_unlock(&w->lock);
-	wake_owner(w);
 }
 
 size_t

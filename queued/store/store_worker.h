@@ -30,8 +30,9 @@ void store_worker_stop(struct store_worker **w);
 
 void store_worker_put(struct store_worker *w, struct store_job *job);
 
-/* Runs a job in the caller's thread, which is the owner's; done() comes with
- * the next turn as for all others.  Nothing may be under way. */
+/* Runs a job in the caller's thread, which is the owner's, and wakes nobody;
+ * done() comes with the next turn as for all others.  Nothing may be under
+ * way. */
 void store_worker_run_here(struct store_worker *w, struct store_job *job);
 
 /* Calls done() of what was finished; returns how many. */

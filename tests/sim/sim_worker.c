@@ -51,6 +51,12 @@ run(struct store_worker *w)
 
 	job->run(job);
 	list_add_last(&w->done, &job->link);
+}
+
+static void
+run_as_thread(struct store_worker *w)
+{
+	run(w);
 	sim_posix_wake(w->wake_fd);
 }
 
@@ -109,7 +115,7 @@ store_worker_drain(struct store_worker *w)
 {
 	do {
 		while (!list_is_empty(&w->todo))
-			run(w);
+			run_as_thread(w);
 	} while (store_worker_turn(w) > 0);
 }
 
@@ -146,6 +152,6 @@ sim_worker_step(void)
 			busy[n++] = workers[i];
 	if (n == 0)
 		return false;
-	run(busy[sim_below(n)]);
+	run_as_thread(busy[sim_below(n)]);
 	return true;
 }
