@@ -238,5 +238,33 @@ class Window(unittest.TestCase):
         self.assertLessEqual(refused, 20)
 
 
+class Rate(unittest.TestCase):
+    EACH = 2                    # seconds: less than one message in one
+
+    def test_below_one_a_second(self):
+        """One goes at once, each other one not before its turn, and what goes
+        elsewhere meanwhile; an operator is told what it waits for."""
+        with nexthop.NextHop() as slow, nexthop.NextHop() as other, \
+                relay.Relay(routes=[
+                    {"to": "slow.example", "via": f"smtp://127.0.0.1:"
+                     f"{slow.port}", "limits": {"rate": f"1/{self.EACH}s"}},
+                    {"to": "*", "via": f"smtp://127.0.0.1:{other.port}"}]) \
+                as r:
+            begin = time.monotonic()
+            ids = [r.send(to=f"u{i}@slow.example") for i in range(3)]
+            r.send(to="u@other.example")
+            basics.wait_for("the first", lambda: slow.messages, 60)
+            if len(slow.messages) < 3:
+                self.assertIn("rate", r.ctl("message", "explain", ids[2]))
+            basics.wait_for("all", lambda: len(slow.messages) == 3, 60)
+            r.wait_empty()
+            at = [m.at - begin for m in slow.messages]
+            # a late one may come close to the next, but none before its turn
+            for i, seconds in enumerate(at):
+                self.assertGreater(seconds, i * self.EACH)
+            self.assertEqual(len(other.messages), 1)
+            self.assertLess(other.messages[0].at - begin, at[2])
+
+
 if __name__ == "__main__":
     basics.main()
