@@ -121,7 +121,8 @@ static void
 close_journal(struct history *h)
 {
 	watch_free(&h->ready);
-	journal_close(&h->journal);
+	if (h->journal != NULL)
+		journal_close(&h->journal, queued_wall(h->q));
 	if (h->is_open)
 		store_journaled(h->q->store, UINT64_MAX);
 }

@@ -537,8 +537,8 @@ queued_close(struct queued *q)
 	effects_clear(&q->on_written);
 	effects_clear(&q->on_synced);
 	store_close(&q->store);
-	spool_time_close(q);
 	history_free(q);
+	spool_time_close(q);
 	deferred_clear(&q->turn_end);
 	deferred_clear(&q->store_due);
 	deferred_clear(&q->answered);

@@ -33,6 +33,7 @@ struct flush {
 	uint64_t now;
 	uint64_t keep_ms, bytes_max;
 	bool is_short;
+	uint64_t room;			/* that old files left, not taken yet */
 	enum err result;
 	uint64_t file_count, file_bytes;
 };
@@ -62,17 +63,37 @@ struct journal {
 
 /* ---- in the thread ---- */
 
+/* As much as BYTES and their index will take. */
+static bool
+make_room(struct flush *x)
+{
+	uint64_t need = x->bytes.n + x->bytes.n / 4;
+
+	while (x->room < need) {
+		uint64_t before = journal_files_bytes(x->files);
+
+		if (!journal_files_shed(x->files))
+			return false;
+		x->room += before - journal_files_bytes(x->files);
+	}
+	x->room -= need;
+	return true;
+}
+
 /* A write that failed is tried in another file; a full disk gets back what the
  * oldest files have. */
 static enum err
 append(struct flush *x)
 {
 	struct journal_files *f = x->files;
-	enum err e = ERR_FULL;
+	enum err e = OK;
 
-	for (int i = 0; i < SHED_MAX && e != OK; i++) {
-		if ((x->is_short || i > 0) && e == ERR_FULL &&
-		    !journal_files_shed(f))
+	if (!x->is_short)
+		x->room = 0;
+	else if (!make_room(x))
+		return ERR_FULL;
+	for (int i = 0; i < SHED_MAX && (i == 0 || e != OK); i++) {
+		if (e == ERR_FULL && !journal_files_shed(f))
 			return ERR_FULL;
 		e = journal_files_append(f, buf_span(&x->bytes), x->last,
 		    x->now);
@@ -372,19 +393,19 @@ journal_open(int spool_fd, const struct store_io *io, const uint8_t uuid[16],
 	j->taken = j->found = j->files.position;
 	e = store_worker_start("history", j->wake_fd, j, &j->worker);
 	if (e != OK)
-		journal_close(&j);
+		journal_close(&j, 0);
 	else
 		*out = j;
 	return e;
 }
 
 void
-journal_close(struct journal **j)
+journal_close(struct journal **j, uint64_t now)
 {
 	if (*j == NULL)
 		return;
 	if ((*j)->worker != NULL) {
-		journal_wait(*j, (*j)->now);
+		journal_wait(*j, now);
 		store_worker_stop(&(*j)->worker);
 	}
 	journal_files_close(&(*j)->files);

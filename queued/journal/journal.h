@@ -36,8 +36,9 @@ enum err journal_open(int spool_fd, const struct store_io *io,
     const uint8_t uuid[16], const struct journal_ops *ops, void *ctx,
     struct journal **out);
 
-/* Writes what has gathered, ends the thread, frees; sets *J to NULL. */
-void journal_close(struct journal **j);
+/* Writes what has gathered, ends the thread, frees; sets *J to NULL.  NOW is
+ * wall ms: a file may be begun for it. */
+void journal_close(struct journal **j, uint64_t now);
 
 /* Files whose last event is older than KEEP_MS go, and the oldest while all
  * are more than BYTES_MAX.  IS_SHORT: the disk has no room for mail; the

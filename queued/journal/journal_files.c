@@ -2,7 +2,8 @@
  * A file is closed when its hour is over, when it is long enough, when a write
  * failed, and when its process ended.  What a crash has left behind the last
  * mark of a file does not count, for the log tells it again: the next file's
- * head says where the valid bytes end.
+ * head says where the valid bytes end.  What it has left before that mark counts,
+ * so it must be on the disk: a kill may have come between write and sync.
  */
 #include "queued/journal/journal_files.h"
 
@@ -21,7 +22,8 @@
 #define FILE_MAX	((uint64_t)16 << 20)
 #define FILE_MIN	((uint64_t)64 << 10)
 
-enum { DIR_MODE = 0700, SHARE = 32, NUMBERS_TRIED = 16 };
+enum { DIR_MODE = 0700, SHARE = 32, NUMBERS_TRIED = 16, SYNCS_TRIED = 3,
+	CHUNK = 65536 };
 
 static const char dir_name[] = "history";
 
@@ -145,14 +147,63 @@ limit_previous(struct journal_file *before, const struct journal_head *head)
 		before->valid = head->previous;
 }
 
+static enum err
+copy_down(const struct journal_files *f, int fd, uint64_t at, uint64_t end)
+{
+	uint8_t *p = malloc(CHUNK);
+	enum err e = p != NULL ? OK : ERR_NOMEM;
+
+	while (e == OK && at < end) {
+		size_t n = end - at < CHUNK ? (size_t)(end - at) : CHUNK;
+
+		if ((e = store_io_read(fd, p, n, at)) == OK)
+			e = store_io_write(f->io, fd, p, n, at);
+		at += n;
+	}
+	free(p);
+	return e;
+}
+
+/* A sync that failed in a former life leaves pages that the kernel holds for
+ * clean, though the disk has not got them: so they are written again. */
+static enum err
+write_again(const struct journal_files *f, const struct journal_file *row,
+    uint64_t from)
+{
+	char name[JOURNAL_NAME_SIZE];
+	enum err e;
+	int fd;
+
+	journal_name(row->number, "log", name);
+	if ((e = store_io_open(f->io, f->dir_fd, name, O_RDWR, &fd)) != OK)
+		return e;
+	e = copy_down(f, fd, from, row->valid);
+	if (e == OK && f->io->fdatasync(f->io->ctx, fd) != 0)
+		e = store_io_error();
+	(void)close(fd);
+	return e;
+}
+
+/* Only the last piece, from FROM on, may not be on the disk. */
+static enum err
+make_durable(const struct journal_files *f, const struct journal_file *row,
+    uint64_t from)
+{
+	enum err e = ERR_IO;
+
+	for (int i = 0; i < SYNCS_TRIED && e != OK; i++)
+		e = write_again(f, row, from);
+	return e;
+}
+
 /* Where ROW's last mark is, and what it says; *HAS_ONE: there is one. */
 static enum err
 find_end(struct journal_files *f, struct journal_file *row, bool *has_one)
 {
 	int fd = journal_files_read(f, row->number, "log");
+	uint64_t from = 0, at;
 	struct journal_record r;
 	struct journal_scan s;
-	uint64_t at;
 	enum err e;
 
 	if (fd < 0)
@@ -162,13 +213,17 @@ find_end(struct journal_files *f, struct journal_file *row, bool *has_one)
 	while ((e = journal_scan_next(&s, &r, &at)) == OK) {
 		if (r.type != JOURNAL_MARK)
 			continue;
+		if (*has_one)
+			from = row->valid;
 		row->valid = at + r.bytes.n;
 		f->position = r.id;
 		*has_one = true;
 	}
 	journal_scan_clear(&s);
 	(void)close(fd);
-	return e == ERR_NOMEM ? e : OK;
+	if (e == ERR_NOMEM)
+		return e;
+	return *has_one && f->is_writer ? make_durable(f, row, from) : OK;
 }
 
 /* A file that a power cut took before anything in it was synced has no head:
@@ -419,12 +474,19 @@ journal_files_shed(struct journal_files *f)
 	return true;
 }
 
-/* A file's last event is older than the first of the next one. */
+/* A file's last event is older than the first of the next one, unless that was
+ * begun by a clock that was behind: then it is not older than its own first. */
 static bool
 is_old(const struct journal_files *f, uint64_t now)
 {
-	return f->n > 1 && now > f->rows[1].begun_at &&
-	    now - f->rows[1].begun_at > f->keep_ms;
+	uint64_t at;
+
+	if (f->n < 2)
+		return false;
+	at = f->rows[1].begun_at;
+	if (f->rows[0].begun_at > at && f->rows[0].begun_at <= now)
+		at = f->rows[0].begun_at;
+	return now > at && now - at > f->keep_ms;
 }
 
 bool

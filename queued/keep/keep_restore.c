@@ -303,7 +303,7 @@ close_all(struct restore *r)
 		if (journal_begin(r->journal, group) != NULL)
 			journal_end(r->journal, group, 0);
 	}
-	journal_close(&r->journal);
+	journal_close(&r->journal, (uint64_t)clock_wall_ms());
 	keep_store_close(&r->store);
 }
 

@@ -248,7 +248,7 @@ judge_history(size_t point, const char *what)
 	for (uint64_t g = found + 1; g <= found + 2; g++)
 		tell_group(j, g);
 	journal_wait(j, BEGUN_AT + (found + 2) * GROUP_MS);
-	journal_close(&j);
+	journal_close(&j, BEGUN_AT + (found + 2) * GROUP_MS);
 	cr_assert_eq(read_history(what).last, found + 2, "%s", what);
 }
 
@@ -266,7 +266,7 @@ Test(copies, the_history)
 		if (g % PIECE == 0)
 			journal_wait(j, BEGUN_AT + g * GROUP_MS);
 	}
-	journal_close(&j);
+	journal_close(&j, BEGUN_AT + GROUPS * GROUP_MS);
 	try_states(800, judge_history);
 }
 

@@ -164,6 +164,41 @@ Test(journal_files, what_a_crash_left_does_not_count_twice)
 	rig_clear(&r);
 }
 
+/* A kill may have come between write and sync: what a start goes on from is on
+ * the disk. */
+Test(journal_files, what_a_start_finds_it_syncs)
+{
+	struct journal_files f;
+	struct rig r;
+	int syncs;
+
+	rig_init(&r);
+	open_files(&r, &f);
+	cr_assert_eq(append(&f, 7, 1, 10, HOUR), OK);
+	cr_assert_eq(append(&f, 7, 2, 11, HOUR), OK);
+	journal_files_close(&f);
+	syncs = r.syncs;
+	open_files(&r, &f);
+	cr_assert_eq(f.position, 11);
+	cr_assert_eq(r.syncs, syncs + 1);
+	SAYS(&f, 7, "1 2 ");
+	journal_files_close(&f);
+	/* a disk that recovers; one that does not leaves no history */
+	r.fail_syncs = 1;
+	r.fail_writes = 1;
+	open_files(&r, &f);
+	cr_assert_eq(f.position, 11);
+	journal_files_close(&f);
+	r.fail_syncs = 100;
+	cr_assert_eq(journal_files_open(r.dir_fd, &r.io, true, &f), ERR_IO);
+	r.fail_syncs = 0;
+	open_files(&r, &f);
+	cr_assert_eq(f.position, 11);
+	SAYS(&f, 7, "1 2 ");
+	journal_files_close(&f);
+	rig_clear(&r);
+}
+
 Test(journal_files, old_ones_go_by_age)
 {
 	struct journal_files f;
@@ -183,6 +218,32 @@ Test(journal_files, old_ones_go_by_age)
 	/* the last one stays, however old */
 	tidy(&f, 1000 * HOUR);
 	cr_assert_eq(rig_count(&r, ".log"), 1);
+	journal_files_close(&f);
+	rig_clear(&r);
+}
+
+/* A host whose clock begins in 1970 until the network is there. */
+Test(journal_files, a_clock_that_was_behind_makes_nothing_old)
+{
+	static const uint64_t hours[] = { 1000, 1001, 0, 1002 };
+	struct journal_files f;
+	struct rig r;
+
+	rig_init(&r);
+	open_files(&r, &f);
+	f.keep_ms = 3 * HOUR;
+	for (uint64_t i = 0; i < 4; i++) {
+		cr_assert_eq(append(&f, 7, i, i + 1, hours[i] * HOUR), OK);
+		tidy(&f, hours[i] * HOUR);
+	}
+	SAYS(&f, 7, "0 1 2 3 ");
+	tidy(&f, 1004 * HOUR);
+	SAYS(&f, 7, "0 1 2 3 ");
+	/* and what is old goes */
+	tidy(&f, 1005 * HOUR);
+	SAYS(&f, 7, "2 3 ");
+	tidy(&f, 1006 * HOUR);
+	SAYS(&f, 7, "3 ");
 	journal_files_close(&f);
 	rig_clear(&r);
 }

@@ -115,7 +115,7 @@ Test(journal, what_has_gathered_is_found)
 	cr_assert_eq(figures.events, 3);
 	cr_assert_eq(figures.lost, 0);
 	cr_assert_eq(figures.files, 1);
-	journal_close(&o.j);
+	journal_close(&o.j, 5);
 	cr_assert_eq(o.notices, 0);
 	rig_clear(&o.r);
 }
@@ -132,7 +132,7 @@ Test(journal, a_group_is_taken_once)
 		cr_assert_eq(journal_taken(o.j), 2 * (life - 1));
 		for (uint64_t group = 1; group <= 2 * life; group++)
 			tell(&o, group, 7, group);
-		journal_close(&o.j);
+		journal_close(&o.j, 5);
 		cr_assert_eq(o.position, 2 * life);
 	}
 	rig_say(&o.r, 7, said, sizeof(said));
@@ -152,10 +152,10 @@ Test(journal, empty_groups_count)
 	journal_end(o.j, 4, 0);
 	journal_wait(o.j, 5);
 	cr_assert_eq(o.position, 4);
-	journal_close(&o.j);
+	journal_close(&o.j, 5);
 	begin(&o);
 	cr_assert_eq(journal_taken(o.j), 4);
-	journal_close(&o.j);
+	journal_close(&o.j, 5);
 	rig_clear(&o.r);
 }
 
@@ -174,7 +174,7 @@ Test(journal, one_failure_is_mended)
 	journal_wait(o.j, 5);
 	cr_assert_eq(o.position, 2);
 	cr_assert_eq(o.notices, 0);
-	journal_close(&o.j);
+	journal_close(&o.j, 5);
 	rig_say(&o.r, 7, said, sizeof(said));
 	cr_assert_str_eq(said, "1 2 ");
 	rig_clear(&o.r);
@@ -220,7 +220,7 @@ Test(journal, a_disk_that_fails_costs_events_only)
 	cr_assert(strstr(o.notice, "3 events") != NULL, "%s", o.notice);
 	journal_figures(o.j, &figures);
 	cr_assert_eq(figures.lost, 3);
-	journal_close(&o.j);
+	journal_close(&o.j, 5);
 	rig_say(&o.r, 7, said, sizeof(said));
 	cr_assert_str_eq(said, "1 5 ");
 	cr_assert_eq(journal_read_open(o.r.dir, &reader), OK);
@@ -249,11 +249,14 @@ Test(journal, a_full_disk_gives_the_oldest_up)
 	journal_wait(o.j, 3 * 3600000);
 	cr_assert_eq(o.notices, 0);
 	journal_set_short(o.j, true);
-	tell(&o, 5, 7, 5);
-	journal_wait(o.j, 3 * 3600000);
-	journal_close(&o.j);
+	/* what the second file had is enough for two pieces */
+	for (uint64_t group = 5; group <= 6; group++) {
+		tell(&o, group, 7, group);
+		journal_wait(o.j, 3 * 3600000);
+	}
+	journal_close(&o.j, 5);
 	rig_say(&o.r, 7, said, sizeof(said));
-	cr_assert_str_eq(said, "3 4 5 ");
+	cr_assert_str_eq(said, "3 4 5 6 ");
 	rig_clear(&o.r);
 }
 
@@ -279,7 +282,7 @@ Test(journal, a_flood_is_bounded)
 	cr_assert_eq(figures.lost, 10000);
 	journal_wait(o.j, 5);
 	cr_assert_eq(o.position, group);
-	journal_close(&o.j);
+	journal_close(&o.j, 5);
 	rig_clear(&o.r);
 }
 
@@ -316,7 +319,7 @@ Test(journal, who_was_delivered_is_known)
 	put_delivered(b, 5, 0, 3, 4, 0, true);
 	put_delivered(b, 5, 1, 0, 0, 2, true);
 	journal_end(o.j, 1, 3);
-	journal_close(&o.j);
+	journal_close(&o.j, 5);
 	cr_assert_eq(journal_read_open(o.r.dir, &reader), OK);
 	cr_assert_eq(journal_read_end(reader, 5, 0, 3, &end), OK);
 	cr_assert_eq(end.outcome, 0);
