@@ -22,6 +22,9 @@
 
 enum { DRAIN_ROUNDS = 600 };
 
+/* The history keeps what is a week old, at the least. */
+#define KEPT_MS		(INT64_C(6) * 24 * HOUR_MS)
+
 /* ---- what happens rarely ---- */
 
 static void
@@ -294,9 +297,18 @@ drain(void)
 		tell_left();
 }
 
+/* A full disk may cost the oldest files of the history, and nothing else. */
+static bool
+has_shed(uint64_t full_before)
+{
+	return sim_disk_count("history", "0000000000000001.log") == 0 &&
+	    (sim_log_has_been_full() ||
+	    sim.counts[SIM_FULL_DISKS] > full_before);
+}
+
 /* What is done with stays done with, whatever the machine does. */
 static void
-check_end(void)
+check_end(bool is_whole, uint64_t full_before)
 {
 	for (int n = 0; n < 5; n++) {
 		sim_advance(SECOND_MS);
@@ -312,6 +324,9 @@ check_end(void)
 		    "crash");
 	else if (sim_disk_count("body", "body.") > 0)
 		sim_broken("I-04", "files of large bodies are left");
+	else
+		sim_mails_history(is_whole && !sim_log_has_lost() &&
+		    !has_shed(full_before));
 }
 
 static void
@@ -339,10 +354,12 @@ bool
 sim_history(uint64_t seed)
 {
 	struct temper t;
+	uint64_t full_before;
 	int64_t since;
 
 	begin(seed, &t);
 	since = sim.mono_ms;
+	full_before = sim.counts[SIM_FULL_DISKS];
 	world_new();
 	sim_smtpds_new();
 	sim_deliverds_new();
@@ -353,7 +370,8 @@ sim_history(uint64_t seed)
 	if (!sim.is_failed)
 		sim_mails_close();
 	if (!sim.is_failed)
-		check_end();
+		check_end(t.jumps == 0 && sim.mono_ms - since < KEPT_MS,
+		    full_before);
 	sim.counts[SIM_HOURS] += (uint64_t)(sim.mono_ms - since) / HOUR_MS;
 	sim_note(SIM_HISTORIES);
 	sim_smtpds_free();

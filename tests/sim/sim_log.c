@@ -41,11 +41,25 @@ static struct {
 	uint32_t number;
 } made[1024];
 static size_t made_count;
+static bool has_lost, has_been_full;
+
+bool
+sim_log_has_lost(void)
+{
+	return has_lost;
+}
+
+bool
+sim_log_has_been_full(void)
+{
+	return has_been_full;
+}
 
 void
 sim_log_clear(void)
 {
 	made_count = 0;
+	has_lost = has_been_full = false;
 	(void)sim_log_was_begun();
 }
 
@@ -270,6 +284,10 @@ log_end(struct log *l)
 	else if (line.event == LOG_SPOOL_FAILED &&
 	    strcmp(line.what, "its doubts can't be kept") == 0)
 		sim_mails_unkept();
+	else if (line.event == LOG_HISTORY_LOST)
+		has_lost = true;
+	else if (line.event == LOG_SPOOL_FULL)
+		has_been_full = true;
 	else if (line.event == LOG_DISCARDED)
 		discarded(m, r);
 	else if (line.event == LOG_REPORTED)

@@ -31,6 +31,7 @@ struct sim_rcpt {
 	uint8_t notify;
 	unsigned deliveries;		/* its next hop took it so often */
 	unsigned reports;		/* of its failure, that were seen */
+	unsigned told;			/* deliveries, by the history */
 	bool is_told_done;		/* a verdict said delivered … */
 	bool is_told_failed;		/* … or failed */
 	bool is_expired;		/* queued's log says so */
@@ -136,6 +137,10 @@ bool sim_log_reported(uint64_t id, struct sim_moment *at, uint64_t *about,
 void sim_log_clear(void);
 /* A part of a list was begun since this was asked last. */
 bool sim_log_was_begun(void);
+/* Some of the history was told as lost. */
+bool sim_log_has_lost(void);
+/* Mail was refused for want of room. */
+bool sim_log_has_been_full(void);
 
 /* Before the power goes: results and notes of the last second may be lost. */
 void sim_mails_power_cut(void);
@@ -151,6 +156,8 @@ void sim_mails_audit(void);
 
 /* At the end, when the queue is empty. */
 void sim_mails_close(void);
+/* And what the history tells of it all; IS_WHOLE: nothing was too old. */
+void sim_mails_history(bool is_whole);
 
 /* Has it come to one of its ends, as far as can be seen? */
 bool sim_rcpt_is_over(const struct sim_mail *m, const struct sim_rcpt *r);
