@@ -46,11 +46,21 @@ mails(unsigned n, const char *to)
 		(void)bench_mail(&b, "s@a.example", to);
 }
 
+/* A check-point each second, as ever, but without the wait for it: what comes
+ * next of a line may be known by then only. */
+static bool
+and_time_goes_by(bool is_so)
+{
+	if (!is_so)
+		bench_skip(&b, 20);
+	return is_so;
+}
+
 static bool
 is_leased(void)
 {
 	no_pass();
-	return bench_untold(&b) != NULL;
+	return and_time_goes_by(bench_untold(&b) != NULL);
 }
 
 static unsigned
@@ -204,7 +214,7 @@ Test(residence, a_pass_over_what_is_here_counts, .fini = end)
 	begin(MX "deliver: {window: 1}\n");
 	mails(HERE, "r@b.example");
 	no_pass();
-	WAIT(store_unindexed(b.q->store) == 0);
+	WAIT(and_time_goes_by(store_unindexed(b.q->store) == 0));
 	b.q->pass.next_at = 0;
 	b.q->pass.cursor = (struct store_due){ .due_at = 0 };
 	residence_refill(b.q);
