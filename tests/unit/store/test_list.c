@@ -8,127 +8,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "common/mail/envelope.h"
 #include "common/os/clock.h"
 #include "queued/store/store_list.h"
 #include "queued/store/store_private.h"
 #include "queued/store/store_record.h"
-#include "tests/unit/store/store_rig.h"
+#include "tests/unit/store/rig_list.h"
 
 enum { FULL = STORE_UNIT_RECIPIENTS, TOTAL = 2 * FULL + 500 };
-
-static const char body_text[] = "Subject: all\r\n\r\nbody\r\n";
-
-/* The domain, so that a block of ours is in several units. */
-static struct span
-key_of(void *ctx, struct span recipient)
-{
-	(void)ctx;
-	return span_from(recipient, span_find(recipient, '@') + 1);
-}
-
-static const struct store_submission keys = { .key_of = key_of };
-
-#define LABEL ".long-names-are-taken-too-that-a-block-becomes-large"
-
-/* How long each recipient is made in the file; 0: as it comes. */
-static size_t recipient_bytes;
-
-static void
-put_address(struct buf *out, uint32_t i)
-{
-	char text[256], pad[128] = "";
-	struct envelope_rcpt r = { 0 };
-	size_t begin = out->n, n;
-
-	for (int again = 0; again < 2; again++) {
-		(void)snprintf(text, sizeof(text), "user%u%s@d%u%s.example",
-		    i, pad, i % 3, recipient_bytes > 0 ? LABEL : "");
-		r.address = span_str(text);
-		out->n = begin;
-		envelope_put_rcpt(&r, out);
-		n = out->n - begin;
-		if (n >= recipient_bytes)
-			break;
-		memset(pad, 'x', recipient_bytes - n);
-		pad[recipient_bytes - n] = '\0';
-	}
-}
-
-static void
-add(struct rig *r, uint64_t token, struct span bytes)
-{
-	while (bytes.n > 0) {
-		struct span piece = span_sub(bytes, 0, 50000);
-		uint64_t upto = r->body_bytes + piece.n;
-
-		cr_assert_eq(store_body_add(r->s, token, piece), OK);
-		while (r->body_bytes < upto)
-			rig_turn(r, 100);
-		bytes = span_from(bytes, piece.n);
-	}
-}
-
-/* SAID: what the submission claims. */
-static enum err
-try_list(struct rig *r, uint32_t total, uint32_t said, uint64_t *id)
-{
-	struct envelope head = { .sender = SPAN_LIT("s@list.example"),
-	    .helo = SPAN_LIT("bulk.example"), .arrived_at = 1000 };
-	struct envelope_rcpt rest = { .address = STORE_LIST_ADDRESS };
-	struct store_submission sub = { .token = r->next_token++,
-	    .arrived_at = 1000, .trace_head = SPAN_LIT("Received: id "),
-	    .trace_tail = SPAN_LIT("; now\r\n"), .is_streamed = true,
-	    .key_of = key_of, .list_total = said };
-	struct store_unit *u;
-	struct buf list, envelope;
-	enum err e;
-
-	buf_init(&list, 8 << 20);
-	buf_init(&envelope, 4096);
-	for (uint32_t i = 0; i < total; i++)
-		put_address(&list, i);
-	envelope_put_head(&head, &envelope);
-	envelope_put_rcpt(&rest, &envelope);
-	r->body_bytes = 0;
-	r->is_body_closed = false;
-	cr_assert_eq(store_list_open(r->s, sub.token), OK);
-	add(r, sub.token, buf_span(&list));
-	add(r, sub.token, span_str(body_text));
-	cr_assert_eq(store_body_close(r->s, sub.token), OK);
-	while (!r->is_body_closed)
-		rig_turn(r, 100);
-	sub.list_bytes = list.n;
-	sub.envelope = buf_span(&envelope);
-	if ((e = store_submit(r->s, &sub, &u)) == OK) {
-		*id = u->message->id;
-		cr_assert(store_is_list(u->message));
-	}
-	buf_clear(&list);
-	buf_clear(&envelope);
-	return e;
-}
-
-static uint64_t
-submit_list(struct rig *r, uint32_t total)
-{
-	uint64_t id = 0;
-
-	cr_assert_eq(try_list(r, total, total, &id), OK);
-	return id;
-}
-
-static enum err
-begin(struct rig *r, uint64_t id, struct store_unit **part)
-{
-	struct store_unit *u;
-	enum err e = store_load_unit(r->s, id, 0, &u);
-
-	cr_assert_eq(e, OK);
-	e = store_list_begin(r->s, u, &keys, part);
-	store_yield_unit(r->s, &u);
-	return e;
-}
 
 static void
 end_list(struct rig *r, uint64_t id)
@@ -158,16 +44,16 @@ see(struct rig *r, uint64_t id, uint32_t first, uint32_t n, uint8_t *seen)
 	struct store_unit *u;
 	uint32_t found = 0;
 
-	for (uint32_t i = 0; i < 3; i++) {
+	for (uint32_t i = 0; i < RIG_LIST_DOMAINS; i++) {
 		cr_assert_eq(store_load_unit(r->s, id, i, &u), OK);
 		for (uint32_t k = 0; k < u->count; k++, found++) {
 			struct span a = u->recipients[k].address;
 			uint32_t number =
-			    (uint32_t)strtoul((const char *)a.p + 4, NULL, 10);
+			    (uint32_t)strtoul((const char *)a.p + 1, NULL, 10);
 
 			cr_assert(number >= first && number < first + n);
 			cr_assert_eq(seen[number]++, 0);
-			cr_assert_eq(number % 3, (uint32_t)u->key.p[1] - '0');
+			cr_assert_eq(number % RIG_LIST_DOMAINS, (uint32_t)u->key.p[1] - '0');
 		}
 	}
 	cr_assert_eq(found, n);
@@ -177,18 +63,18 @@ static void
 check_content(struct rig *r, const struct store_message *m)
 {
 	struct buf b;
-	size_t n = sizeof(body_text) - 1;
+	size_t n = sizeof(RIG_LIST_BODY) - 1;
 
 	buf_init(&b, 1 << 20);
 	cr_assert_eq(store_content(r->s, m, 0, 1 << 20, &b), OK);
 	cr_assert_eq(b.n, store_message_size(m));
-	cr_assert_eq(memcmp(b.p + b.n - n, body_text, n), 0);
+	cr_assert_eq(memcmp(b.p + b.n - n, RIG_LIST_BODY, n), 0);
 	cr_assert_eq(memcmp(b.p, "Received: id ", 13), 0);
 	buf_clear(&b);
 }
 
 static void
-begin_all_in_order(void)
+begin_all_in_order(size_t width)
 {
 	uint8_t *seen = calloc(TOTAL, 1);
 	struct store_figures f;
@@ -198,16 +84,16 @@ begin_all_in_order(void)
 
 	rig_init(&r);
 	rig_open(&r);
-	id = submit_list(&r, TOTAL);
+	id = rig_list_submit(&r, TOTAL, TOTAL, width);
 	/* nothing leaves before the sync */
-	cr_assert_eq(begin(&r, id, &part), ERR_AGAIN);
+	cr_assert_eq(rig_list_try_begin(&r, id, &part), ERR_AGAIN);
 	rig_sync(&r);
 	store_figures(r.s, &f);
 	cr_assert_eq(f.recipients, TOTAL);
 	for (uint32_t i = 0; i < 3; i++) {
 		uint32_t n = i < 2 ? FULL : TOTAL - 2 * FULL;
 
-		cr_assert_eq(begin(&r, id, &part), OK);
+		cr_assert_eq(rig_list_try_begin(&r, id, &part), OK);
 		cr_assert_eq(part->message->id, id + 1 + i);
 		cr_assert_eq(part->message->recipients, n);
 		cr_assert_eq(part->message->list.count, i * FULL);
@@ -218,7 +104,7 @@ begin_all_in_order(void)
 		rig_sync(&r);
 		check_content(&r, part->message);
 	}
-	cr_assert_eq(begin(&r, id, &part), ERR_NOT_FOUND);
+	cr_assert_eq(rig_list_try_begin(&r, id, &part), ERR_NOT_FOUND);
 	end_list(&r, id);
 	store_figures(r.s, &f);
 	cr_assert_eq(f.recipients, TOTAL);
@@ -229,14 +115,13 @@ begin_all_in_order(void)
 
 Test(list, each_recipient_is_begun_once_in_order)
 {
-	begin_all_in_order();
+	begin_all_in_order(0);
 }
 
 /* What is read of the file first ends right behind one of them. */
 Test(list, recipients_that_are_long)
 {
-	recipient_bytes = 128;
-	begin_all_in_order();
+	begin_all_in_order(128);
 }
 
 static void
@@ -270,8 +155,7 @@ Test(list, a_start_finds_what_was_begun, .timeout = 120)
 
 	rig_init(&r);
 	rig_open(&r);
-	id = submit_list(&r, TOTAL);
-	rig_sync(&r);
+	id = rig_list(&r, TOTAL);
 	for (uint32_t i = 0; i < 4; i++) {
 		char *before = rig_dump(&r);
 
@@ -288,8 +172,7 @@ Test(list, a_start_finds_what_was_begun, .timeout = 120)
 		compare(&r, before);
 		if (i == 3)
 			break;
-		cr_assert_eq(begin(&r, id, &part), OK);
-		rig_sync(&r);
+		part = rig_list_begin(&r, id);
 		check_content(&r, part->message);
 	}
 	end_list(&r, id);
@@ -324,15 +207,13 @@ Test(list, the_file_stays_while_anybody_needs_it)
 
 	rig_init(&r);
 	rig_open(&r);
-	id = submit_list(&r, FULL + 10);
-	rig_sync(&r);
-	cr_assert_eq(begin(&r, id, &part), OK);
-	rig_sync(&r);
+	id = rig_list(&r, FULL + 10);
+	part = rig_list_begin(&r, id);
 	settle(&r, id + 1);
 	rig_sync(&r);
 	rig_turn(&r, 20);
 	cr_assert_eq(rig_count_files(&r, "body", "body."), 1);
-	cr_assert_eq(begin(&r, id, &part), OK);
+	cr_assert_eq(rig_list_try_begin(&r, id, &part), OK);
 	end_list(&r, id);
 	rig_sync(&r);
 	rig_turn(&r, 20);
@@ -357,9 +238,8 @@ Test(list, it_may_end_before_all_are_begun)
 
 	rig_init(&r);
 	rig_open(&r);
-	id = submit_list(&r, TOTAL);
-	rig_sync(&r);
-	cr_assert_eq(begin(&r, id, &part), OK);
+	id = rig_list(&r, TOTAL);
+	cr_assert_eq(rig_list_try_begin(&r, id, &part), OK);
 	end_list(&r, id);
 	store_figures(r.s, &f);
 	cr_assert_eq(f.recipients, FULL);
@@ -384,10 +264,10 @@ Test(list, a_list_that_contradicts_its_file_is_set_aside)
 	rig_init(&r);
 	rig_open(&r);
 	for (size_t i = 0; i < 2; i++) {
-		cr_assert_eq(try_list(&r, 500, said[i], &id), OK);
+		id = rig_list_submit(&r, 500, said[i], 0);
 		rig_sync(&r);
-		cr_assert_eq(begin(&r, id, &part), ERR_CORRUPT);
-		cr_assert_eq(begin(&r, id, &part), ERR_CORRUPT);
+		cr_assert_eq(rig_list_try_begin(&r, id, &part), ERR_CORRUPT);
+		cr_assert_eq(rig_list_try_begin(&r, id, &part), ERR_CORRUPT);
 	}
 	cr_assert_eq(r.notice_count, 2);
 	rig_clear(&r);
@@ -403,7 +283,7 @@ Test(list, damage_of_its_file_costs_the_list_alone)
 
 	rig_init(&r);
 	rig_open(&r);
-	id = submit_list(&r, TOTAL);
+	id = rig_list_submit(&r, TOTAL, TOTAL, 0);
 	other = rig_submit(&r, "a@b.example", "body");
 	rig_sync(&r);
 	(void)snprintf(name, sizeof(name), "body.%016jx", (uintmax_t)id);
@@ -411,7 +291,7 @@ Test(list, damage_of_its_file_costs_the_list_alone)
 	fd = open(path, O_WRONLY);
 	cr_assert_eq(pwrite(fd, "X", 1, 1000), 1);
 	(void)close(fd);
-	cr_assert_eq(begin(&r, id, &part), ERR_CORRUPT);
+	cr_assert_eq(rig_list_try_begin(&r, id, &part), ERR_CORRUPT);
 	cr_assert_not_null(strstr(r.notices, "content-damage"));
 	cr_assert_not(other->message->is_quarantined);
 	rig_clear(&r);
@@ -430,9 +310,8 @@ Test(list, a_failed_write_keeps_part_and_progress)
 	rig_open(&r);
 	while (r.s->spares.count < STORE_SPARES)
 		rig_turn(&r, 10);
-	id = submit_list(&r, TOTAL);
-	rig_sync(&r);
-	cr_assert_eq(begin(&r, id, &part), OK);
+	id = rig_list(&r, TOTAL);
+	cr_assert_eq(rig_list_try_begin(&r, id, &part), OK);
 	before = rig_dump(&r);
 	(void)pthread_mutex_lock(&r.io->lock);
 	r.io->fail_sync = r.io->syncs + 1;
@@ -475,10 +354,8 @@ Test(list, list_and_parts_move, .timeout = 120)
 	rig_init(&r);
 	r.segment_bytes = 1 << 20;
 	rig_open(&r);
-	id = submit_list(&r, TOTAL);
-	rig_sync(&r);
-	cr_assert_eq(begin(&r, id, &part), OK);
-	rig_sync(&r);
+	id = rig_list(&r, TOTAL);
+	part = rig_list_begin(&r, id);
 	for (int i = 0; i < 2; i++) {
 		rig_next_segment(&r);
 		before = rig_dump(&r);
@@ -491,8 +368,7 @@ Test(list, list_and_parts_move, .timeout = 120)
 		reopen_without_index(&r);
 		compare(&r, before);
 		before = rig_dump(&r);
-		cr_assert_eq(begin(&r, id, &part), OK);
-		rig_sync(&r);
+		part = rig_list_begin(&r, id);
 		check_content(&r, part->message);
 		free(before);
 	}
@@ -544,9 +420,8 @@ Test(list, progress_that_can_not_be_read_is_known_by_the_part)
 
 	rig_init(&r);
 	rig_open(&r);
-	id = submit_list(&r, FULL + 10);
-	rig_sync(&r);
-	cr_assert_eq(begin(&r, id, &part), OK);
+	id = rig_list(&r, FULL + 10);
+	cr_assert_eq(rig_list_try_begin(&r, id, &part), OK);
 	(void)rig_submit(&r, "a@b.example", "beside it");
 	rig_sync(&r);
 	(void)rig_submit(&r, "a@b.example", "so that all that is synced");
@@ -556,7 +431,7 @@ Test(list, progress_that_can_not_be_read_is_known_by_the_part)
 	reopen_without_index(&r);
 	cr_assert_not_null(strstr(r.notices, "log-damage"));
 	compare(&r, before);
-	cr_assert_eq(begin(&r, id, &part), OK);
+	cr_assert_eq(rig_list_try_begin(&r, id, &part), OK);
 	cr_assert_eq(part->message->id, id + 2);
 	cr_assert_eq(part->message->recipients, 10);
 	rig_clear(&r);
