@@ -42,7 +42,9 @@ ask(struct mtactl *m, struct msg *request, uint64_t *low, uint64_t *high,
 	int code;
 
 	if (!read_range(id, low, high))
-		return mtactl_fail(MTACTL_USAGE, "'%.40s' is no queue id", id);
+		return mtactl_fail(MTACTL_USAGE, "'%.40s' is no queue id; one "
+		    "has 13 digits and letters, as in `mtactl queue list`",
+		    id);
 	code = client_open(m, &client);
 	if (code == MTACTL_DONE)
 		code = client_ask(client, request, on_answer, ctx, &end);

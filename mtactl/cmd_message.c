@@ -34,7 +34,9 @@ cmd_message_show(struct mtactl *m)
 	int code;
 
 	if (b32_decode(span_str(id), &request.ctl_message.id) != OK)
-		return mtactl_fail(MTACTL_USAGE, "'%.40s' is no queue id", id);
+		return mtactl_fail(MTACTL_USAGE, "'%.40s' is no queue id; one "
+		    "has 13 digits and letters, as in `mtactl queue list`",
+		    id);
 	rows_init(&rows, &m->out, (uint64_t)clock_wall_ms());
 	code = client_open(m, &client);
 	if (code == MTACTL_DONE)

@@ -131,7 +131,29 @@ refuse_of_group(const char *group, const char *word, struct why *why)
 	    group, (int)best.n, (const char *)best.p);
 }
 
-/* Perhaps both words are one verb, mistyped in the first. */
+/* "history" alone: the verb whose second word that is; empty: none, or
+ * several. */
+static struct span
+find_by_second(struct span word)
+{
+	struct span found = SPAN_NONE;
+
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		struct span name = span_str(verbs[i].name);
+		size_t blank = span_find(name, ' ');
+
+		if (blank == name.n ||
+		    !span_equal(span_from(name, blank + 1), word))
+			continue;
+		if (found.n > 0)
+			return SPAN_NONE;
+		found = name;
+	}
+	return found;
+}
+
+/* Perhaps both words are one verb, mistyped in the first; or the first of the
+ * verb is missing. */
 static enum err
 refuse(char *const *words, int n, struct why *why)
 {
@@ -141,6 +163,8 @@ refuse(char *const *words, int n, struct why *why)
 	if (n > 1 && snprintf(both, sizeof(both), "%s %s", words[0],
 	    words[1]) < (int)sizeof(both))
 		best = guess_verb(span_str(both), SPAN_NONE);
+	if (best.n == 0)
+		best = find_by_second(span_str(words[0]));
 	if (best.n == 0)
 		best = guess_verb(span_str(words[0]), SPAN_NONE);
 	if (best.n == 0)

@@ -262,7 +262,7 @@ parse_value(struct parser *p, const struct word *word, struct step *step)
 	else if (word->kind != STEP_ID)
 		step->text = value;
 	else if (b32_decode(value, &step->number) != OK)
-		fail(p, at, "this is no queue id");
+		fail(p, at, "this is no queue id (13 digits and letters)");
 }
 
 /* ---- the grammar ---- */

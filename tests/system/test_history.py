@@ -93,6 +93,9 @@ class History(unittest.TestCase):
             failed, = events(r, id_, "failed")
             self.assertEqual((failed["code"], failed["to"]),
                              (550, "b@b.example"))
+            # what came of what, in this order
+            self.assertEqual([e["event"] for e in events(r, id_)[-3:]],
+                             ["attempt", "failed", "reported"])
             reported, = events(r, id_, "reported")
             self.assertTrue(events(r, reported["report"],
                                    "accepted")[0]["is_report"])

@@ -132,6 +132,8 @@ static const struct {
 	{ "spool restore", "`spool restore` needs DIR" },
 	{ "staus", "unknown verb 'staus'; did you mean 'status'?" },
 	{ "staus all", "unknown verb 'staus'; did you mean 'status'?" },
+	{ "explain 1",
+	    "unknown verb 'explain'; did you mean 'message explain'?" },
 	{ "queu list", "unknown verb 'queu'; did you mean 'queue list'?" },
 	{ "queue lsit", "unknown verb 'queue lsit'; did you mean "
 	    "'queue list'?" },
