@@ -323,6 +323,9 @@ prepare(struct work *w, struct why *why)
 		    "complete: it was not brought to its end\n"
 		    "restore another one, or make it again, by `mtactl spool "
 		    "backup` or `salvage`", w->o->dir);
+	/* before anything is made; it is opened again when it is copied */
+	if (w->o->journal != NULL && access(w->o->journal, R_OK | X_OK) != 0)
+		return sys(why, w->o->journal);
 	return look_at_present(w, why);
 }
 
@@ -375,6 +378,10 @@ offline_restore(const struct offline_restore *o)
 			code = have_it_read(w);
 		if (e == OK && code != SURVEY_FAILED)
 			e = put_in_place(w, &why);
+		if ((e != OK || code == SURVEY_FAILED) && w->to.dir_fd >= 0)
+			(void)fprintf(stderr, "queued: %s: what was made "
+			    "until then; remove it before the next try\n",
+			    w->beside);
 		work_close(w);
 	}
 	if (e == OK)

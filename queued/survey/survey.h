@@ -26,7 +26,7 @@ struct survey_spool {
 	/* Another process writes it: the log is looked at up to where the
 	 * index is, and read transactions are short. */
 	bool is_live;
-	/* ... or up to here, for survey_list(). */
+	/* ... which should have come up to here; for survey_list() the end. */
 	struct store_position until;
 	uint64_t at;			/* wall ms of that; 0: now */
 	/* For survey_list(): whatever can be saved; all segments then. */

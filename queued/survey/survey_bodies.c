@@ -58,7 +58,8 @@ survey_read_body(struct survey *s, uint64_t id, uint64_t bytes, uint32_t sum)
 		if (e == ERR_CORRUPT || e == ERR_IO)
 			survey_damage(&s->report, at, "its body in a file is "
 			    "damaged, in the %ju bytes from %ju on",
-			    (uintmax_t)PIECE_BYTES, (uintmax_t)done);
+			    (uintmax_t)(bytes - done < PIECE_BYTES ?
+			    bytes - done : PIECE_BYTES), (uintmax_t)done);
 		else if (e != OK)
 			s->failure = e;
 		survey_progress(&s->report, PIECE_BYTES);

@@ -144,7 +144,7 @@ run(struct survey *s, struct why *why)
 	if (e != OK)
 		return e;
 	s->report.total = survey_log_bytes(&s->log);
-	/* in its first second a new spool's index says nothing */
+	/* a new spool's index that lags says nothing */
 	if (s->has_meta || !s->spool->is_live)
 		survey_read_log(s);
 	if (s->failure == OK)
@@ -235,8 +235,8 @@ print_text(struct survey *s, const char *failure)
 	if (failure != NULL)
 		survey_say(r, "NOT CHECKED: %s\n", failure);
 	else if (r->damages > 0)
-		survey_say(r, "DAMAGED: %ju findings\n",
-		    (uintmax_t)r->damages);
+		survey_say(r, "DAMAGED: %ju finding%s\n",
+		    (uintmax_t)r->damages, r->damages == 1 ? "" : "s");
 	else
 		survey_say(r, "sound\n");
 }

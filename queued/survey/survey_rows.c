@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SLICE_MS = 40, PATH_BYTES = 4096 };
@@ -60,6 +61,23 @@ take_meta(struct survey *s)
 	return e == ERR_NOT_FOUND || e == ERR_CORRUPT ? OK : e;
 }
 
+/* What was there when a check was asked for is in the index after its next
+ * check-point; one that lags for longer is no reason not to look. */
+static enum err
+wait_for_meta(struct survey *s)
+{
+	const struct timespec pause = { .tv_nsec = 20 * 1000 * 1000 };
+	enum err e = take_meta(s);
+
+	for (int i = 0; i < 150 && e == OK && s->spool->is_live &&
+	    s->report.damages == 0 &&
+	    s->meta.at.sequence < s->spool->until.sequence; i++) {
+		(void)nanosleep(&pause, NULL);
+		e = take_meta(s);
+	}
+	return e;
+}
+
 /* An index that can't be opened is damage, no failure: the log goes on. */
 enum err
 survey_open_index(struct survey *s)
@@ -91,7 +109,7 @@ survey_open_index(struct survey *s)
 		    "index: %s", why.text);
 		return OK;
 	}
-	return take_meta(s);
+	return wait_for_meta(s);
 }
 
 bool

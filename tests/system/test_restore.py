@@ -275,6 +275,8 @@ class Refused(Case):
         self.refused([self.backup], "--set-aside")
         self.refused([self.spool, "--set-aside"], "is no backup")
         self.refused([f"{self.backup}/none", "--set-aside"], "none")
+        self.refused([self.backup, "--set-aside", "--journal", "/nowhere"],
+                     "/nowhere")
         path = os.path.join(self.backup, "backup")
         os.truncate(path, os.path.getsize(path) - len("sum 01234567\n"))
         self.refused([self.backup, "--set-aside"], "damaged")

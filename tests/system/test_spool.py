@@ -33,16 +33,17 @@ class OnLine(unittest.TestCase):
 
     def test_stats(self):
         text = self.relay.ctl("spool", "stats")
-        for word in ("spool ", "queue     21 messages", "index ", "SEGMENT",
+        for word in ("spool ", f"queue     {len(self.ids)} messages", "index ", "SEGMENT",
                      "written", "bodies    1 in files"):
             self.assertIn(word, text)
         got = json.loads(self.relay.ctl("spool", "stats", "--json"))
         self.assertEqual(got["v"], 1)
         self.assertEqual((got["messages"], got["bodies"], got["format"]),
-                         (21, 1, 1))
+                         (len(self.ids), 1, 1))
         self.assertEqual(len(got["uuid"]), 32)
         self.assertTrue(got["is_accepting"])
-        self.assertEqual(sum(s["messages"] for s in got["segments"]), 21)
+        self.assertEqual(sum(s["messages"] for s in got["segments"]),
+                         len(self.ids))
         self.assertGreater(got["live_bytes"], 0)
         self.assertGreater(got["next_id"], max(self.ids))
 
@@ -52,22 +53,23 @@ class OnLine(unittest.TestCase):
         got = json.loads(self.relay.ctl("spool", "check", "--json"))
         self.assertEqual((got["v"], got["verdict"], got["damages"],
                           got["found"]), (1, "sound", 0, []))
+        # also what came just before
+        self.ids.append(self.relay.send(b"Subject: new\r\n\r\n"))
+        text = self.relay.ctl("spool", "check")
+        self.assertIn(f"of {len(self.ids)} messages", text)
 
     def test_a_damaged_message_is_named(self):
         """The relay lives on, and the next check is possible."""
         with open(segments(self.relay)[-1], "rb") as f:
             content = f.read()
         at = content.index(b"number 000007.") + 7
-        basics.wait_for("the index has it", lambda: json.loads(
-            self.relay.ctl("spool", "stats", "--json"))
-            ["index_lag_bytes"] == 0)
         spool.spoil(segments(self.relay)[-1], at, b"1")
         try:
             p = self.relay.try_ctl("spool", "check")
             self.assertEqual(p.returncode, DAMAGED, p.stderr)
             self.assertIn(f"message {self.ids[7]}: its content is damaged",
                           p.stdout)
-            self.assertIn("DAMAGED: 1 findings", p.stdout)
+            self.assertIn("DAMAGED: 1 finding\n", p.stdout)
             got = json.loads(self.relay.try_ctl("spool", "check", "--json")
                              .stdout)
             self.assertEqual(got["verdict"], "damaged")
@@ -87,7 +89,7 @@ class Load(unittest.TestCase):
                     "to": "*", "via": f"smtp://127.0.0.1:{run.port}"}])
                 r.ctl("reload")
                 run.start(r.port, 20, 20000)
-                for _ in range(8):
+                for _ in range(5):
                     p = r.try_ctl("spool", "check")
                     self.assertEqual(p.returncode, SOUND,
                                      p.stdout + p.stderr)
