@@ -41,8 +41,8 @@ enum {
 	WINDOW_FIRST = 32,
 	LEASES_A_CONNECTION = 8,	/* out to all, at most */
 	LEASES_LEAST = 1024,
-	TRIALS_A_WORKER = 200,		/* in a second, while others answer … */
-	TRIALS_PART = 32,		/* … and one for so many of theirs */
+	TRIALS_A_WORKER = 100,		/* in a second, while others answer … */
+	TRIALS_PART = 128,		/* … and one for so many of theirs */
 	PROVEN_MS = 3600 * 1000,	/* who answered may rest so long */
 };
 

@@ -16,7 +16,7 @@
 
 enum {
 	PLAN_TRIAL_SLICE_MS = 20,	/* one wake-up for so much time */
-	PLAN_TRIAL_SAVED_MS = 100,	/* what was not used counts so long */
+	PLAN_TRIAL_SAVED_MS = 40,	/* what was not used counts so long */
 };
 
 struct plan_trial {
