@@ -36,6 +36,7 @@ struct ctl {
 	uint32_t group;			/* gid that may speak */
 	struct slots *sessions;
 	struct timer slice;		/* the next step of the jobs */
+	uint64_t delivered;		/* of the figures, at the last turn */
 	uint64_t next_cookie;
 	struct buf processes;		/* as the parent told them last */
 	uint32_t process_count;
