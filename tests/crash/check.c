@@ -33,6 +33,7 @@ struct shared {
 struct check {
 	struct shared *shared;
 	bool has_crashed;
+	bool in_parts;
 	struct oracle_found found;
 };
 
@@ -183,7 +184,8 @@ run_child(struct check *c, const char *path, enum step step)
 {
 	struct store_params params = { .path = path,
 	    .segment_bytes = CHECK_SEGMENT_BYTES,
-	    .memory_bytes = CHECK_MEMORY_BYTES, .list_block = VIEW_BLOCK };
+	    .memory_bytes = CHECK_MEMORY_BYTES, .list_block = VIEW_BLOCK,
+	    .replay_bytes = c->in_parts ? CHECK_REPLAY_BYTES : 0 };
 	struct store_ops ops = store_silent();
 	struct shared *sh = c->shared;
 	struct why why = { .text = "" };
@@ -212,15 +214,14 @@ run_child(struct check *c, const char *path, enum step step)
 
 /* What must not be told when a disk kept its word. */
 static bool
-tells_damage(const char *notices, bool may_rebuild)
+tells_damage(const char *notices)
 {
 	return strstr(notices, "damage") != NULL ||
-	    (!may_rebuild && strstr(notices, "index-rebuilt") != NULL);
+	    strstr(notices, "index-rebuilt") != NULL;
 }
 
 static bool
-run_step(struct check *c, const char *path, enum step step, bool may_rebuild,
-    FILE *out)
+run_step(struct check *c, const char *path, enum step step, FILE *out)
 {
 	struct shared *sh = c->shared;
 	int status;
@@ -243,7 +244,7 @@ run_step(struct check *c, const char *path, enum step step, bool may_rebuild,
 		    (unsigned)status, sh->why, sh->notices);
 		return false;
 	}
-	if (tells_damage(sh->notices, may_rebuild)) {
+	if (tells_damage(sh->notices)) {
 		fprintf(out, "damage is told: %s\n", sh->notices);
 		return false;
 	}
@@ -272,7 +273,7 @@ static bool
 again(struct check *c, const char *path, enum step step, const char *what,
     FILE *out)
 {
-	if (!run_step(c, path, step, false, out)) {
+	if (!run_step(c, path, step, out)) {
 		fprintf(out, "… %s\n", what);
 		return false;
 	}
@@ -305,7 +306,8 @@ const struct oracle_found *
 check_recovery(struct check *c, const char *path, const struct check_how *how,
     FILE *out)
 {
-	if (!run_step(c, path, STEP_LOOK, how->may_rebuild, out))
+	c->in_parts = how->in_parts;
+	if (!run_step(c, path, STEP_LOOK, out))
 		return NULL;
 	memcpy(&c->found, &c->shared->first, sizeof(c->found));
 	if (how->goes_on)

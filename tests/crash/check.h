@@ -6,7 +6,8 @@
 
 #include "tests/crash/oracle.h"
 
-enum { CHECK_SEGMENT_BYTES = 1 << 20, CHECK_MEMORY_BYTES = 8 << 20 };
+enum { CHECK_SEGMENT_BYTES = 1 << 20, CHECK_MEMORY_BYTES = 8 << 20,
+	CHECK_REPLAY_BYTES = 48 << 10 };
 
 struct check;
 
@@ -15,8 +16,8 @@ struct check *check_new(void);
 void check_free(struct check **c);
 
 struct check_how {
-	bool may_rebuild;	/* the index may be found unusable */
 	bool goes_on;		/* accepts, delivers and recovers once more */
+	bool in_parts;		/* it replays little at a time */
 };
 
 /* Recovers PATH, which it changes; FOUND is the checker's, till the next call.

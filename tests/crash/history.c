@@ -57,7 +57,9 @@ live(struct life *l, const struct history_params *p, unsigned number)
 {
 	struct store_params params = { .path = p->path,
 	    .segment_bytes = CHECK_SEGMENT_BYTES,
-	    .memory_bytes = CHECK_MEMORY_BYTES, .list_block = VIEW_BLOCK };
+	    .memory_bytes = CHECK_MEMORY_BYTES, .list_block = VIEW_BLOCK,
+	    .replay_bytes = p->kind == HISTORY_REBUILD ?
+	    CHECK_REPLAY_BYTES : 0 };
 	struct why why = { .text = "" };
 
 	if (store_open(&params, &life_ops, l, &l->s, &why) != OK) {

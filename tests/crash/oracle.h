@@ -21,6 +21,10 @@ struct oracle;
 struct oracle *oracle_new(const struct trace *t);
 void oracle_free(struct oracle **o);
 
+/* A replay in parts puts into the index what is not answered yet: a start that
+ * dies behind it may not know its tokens any more (docs/SPOOL.md, Tokens). */
+void oracle_may_forget(struct oracle *o);
+
 /* What a recovery brought back. */
 struct oracle_found {
 	size_t count;			/* of views */

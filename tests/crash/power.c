@@ -35,6 +35,8 @@ struct trial {
 	char next[PATH_BYTES];		/* one to go on from */
 	bool has_next;
 	size_t next_at;			/* after so many states */
+	bool is_next_building;		/* a power cut once more there */
+	bool must_have_index;		/* a start is through with it */
 	struct oracle_found base;	/* what is in it */
 };
 
@@ -95,6 +97,15 @@ lacks_index(const char *path)
 	return stat(name, &st) != 0 || st.st_size == 0;
 }
 
+static bool
+has_half_an_index(const char *path)
+{
+	char name[PATH_BYTES + 32];
+
+	(void)snprintf(name, sizeof(name), "%s/index/data.mdb.new", path);
+	return lacks_index(path) && access(name, F_OK) == 0;
+}
+
 static void
 take_index(const char *path)
 {
@@ -119,10 +130,15 @@ say_state(const struct trial *t, const struct disk *d, const struct state *s)
 
 static void
 copy_for_next(struct trial *t, const struct disk *d,
-    const struct disk_choice *choice, const struct oracle_found *found)
+    const struct disk_choice *choice, const struct oracle_found *found,
+    bool is_building)
 {
-	if (t->next_at-- != 0)
+	if (t->next_at > 0 && t->next_at-- > 0)
 		return;
+	/* best one in which the index is being made: it is begun once more */
+	if (t->has_next && (t->is_next_building || !is_building))
+		return;
+	t->is_next_building = is_building;
 	tree_remove(t->next);
 	t->has_next = disk_write_out(d, choice, t->next);
 	memcpy(&t->base, found, sizeof(t->base));
@@ -136,8 +152,8 @@ try_state(struct trial *t, const struct disk *d, const struct state *s,
 	const struct disk_choice choice = states_choice(&keep);
 	const struct oracle_found *found;
 	struct check_how how = { .goes_on = number % GOES_ON_EACH == 0,
-	    .may_rebuild = !index_was_committed(d) };
-	bool is_bare, ok;
+	    .in_parts = number % 2 == 0 };
+	bool is_bare, is_building, ok;
 
 	tree_remove(t->state);
 	if (!disk_write_out(d, &choice, t->state)) {
@@ -146,16 +162,24 @@ try_state(struct trial *t, const struct disk *d, const struct state *s,
 	}
 	if (s->without_index)
 		take_index(t->state);
-	is_bare = lacks_index(t->state) || how.may_rebuild;
+	if (t->must_have_index && !s->without_index && lacks_index(t->state)) {
+		fprintf(t->out, "the index is gone\n");
+		t->figures->wrong++;
+		say_state(t, d, s);
+		return false;
+	}
+	is_bare = lacks_index(t->state) || !index_was_committed(d);
+	is_building = has_half_an_index(t->state);
 	found = check_recovery(t->check, t->state, &how, t->out);
 	ok = found != NULL && oracle_judge(t->oracle, s->point, found,
 	    is_bare, t->out);
 	t->figures->states++;
 	t->figures->kinds[s->kind]++;
 	t->figures->without_index += is_bare;
+	t->figures->building += is_building;
 	t->figures->wrong += !ok && !check_has_crashed(t->check);
 	if (ok)
-		copy_for_next(t, d, &choice, found);
+		copy_for_next(t, d, &choice, found, is_building);
 	else
 		say_state(t, d, s);
 	return ok;
@@ -194,6 +218,17 @@ keep_failure(const struct trial *t)
 		fprintf(t->out, "kept as %s\n", path);
 }
 
+/* Its name is durable before a start goes on; an operator may take it away. */
+static void
+look_at_index(struct trial *t, const struct trace_event *e)
+{
+	if (e->kind == TRACE_NOTE)
+		t->must_have_index |= ((const struct note *)(const void *)
+		    trace_data(t->trace, e))->kind == NOTE_OPENED;
+	else if (e->kind == TRACE_UNLINK && strcmp(e->name, "data.mdb") == 0)
+		t->must_have_index = false;
+}
+
 static bool
 try_states(struct trial *t)
 {
@@ -203,10 +238,12 @@ try_states(struct trial *t)
 	bool ok = true, stops = false;
 
 	MUST(d != NULL);
+	t->must_have_index = false;
 	states_choose(t->trace, t->params->states, &t->dice, &list);
 	t->next_at = rng_below(&t->dice, list.n);
 	for (size_t i = 0; i < trace_count(t->trace) && !stops; i++) {
 		disk_apply(d, i);
+		look_at_index(t, trace_at(t->trace, i));
 		for (; next < list.n && list.p[next].point == i && !stops;
 		    next++) {
 			if (try_state(t, d, &list.p[next], (unsigned)next))
@@ -260,6 +297,8 @@ try_recording(struct trial *t, const struct history_params *h)
 		return false;
 	}
 	count(t);
+	if (h->kind == HISTORY_REBUILD)
+		oracle_may_forget(t->oracle);
 	ok = try_states(t);
 	oracle_free(&t->oracle);
 	return ok;
@@ -307,7 +346,7 @@ try_generations(struct trial *t, struct history_params *h)
 		h->base = base;
 		/* tokens differ from those before */
 		h->seed = t->seed * GENERATIONS + i;
-		t->has_next = false;
+		t->has_next = t->is_next_building = false;
 		ok = try_recording(t, h);
 	}
 	return ok;
@@ -359,9 +398,12 @@ power_again(const struct power_params *p, const char *recording,
 	ok = trial_init(t, p) && trace_load(t->trace, recording) &&
 	    (t->oracle = oracle_new(t->trace)) != NULL &&
 	    (d = disk_new(t->trace)) != NULL;
+	if (ok && p->only == HISTORY_REBUILD)
+		oracle_may_forget(t->oracle);
 	for (size_t i = 0; ok && i < trace_count(t->trace) &&
 	    i <= state->point; i++) {
 		disk_apply(d, i);
+		look_at_index(t, trace_at(t->trace, i));
 		print_event(t->trace, i, out);
 	}
 	ok = ok && try_state(t, d, state, 0);

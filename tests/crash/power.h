@@ -18,6 +18,7 @@ struct power_params {
 };
 
 struct power_figures {
+	unsigned long building;		/* of the states: half an index made */
 	unsigned long recordings, states, failures;
 	unsigned long wrong;		/* of the failures: told, or found in
 					   a spool that was recovered */

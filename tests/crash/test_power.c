@@ -122,7 +122,8 @@ print_figures(const struct power_figures *f, double seconds)
 	for (int i = 0; i < STATE_KINDS; i++)
 		printf("%s%s %lu", i > 0 ? ", " : "  ",
 		    state_name((enum state_kind)i), f->kinds[i]);
-	printf(", index lost %lu\n", f->without_index);
+	printf(", index lost %lu, in the midst of its making %lu\n",
+	    f->without_index, f->building);
 }
 
 static double
