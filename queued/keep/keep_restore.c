@@ -418,6 +418,22 @@ print_missing(const struct restore *r, struct buf *out)
 	}
 }
 
+/* What is left to be decided by whoever restored it. */
+static void
+print_next(const struct restore *r, struct buf *out)
+{
+	const char *aside = r->params->aside;
+
+	if (r->held > 0 && !r->params->does_release)
+		buf_add_str(out, "next: start mtad, look at `mtactl queue list "
+		    "state:held`, then `queue release` or `queue delete` "
+		    "them\n");
+	if (missing_n(r) > 0 && aside != NULL)
+		buf_addf(out, "next: `queued --spool %s salvage DIR --mail` "
+		    "writes those missing that can be read as "
+		    "DIR/mail/ID.eml\n", aside);
+}
+
 static void
 print_text(const struct restore *r, const char *failure, struct buf *out)
 {
@@ -448,6 +464,7 @@ print_text(const struct restore *r, const char *failure, struct buf *out)
 	if (r->params->aside != NULL)
 		buf_addf(out, "the spool that was there: %s\n",
 		    r->params->aside);
+	print_next(r, out);
 }
 
 enum survey_verdict

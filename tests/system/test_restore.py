@@ -194,6 +194,10 @@ class Unknown(Case):
         got = self.restore()
         self.assertEqual((got["messages"], got["held"], got["is_known"]),
                          (3, 3, False))
+        shutil.rmtree(self.spool)       # again, for people
+        self.assertIn("next: start mtad, look at `mtactl queue list "
+                      "state:held`", self.relay.ctl(
+                          "spool", "restore", self.backup))
         self.assertIn("no history", got["unknown"])
         self.hop.takes = set(ids)
         self.start_again()
