@@ -275,6 +275,24 @@ explain_why(struct explain *x, const struct msg_ctl_why *m)
 	output_flush(o);
 }
 
+/* It is held for that, or will be when it is to be given out next. */
+static void
+put_damage(struct output *o, const struct msg_ctl_state *s)
+{
+	buf_add_str(&o->b, "\nits stored bytes are damaged, and are not sent; "
+	    "`mtactl spool check` says where\n");
+	if (s->is_held) {
+		buf_add_str(&o->b, "if the disk was at fault for a while, "
+		    "`mtactl queue release id:");
+		put_id(o, s->id);
+		buf_add_str(&o->b, "` has it tried again\n");
+	}
+	buf_add_str(&o->b, "else tell its sender, who hears nothing of it, and "
+	    "`mtactl queue delete id:");
+	put_id(o, s->id);
+	buf_add_str(&o->b, "`\n");
+}
+
 /* What the sender will hear, and when. */
 static void
 put_future(struct explain *x)
@@ -282,7 +300,9 @@ put_future(struct explain *x)
 	const struct msg_ctl_state *s = &x->state;
 	struct output *o = x->o;
 
-	if (s->is_held) {
+	if (s->is_quarantined)
+		put_damage(o, s);
+	else if (s->is_held) {
 		buf_add_str(&o->b, "\nit is held: `mtactl queue release id:");
 		put_id(o, s->id);
 		buf_add_str(&o->b, "` lets it go on\n");

@@ -227,8 +227,8 @@ keep_back(struct store *s, struct message *m, const struct store_find *find,
 	if (!find->is_sound)
 		store_read_quarantine(s, m);
 	else if (why == ERR_CORRUPT)
-		store_notice(s, "index-damage", "units of message %016jx",
-		    (uintmax_t)m->pub.id);
+		store_notice(s, "index-damage", "units of message %s",
+		    store_id_text(m->pub.id).p);
 	return OK;
 }
 

@@ -352,8 +352,8 @@ look_at(struct look *l, uint64_t id)
 	if (store_row_view_message(l->messages.key, l->messages.value,
 	    &g->row) == OK)
 		return true;
-	store_notice(l->s, "index-damage", "row of message %016jx",
-	    (uintmax_t)id);
+	store_notice(l->s, "index-damage", "row of message %s",
+	    store_id_text(id).p);
 	return false;
 }
 

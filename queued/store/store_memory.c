@@ -290,8 +290,8 @@ read_message(struct store *s, uint64_t id, struct message **out)
 		e = store_row_get_message(k, value, out);
 	store_index_end(s->index);
 	if (e == ERR_CORRUPT)
-		store_notice(s, "index-damage", "row of message %016jx",
-		    (uintmax_t)id);
+		store_notice(s, "index-damage", "row of message %s",
+		    store_id_text(id).p);
 	return e;
 }
 
@@ -331,8 +331,8 @@ read_unit(struct store *s, uint64_t id, uint32_t number, struct unit **out)
 		e = store_row_get_unit(k, value, out);
 	store_index_end(s->index);
 	if (e == ERR_CORRUPT)
-		store_notice(s, "index-damage", "row of message %016jx "
-		    "unit %u", (uintmax_t)id, number);
+		store_notice(s, "index-damage", "row of message %s "
+		    "unit %u", store_id_text(id).p, number);
 	return e;
 }
 

@@ -7,6 +7,7 @@
 #define MTAD_QUEUED_STORE_STORE_PRIVATE_H
 
 #include "common/base/map.h"
+#include "common/mail/queue_id.h"
 #include "queued/store/store.h"
 #include "queued/store/store_cache.h"
 #include "queued/store/store_compact.h"
@@ -84,8 +85,22 @@ struct store {
 };
 
 /* store.c: tells the operator; EVENT is static. */
+/* ids as store_id_text(id).p, which is how people know them */
 void store_notice(struct store *s, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+struct store_id_text {
+	char p[QUEUE_ID_SIZE];
+};
+
+static inline struct store_id_text
+store_id_text(uint64_t id)
+{
+	struct store_id_text text;
+
+	queue_id_format(id, text.p);
+	return text;
+}
 
 /* store.c: whether the index is damaged; says so once.  A reader that was told
  * has not seen all. */

@@ -161,8 +161,8 @@ visit_due(void *ctx, struct span key, struct span value)
 	*d->cursor = row;
 	if (store_row_get_due(key, value, &row.key_hash,
 	    &row.arrived_at) != OK) {
-		store_notice(d->s, "index-damage", "due row of message %016jx",
-		    (uintmax_t)row.id);
+		store_notice(d->s, "index-damage", "due row of message %s",
+		    store_id_text(row.id).p);
 		return true;
 	}
 	if (is_in_memory(d->s, row.id, row.unit) ||
@@ -426,8 +426,8 @@ store_read_quarantine(struct store *s, struct message *m)
 		return;
 	m->pub.is_quarantined = true;
 	store_overlay_message(&s->overlay, m);
-	store_notice(s, "content-damage", "message %016jx",
-	    (uintmax_t)m->pub.id);
+	store_notice(s, "content-damage", "message %s",
+	    store_id_text(m->pub.id).p);
 }
 
 /* Gives all or nothing. */

@@ -36,8 +36,8 @@ pass_over(enum err e)
 static enum err
 damaged(struct replay *p, const struct store_record *r)
 {
-	store_notice(p->s, "log-damage", "record of message %016jx in segment "
-	    "%ju contradicts itself", (uintmax_t)r->id,
+	store_notice(p->s, "log-damage", "record of message %s in segment "
+	    "%ju contradicts itself", store_id_text(r->id).p,
 	    (uintmax_t)p->seg->number);
 	return OK;
 }
@@ -311,9 +311,9 @@ tell_gap(struct replay *p, struct store_pieces *pieces, uint64_t offset)
 		return;
 	pieces->has_gap = false;
 	store_notice(p->s, "log-damage", "segment %ju at %ju: a record, "
-	    "perhaps of message %016jx, can't be read",
+	    "perhaps of message %s, can't be read",
 	    (uintmax_t)p->seg->number,
-	    (uintmax_t)(offset + pieces->gap_at), (uintmax_t)pieces->gap_id);
+	    (uintmax_t)(offset + pieces->gap_at), store_id_text(pieces->gap_id).p);
 }
 
 /* A message whose content is damaged stays in the queue, for an operator: it
@@ -334,7 +334,7 @@ store_replay_pieces(struct store *s, struct store_segment *seg, bool is_dead,
 		tell_gap(&p, pieces, offset);
 		if (!is_sound)
 			store_notice(s, "log-damage", "content of message "
-			    "%016jx", (uintmax_t)r.id);
+			    "%s", store_id_text(r.id).p);
 		p.offset = offset +
 		    (uint64_t)(r.content.p - pieces->group.p);
 		e = replay_record(&p, &r);

@@ -300,7 +300,10 @@ class AList(unittest.TestCase):
         self.assertEqual(self.shown()["left"], left)
         self.assertIn("quarantined",
                       self.relay.ctl("message", "history", self.name))
-        self.relay.wait_log("spool_damaged")
+        # by the name that people know it by
+        self.relay.wait_log(f'what="message {self.name}"')
+        self.assertIn("its stored bytes are damaged", self.relay.ctl(
+            "message", "explain", self.name))
         self.relay.ctl("queue", "release", f"id:{self.name}")
         basics.wait_for("it is held again",
                         lambda: self.shown()["state"] == "held")
