@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/mtime.h"
 #include "common/mail/envelope.h"
 #include "common/os/clock.h"
 #include "queued/store/store_private.h"
@@ -523,8 +524,10 @@ rig_turn(struct rig *r, int ms)
 void
 rig_sync(struct rig *r)
 {
+	int64_t until = mtime_add(clock_mono_ms(), MTIME_MINUTE);
+
 	store_flush(r->s, clock_mono_ms());
-	for (int i = 0; i < 2000 && !r->is_dead; i++) {
+	while (!r->is_dead && clock_mono_ms() < until) {
 		if (store_synced(r->s) + 1 == store_group(r->s) &&
 		    store_log_is_open_empty(r->s))
 			return;
@@ -539,10 +542,12 @@ void
 rig_checkpoint(struct rig *r)
 {
 	struct store_figures f;
+	int64_t until;
 
 	rig_sync(r);
 	store_answered(r->s, store_synced(r->s));
-	for (int i = 0; i < 2000; i++) {
+	until = mtime_add(clock_mono_ms(), MTIME_MINUTE);
+	while (clock_mono_ms() < until) {
 		store_figures(r->s, &f);
 		if (f.checkpoint_lag_bytes == 0 && r->s->overlay.dirty == 0 &&
 		    !r->s->overlay.is_frozen)
