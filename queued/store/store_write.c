@@ -234,33 +234,53 @@ verdict_bytes(const struct store_verdict *v)
 	return n;
 }
 
+static void
+put_rows(struct store *s, const struct unit *u, const struct store_verdict *v,
+    size_t at)
+{
+	struct buf *b = store_log_records(s);
+
+	store_record_put_verdict(b, u->pub.number, v);
+	MUST(!buf_failed(b));
+	store_record_end(b, at, STORE_RECORD_VERDICT, u->pub.message->id, 0);
+}
+
+/* Without the words.  Not inlined: the rows take 64 KB, which the
+ * compiler fills with zeros at each call. */
+static __attribute__((noinline)) enum err
+put_bare_verdict(struct store *s, const struct unit *u,
+    const struct store_verdict *v)
+{
+	struct store_verdict bare = *v;
+	struct store_result rows[STORE_UNIT_RECIPIENTS];
+	size_t at;
+	enum err e = store_write_begin(s, VERDICT_BYTES, &at);
+
+	if (e != OK)
+		return e;
+	for (size_t i = 0; i < v->count; i++) {
+		rows[i] = v->results[i];
+		rows[i].status = rows[i].text = rows[i].host = SPAN_NONE;
+	}
+	bare.results = rows;
+	bare.history = SPAN_NONE;
+	put_rows(s, u, &bare, at);
+	return OK;
+}
+
 /* Says in the log what V says, without the words when there is no memory. */
 static enum err
 put_verdict(struct store *s, const struct unit *u,
     const struct store_verdict *v)
 {
-	struct buf *b = store_log_records(s);
-	struct store_verdict bare = *v;
-	struct store_result rows[STORE_UNIT_RECIPIENTS];
 	size_t at;
 	enum err e = store_write_begin(s, verdict_bytes(v), &at);
 
-	if (e == ERR_NOMEM) {
-		for (size_t i = 0; i < v->count; i++) {
-			rows[i] = v->results[i];
-			rows[i].status = rows[i].text = rows[i].host =
-			    SPAN_NONE;
-		}
-		bare.results = rows;
-		bare.history = SPAN_NONE;
-		e = store_write_begin(s, VERDICT_BYTES, &at);
-	}
-	if (e != OK)
-		return e;
-	store_record_put_verdict(b, u->pub.number, &bare);
-	MUST(!buf_failed(b));
-	store_record_end(b, at, STORE_RECORD_VERDICT, u->pub.message->id, 0);
-	return OK;
+	if (e == ERR_NOMEM)
+		return put_bare_verdict(s, u, v);
+	if (e == OK)
+		put_rows(s, u, v, at);
+	return e;
 }
 
 /* Only a verdict that settles somebody or tells of a notice keeps its segment
