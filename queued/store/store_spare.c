@@ -265,12 +265,16 @@ store_spares_need(struct store_spares *s, uint64_t log_bytes, bool is_scarce,
 	    STORE_SPARES;
 }
 
-/* Too few, or on a disk that is nearly full, too small. */
+/* Too few, or on a disk that is nearly full, too small.  After a try that
+ * failed one more is wanted in any case: nothing else would tell that the disk
+ * gives files again, and without it there is no room. */
 static bool
 has_enough(const struct store_spares *s)
 {
 	size_t count = s->count + s->making;
 
+	if (s->is_barren)
+		return s->making > 0 || count > STORE_SPARES_MAX;
 	return count >= STORE_SPARES_MAX || (count >= s->wanted_count &&
 	    s->bytes + s->making_bytes >= s->reserve_bytes);
 }

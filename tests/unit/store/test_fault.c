@@ -405,6 +405,25 @@ sync_and_answer(struct rig *r)
 	cr_assert_eq(store_synced(r->s) + 1, store_group(r->s));
 }
 
+/* The last try to make a file failed, when more spares were wanted than are
+ * now: there are enough, but no room counts before another try. (R-10) */
+Test(fault, after_a_file_that_could_not_be_made_another_is_tried)
+{
+	struct rig r;
+
+	open_with_io(&r);
+	(void)rig_submit(&r, "a@b.example", "x\r\n");
+	TURN_UNTIL(&r, 10, r.s->spares.making == 0);
+	r.s->spares.is_barren = true;
+	r.s->spares.failure = ERR_FULL;
+	cr_assert_geq(r.s->spares.count, STORE_SPARES);
+	TURN_UNTIL(&r, 10, !r.s->spares.is_barren);
+	cr_expect_not(r.s->spares.is_barren);
+	TURN_UNTIL(&r, 10, store_room(r.s).is_accepting);
+	cr_expect(store_room(r.s).is_accepting);
+	rig_clear(&r);
+}
+
 /* A small disk that is really full, under log, index and bodies at once.
  * (R-10) */
 Test(fault, a_small_disk_fills_and_empties_again, .timeout = 240)
