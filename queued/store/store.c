@@ -410,7 +410,8 @@ store_flush(struct store *s, int64_t now_ms)
 		/* what waits may be the verdicts that make room: it gets a
 		 * file of its own size, even from the reserve */
 		store_spares_want_small(&s->spares, s->prepare,
-		    s->log.open->bytes.n + 2 * STORE_BLOCK, s->space.left);
+		    s->log.open->bytes.n + 2 * STORE_BLOCK,
+		    store_room_for_log(s));
 	if (needs_timer(s))
 		store_set_timer(s);
 }

@@ -76,6 +76,14 @@ store_room_is_scarce(const struct store *s)
 	    2 * STORE_SPARES * s->spares.segment_bytes;
 }
 
+uint64_t
+store_room_for_log(const struct store *s)
+{
+	uint64_t kept = s->space.index_room / 2;
+
+	return s->space.left > kept ? s->space.left - kept : 0;
+}
+
 /* Whether the reserve is there or sure to come: on a disk that is nearly full
  * only files count, for free blocks may go to others. */
 static bool

@@ -27,6 +27,10 @@ enum err store_room_init(struct store *s, uint64_t wanted_segment_bytes,
 /* Free blocks may go to others before we need them: only files count. */
 bool store_room_is_scarce(const struct store *s);
 
+/* What a log that waits may take of the disk: all but half of what is kept for
+ * the index, whose check-point alone frees segments. */
+uint64_t store_room_for_log(const struct store *s);
+
 /* Looks again, at most five times a second; tells by on_room. */
 void store_room_turn(struct store *s, int64_t now_ms);
 
