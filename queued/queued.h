@@ -1,9 +1,9 @@
 /*
  * What the rooms of queued share: the store, the planner, the peers.
  *
- * One thread, one loop.  A turn: frames of the peers are handled and records
- * gather in the store's open group; at its end leases go out and the group is
- * flushed.  Nothing leaves before its group was written or synced (effects.h).
+ * One thread, one loop.  A turn: frames of the peers make records in the open
+ * group; at its end leases go out and the group is flushed.  Nothing leaves
+ * before its group was written or synced (effects.h).
  */
 #ifndef MTAD_QUEUED_QUEUED_H
 #define MTAD_QUEUED_QUEUED_H
@@ -101,8 +101,7 @@ struct queued {
 	} figures;
 };
 
-/* Everything of queued but its channels; the store is opened and recovered.
- * ERR_* with WHY for the log. */
+/* All but the channels, the store recovered; ERR_* with WHY for the log. */
 enum err queued_open(struct queued *q, struct proc *proc, struct why *why);
 void queued_close(struct queued *q);
 

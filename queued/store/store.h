@@ -58,8 +58,7 @@ struct store_ops {
 	void (*on_dead)(void *ctx);
 	/* Something an operator must read; EVENT is static, TEXT borrowed. */
 	void (*on_notice)(void *ctx, const char *event, const char *text);
-	/* From store_flush(), which wrote the group itself: store_turn() is
-	 * due as soon as that has returned.  NULL: store_fd() tells it. */
+	/* From store_flush(): store_turn() is due behind it; or NULL. */
 	void (*on_due)(void *ctx);
 };
 
@@ -72,8 +71,7 @@ enum err store_open(const struct store_params *params,
 /* Flushes, syncs, check-points, ends the threads, frees; sets *S to NULL. */
 void store_close(struct store **s);
 
-/* Readable when store_turn() has something to do or to tell.  It must be
- * followed by store_flush() in the same turn of the loop. */
+/* Readable when store_turn(), and store_flush() behind it, are due. */
 int store_fd(const struct store *s);
 void store_turn(struct store *s);
 
@@ -90,13 +88,12 @@ uint64_t store_synced(const struct store *s);
  * deliveries of that time (SPOOL.md rule 3). */
 enum { STORE_UNSYNCED_MS = 1000 };
 
-/* Hands the open group over if none is under way.  Groups that hold only
- * verdicts are written, and synced with the next one or after that time;
- * others are written and synced.  NOW is monotonic ms. */
+/* Hands the open group over if none is under way.  One with verdicts only is
+ * synced with the next one or after that time.  NOW is monotonic ms. */
 void store_flush(struct store *s, int64_t now_ms);
 
-/* The index may hold groups up to this one: every reply that they caused has
- * left the process (why no token need be indexed: docs/SPOOL.md). */
+/* The index may hold groups up to this one: all replies that they caused have
+ * left (why no token need be indexed: docs/SPOOL.md). */
 void store_answered(struct store *s, uint64_t group);
 
 struct store_room {
