@@ -90,10 +90,16 @@ class DiskFault(unittest.TestCase):
 
     def check_resumes(self):
         """By itself, for mail of each size."""
-        for body in BODIES:
-            basics.wait_for("mail is accepted again", lambda b=body:
-                            getattr(self.offer(b), "code", 0) == 250,
-                            pause=0.2)
+        try:
+            for body in BODIES:
+                basics.wait_for("mail is accepted again", lambda b=body:
+                                getattr(self.offer(b), "code", 0) == 250,
+                                pause=0.2)
+        except AssertionError:
+            print(self.relay.ctl("spool", "stats"))
+            print("\n".join(line for line in self.relay.log().splitlines()
+                            if " spool_" in line))
+            raise
 
     def check_all_arrive(self, may_repeat=False):
         """Once each; what was refused never; what nobody knows, perhaps."""
