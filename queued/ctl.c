@@ -103,8 +103,8 @@ must_wait(const struct ctl_session *s)
 	if (s->job.verb <= CTL_LIST)
 		return false;
 	/* until a group of this life is synced, the index waits too */
-	return lease_is_waiting(q) || (q->synced > 0 &&
-	    store_unindexed(q->store) > STORE_UNINDEXED_MANY);
+	return lease_is_waiting(q) ||
+	    (q->synced > 0 && store_is_behind(q->store));
 }
 
 /* One that waits for its reader is over until on_sent(). */

@@ -197,7 +197,7 @@ lists_turn(struct queued *q)
 
 	if (t->n == 0 || !q->is_started || q->is_draining ||
 	    t->group > q->synced || !has_memory(q) ||
-	    store_unindexed(q->store) > STORE_UNINDEXED_MANY || !has_room(q))
+	    store_is_behind(q->store) || !has_room(q))
 		return;
 	t->next = t->next < t->n ? t->next : 0;
 	id = t->ids[t->next];

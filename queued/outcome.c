@@ -341,7 +341,7 @@ bool
 outcome_is_telling(const struct queued *q)
 {
 	return plan_has_untold(q->plan) && !lease_is_waiting(q) &&
-	    store_unindexed(q->store) <= STORE_UNINDEXED_MANY;
+	    !store_is_behind(q->store);
 }
 
 /* Where the unit stands after an attempt that did not settle it. */

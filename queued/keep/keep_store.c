@@ -136,7 +136,7 @@ keep_store_turn(struct keep_store *k)
 {
 	enum err e = turn(k, 0);
 
-	while (e == OK && store_unindexed(k->store) > STORE_UNINDEXED_MANY)
+	while (e == OK && store_is_behind(k->store))
 		e = turn(k, WAIT_MS);
 	return e;
 }

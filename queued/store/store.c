@@ -460,6 +460,15 @@ store_unindexed(const struct store *s)
 	    s->overlay.dirty + s->overlay.frozen;
 }
 
+bool
+store_is_behind(struct store *s)
+{
+	if (store_unindexed(s) <= STORE_UNINDEXED_MANY)
+		return false;
+	store_overlay_hurry(s);
+	return true;
+}
+
 void
 store_figures(const struct store *s, struct store_figures *out)
 {

@@ -112,7 +112,16 @@ store_overlay_is_due(const struct store_overlay *o, int64_t now_ms)
 	if (o->is_frozen || (lag == 0 && o->dirty == 0 && !o->has_news))
 		return false;
 	return now_ms - o->begun_at_ms >= (o->frees ? SOON_MS : PERIOD_MS) ||
-	    lag >= BYTES_MAX || is_large(o);
+	    lag >= BYTES_MAX || is_large(o) || o->is_awaited;
+}
+
+void
+store_overlay_hurry(struct store *s)
+{
+	struct store_overlay *o = &s->overlay;
+
+	o->is_awaited = true;
+	s->log.wants_sync |= o->is_frozen && !o->is_sent;
 }
 
 bool
@@ -243,7 +252,7 @@ store_overlay_freeze(struct store *s, const struct store_position *at,
 	struct list *node;
 
 	/* who changes many rows waits for this, and it for the sync */
-	s->log.wants_sync |= is_large(o);
+	s->log.wants_sync |= is_large(o) || o->is_awaited;
 	buf_reset(&o->ops);
 	o->is_frozen = true;
 	o->has_news = o->frees = false;
@@ -348,7 +357,7 @@ settle(struct store *s)
 	/* the thread has walked through many pages of it */
 	if (o->frozen >= TRIM_OBJECTS)
 		store_index_trim(s->index);
-	o->is_frozen = false;
+	o->is_frozen = o->is_awaited = false;
 	o->frozen = 0;
 	o->indexed = o->at;
 	o->appended_indexed = o->appended_frozen;

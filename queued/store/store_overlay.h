@@ -47,6 +47,7 @@ struct store_overlay {
 	int64_t retry_at_ms;
 	bool is_frozen;
 	bool is_sent;			/* the thread has it */
+	bool is_awaited;		/* by somebody, until it is indexed */
 	bool has_failed;		/* told the operator already */
 	bool has_news;			/* of segments: they wait for it */
 	bool frees;			/* segments; so it comes soon */
@@ -79,6 +80,10 @@ void store_overlay_freeze(struct store *s, const struct store_position *at,
 
 /* The group at its end failed: back among the dirty. */
 void store_overlay_thaw(struct store *s);
+
+/* Somebody waits for what changed to be indexed: no later than at the next
+ * flush it is frozen, or what is frozen waits for no more than its sync. */
+void store_overlay_hurry(struct store *s);
 
 /* Sends the frozen one, if it may go. */
 void store_overlay_send(struct store *s, int64_t now_ms);

@@ -34,10 +34,13 @@ struct store_submission {
 };
 
 /* Messages and units that changed and are not in the index yet: they take
- * memory.  Whoever changes many at a time waits while these are more than
- * STORE_UNINDEXED_MANY, enough for two check-points. */
+ * memory.  STORE_UNINDEXED_MANY is enough for two check-points. */
 enum { STORE_UNINDEXED_MANY = 4096 };
 size_t store_unindexed(const struct store *s);
+
+/* They are more than that: whoever changes many at a time waits until they no
+ * longer are, and a check-point comes at the next store_flush(). */
+bool store_is_behind(struct store *s);
 
 /* What the open group holds is waited for: it is synced as it is written. */
 void store_want_sync(struct store *s);

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -535,5 +536,46 @@ Test(life, four_spares_are_made_while_nobody_waits)
 	while (r.s->spares.count > 1)
 		cr_assert(store_spares_give_up(&r.s->spares));
 	wait_for_spares(&r, STORE_SPARES);
+	rig_clear(&r);
+}
+
+/* Time stands still meanwhile. */
+static void
+turn_at(struct rig *r, int64_t now)
+{
+	struct pollfd fd = { .fd = store_fd(r->s), .events = POLLIN };
+
+	(void)poll(&fd, 1, 20);
+	store_turn(r->s);
+	store_flush(r->s, now);
+	store_answered(r->s, store_synced(r->s));
+}
+
+/* Whoever changes many waits for the index, and it for nobody. */
+Test(life, a_check_point_comes_at_once_for_those_that_wait)
+{
+	struct rig r;
+	int64_t now;
+
+	rig_init(&r);
+	rig_open(&r);
+	(void)rig_submit(&r, "a@one.example", "x\r\n");
+	rig_checkpoint(&r);
+	now = r.s->overlay.begun_at_ms;
+	cr_assert_not(store_is_behind(r.s));
+	/* a message and its unit each */
+	for (int i = 0; i <= STORE_UNINDEXED_MANY / 2; i++)
+		(void)rig_submit(&r, "a@one.example", "x\r\n");
+	for (int i = 0; i < 1000 && store_synced(r.s) + 1 <
+	    store_group(r.s); i++)
+		turn_at(&r, now);
+	for (int i = 0; i < 5; i++)
+		turn_at(&r, now);
+	cr_assert_gt(store_unindexed(r.s), STORE_UNINDEXED_MANY);
+	cr_assert(store_is_behind(r.s));
+	for (int i = 0; i < 1000 && store_unindexed(r.s) > 0; i++)
+		turn_at(&r, now);
+	cr_assert_eq(store_unindexed(r.s), 0);
+	cr_assert_not(r.s->overlay.is_awaited);
 	rig_clear(&r);
 }
