@@ -291,14 +291,16 @@ on_close(void *ctx, struct channel *c, enum channel_end end, const char *why)
 	session_free(s->q->ctl, s);
 }
 
-/* Its reader has taken all: more of the job can be sent. */
+/* Its reader has taken all: more of the job can be sent, if it waited for that;
+ * it is told of each row that leaves, and keeps its pace. */
 static void
 on_sent(void *ctx)
 {
-	struct ctl_session *s = ctx;
+	const struct ctl_session *s = ctx;
+	struct timer *slice = &s->q->ctl->slice;
 
-	if (s->job.step != NULL)
-		timer_start(&s->q->ctl->slice, CTL_NEXT_TURN_MS);
+	if (s->job.step != NULL && !timer_is_running(slice))
+		timer_start(slice, CTL_NEXT_TURN_MS);
 }
 
 static const struct channel_ops channel_ops = {

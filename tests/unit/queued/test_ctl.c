@@ -289,6 +289,38 @@ Test(ctl, retry_of_many_that_fail_again, .init = begin, .fini = end)
 	cr_expect_eq(bench_messages(&b), 0);
 }
 
+/* Between two steps of a change of all that there is, at most; ms. */
+static int64_t
+longest_pause(enum ctl_verb verb, bool is_mail_sent)
+{
+	struct bench_client *c = bench_client(&b);
+	const struct timer *slice = &b.q->ctl->slice;
+	int64_t longest = 0;
+
+	bench_send_queue(c, verb, "all", false);
+	while (c->ends == 0) {
+		b.q->figures.delivered += is_mail_sent ? 1 : 0;
+		bench_turn(&b, 0);
+		if (timer_is_running(slice) &&
+		    slice->due_at_ms - loop_now_ms(b.loop) > longest)
+			longest = slice->due_at_ms - loop_now_ms(b.loop);
+	}
+	return longest;
+}
+
+/* It takes a millisecond of five while mail is sent, else each turn's. */
+Test(ctl, a_change_of_many_steps_aside_for_mail, .init = begin, .fini = end)
+{
+	enum { MANY = 1500 };
+
+	for (unsigned i = 0; i < MANY; i++)
+		(void)bench_submit(&b, "s@a.example", "r@b.example",
+		    "Subject: x\r\n\r\nbody\r\n");
+	WAIT(defer_all() == MANY);
+	cr_expect_eq(longest_pause(CTL_HOLD, false), 0);
+	cr_expect_geq(longest_pause(CTL_RELEASE, true), 3);
+}
+
 /* delete: gone at once, or when its attempt is over; without a report, with a
  * line in the log. */
 Test(ctl, delete, .init = begin, .fini = end)
