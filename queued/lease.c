@@ -211,19 +211,25 @@ lease_log_unreadable(struct queued *q, const struct store_message *m, enum err e
 	log_end(q->log);
 }
 
-/* It can't be sent: damaged, it is kept for an operator, and nobody gets it;
- * else it is tried again later.  Others go on. */
+/* Damaged, it is kept for an operator, and nobody gets it. */
 static void
-set_aside(struct queued *q, struct plan_unit *pu, enum err e)
+quarantine(struct queued *q, struct plan_unit *pu, enum err e)
 {
 	struct store_unit *unit = plan_unit_owner(pu);
 
 	lease_log_unreadable(q, unit->message, e);
-	if (e != ERR_IO && store_hold(q->store, unit->message, true) == OK) {
-		history_note(q, unit->message->id, unit->number,
-		    JOURNAL_QUARANTINED, 0, HISTORY_NOBODY, err_text(e));
-		plan_hold(q->plan, pu, true);
-	}
+	if (e == ERR_IO || store_hold(q->store, unit->message, true) != OK)
+		return;
+	history_note(q, unit->message->id, unit->number,
+	    JOURNAL_QUARANTINED, 0, HISTORY_NOBODY, err_text(e));
+	plan_hold(q->plan, pu, true);
+}
+
+/* It can't be sent; what is not damaged is tried again later.  Others go on. */
+static void
+set_aside(struct queued *q, struct plan_unit *pu, enum err e)
+{
+	quarantine(q, pu, e);
 	plan_later(q->plan, pu, mtime_add(queued_now(q),
 	    q->conf->queue.first_retry_ms));
 }
@@ -280,6 +286,9 @@ give_out(struct queued *q, struct plan_unit *pu)
 
 	if (peer == NULL)
 		return ERR_PEER;
+	/* by the damage that a lease of another unit has met */
+	if (unit->message->is_held)
+		return ERR_CORRUPT;
 	if (channel_backlog(peer->channel) > LEASE_BACKLOG_MAX)
 		return ERR_AGAIN;
 	if (lease_doubt(q, pu, &is_held) != OK)
@@ -374,21 +383,25 @@ read_piece(struct queued *q, const struct store_message *m, uint64_t offset,
 }
 
 /* An empty answer that says "failed" rather than none: the dialogue of
- * deliverd waits for it. */
+ * deliverd waits for it.  What is damaged is not tried again. */
 static void
 on_content_want(struct queued *q, struct queued_peer *peer,
     const struct msg_content_want *want)
 {
 	struct lease *lease = lease_get(q, peer, want->lease);
 	struct msg m = { .type = MSG_content };
+	enum err e = ERR_NOT_FOUND;
 
 	m.content.lease = want->lease;
 	m.content.offset = want->offset;
-	/* a lease that is over: its unit was settled by another deliverd */
-	m.content.is_failed = lease == NULL || read_piece(q,
-	    lease->unit->message, want->offset,
-	    want->bytes < LEASE_INLINE_MAX ? want->bytes : LEASE_INLINE_MAX,
-	    &m.content.bytes) != OK;
+	/* else its unit was settled by another deliverd */
+	if (lease != NULL)
+		e = read_piece(q, lease->unit->message, want->offset,
+		    want->bytes < LEASE_INLINE_MAX ? want->bytes :
+		    LEASE_INLINE_MAX, &m.content.bytes);
+	m.content.is_failed = e != OK;
+	if (e == ERR_CORRUPT)
+		quarantine(q, lease->unit->plan, e);
 	channel_send_or_end(peer->channel, &m);
 }
 

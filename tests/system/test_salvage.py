@@ -167,6 +167,30 @@ class Salvage(unittest.TestCase):
         os.unlink(self.file("body", 0))
         self.expect(self.salvage(code=DAMAGED), "large")
 
+    def test_a_large_one_is_held(self):
+        """What is seen when a part of it has left is not tried again."""
+        with open(self.file("body", 0), "r+b") as f:
+            f.seek(600000)
+            f.write(b"\xff")
+        self.takes.update(self.ids)
+        self.relay.start()
+        try:
+            for _ in range(2):
+                self.relay.retry("all")
+                basics.wait_for("it is held", lambda: self.relay.count(
+                    "state:held") == 1)
+                basics.wait_for("all else arrives", lambda: len(
+                    self.hop.messages) == len(self.ids) - 1)
+                history = self.relay.ctl("message", "history",
+                                         self.ids["large"])
+                tries = history.count("quarantined")
+                self.assertIn("its stored bytes are damaged", self.relay.ctl(
+                    "message", "explain", self.ids["large"]))
+                self.relay.ctl("queue", "release", f"id:{self.ids['large']}")
+            self.assertEqual(tries, 2, history)
+        finally:
+            self.relay.stop()
+
     @unittest.skipIf(basics.IS_SANITIZED, "ASan must be preloaded first")
     def test_bad_sectors(self):
         """What lies in it is lost, whatever follows it is not."""
