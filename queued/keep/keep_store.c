@@ -84,7 +84,8 @@ keep_store_open(struct keep_store *k, uint64_t start,
     const struct keep_listener *listener, struct why *why)
 {
 	const struct store_params params = { .path = ".", .tap = &k->tap,
-	    .replay_bytes = REPLAY_BYTES, .start_at_least = start };
+	    .replay_bytes = REPLAY_BYTES, .start_at_least = start,
+		.remakes_tables = true };
 	struct store_ops ops = store_silent();
 	enum err e;
 

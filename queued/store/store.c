@@ -310,6 +310,7 @@ store_open(const struct store_params *params, const struct store_ops *ops,
 	s->io = params->io != NULL ? params->io : &store_io_system;
 	s->tap = params->tap;
 	s->ops = *ops;
+	s->remakes_tables = params->remakes_tables;
 	s->list_block = params->list_block != 0 ? params->list_block :
 	    STORE_UNIT_RECIPIENTS;
 	s->replay_bytes = params->replay_bytes != 0 ? params->replay_bytes :

@@ -29,6 +29,7 @@ struct store_params {
 	uint64_t replay_bytes;		/* a part of a replay; 0: 64 MiB */
 	uint64_t start_at_least;	/* a restore's: of the ids to come */
 	uint32_t list_block;		/* recipients of a part; 0: 1,000 */
+	bool remakes_tables;		/* of large bodies: salvage takes time */
 	const struct store_io *io;	/* store_io.h; NULL: the system's */
 	const struct store_tap *tap;	/* store_tap.h; NULL: nobody */
 };

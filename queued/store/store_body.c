@@ -408,22 +408,33 @@ store_bodies_sweep(struct store *s)
 	return OK;
 }
 
+/* A list lies in front of the body. */
+static struct store_body_place
+place_of(struct store *s, const struct message *m)
+{
+	return (struct store_body_place){ .io = s->io, .dir_fd = s->body_fd,
+	    .id = store_file_id(&m->pub), .sum = m->file_crc,
+	    .bytes = m->pub.list.bytes + m->pub.place.body_bytes,
+	    .remakes_table = s->remakes_tables };
+}
+
 enum err
 store_bodies_read(struct store *s, const struct message *m, uint64_t offset,
     size_t n, struct buf *out)
 {
-	return store_body_file_read(s->io, s->body_fd, store_file_id(&m->pub),
-	    m->pub.list.bytes + m->pub.place.body_bytes, m->file_crc,
-	    m->pub.list.bytes + offset, n, out);
+	const struct store_body_place place = place_of(s, m);
+
+	return store_body_file_read(&place, m->pub.list.bytes + offset, n,
+	    out);
 }
 
 enum err
 store_bodies_read_list(struct store *s, const struct message *m,
     uint64_t offset, size_t n, struct buf *out)
 {
-	return store_body_file_read(s->io, s->body_fd, store_file_id(&m->pub),
-	    m->pub.list.bytes + m->pub.place.body_bytes, m->file_crc, offset,
-	    n, out);
+	const struct store_body_place place = place_of(s, m);
+
+	return store_body_file_read(&place, offset, n, out);
 }
 
 /* ---- life ---- */

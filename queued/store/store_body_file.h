@@ -35,10 +35,19 @@ enum err store_body_file_finish(struct store_body_file *f);
 enum err store_body_file_remove(const struct store_io *io, int dir_fd,
     uint64_t id);
 
-/* Appends at most N bytes of body ID, BYTES long, from OFFSET on.  SUM is
- * what its record says.  ERR_CORRUPT, ERR_IO, ERR_NOMEM. */
-enum err store_body_file_read(const struct store_io *io, int dir_fd,
-    uint64_t id, uint64_t bytes, uint32_t sum, uint64_t offset, size_t n,
-    struct buf *out);
+/* A body as its record has it. */
+struct store_body_place {
+	const struct store_io *io;
+	int dir_fd;
+	uint64_t id;		/* of the file */
+	uint64_t bytes;
+	uint32_t sum;
+	bool remakes_table;	/* from all the bytes, if it is damaged */
+};
+
+/* Appends at most N bytes of it from OFFSET on.  ERR_CORRUPT, ERR_IO,
+ * ERR_NOMEM.  With a table made anew it took a look at the whole of it. */
+enum err store_body_file_read(const struct store_body_place *place,
+    uint64_t offset, size_t n, struct buf *out);
 
 #endif

@@ -41,6 +41,7 @@ struct store {
 	uint64_t memory_bytes;
 	uint64_t replay_bytes;		/* of log, then the index takes it */
 	uint32_t list_block;
+	bool remakes_tables;
 	int dir_fd, log_fd, body_fd, lock_fd;
 	struct store_wake wake;
 	bool is_dead;

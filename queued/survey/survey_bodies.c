@@ -41,26 +41,51 @@ has_gone(struct survey *s, uint64_t id)
 	return false;
 }
 
+/* Where the table alone is damaged, this verifies all bytes. */
+static enum err
+tell_damage(struct survey *s, struct store_body_place *place, uint64_t from)
+{
+	struct survey_place at = { .id = place->id };
+	uint64_t left = place->bytes - from;
+	enum err e;
+
+	place->remakes_table = true;
+	buf_reset(&s->scratch);
+	e = store_body_file_read(place, from, PIECE_BYTES, &s->scratch);
+	if (e == ERR_NOMEM)
+		return e;
+	if (e == OK)
+		survey_damage(&s->report, at, "the sums of its body in a file "
+		    "are damaged, but no byte of it is: salvage --mail saves "
+		    "it");
+	else
+		survey_damage(&s->report, at, "its body in a file is damaged, "
+		    "in the %ju bytes from %ju on", (uintmax_t)(left <
+		    PIECE_BYTES ? left : PIECE_BYTES), (uintmax_t)from);
+	return OK;
+}
+
 void
 survey_read_body(struct survey *s, uint64_t id, uint64_t bytes, uint32_t sum)
 {
-	struct survey_place at = { .id = id };
-	enum err e = OK;
+	struct store_body_place place = { .io = &store_io_system,
+	    .dir_fd = s->body_fd, .id = id, .bytes = bytes, .sum = sum };
+	bool is_damaged = false;
 
 	s->count.bodies++;
-	for (uint64_t done = 0; done < bytes && e == OK;
-	    done += PIECE_BYTES) {
+	for (uint64_t done = 0; done < bytes && !is_damaged &&
+	    s->failure == OK; done += PIECE_BYTES) {
+		enum err e;
+
 		buf_reset(&s->scratch);
-		e = store_body_file_read(&store_io_system, s->body_fd, id,
-		    bytes, sum, done, PIECE_BYTES, &s->scratch);
+		e = store_body_file_read(&place, done, PIECE_BYTES,
+		    &s->scratch);
 		if (e == ERR_CORRUPT && has_gone(s, id))
 			return;
-		if (e == ERR_CORRUPT || e == ERR_IO)
-			survey_damage(&s->report, at, "its body in a file is "
-			    "damaged, in the %ju bytes from %ju on",
-			    (uintmax_t)(bytes - done < PIECE_BYTES ?
-			    bytes - done : PIECE_BYTES), (uintmax_t)done);
-		else if (e != OK)
+		is_damaged = e == ERR_CORRUPT || e == ERR_IO;
+		if (is_damaged)
+			e = tell_damage(s, &place, done);
+		if (e != OK)
 			s->failure = e;
 		survey_progress(&s->report, PIECE_BYTES);
 	}

@@ -167,6 +167,28 @@ class Salvage(unittest.TestCase):
         os.unlink(self.file("body", 0))
         self.expect(self.salvage(code=DAMAGED), "large")
 
+    def test_a_body_whose_sums_are_wrong(self):
+        """All of its bytes prove a table that was made anew."""
+        with open(self.file("body", 0), "r+b") as f:
+            f.seek(-40, os.SEEK_END)
+            f.write(b"\xff\xff")
+        got = self.salvage("--mail", code=DAMAGED)
+        self.assertEqual(got["not_saved"], [])
+        self.assertIn("no byte of it is", json.dumps(got))
+        with open(os.path.join(self.saved, "mail",
+                               f"{self.ids['large']}.eml"), "rb") as f:
+            self.assertEqual(f.read().split(b"\r\n\r\n", 1)[1],
+                             (b"y" * 76 + b"\r\n") * 9000)
+
+    def test_a_body_with_a_wrong_byte(self):
+        with open(self.file("body", 0), "r+b") as f:
+            f.seek(300000)
+            f.write(b"\xff")
+        got = self.salvage("--mail", code=DAMAGED)
+        self.assertIn("bytes from 0 on", json.dumps(got))
+        self.assertEqual([row["id"] for row in got["not_saved"]],
+                         [self.ids["large"]])
+
     def test_a_large_one_is_held(self):
         """What is seen when a part of it has left is not tried again."""
         with open(self.file("body", 0), "r+b") as f:

@@ -241,8 +241,38 @@ Test(body, a_flipped_bit_is_found_and_spoils_only_its_block)
 	    "the trace comes from the log");
 	cr_assert_eq(store_content(r.s, u->message, 200000, 1000, &b),
 	    ERR_CORRUPT);
+	/* made anew it does not match either, for one byte is wrong */
+	r.s->remakes_tables = true;
+	cr_assert_eq(store_content(r.s, u->message, 200000, 1000, &b),
+	    ERR_CORRUPT);
 	(void)close(fd);
 	buf_clear(&b);
+	rig_clear(&r);
+}
+
+/* for a salvage, all bytes prove a table that was made of them. */
+Test(body, a_damaged_table_is_made_anew)
+{
+	char path[RIG_PATH], name[64];
+	struct rig r;
+	uint64_t id;
+
+	rig_init(&r);
+	rig_open(&r);
+	id = submit_large(&r, BODY);
+	rig_sync(&r);
+	r.s->remakes_tables = true;
+	(void)snprintf(name, sizeof(name), "body.%016jx", (uintmax_t)id);
+	rig_path(&r, path, "body", name);
+	/* some of it wrong, the end of it missing, all of it missing */
+	for (off_t left = BODY + 30; left >= BODY; left -= 15) {
+		int fd = open(path, O_WRONLY);
+
+		cr_assert_eq(pwrite(fd, "\xff\xff", 2, BODY + 1), 2);
+		cr_assert_eq(ftruncate(fd, left), 0);
+		(void)close(fd);
+		check_all(&r, id, BODY, 100000);
+	}
 	rig_clear(&r);
 }
 
