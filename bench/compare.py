@@ -310,6 +310,15 @@ class Runs:
             self.seen[source] = runs
         return self.seen[source]
 
+    def part(self, source, whole, peer, name):
+        """Of what WHOLE does: in turn, for an hour later the machine is another."""
+        if peer == "postfix" and not self.has_postfix:
+            return None
+        os.environ["BENCH_PERF"] = "0"
+        return statistics.median(
+            SOURCES[source](peer)[name] / SOURCES[whole](peer)[name]
+            for _ in range(self.times))
+
     def median(self, source, peer, name):
         values = [r[name] for r in self.of(source)[peer] if name in r]
         return statistics.median(values) if values else None
@@ -324,12 +333,9 @@ def print_number(what, mtad, postfix, wanted, is_met):
 
 def one_number(runs, what, source, name, factor, bound):
     first, _, second = source.partition("/")
-    mtad = runs.median(first, "mtad", name)
-    postfix = runs.median(first, "postfix", name)
-    if second:
-        mtad /= runs.median(second, "mtad", name)
-        if postfix is not None:
-            postfix /= runs.median(second, "postfix", name)
+    mtad, postfix = (runs.part(first, second, peer, name) if second else
+                     runs.median(first, peer, name)
+                     for peer in ("mtad", "postfix"))
     if factor is not None:
         ratio = mtad / postfix if postfix else float("nan")
         return print_number(what, mtad, postfix,
