@@ -110,8 +110,7 @@ struct store_figures {
 	uint64_t recipients;		/* not settled */
 	uint64_t bytes;			/* live content */
 	uint64_t disk_bytes;		/* segments and bodies */
-	uint64_t groups;
-	uint64_t syncs;
+	uint64_t groups, syncs;
 	uint64_t checkpoint_lag_bytes;
 	uint64_t memory_messages;
 	uint64_t longest_read_us;	/* transaction of the index so far */

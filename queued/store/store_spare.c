@@ -23,6 +23,7 @@ enum {
 	STEP_BYTES = 1 << 20, SMALL_BYTES = 256 << 10, BLOCK = 4096,
 	SHARE_OF_LOG = 16,
 	TOO_LARGE = 4,		/* times what is wanted */
+	TOO_SMALL = 2,		/* so many times less */
 };
 
 #define KEPT_BYTES (STORE_SPARES_MAX * STORE_SPARE_LEAST)
@@ -249,20 +250,30 @@ at_most(uint64_t bytes, uint64_t max)
 }
 
 /* A sixteenth of the log, so that what is kept ready and what waits to be
- * removed stay a small part of it. */
+ * removed stay a small part of it.  In steps of two: its length wavers, and
+ * what was large enough a moment ago comes back to be used again. */
 void
 store_spares_need(struct store_spares *s, uint64_t log_bytes, bool is_scarce,
     bool is_early)
 {
-	uint64_t bytes = log_bytes / SHARE_OF_LOG / BLOCK * BLOCK;
+	uint64_t bytes = STORE_SPARE_LEAST;
 
-	if (bytes < STORE_SPARE_LEAST)
-		bytes = STORE_SPARE_LEAST;
+	while (bytes < s->segment_bytes &&
+	    bytes * 2 <= log_bytes / SHARE_OF_LOG)
+		bytes *= 2;
 	s->wanted_bytes = at_most(bytes, s->segment_bytes);
 	s->reserve_bytes = is_scarce ? STORE_SPARES * s->segment_bytes : 0;
 	s->wanted_count = is_early && !is_scarce &&
 	    s->wanted_bytes == STORE_SPARE_LEAST ? STORE_SPARES_MAX :
 	    STORE_SPARES;
+}
+
+/* The reserve is for small ones, too: those that are there may be all it has,
+ * and two more make it whole. */
+static size_t
+count_max(const struct store_spares *s)
+{
+	return STORE_SPARES_MAX + (s->reserve_bytes > 0 ? STORE_SPARES : 0U);
 }
 
 /* Too few, or on a disk that is nearly full, too small.  After a try that
@@ -275,7 +286,7 @@ has_enough(const struct store_spares *s)
 
 	if (s->is_barren)
 		return s->making > 0 || count > STORE_SPARES_MAX;
-	return count >= STORE_SPARES_MAX || (count >= s->wanted_count &&
+	return count >= count_max(s) || (count >= s->wanted_count &&
 	    s->bytes + s->making_bytes >= s->reserve_bytes);
 }
 
@@ -364,8 +375,8 @@ store_spares_give_up(struct store_spares *s)
 	return true;
 }
 
-/* One that is too small would come round for ever, one far too large would
- * keep its blocks from others.  A few more than two are kept while they are
+/* One far too small would come round for ever, one far too large would keep
+ * its blocks from others.  A few more than two are kept while they are
  * small: many segments end at once, and the next two are wanted soon. */
 static bool
 is_of_use(const struct store_spares *s, uint64_t bytes)
@@ -373,7 +384,8 @@ is_of_use(const struct store_spares *s, uint64_t bytes)
 	size_t count = s->count + s->making;
 	uint64_t all = s->bytes + s->making_bytes;
 
-	if (bytes < s->wanted_bytes || count >= STORE_SPARES_MAX)
+	if (bytes < at_most(STORE_SPARE_LEAST, s->wanted_bytes) ||
+	    bytes < s->wanted_bytes / TOO_SMALL || count >= count_max(s))
 		return false;
 	return !has_enough(s) ? bytes <= s->wanted_bytes * TOO_LARGE ||
 	    all < s->reserve_bytes : all + bytes <= KEPT_BYTES;
