@@ -286,8 +286,8 @@ give_out(struct queued *q, struct plan_unit *pu)
 
 	if (peer == NULL)
 		return ERR_PEER;
-	/* by the damage that a lease of another unit has met */
-	if (unit->message->is_held)
+	/* a lease of another unit has met the damage */
+	if (unit->message->is_quarantined && unit->message->is_held)
 		return ERR_CORRUPT;
 	if (channel_backlog(peer->channel) > LEASE_BACKLOG_MAX)
 		return ERR_AGAIN;

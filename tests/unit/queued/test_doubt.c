@@ -291,6 +291,30 @@ Test(doubt, held_by_policy, .init = begin_holding, .fini = end)
 	cr_expect_eq(outcome(id), OUTCOME_IN_DOUBT);
 }
 
+/* The rest of such a message is not damaged: it goes on. */
+Test(doubt, held_by_policy_in_part, .fini = end)
+{
+	unsigned later;
+	uint64_t id;
+
+	bench_open(&b, "queue: {first_retry: 10s, in_doubt: hold}\n"
+	    "routes: [{to: \"*\", via: mx}]\n");
+	bench_usual(&b);
+	id = bench_mail(&b, "s@a.example", "r@b.example q@c.example");
+	WAIT(b.n_leases == 2);
+	later = strcmp((char *)bench_lease(&b, 0)->to.p, "q@c.example") == 0 ?
+	    0 : 1;
+	bench_tell(&b, bench_lease(&b, later), OUTCOME_DEFERRED,
+	    SCOPE_RECIPIENTS, "later");
+	WAIT(b.deliverds[0].confirms == 1);
+	death_of_all();
+	WAIT(store_find_unit(b.q->store, id, 0)->message->is_held);
+	bench_skip(&b, 20000);
+	WAIT(b.n_leases == 3);
+	cr_expect_str_eq((char *)bench_lease(&b, 2)->to.p, "q@c.example");
+	cr_expect_eq(bench_log_count(&b, " spool_damaged "), 0);
+}
+
 /* As if it was not in memory. */
 static void
 read_again(uint64_t id)
