@@ -39,7 +39,7 @@ def drain(a, case):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("-n", type=int, default=40000)
+    ap.add_argument("-n", type=int, default=60000)
     ap.add_argument("--dead", type=int, default=10000)
     ap.add_argument("--hang", type=int, default=200)
     ap.add_argument("-r", "--rounds", type=int, default=3)
