@@ -17,6 +17,7 @@ enum {
 	REFILL_ROWS = 500,	/* index rows taken in in one slice, … */
 	PASSED_PART = 32,	/* … or so many times as many passed over */
 	SCAN_ROWS = 256,	/* of these in one look at the index */
+	GATHERED = 64,		/* taken in before the next look */
 	UNPROVEN_MAX = 8,	/* units of one that nobody knows yet … */
 	UNPROVEN_MS = 1000,	/* … for that time, in a crowd */
 	UNINDEXED_MAX = STORE_UNINDEXED_MANY,	/* rows in memory for it */
@@ -31,7 +32,7 @@ enum {
  * read would change what is walked. */
 struct refill {
 	struct queued *q;
-	struct store_due rows[64];
+	struct store_due rows[GATHERED];
 	size_t n;
 };
 
