@@ -153,7 +153,6 @@ static void
 delete_unit(struct ctl_session *s, struct store_unit *unit)
 {
 	struct lease *lease = lease_of_unit(s->q, unit);
-
 	bool is_out = lease != NULL && !lease->is_unsent;
 
 	note(s, unit, JOURNAL_DELETED, 0);
@@ -162,7 +161,7 @@ delete_unit(struct ctl_session *s, struct store_unit *unit)
 	    delete_now(s->q, unit, lease)))
 		return;
 	if (is_out)
-		lease->is_deleted = true;
+		lease_delete(s->q, unit);
 	note_change(s);
 }
 

@@ -47,13 +47,16 @@ lease_get(struct queued *q, const struct queued_peer *peer, uint64_t id)
 struct lease *
 lease_of_unit(struct queued *q, const struct store_unit *unit)
 {
-	struct lease *lease;
+	struct lease *lease, *unsent = NULL;
 	size_t cursor = 0;
 
-	while ((lease = map_u64_next(&q->leases, &cursor)) != NULL)
-		if (lease->unit == unit)
+	while ((lease = map_u64_next(&q->leases, &cursor)) != NULL) {
+		if (lease->unit == unit && !lease->is_unsent)
 			return lease;
-	return NULL;
+		if (lease->unit == unit)
+			unsent = lease;
+	}
+	return unsent;
 }
 
 static void
@@ -90,6 +93,22 @@ lease_end_all(struct queued *q, const struct store_unit *unit)
 
 	while ((lease = lease_of_unit(q, unit)) != NULL)
 		lease_end(q, lease);
+}
+
+void
+lease_delete(struct queued *q, const struct store_unit *unit)
+{
+	struct lease *lease, *unsent = NULL;
+	size_t cursor = 0;
+
+	while ((lease = map_u64_next(&q->leases, &cursor)) != NULL) {
+		if (lease->unit == unit && lease->is_unsent)
+			unsent = lease;		/* there is no other */
+		else if (lease->unit == unit)
+			lease->is_deleted = true;
+	}
+	if (unsent != NULL)
+		lease_end(q, unsent);
 }
 
 /* In the table at once, with room for every row of the unit and none of them
@@ -356,8 +375,9 @@ lease_noted(struct queued *q, uint64_t id)
 		outcome_untried(q, lease);
 		return;
 	}
-	lease_end(q, lease);
-	set_aside(q, pu, e);
+	/* another may have been presented meanwhile */
+	if (!lease_end_one(q, lease))
+		set_aside(q, pu, e);
 }
 
 /* ---- what deliverd asks and says ---- */

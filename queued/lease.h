@@ -51,7 +51,7 @@ struct lease *lease_get(struct queued *q, const struct queued_peer *peer,
  * that a dead way hides no other. */
 uint32_t lease_first_row(const struct store_unit *unit);
 
-/* The lease of this unit, or NULL. */
+/* The lease of this unit, or NULL; of several one that has left, if any. */
 struct lease *lease_of_unit(struct queued *q, const struct store_unit *unit);
 
 /* It is over, whatever became of its recipients. */
@@ -66,6 +66,10 @@ bool lease_end_one(struct queued *q, struct lease *lease);
 
 /* Those that are left of a unit that is no more: only its address counts. */
 void lease_end_all(struct queued *q, const struct store_unit *unit);
+
+/* An operator deletes the unit, which a deliverd has: it goes with the verdict,
+ * and is not sent to another one as well. */
+void lease_delete(struct queued *q, const struct store_unit *unit);
 
 /* A line for the operator: M can't be given out, for E. */
 void lease_log_unreadable(struct queued *q, const struct store_message *m,

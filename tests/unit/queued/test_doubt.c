@@ -183,6 +183,46 @@ Test(doubt, not_before_it_left, .init = begin, .fini = end)
 	cr_expect_eq(outcome(id), OUTCOME_DEFERRED);
 }
 
+/* A deliverd that comes back late has it, while a lease for another try waits
+ * for its note: to delete it ends that one, and the other ends with its verdict,
+ * whatever that says. */
+Test(doubt, deleted_with_one_that_has_not_left, .init = begin, .fini = end)
+{
+	static const enum outcome said[] = { OUTCOME_UNTRIED,
+	    OUTCOME_DEFERRED, OUTCOME_DELIVERED };
+
+	for (unsigned i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+		unsigned n = b.n_leases;
+		struct bench_client *c = bench_client(&b);
+		struct bench_lease *late;
+
+		(void)bench_mail(&b, "s@a.example", "r@b.example");
+		bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+		late = bench_lease(&b, n);
+		WAIT(late->is_confirmed && is_indexed());
+		bench_hold_syncs(true);
+		(void)bench_submit(&b, "s@a.example", "r@c.example", "x");
+		bench_turn(&b, 20);
+		bench_skip(&b, 20000);
+		bench_turn(&b, 20);
+		cr_assert_eq(b.n_leases, n + 1);
+		bench_tell_held(&b.deliverds[0], late);
+		bench_send_queue(c, CTL_DELETE, "to:r@b.example", false);
+		bench_turn(&b, 20);
+		bench_hold_syncs(false);
+		WAIT(c->ends == 1);
+		cr_expect_eq(c->count, 1);
+		late->is_told = late->is_confirmed = false;
+		bench_tell(&b, late, said[i], SCOPE_RECIPIENTS, "late");
+		WAIT(late->is_confirmed);
+		/* r@c.example's alone */
+		WAIT(b.n_leases == n + 2);
+		bench_tell(&b, bench_lease(&b, n + 1), OUTCOME_DELIVERED,
+		    SCOPE_RECIPIENTS, "taken");
+		WAIT(bench_messages(&b) == 0);
+	}
+}
+
 /* What has a verdict is not in doubt, whoever dies. */
 Test(doubt, not_after_a_verdict, .init = begin, .fini = end)
 {
