@@ -184,46 +184,74 @@ write_again(const struct journal_files *f, const struct journal_file *row,
 	return e;
 }
 
-/* Only the last piece, from FROM on, may not be on the disk. */
+/* A piece: up to its mark, which says GROUP. */
+struct piece {
+	uint64_t from, end;		/* in the file; the first has its head */
+	uint64_t group;
+	bool has_hole;			/* damage in it */
+};
+
+/* Only the last one may not be on the disk. */
 static enum err
 make_durable(const struct journal_files *f, const struct journal_file *row,
-    uint64_t from)
+    const struct piece *last)
 {
 	enum err e = ERR_IO;
 
 	for (int i = 0; i < SYNCS_TRIED && e != OK; i++)
-		e = write_again(f, row, from);
+		e = write_again(f, row, last->from);
 	return e;
 }
 
-/* Where ROW's last mark is, and what it says; *HAS_ONE: there is one. */
+/* The last two, or fewer. */
+static enum err
+find_pieces(struct journal_scan *s, struct piece *last, struct piece *before)
+{
+	struct journal_record r;
+	uint64_t at, damaged = 0;
+	enum err e;
+
+	while ((e = journal_scan_next(s, &r, &at)) == OK) {
+		if (r.type != JOURNAL_MARK)
+			continue;
+		*before = *last;
+		*last = (struct piece){ .group = r.id,
+		    .from = before->end > JOURNAL_FILE_HEAD ? before->end : 0,
+		    .end = at + r.bytes.n,
+		    .has_hole = s->damaged > damaged };
+		damaged = s->damaged;
+	}
+	return e == ERR_NOMEM ? e : OK;
+}
+
+/*
+ * Where ROW's last mark is, and what it says; *HAS_ONE: there is one.  A power
+ * cut may leave the end of a piece that was not synced, mark and all, and take
+ * what stands before it: that piece does not count, for the log tells it again.
+ */
 static enum err
 find_end(struct journal_files *f, struct journal_file *row, bool *has_one)
 {
 	int fd = journal_files_read(f, row->number, "log");
-	uint64_t from = 0, at;
-	struct journal_record r;
+	struct piece last = { .end = JOURNAL_FILE_HEAD, .group = f->position };
+	struct piece before = last;
 	struct journal_scan s;
 	enum err e;
 
 	if (fd < 0)
 		return OK;
 	journal_scan_init(&s, fd, JOURNAL_FILE_HEAD, row->valid);
-	row->valid = JOURNAL_FILE_HEAD;
-	while ((e = journal_scan_next(&s, &r, &at)) == OK) {
-		if (r.type != JOURNAL_MARK)
-			continue;
-		if (*has_one)
-			from = row->valid;
-		row->valid = at + r.bytes.n;
-		f->position = r.id;
-		*has_one = true;
-	}
+	e = find_pieces(&s, &last, &before);
 	journal_scan_clear(&s);
 	(void)close(fd);
-	if (e == ERR_NOMEM)
+	if (e != OK)
 		return e;
-	return *has_one && f->is_writer ? make_durable(f, row, from) : OK;
+	if (last.has_hole)
+		last = before;
+	row->valid = last.end;
+	f->position = last.group;
+	*has_one = last.end > JOURNAL_FILE_HEAD;
+	return *has_one && f->is_writer ? make_durable(f, row, &last) : OK;
 }
 
 /* A file that a power cut took before anything in it was synced has no head:

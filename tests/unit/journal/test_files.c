@@ -164,6 +164,46 @@ Test(journal_files, what_a_crash_left_does_not_count_twice)
 	rig_clear(&r);
 }
 
+/* A power cut leaves the end of what was not synced, and takes its begin: the
+ * mark vouches for nothing.  What a disk has lost long ago is no reason to doubt
+ * what came after it. */
+Test(journal_files, a_mark_behind_a_hole_does_not_count)
+{
+	static const uint64_t position[] = { 12, 12, 11 };
+	static const char *const words[] = { "", "1 ", "1 " };
+
+	for (int hole = 0; hole < 3; hole++) {
+		struct journal_files f;
+		uint64_t begins[3];
+		struct rig r;
+		int fd;
+
+		rig_init(&r);
+		open_files(&r, &f);
+		for (uint64_t i = 0; i < 3; i++) {
+			begins[i] = i > 0 ? rig_size(&r, 1, "log") :
+			    JOURNAL_FILE_HEAD;
+			cr_assert_eq(append(&f, 7 + i, 1, 10 + i, HOUR), OK);
+		}
+		journal_files_close(&f);
+		fd = openat(r.dir_fd, "history/0000000000000001.log",
+		    O_WRONLY);
+		cr_assert_eq(pwrite(fd, "\0\0\0\0\0\0\0\0", 8,
+		    (off_t)begins[hole]), 8);
+		close(fd);
+		open_files(&r, &f);
+		cr_expect_eq(f.position, position[hole]);
+		SAYS(&f, 7, words[hole]);
+		SAYS(&f, 9, hole == 2 ? "" : "1 ");
+		if (hole == 2)
+			cr_assert_eq(append(&f, 9, 1, 12, HOUR), OK);
+		SAYS(&f, 9, "1 ");
+		journal_files_close(&f);
+		OFF_LINE_SAYS(&r, 9, "1 ");
+		rig_clear(&r);
+	}
+}
+
 /* A kill may have come between write and sync: what a start goes on from is on
  * the disk. */
 Test(journal_files, what_a_start_finds_it_syncs)
