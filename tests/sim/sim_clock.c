@@ -47,25 +47,34 @@ sim_age_least(struct sim_moment since, struct sim_moment until)
 	return until.mono - since.mono - (until.behind - since.behind);
 }
 
-void
-sim_clock_set(int64_t by_ms)
+static void
+jump(struct jumps *j, int64_t by_ms)
 {
-	struct jumps *j = world.q == NULL ? &now.counted : &now.unseen;
-
-	sim.wall_ms += by_ms;
 	if (by_ms > 0)
 		j->ahead += by_ms;
 	else
 		j->behind -= by_ms;
 }
 
-/* What is kept is all that it ever saw. */
 void
-sim_clock_seen(void)
+sim_clock_set(int64_t by_ms)
+{
+	struct jumps *j = world.q == NULL ? &now.counted : &now.unseen;
+
+	sim.wall_ms += by_ms;
+	jump(j, by_ms);
+}
+
+/* What is kept is all that it ever saw.  A start sees by the log what a former
+ * life could not keep, and may lose it once more. */
+void
+sim_clock_seen(int64_t by_ms)
 {
 	if (!now.is_unkept)
 		now.unkept = (struct jumps){ .ahead = 0 };
 	now.is_unkept = false;
+	if (now.unseen.ahead == 0 && now.unseen.behind == 0)
+		jump(&now.unkept, by_ms);
 	add(&now.unkept, &now.unseen);
 }
 

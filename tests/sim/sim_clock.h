@@ -27,8 +27,8 @@ int64_t sim_age_least(struct sim_moment since, struct sim_moment until);
 /* The wall clock is set. */
 void sim_clock_set(int64_t by_ms);
 
-/* queued saw it, and keeps it; could not; has ended. */
-void sim_clock_seen(void);
+/* queued saw it, BY so much, and keeps it; could not; has ended. */
+void sim_clock_seen(int64_t by_ms);
 void sim_clock_unkept(void);
 void sim_clock_alone(void);
 

@@ -150,6 +150,7 @@ take_rcpts(struct lease *l, const struct msg_lease *m, uint64_t order)
 		r->leases++;
 		r->leased_at = sim.mono_ms;
 		r->unconfirmed++;
+		r->was_out = true;
 		l->rcpts[l->n++] = r;
 	}
 	if (!span_equal(e.sender, span_str(l->mail->sender)))

@@ -16,6 +16,8 @@
 static struct {
 	enum log_id event;
 	uint64_t id, about, begun;
+	int64_t by;
+	bool is_back;
 	char to[SIM_ADDRESS];
 	char why[64], what[64];
 	char text[512];
@@ -129,6 +131,8 @@ log_str(struct log *l, const char *key, const char *s)
 		(void)snprintf(line.why, sizeof(line.why), "%s", s);
 	else if (strcmp(key, "what") == 0)
 		(void)snprintf(line.what, sizeof(line.what), "%s", s);
+	else if (strcmp(key, "way") == 0)
+		line.is_back = strcmp(s, "back") == 0;
 }
 
 void
@@ -166,6 +170,8 @@ log_ms(struct log *l, const char *key, int64_t ms)
 {
 	(void)l;
 	note(key, "%jdms", (intmax_t)ms);
+	if (strcmp(key, "by") == 0)
+		line.by = ms;
 }
 
 /* ---- what it means ---- */
@@ -277,7 +283,7 @@ log_end(struct log *l)
 	else if (line.event == LOG_PART)
 		begun(m);
 	else if (line.event == LOG_CLOCK_JUMPED)
-		sim_clock_seen();
+		sim_clock_seen(line.is_back ? -line.by : line.by);
 	else if (line.event == LOG_SPOOL_FAILED &&
 	    strcmp(line.what, "its clock can't be kept") == 0)
 		sim_clock_unkept();

@@ -46,7 +46,8 @@ struct sim_rcpt {
 	unsigned doubts;		/* … so often that was logged, unless … */
 	bool is_unmarked;		/* … nobody could know of it */
 	int64_t leased_at;		/* monotonic */
-	bool may_vanish;		/* the operator has asked for it */
+	bool may_vanish;		/* the operator has asked for it … */
+	bool was_out;			/* … when, or before, it was done */
 	bool is_deleted;		/* … and was told that it is done; … */
 	bool may_linger;		/* … others of its unit were out */
 	unsigned leases;		/* deliverds that are at it */

@@ -53,6 +53,13 @@ sim_operator_is_waiting(void)
 
 /* ---- asking ---- */
 
+static void
+begin_delete(const struct sim_mail *m, struct sim_rcpt *r)
+{
+	r->may_vanish = true;
+	r->was_out = r->unconfirmed > 0 || sim_deliverd_will_get(m, r);
+}
+
 /* From here on, until the answer, nothing is promised any more. */
 static void
 begin(void)
@@ -70,7 +77,7 @@ begin(void)
 			continue;
 		m->has_vanished_report |= operator.is_all;
 		for (uint32_t k = 0; k < m->rcpt_count; k++)
-			m->rcpts[k].may_vanish = true;
+			begin_delete(m, &m->rcpts[k]);
 	}
 }
 
@@ -191,15 +198,15 @@ note_done(uint64_t count)
 		sim_note(counts[operator.verb]);
 }
 
-/* What no deliverd has now is gone for good; or, after a death of queued, when
- * the rest of its unit is looked at. */
+/* What no deliverd has now is gone for good; or, after a death of queued or a
+ * power cut, when what was out of its unit is looked at. */
 static void
 done_delete(struct sim_mail *m)
 {
 	bool is_out = false;
 
 	for (uint32_t k = 0; k < m->rcpt_count; k++)
-		is_out |= m->rcpts[k].unconfirmed > 0 ||
+		is_out |= m->rcpts[k].was_out || m->rcpts[k].unconfirmed > 0 ||
 		    sim_deliverd_will_get(m, &m->rcpts[k]);
 	for (uint32_t k = 0; k < m->rcpt_count; k++) {
 		struct sim_rcpt *r = &m->rcpts[k];
