@@ -171,6 +171,17 @@ def status(pid, key):
         return re.search(r"^%s:[ \t]*(.*)$" % key, f.read(), re.M).group(1)
 
 
+def open_files(pid):
+    """What its descriptors are; one may be closed meanwhile."""
+    files = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            files.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:
+            pass
+    return files
+
+
 def is_alive(pid):
     """A zombie is waited for by somebody else."""
     try:
@@ -213,9 +224,7 @@ class Starting(unittest.TestCase):
         for name, pids in wait_for("children", i.all_there).items():
             if name == "mtad":
                 continue
-            fds = os.listdir(f"/proc/{pids[0]}/fd")
-            files = [os.readlink(f"/proc/{pids[0]}/fd/{fd}") for fd in fds]
-            regular = [f for f in files if f.startswith("/")
+            regular = [f for f in open_files(pids[0]) if f.startswith("/")
                        and f != "/dev/null" and f != i.log]
             # the lock it holds for us, and a sanitizer's report
             self.assertEqual([f for f in regular if "report" not in f],
