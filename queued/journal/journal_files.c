@@ -227,7 +227,8 @@ find_pieces(struct journal_scan *s, struct piece *last, struct piece *before)
 /*
  * Where ROW's last mark is, and what it says; *HAS_ONE: there is one.  A power
  * cut may leave the end of a piece that was not synced, mark and all, and take
- * what stands before it: that piece does not count, for the log tells it again.
+ * what stands before it: who writes does not count that piece, for the log tells
+ * it again; who only reads sees what is left of it, and the hole.
  */
 static enum err
 find_end(struct journal_files *f, struct journal_file *row, bool *has_one)
@@ -246,7 +247,7 @@ find_end(struct journal_files *f, struct journal_file *row, bool *has_one)
 	(void)close(fd);
 	if (e != OK)
 		return e;
-	if (last.has_hole)
+	if (last.has_hole && f->is_writer)
 		last = before;
 	row->valid = last.end;
 	f->position = last.group;
