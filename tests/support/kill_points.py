@@ -236,12 +236,42 @@ def kill(r, name):
             pass
 
 
+class Pins:
+    """A segment that something else links to, as a backup does, is not used
+    again: spares have to be made."""
+
+    def __init__(self, t, point):
+        self.log = os.path.join(t.folder, "spool", "log")
+        self.folder = os.path.join(t.folder, "spool", "pins")
+        self.is_wanted = " spare " in str(point)
+        if self.is_wanted:
+            os.makedirs(self.folder)
+
+    def renew(self):
+        if not self.is_wanted:
+            return
+        there = {n for n in os.listdir(self.log) if n.startswith("log.")}
+        here = set(os.listdir(self.folder))
+        for name in here - there:
+            os.unlink(os.path.join(self.folder, name))
+        for name in there - here:
+            try:
+                os.link(os.path.join(self.log, name),
+                        os.path.join(self.folder, name))
+            except FileNotFoundError:
+                pass
+
+    def clear(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 def kill_at(t, point, chance):
     """One round; messages in flight, or None when the point was not
     reached."""
     moment = ("kill_" if point.how == "one" else "stop_") + point.moment
     t.shim.order(point.place, moment, chance.randrange(point.among) + 1)
     flying = t.small.in_flight()
+    pins = Pins(t, point)
     if point.is_boot:
         t.relay.kill_all()
         t.relay.start(is_served=False)
@@ -254,9 +284,12 @@ def kill_at(t, point, chance):
             flying = t.small.in_flight()
         if time.monotonic() > end:
             t.shim.cancel()
+            pins.clear()
             return None
+        pins.renew()
         time.sleep(0.001)
     t.shim.cancel()
+    pins.clear()
     if point.how == "all":
         t.kill_all()
     elif point.process == "mtad":
