@@ -139,6 +139,7 @@ on_spares(void *owner)
 {
 	struct store *s = owner;
 
+	store_room_look_soon(s);
 	if (s->spares.failure != OK)
 		store_set_timer(s);
 }
@@ -385,7 +386,7 @@ make_spares(struct store *s, int64_t now_ms)
 	if (s->spares.failure != OK || (s->spares.count > 0 &&
 	    now_ms - s->overlay.frees_at_ms < STORE_TICK_MS / 2))
 		return;
-	store_spares_want(&s->spares, s->prepare, s->space.available);
+	store_spares_want(&s->spares, s->prepare, store_room_available(s));
 }
 
 void
@@ -508,7 +509,7 @@ finish_log(struct store *s)
 			return;
 		if (s->spares.count == 0)
 			store_spares_want(&s->spares, s->prepare,
-			    s->space.available);
+			    store_room_available(s));
 		store_log_hand_over(s, now, store_log_is_stuck(&s->log));
 		store_log_sync_late(s, now, true);
 	}

@@ -119,6 +119,19 @@ open_tables(struct store_index *x)
 	return mdb_txn_commit(txn);
 }
 
+/* Blocks beyond the end, so that a full disk stops mail before the index. */
+static void
+keep_room(struct store_index *x)
+{
+	struct stat st;
+	int fd;
+
+	if (x->room_bytes > 0 && mdb_env_get_fd(x->env, &fd) == 0 &&
+	    fstat(fd, &st) == 0)
+		(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size,
+		    (off_t)x->room_bytes);
+}
+
 /* Readers that a killed process left would hold pages for ever: checked. */
 int
 store_index_open_env(struct store_index *x)
@@ -139,9 +152,12 @@ store_index_open_env(struct store_index *x)
 		rc = open_tables(x);
 	if (rc == 0)
 		rc = mdb_txn_begin(x->env, NULL, MDB_RDONLY, &x->reader);
-	if (rc == 0)
-		mdb_txn_reset(x->reader);
-	return rc;
+	if (rc != 0)
+		return rc;
+	mdb_txn_reset(x->reader);
+	if (x->new_path == NULL)
+		keep_room(x);
+	return 0;
 }
 
 static void
@@ -352,19 +368,6 @@ store_index_apply_op(struct store_index *x, MDB_txn *txn, struct wire *w)
 		    op == STORE_INDEX_OP_DELETE_PAIR ? &value : NULL);
 	/* what is there need not come, what is not there need not go */
 	return rc == MDB_NOTFOUND || rc == MDB_KEYEXIST ? 0 : rc;
-}
-
-/* Blocks beyond the end, so that a full disk stops mail before the index. */
-static void
-keep_room(struct store_index *x)
-{
-	struct stat st;
-	int fd;
-
-	if (x->room_bytes > 0 && mdb_env_get_fd(x->env, &fd) == 0 &&
-	    fstat(fd, &st) == 0)
-		(void)fallocate(fd, FALLOC_FL_KEEP_SIZE, st.st_size,
-		    (off_t)x->room_bytes);
 }
 
 enum err

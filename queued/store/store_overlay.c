@@ -9,9 +9,9 @@
  * old key by time is known that way, and is deleted with it.
  *
  * The bytes go in one transaction, with the position that they are of, so the
- * index is always that of one point of the log.  If it fails, the same bytes
- * are tried again: nothing is lost by waiting, but a start has more to replay,
- * segments stay, and a long lag slows what is accepted.
+ * index is always that of one point of the log.  If it fails, it is tried again:
+ * nothing is lost by waiting, but a start has more to replay, segments stay, and
+ * a long lag slows what is accepted.
  */
 #include "queued/store/store_overlay.h"
 
@@ -36,6 +36,7 @@
 #define LAG_OLD_BYTES	((uint64_t)16 << 20)	/* ... when this old: */
 #define LAG_MS		(2 * MTIME_SECOND)
 #define OPS_MAX		((size_t)1 << 30)
+#define META_MAX	((size_t)4096)
 
 void
 store_overlay_init(struct store_overlay *o)
@@ -109,7 +110,8 @@ store_overlay_is_due(const struct store_overlay *o, int64_t now_ms)
 {
 	uint64_t lag = store_overlay_lag(o);
 
-	if (o->is_frozen || (lag == 0 && o->dirty == 0 && !o->has_news))
+	if (o->is_frozen || now_ms < o->retry_at_ms ||
+	    (lag == 0 && o->dirty == 0 && !o->has_news))
 		return false;
 	return now_ms - o->begun_at_ms >= (o->frees ? SOON_MS : PERIOD_MS) ||
 	    lag >= BYTES_MAX || is_large(o) || o->is_awaited;
@@ -370,6 +372,47 @@ settle(struct store *s)
 		buf_clear(&o->ops);
 }
 
+/* A transaction that failed may be there all the same, when the write of its
+ * last page was what failed; so it is if the index can't tell. */
+static bool
+may_be_applied(struct store *s)
+{
+	struct span key = store_index_meta_key();
+	struct store_meta meta;
+	struct buf row;
+	enum err e;
+
+	buf_init(&row, META_MAX);
+	e = store_index_peek(s->index, STORE_TABLE_META, key, &row);
+	if (e == OK)
+		e = store_row_get_meta(key, buf_span(&row), &meta);
+	buf_clear(&row);
+	return e == OK ? meta.at.sequence == s->overlay.at.sequence :
+	    e != ERR_NOT_FOUND;
+}
+
+/* The log is the truth; the index follows when it can.  On a full disk only its
+ * check-point frees segments, so it may have a spare's room, but the last
+ * one's (LMDB tells a full disk as EIO too); and what is not there for sure is
+ * gathered anew, for rows of mail that has gone meanwhile need no room. */
+static void
+put_off(struct store *s)
+{
+	struct store_overlay *o = &s->overlay;
+
+	if (store_room_available(s) == 0 && s->spares.count > 1)
+		(void)store_spares_give_up(&s->spares);
+	(void)store_index_revive(s->index);
+	if (!may_be_applied(s))
+		store_overlay_thaw(s);
+	o->retry_at_ms = mtime_add(clock_mono_ms(), PERIOD_MS);
+	if (!o->has_failed)
+		store_notice(s, "checkpoint-failed", "%s",
+		    err_text(o->result));
+	o->has_failed = true;
+	store_set_timer(s);
+}
+
 static void
 done(struct store_job *job, void *owner)
 {
@@ -387,18 +430,7 @@ done(struct store_job *job, void *owner)
 		store_compact_ask(&s->compact);
 		return;
 	}
-	/* the log is the truth; the index follows when it can.  On a full disk
-	 * only its check-point frees segments, so it may have a spare's room,
-	 * but the last one's; LMDB tells a full disk as EIO too */
-	if (s->space.available == 0 && s->spares.count > 1)
-		(void)store_spares_give_up(&s->spares);
-	(void)store_index_revive(s->index);
-	o->retry_at_ms = mtime_add(clock_mono_ms(), PERIOD_MS);
-	if (!o->has_failed)
-		store_notice(s, "checkpoint-failed", "%s",
-		    err_text(o->result));
-	o->has_failed = true;
-	store_set_timer(s);
+	put_off(s);
 }
 
 static void

@@ -3,6 +3,8 @@
  * of the segment, and what the disk has beyond that kept for the index; less
  * two whole segments and the open group.  Figures of a disk that others use
  * too are a forecast, so near its end only spares that exist count (I-06).
+ * Spares being made are paid for when they are begun: many seconds of mail fit
+ * between two looks.
  */
 #include "queued/store/store_room.h"
 
@@ -19,21 +21,39 @@
  * one being written leave most of a small disk to mail that waits. */
 enum { SHARE_OF_DISK = 16, INDEX_SHARE = 16, BLOCK = 4096 };
 
-/* Dirty rows are paid for here, before their check-point needs the pages. */
 static enum err
 look(struct store *s, uint64_t *total)
 {
-	uint64_t kept = s->space.index_room + s->overlay.dirty * ROW_BYTES;
-	uint64_t available;
-
-	if (s->io->room(s->io->ctx, s->dir_fd, &available, total) != 0)
+	if (s->io->room(s->io->ctx, s->dir_fd, &s->space.free, total) != 0) {
+		s->space.free = 0;
 		return ERR_IO;
-	s->space.left = available;
-	s->space.available = available > kept ? available - kept : 0;
+	}
 	return OK;
 }
 
-/* Looks twice: the first look says how much is kept for the index. */
+static uint64_t
+less(uint64_t bytes, uint64_t kept)
+{
+	return bytes > kept ? bytes - kept : 0;
+}
+
+uint64_t
+store_room_left(const struct store *s)
+{
+	return less(s->space.free, s->spares.new_bytes);
+}
+
+/* Rows that wait, frozen ones too, are paid for before their check-point needs
+ * the pages. */
+uint64_t
+store_room_available(const struct store *s)
+{
+	size_t rows = s->overlay.dirty + s->overlay.frozen;
+
+	return less(store_room_left(s),
+	    s->space.index_room + rows * ROW_BYTES);
+}
+
 enum err
 store_room_init(struct store *s, uint64_t wanted, uint64_t *segment_bytes)
 {
@@ -49,7 +69,7 @@ store_room_init(struct store *s, uint64_t wanted, uint64_t *segment_bytes)
 	if (bytes < STORE_SEGMENT_MIN)
 		bytes = STORE_SEGMENT_MIN;
 	*segment_bytes = bytes / BLOCK * BLOCK;
-	return look(s, &total);
+	return OK;
 }
 
 /* Bytes of log that can still be written, the reserve taken off. */
@@ -61,27 +81,26 @@ beyond_reserve(const struct store *s)
 	uint64_t room = s->spares.bytes;
 
 	if (!s->spares.is_barren)	/* inodes, a quota, an error */
-		room += s->space.available;
+		room += store_room_available(s);
 	if (seg != NULL && seg->bytes > s->log.end.offset)
 		room += seg->bytes - s->log.end.offset;
 	if (s->log.open != NULL)
 		reserve += s->log.open->bytes.n;
-	return room > reserve ? room - reserve : 0;
+	return less(room, reserve);
 }
 
 bool
 store_room_is_scarce(const struct store *s)
 {
-	return s->space.available <
+	return store_room_available(s) <
 	    2 * STORE_SPARES * s->spares.segment_bytes;
 }
 
 uint64_t
 store_room_for_log(const struct store *s)
 {
-	uint64_t kept = s->space.index_room / 2;
-
-	return s->space.left > kept ? s->space.left - kept : 0;
+	return less(store_room_left(s),
+	    s->space.index_room / 2 + s->overlay.frozen * ROW_BYTES);
 }
 
 /* Whether the reserve is there or sure to come: on a disk that is nearly full
@@ -101,8 +120,7 @@ store_room_turn(struct store *s, int64_t now_ms)
 	uint64_t total, step = s->spares.segment_bytes / 4;
 
 	if (now_ms - s->space.looked_at_ms >= LOOK_MS) {
-		if (look(s, &total) != OK)
-			s->space.available = s->space.left = 0;
+		(void)look(s, &total);
 		s->space.looked_at_ms = now_ms;
 	}
 	room.bytes = beyond_reserve(s);
@@ -121,6 +139,12 @@ store_room_turn(struct store *s, int64_t now_ms)
 	*told = room;
 	store_compact_ask(&s->compact);
 	s->ops.on_room(s->ctx);
+}
+
+void
+store_room_look_soon(struct store *s)
+{
+	s->space.looked_at_ms = INT64_MIN / 2;
 }
 
 struct store_room

@@ -13,8 +13,7 @@
 #define STORE_SEGMENT_MIN	((uint64_t)1 << 20)
 
 struct store_space {
-	uint64_t available;		/* to new files */
-	uint64_t left;			/* what the disk has at all */
+	uint64_t free;			/* on the disk, at the last look */
 	uint64_t index_room;		/* of that, kept for the index */
 	int64_t looked_at_ms;
 	struct store_room told;
@@ -24,14 +23,20 @@ struct store_space {
 enum err store_room_init(struct store *s, uint64_t wanted_segment_bytes,
     uint64_t *segment_bytes);
 
+/* Bytes that the disk has at all, and those of them that new files may take. */
+uint64_t store_room_left(const struct store *s);
+uint64_t store_room_available(const struct store *s);
+
 /* Free blocks may go to others before we need them: only files count. */
 bool store_room_is_scarce(const struct store *s);
 
-/* What a log that waits may take of the disk: all but half of what is kept for
- * the index, whose check-point alone frees segments. */
+/* What a log that waits may take of the disk: all but what a check-point under
+ * way needs and half of what is kept for the next ones, for they alone free
+ * segments. */
 uint64_t store_room_for_log(const struct store *s);
 
-/* Looks again, at most five times a second; tells by on_room. */
+/* Looks again, five times a second or soon; tells by on_room. */
 void store_room_turn(struct store *s, int64_t now_ms);
+void store_room_look_soon(struct store *s);
 
 #endif

@@ -187,7 +187,7 @@ is_time(const struct store *s, int64_t now_ms)
 		return false;
 	return k->is_unsure || (k->bytes > 0 &&
 	    now_ms - k->since_ms >= AIR_MS &&
-	    k->bytes <= s->space.available / 2);
+	    k->bytes <= store_room_available(s) / 2);
 }
 
 /* Pinned: somebody reads the old file, and what was synced of it. */

@@ -189,6 +189,7 @@ done(struct store_job *job, void *owner)
 	if (j->is_making) {
 		s->making--;
 		s->making_bytes -= j->bytes;
+		s->new_bytes -= j->segment == 0 ? j->bytes : 0;
 	}
 	if (j->spare != NULL && j->e == OK)
 		add_ready(s, j->spare);
@@ -238,6 +239,7 @@ put_job(struct store_spares *s, struct store_worker *w, uint64_t segment,
 		j->bytes = spare->bytes;
 		s->making++;
 		s->making_bytes += spare->bytes;
+		s->new_bytes += segment == 0 ? spare->bytes : 0;
 	}
 	store_worker_put(w, &j->job);
 	return OK;

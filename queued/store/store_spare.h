@@ -40,6 +40,7 @@ struct store_spares {
 	size_t making;			/* jobs under way */
 	uint64_t bytes;			/* of the ready ones */
 	uint64_t making_bytes;
+	uint64_t new_bytes;		/* of those, what the disk will give */
 	enum err failure;		/* of the last try to make one; OK when
 					 * it is time for another */
 	bool is_barren;			/* that try failed: no file can be

@@ -610,6 +610,26 @@ key_of(void *ctx, struct span recipient)
 	return span_from(recipient, span_find(recipient, '@') + 1);
 }
 
+void
+rig_open_with_io(struct rig *r)
+{
+	rig_init(r);
+	r->io = rig_io_new();
+	rig_open(r);
+	/* the spares are made through the same layer */
+	while (r->s->spares.count < STORE_SPARES)
+		rig_turn(r, 10);
+}
+
+void
+rig_set_available(struct rig *r, uint64_t bytes)
+{
+	(void)pthread_mutex_lock(&r->io->lock);
+	r->io->available = bytes;
+	(void)pthread_mutex_unlock(&r->io->lock);
+	store_room_look_soon(r->s);
+}
+
 enum err
 rig_try_submit(struct rig *r, const char *rcpts, const char *body,
     struct store_unit **out)

@@ -7,7 +7,9 @@
 
 #include <pthread.h>
 
+#include "common/base/mtime.h"
 #include "common/base/rng.h"
+#include "common/os/clock.h"
 #include "queued/store/store_body.h"
 #include "queued/store/store_io.h"
 #include "queued/store/store_read.h"
@@ -77,6 +79,8 @@ void rig_clear(struct rig *r);
 enum err rig_try_open(struct rig *r);
 void rig_open(struct rig *r);
 void rig_close(struct rig *r);
+/* With an I/O layer that can fail; its spares are there. */
+void rig_open_with_io(struct rig *r);
 
 /* The same directory, after a kill -9 now: R goes on with a copy.  With the
  * recorder on, unsynced sectors survive at random (DICE not NULL). */
@@ -85,6 +89,8 @@ void rig_copy(const struct rig *r, struct rig *copy, struct rng *dice);
 
 struct rig_io *rig_io_new(void);
 void rig_io_free(struct rig_io **io);
+/* From now on the disk has so many bytes left. */
+void rig_set_available(struct rig *r, uint64_t bytes);
 
 /* RCPTS: addresses parted by blanks.  The token is r->next_token++. */
 enum err rig_try_submit(struct rig *r, const char *rcpts, const char *body,
@@ -108,6 +114,14 @@ uint64_t rig_due_first(struct rig *r);
 void rig_next_segment(struct rig *r);
 /* One turn, waiting at most MS for something to do. */
 void rig_turn(struct rig *r, int ms);
+
+/* Turns until WHAT holds.  A machine that is busy with other things takes its
+ * time; turns that others' events end at once are no measure of it. */
+#define TURN_UNTIL(r, ms, what) do {					\
+	int64_t until = mtime_add(clock_mono_ms(), MTIME_MINUTE);	\
+	while (!(what) && clock_mono_ms() < until)			\
+		rig_turn(r, ms);					\
+} while (0)
 
 /* Everything the store holds, as text; freed by the caller. */
 char *rig_dump(struct rig *r);

@@ -635,15 +635,6 @@ Test(compact, a_record_that_cannot_be_found_keeps_its_segment)
 
 /* ---- room ---- */
 
-static void
-set_available(struct rig *r, uint64_t bytes)
-{
-	(void)pthread_mutex_lock(&r->io->lock);
-	r->io->available = bytes;
-	(void)pthread_mutex_unlock(&r->io->lock);
-	r->s->space.looked_at_ms = 0;
-}
-
 /* One spare, and a segment that is nearly full: that spare is for verdicts. */
 Test(compact, the_last_spare_is_left)
 {
@@ -664,7 +655,7 @@ Test(compact, the_last_spare_is_left)
 		(void)rig_submit(&r, "b@one.example", body);
 		rig_sync(&r);
 	}
-	set_available(&r, 0);
+	rig_set_available(&r, 0);
 	rig_turn(&r, 1);
 	while (r.s->spares.count > 1)
 		cr_assert(store_spares_give_up(&r.s->spares));
@@ -673,7 +664,7 @@ Test(compact, the_last_spare_is_left)
 		rig_turn(&r, 10);
 	cr_assert_eq(r.s->compact.moved_messages, 0);
 	cr_assert_eq(r.s->spares.count, 1);
-	set_available(&r, UINT64_MAX);
+	rig_set_available(&r, UINT64_MAX);
 	finish(&r);
 	cr_assert_eq(r.s->compact.moved_messages, 1);
 	free(body);
@@ -703,7 +694,7 @@ Test(compact, a_full_disk_is_freed_without_the_last_spare)
 	while (r.s->spares.count < STORE_SPARES)
 		rig_turn(&r, 10);
 	rig_checkpoint(&r);
-	set_available(&r, 0);
+	rig_set_available(&r, 0);
 	while (rig_try_submit(&r, "a@one.example", body, &u) == OK) {
 		rig_sync(&r);
 		rig_turn(&r, 1);

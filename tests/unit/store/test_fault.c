@@ -9,9 +9,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sched.h>
 #include <stdlib.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -22,25 +20,6 @@
 #include "common/os/clock.h"
 #include "queued/store/store_private.h"
 #include "tests/unit/store/store_rig.h"
-
-/* A machine that is busy with other things takes its time; turns that others'
- * events end at once are no measure of it. */
-#define TURN_UNTIL(r, ms, what) do {					\
-	int64_t until = mtime_add(clock_mono_ms(), MTIME_MINUTE);	\
-	while (!(what) && clock_mono_ms() < until)			\
-		rig_turn(r, ms);					\
-} while (0)
-
-static void
-open_with_io(struct rig *r)
-{
-	rig_init(r);
-	r->io = rig_io_new();
-	rig_open(r);
-	/* the spares are made through the same layer: wait for them */
-	while (r->s->spares.count < STORE_SPARES)
-		rig_turn(r, 10);
-}
 
 static void
 next_sync_fails(struct rig *r, long count)
@@ -125,7 +104,7 @@ Test(fault, a_failed_sync_refuses_mail_and_keeps_the_rest)
 {
 	struct rig r;
 
-	open_with_io(&r);
+	rig_open_with_io(&r);
 	(void)rig_submit(&r, "old@one.example", "old\r\n");
 	rig_sync(&r);
 	next_sync_fails(&r, 1);
@@ -140,7 +119,7 @@ Test(fault, a_failed_write_refuses_mail_and_keeps_the_rest)
 	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
 		struct rig r;
 
-		open_with_io(&r);
+		rig_open_with_io(&r);
 		(void)rig_submit(&r, "old@one.example", "old\r\n");
 		rig_sync(&r);
 		next_write_fails(&r, numbers[i]);
@@ -156,7 +135,7 @@ Test(fault, written_verdicts_are_written_again_when_their_sync_fails)
 	struct rig r;
 	uint64_t group;
 
-	open_with_io(&r);
+	rig_open_with_io(&r);
 	u = rig_submit(&r, "old@one.example other@one.example", "old\r\n");
 	rig_sync(&r);
 	group = store_group(r.s);
@@ -184,7 +163,7 @@ Test(fault, when_the_rescue_fails_too_the_store_is_dead)
 	struct store_unit *u = NULL;
 	struct rig r;
 
-	open_with_io(&r);
+	rig_open_with_io(&r);
 	(void)rig_submit(&r, "old@one.example", "old\r\n");
 	rig_sync(&r);
 	next_sync_fails(&r, 1000);
@@ -208,7 +187,7 @@ Test(fault, a_rescue_waits_for_a_spare)
 	struct rig r;
 	char *dump, *again;
 
-	open_with_io(&r);
+	rig_open_with_io(&r);
 	old = rig_submit(&r, "old@one.example", "old\r\n");
 	rig_sync(&r);
 	while (store_spares_give_up(&r.s->spares))
@@ -257,7 +236,7 @@ Test(fault, a_store_whose_rescue_waits_is_closed)
 {
 	struct rig r;
 
-	open_with_io(&r);
+	rig_open_with_io(&r);
 	(void)rig_submit(&r, "old@one.example", "old\r\n");
 	rig_sync(&r);
 	while (store_spares_give_up(&r.s->spares))
@@ -283,7 +262,7 @@ Test(fault, a_dead_store_with_a_message_that_waits_is_closed)
 
 	memset(body, 'x', n);
 	body[n] = '\0';
-	open_with_io(&r);
+	rig_open_with_io(&r);
 	next_sync_fails(&r, 2);
 	(void)rig_submit(&r, "a@one.example", "first\r\n");
 	store_flush(r.s, clock_mono_ms());
@@ -302,7 +281,7 @@ Test(fault, many_failures_in_a_row_of_groups_are_each_rescued)
 	struct rig r;
 	struct store_figures f;
 
-	open_with_io(&r);
+	rig_open_with_io(&r);
 	for (int i = 0; i < 20; i++) {
 		while (r.s->spares.count < STORE_SPARES)
 			rig_turn(&r, 10);
@@ -343,152 +322,6 @@ Test(fault, short_writes_are_continued)
 	free(dump);
 	free(again);
 	rig_clear(&r);
-}
-
-static void
-set_available(struct rig *r, uint64_t bytes)
-{
-	(void)pthread_mutex_lock(&r->io->lock);
-	r->io->available = bytes;
-	(void)pthread_mutex_unlock(&r->io->lock);
-}
-
-/* */
-Test(fault, a_full_disk_refuses_mail_takes_verdicts_and_recovers)
-{
-	struct store_unit *u = NULL, *first;
-	struct rig r;
-	char *body = malloc(100001);
-	int accepted = 0;
-	enum err e = OK;
-
-	memset(body, 'x', 100000);
-	body[100000] = '\0';
-	open_with_io(&r);
-	first = rig_submit(&r, "first@one.example", "x\r\n");
-	rig_sync(&r);
-	set_available(&r, 0);
-	for (; accepted < 1000 && e == OK; accepted++) {
-		e = rig_try_submit(&r, "a@one.example", body, &u);
-		rig_sync(&r);
-		r.s->space.looked_at_ms = 0;
-		rig_turn(&r, 1);
-	}
-	cr_assert_eq(e, ERR_FULL);
-	cr_assert_not(store_room(r.s).is_accepting);
-	cr_assert_gt(r.room_count, 0);
-	/* the reserve: two whole segments of verdicts */
-	for (int i = 0; i < 200; i++) {
-		rig_verdict(&r, first, 0, 0, false, (uint64_t)i, "later");
-		rig_sync(&r);
-	}
-	cr_assert_not(r.is_dead);
-	cr_assert_eq(r.s->log.is_waiting, false);
-	set_available(&r, UINT64_MAX);
-	TURN_UNTIL(&r, 1000, store_room(r.s).is_accepting);
-	cr_assert_eq(rig_try_submit(&r, "a@one.example", body, &u), OK);
-	rig_sync(&r);
-	free(body);
-	rig_clear(&r);
-}
-
-/* As its owner does: only what is answered reaches the index, and only a
- * check-point frees a segment for a group that waits for one. */
-static void
-sync_and_answer(struct rig *r)
-{
-	store_flush(r->s, clock_mono_ms());
-	TURN_UNTIL(r, 10, (store_answered(r->s, store_synced(r->s)),
-	    store_log_sync_late(r->s, clock_mono_ms(), true),
-	    store_synced(r->s) + 1 == store_group(r->s) &&
-	    store_log_is_open_empty(r->s)));
-	cr_assert_eq(store_synced(r->s) + 1, store_group(r->s));
-}
-
-/* The last try to make a file failed, when more spares were wanted than are
- * now: there are enough, but no room counts before another try. (R-10) */
-Test(fault, after_a_file_that_could_not_be_made_another_is_tried)
-{
-	struct rig r;
-
-	open_with_io(&r);
-	(void)rig_submit(&r, "a@b.example", "x\r\n");
-	TURN_UNTIL(&r, 10, r.s->spares.making == 0);
-	r.s->spares.is_barren = true;
-	r.s->spares.failure = ERR_FULL;
-	cr_assert_geq(r.s->spares.count, STORE_SPARES);
-	TURN_UNTIL(&r, 10, !r.s->spares.is_barren);
-	cr_expect_not(r.s->spares.is_barren);
-	TURN_UNTIL(&r, 10, store_room(r.s).is_accepting);
-	cr_expect(store_room(r.s).is_accepting);
-	rig_clear(&r);
-}
-
-/* A small disk that is really full, under log, index and bodies at once.
- * (R-10) */
-Test(fault, a_small_disk_fills_and_empties_again, .timeout = 240)
-{
-	char *body = malloc(4001), dir[RIG_PATH];
-	struct store_unit *u = NULL;
-	struct store_figures f;
-	struct rig r;
-
-	memset(body, 'x', 4000);
-	body[4000] = '\0';
-	rig_init(&r);
-	if (unshare(CLONE_NEWNS) != 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("tmpfs", r.dir, "tmpfs", 0, "size=24m") != 0) {
-		rig_clear(&r);
-		free(body);
-		cr_skip_test("needs the right to mount");
-	}
-	r.segment_bytes = 0;
-	rig_open(&r);
-	for (int round = 0; round < 3; round++) {
-		enum err e = OK;
-		int n = 0;
-
-		for (; n < 20000 && e == OK; n++) {
-			e = rig_try_submit(&r, "a@b.example", body, &u);
-			if (n % 10 == 0)
-				sync_and_answer(&r);
-		}
-		cr_assert_eq(e, ERR_FULL);
-		cr_assert_gt(n, 1500, "round %d: %d", round, n);
-		sync_and_answer(&r);
-		/* everything is delivered, though the disk is full */
-		store_figures(r.s, &f);
-		for (uint64_t id = 1; f.messages > 0; id++) {
-			u = store_find_unit(r.s, r.s->start << 40 | id, 0);
-			if (u == NULL)
-				continue;
-			cr_assert(rig_verdict(&r, u, 0, 0, true, 1, "ok"));
-			if (id % 50 == 0)
-				sync_and_answer(&r);
-			store_figures(r.s, &f);
-		}
-		sync_and_answer(&r);
-		TURN_UNTIL(&r, 100, (store_answered(r.s, store_synced(r.s)),
-		    store_room(r.s).is_accepting));
-		store_figures(r.s, &f);
-		cr_assert(store_room(r.s).is_accepting, "round %d: %ju free, %zu "
-		    "spares, %ju bytes behind, check-point failed %d, %s",
-		    round, (uintmax_t)r.s->space.left, r.s->spares.count,
-		    (uintmax_t)f.checkpoint_lag_bytes, r.s->overlay.has_failed,
-		    r.notices);
-		cr_assert_not(r.is_dead);
-		/* and at a start as well */
-		rig_checkpoint(&r);
-		rig_close(&r);
-		rig_open(&r);
-	}
-	rig_close(&r);
-	(void)snprintf(dir, sizeof(dir), "%s", r.dir);
-	rig_clear(&r);
-	(void)umount(dir);
-	(void)rmdir(dir);
-	free(body);
 }
 
 /* Mail comes, is delivered and goes: the spool does not grow, though one
@@ -738,7 +571,7 @@ Test(fault, a_rescue_of_many_is_quick, .timeout = 120)
 	struct rig r;
 	int64_t ms;
 
-	open_with_io(&r);
+	rig_open_with_io(&r);
 	r.s->spares.segment_bytes = 32 << 20;
 	for (int i = 0; i < MANY; i++)
 		(void)rig_submit(&r, "a@one.example", "x\r\n");
