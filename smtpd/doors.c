@@ -110,8 +110,6 @@ on_accept(void *ctx, int fd, const struct endpoint *client)
 
 	if (!is_counted)
 		session_log_refused(sv->log, client, words[how]);
-	/* replies are gathered and written once a turn: nothing to wait for */
-	(void)sock_set_nodelay(fd);
 	if (session_new(sv, fd, client, door->index, how, is_counted) == OK)
 		return;
 	if (is_counted)
@@ -168,6 +166,9 @@ doors_open(struct server *sv, uint16_t index, struct span address, int fd)
 		free(door);
 		return e;
 	}
+	/* replies are gathered and written once a turn: nothing to wait for;
+	 * what is accepted inherits it */
+	(void)sock_set_nodelay(fd);
 	door->server = sv;
 	door->index = index;
 	span_copy(address, door->address, sizeof(door->address));

@@ -56,6 +56,15 @@ session_free(struct session *s)
 	server_session_over(sv);
 }
 
+/* After QUIT nothing more comes that the kernel would answer with a reset. */
+static int64_t
+linger_of(const struct session *s)
+{
+	if (rx_has_quit(s->rx) && !s->has_unread)
+		return 0;
+	return rx_turns(s->rx) > 1 ? LINGER_MS : REFUSED_LINGER_MS;
+}
+
 /*
  * The client is gone, or nearly: its place is free.  A message whose fate is
  * in queued's hands keeps the rest until that is known, for the log.
@@ -63,8 +72,7 @@ session_free(struct session *s)
 static void
 end(struct session *s, const char *how)
 {
-	stream_finish(&s->stream, rx_turns(s->rx) > 1 ? LINGER_MS
-	    : REFUSED_LINGER_MS, FINISH_MS);
+	stream_finish(&s->stream, linger_of(s), FINISH_MS);
 	timer_stop(&s->timer);
 	list_remove(&s->idle_node);
 	if (!s->is_over)
@@ -181,8 +189,9 @@ run(struct session *s, struct span in)
 
 		if (had_body)
 			bodies_note(&s->server->bodies, before, s->body.size);
-		goes_on = act_on(s, act);
 		taken += used;
+		s->has_unread = taken < in.n;
+		goes_on = act_on(s, act);
 		if (act == RX_READ) {
 			session_mail_look(s);
 			/* it saw a piece only: there may be more */
@@ -319,6 +328,7 @@ equip(struct session *s, int fd, uint16_t listener)
 {
 	static const struct stream_limits limits = {
 		.in_max = READ_BYTES, .out_keep = OUT_KEEP,
+		.is_nonblocking = true,
 	};
 	struct server *sv = s->server;
 	enum err e;

@@ -41,6 +41,7 @@ struct session {
 	bool is_busy;			/* inside session_on_bytes() */
 	bool is_over;			/* to be freed when that is left */
 	bool is_at_eof;
+	bool has_unread;		/* behind the last step */
 };
 
 /*

@@ -262,11 +262,11 @@ on_write(void *ctx)
 
 /* FD stays the caller's on failure. */
 static enum err
-equip(struct stream *s)
+equip(struct stream *s, bool is_nonblocking)
 {
 	enum err e = watch_new(s->loop, s->fd, on_ready, s, &s->watch);
 
-	if (e == OK)
+	if (e == OK && !is_nonblocking)
 		e = fd_set_nonblock(s->fd, true);
 	return e;
 }
@@ -292,7 +292,7 @@ stream_new(struct loop *l, int fd, const struct stream_limits *limits,
 	    limits->out_keep);
 	deferred_init(&s->offer, l, DEFERRED_WORK, on_offer, s);
 	deferred_init(&s->write, l, DEFERRED_WRITE, on_write, s);
-	e = equip(s);
+	e = equip(s, limits->is_nonblocking);
 	if (e != OK) {
 		watch_free(&s->watch);
 		free(s);

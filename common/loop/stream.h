@@ -39,6 +39,7 @@ struct stream_limits {
 				 * and kept; reading stops there */
 	size_t out_max;		/* 0: STREAM_OUT_MAX */
 	size_t out_keep;	/* output memory kept when idle */
+	bool is_nonblocking;	/* the descriptor is so already */
 };
 
 /* life: takes FD (a socket; made non-blocking) on success.  Reading starts at

@@ -55,6 +55,7 @@ struct rx {
 	uint16_t listener;
 	enum rx_state state;
 	bool is_trusted;
+	bool has_quit;
 	bool is_esmtp;
 	bool is_draining;
 	bool is_dropped;		/* RX_DROP is due: of a list */

@@ -47,6 +47,7 @@ rx_do_quit(struct rx *rx, const struct smtp_command *c)
 	(void)c;
 	rx_forget(rx);
 	rx_enter(rx, RX_CLOSED);
+	rx->has_quit = true;
 	return RX_REPLY_BYE;
 }
 

@@ -96,6 +96,12 @@ rx_turns(const struct rx *rx)
 }
 
 bool
+rx_has_quit(const struct rx *rx)
+{
+	return rx->has_quit;
+}
+
+bool
 rx_is_trusted(const struct rx *rx)
 {
 	return rx->is_trusted;

@@ -45,6 +45,7 @@ void rx_message(const struct rx *rx, struct rx_message *out);
 void rx_refusal(const struct rx *rx, struct rx_refusal *out);
 enum rx_phase rx_phase(const struct rx *rx, bool has_input);
 uint64_t rx_turns(const struct rx *rx);		/* replies so far */
+bool rx_has_quit(const struct rx *rx);		/* and was answered */
 bool rx_is_trusted(const struct rx *rx);	/* in relay.networks */
 bool rx_has_transaction(const struct rx *rx);
 struct span rx_helo(const struct rx *rx);

@@ -76,7 +76,8 @@ static const struct stream_ops ops = { on_bytes, on_end, on_sent };
 static void
 open_side(struct side *s, size_t in_max, size_t out_max)
 {
-	struct stream_limits limits = { in_max, out_max, 4096 };
+	struct stream_limits limits = { .in_max = in_max, .out_max = out_max,
+	    .out_keep = 4096 };
 	int ends[2];
 
 	*s = (struct side){ .take_max = SIZE_MAX };

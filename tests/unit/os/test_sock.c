@@ -77,6 +77,8 @@ Test(sock, connects_and_accepts)
 	socklen_t size = sizeof(value);
 
 	listener = listen_on("127.0.0.1", &server);
+	/* what is accepted inherits it */
+	cr_expect_eq(sock_set_nodelay(listener), OK);
 	cr_expect_eq(sock_accept(listener, &peer, &accepted), ERR_AGAIN);
 	fd = connect_to(&server, &source);
 	cr_expect_eq(sock_result(fd), OK);
@@ -88,7 +90,6 @@ Test(sock, connects_and_accepts)
 	cr_expect(endpoint_equal(&peer, &server));
 	cr_expect(fcntl(accepted, F_GETFL) & O_NONBLOCK);
 	cr_expect_eq(fcntl(accepted, F_GETFD), FD_CLOEXEC);
-	cr_expect_eq(sock_set_nodelay(accepted), OK);
 	cr_assert_eq(getsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &value,
 	    &size), 0);
 	cr_expect_eq(value, 1);

@@ -3,9 +3,11 @@
  * and comes back.  I-01, I-03, I-06, S5321-30, S5321-63, S5321-64.
  */
 #include "common/base/check.h"
+#include "common/os/clock.h"
 #include "tests/unit/smtpd/fake_queued.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -236,6 +238,36 @@ Test(smtpd_session, a_client_that_only_listens)
 	expect_line(heard, "221 2.0.0");
 	cr_expect_eq(f.submit_count, 2);
 	cr_expect_eq(f.server.session_count, 0);
+}
+
+static bool
+can_say(int fd, int64_t within_ms)
+{
+	int64_t until = clock_mono_ms() + within_ms;
+
+	while (clock_mono_ms() < until) {
+		if (send(fd, "X", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
+		    errno != EAGAIN)
+			return false;
+		fake_turns(&f);
+	}
+	return true;
+}
+
+/* A socket closed with input behind its last reply would reset the connection,
+ * and with it the reply. */
+Test(smtpd_session, after_quit_it_is_closed_at_once_unless_more_came)
+{
+	fake_live(&f, CREDIT);
+	begin();
+	fake_say(&f, client, SPAN_LIT("QUIT\r\n"));
+	expect_line(fake_heard(&f, client), "221 2.0.0");
+	cr_expect_not(can_say(client, 500));
+	(void)close(client);
+	begin();
+	fake_say(&f, client, SPAN_LIT("QUIT\r\nNOOP\r\n"));
+	expect_line(fake_heard(&f, client), "221 2.0.0");
+	cr_expect(can_say(client, 500));
 }
 
 /* ---- large bodies ---- */
