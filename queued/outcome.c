@@ -489,7 +489,7 @@ outcome_confirm(struct queued *q, struct queued_peer *peer, uint64_t lease)
 	if (effect.group > q->written)
 		effects_add(&q->on_written, &effect);
 	else
-		channel_send_or_end(peer->channel, &m);
+		channel_send_late(peer->channel, &m);
 }
 
 void

@@ -182,7 +182,7 @@ on_store_written(void *ctx, uint64_t group)
 		}
 		m.confirm.lease = effect.a;
 		if (peer->channel != NULL)
-			channel_send_or_end(peer->channel, &m);
+			channel_send_late(peer->channel, &m);
 	}
 	queued_touch(q);	/* the next group has gathered meanwhile */
 }

@@ -30,6 +30,7 @@ destroy(struct channel *c)
 		deferred_clear(&c->write);
 		deferred_clear(&c->parse);
 		deferred_clear(&c->tell);
+		timer_clear(&c->late);
 		timer_clear(&c->deadline);
 		fd_close(&c->fd);
 	}
@@ -162,6 +163,8 @@ equip(struct channel *c)
 	enum err e = watch_new(c->loop, c->fd, on_ready, c, &c->watch);
 
 	if (e == OK)
+		e = timer_init(&c->late, c->loop, on_write, c);
+	if (e == OK)
 		e = fd_set_nonblock(c->fd, true);
 	c->in = malloc(CHANNEL_READ_BYTES);
 	c->in_size = CHANNEL_READ_BYTES;
@@ -206,6 +209,7 @@ channel_new(struct loop *l, int fd, const struct channel_id *self,
 		watch_free(&c->watch);
 		/* greet() may have asked for it */
 		deferred_clear(&c->write);
+		timer_clear(&c->late);
 		c->fd = -1;	/* stays the caller's */
 		destroy(c);
 		return e;

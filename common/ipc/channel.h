@@ -19,6 +19,7 @@
 
 #define CHANNEL_HEADER_BYTES	8
 #define CHANNEL_READ_BYTES	((size_t)256 * 1024)
+#define CHANNEL_LATE_MS		10
 #define CHANNEL_BACKLOG_MAX	((size_t)128 * 1024 * 1024)
 
 struct channel;
@@ -69,6 +70,10 @@ enum err channel_send(struct channel *c, const struct msg *m);
 /* For what nobody would send again: without memory for it the channel ends
  * (CHANNEL_ERROR), so that both sides begin anew and ask. */
 void channel_send_or_end(struct channel *c, const struct msg *m);
+
+/* The same for what nobody waits for: it wakes the peer only with what is sent
+ * next, or after CHANNEL_LATE_MS. */
+void channel_send_late(struct channel *c, const struct msg *m);
 
 /* As channel_send() with a descriptor: FD is taken, also on failure. */
 enum err channel_send_fd(struct channel *c, const struct msg *m, int fd);

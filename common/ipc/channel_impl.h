@@ -41,6 +41,7 @@ struct channel {
 	size_t mark_count;		/* from mark_first on */
 	size_t mark_size;
 	struct deferred write;
+	struct timer late;
 	bool is_write_failed;		/* the end is found by reading */
 
 	/* in */

@@ -16,6 +16,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Late frames are small; so many bytes of them need not wait for others. */
+#define LATE_BYTES	((size_t)4096)
+
 /* Each holds a descriptor open; so many that wait mean a peer that is dead. */
 #define MARKS_MAX	4096
 
@@ -69,7 +72,7 @@ check_sendable(const struct channel *c, const struct msg *m)
 /* A full buffer is the peer's fault when most of it is old; else it is one
  * message that is too long for now. */
 static enum err
-put(struct channel *c, const struct msg *m, unsigned fds)
+gather(struct channel *c, const struct msg *m, unsigned fds)
 {
 	enum err e = check_sendable(c, m);
 
@@ -78,11 +81,19 @@ put(struct channel *c, const struct msg *m, unsigned fds)
 	if (c->is_write_failed)
 		return ERR_PEER;
 	e = frame_put(outq_buf(&c->out), m, fds);
-	if (e == OK)
-		deferred_add(&c->write);
-	else if (e == ERR_NOMEM && outq_backlog(&c->out) >
+	if (e == ERR_NOMEM && outq_backlog(&c->out) >
 	    CHANNEL_BACKLOG_MAX / 2)
 		channel_fail(c, CHANNEL_STUCK, "it reads nothing");
+	return e;
+}
+
+static enum err
+put(struct channel *c, const struct msg *m, unsigned fds)
+{
+	enum err e = gather(c, m, fds);
+
+	if (e == OK)
+		deferred_add(&c->write);
 	return e;
 }
 
@@ -90,6 +101,19 @@ enum err
 channel_send(struct channel *c, const struct msg *m)
 {
 	return put(c, m, 0);
+}
+
+void
+channel_send_late(struct channel *c, const struct msg *m)
+{
+	enum err e = gather(c, m, 0);
+
+	if (e == ERR_NOMEM)
+		channel_fail(c, CHANNEL_ERROR, "no memory for a message");
+	else if (e == OK && outq_backlog(&c->out) >= LATE_BYTES)
+		deferred_add(&c->write);
+	else if (e == OK && !timer_is_running(&c->late))
+		timer_start(&c->late, CHANNEL_LATE_MS);
 }
 
 void
@@ -169,6 +193,7 @@ channel_push(struct channel *c)
 	enum err e = OK;
 
 	deferred_cancel(&c->write);
+	timer_stop(&c->late);
 	if (c->fd < 0 || c->is_ended)
 		return;
 	while (e == OK && outq_backlog(&c->out) > 0)

@@ -107,6 +107,17 @@ channel_send_or_end(struct channel *c, const struct msg *m)
 	(void)channel_send(c, m);
 }
 
+void
+channel_send_late(struct channel *c, const struct msg *m)
+{
+	const size_t before = c->backlog;
+
+	(void)channel_send(c, m);
+	if (c->late == 0)
+		c->late_at_ms = sim.mono_ms + CHANNEL_LATE_MS;
+	c->late += c->backlog - before;
+}
+
 /* Nobody in this world takes a backup. */
 enum err
 channel_send_fd(struct channel *c, const struct msg *m, int fd)
@@ -233,12 +244,24 @@ void
 sim_channels_flush(void)
 {
 	for (struct channel *c = channels; c != NULL; c = c->next) {
-		if (c->is_stuck || c->backlog == 0)
+		if (c->is_stuck || c->backlog == 0 ||
+		    (c->late == c->backlog && sim.mono_ms < c->late_at_ms))
 			continue;
 		for (size_t i = c->out.first; i < c->out.n; i++)
 			c->out.v[i].is_flushed = true;
-		c->backlog = 0;
+		c->backlog = c->late = 0;
 		if (c->on_sent != NULL && !c->is_closed)
 			c->on_sent(c->ctx);
 	}
+}
+
+int64_t
+sim_channels_late(void)
+{
+	int64_t at = INT64_MAX;
+
+	for (const struct channel *c = channels; c != NULL; c = c->next)
+		if (!c->is_stuck && c->late > 0 && c->late_at_ms < at)
+			at = c->late_at_ms;
+	return at;
 }

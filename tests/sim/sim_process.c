@@ -136,7 +136,9 @@ world_next_timer(bool with_store)
 	int64_t wake = world.q != NULL && timer_is_running(&world.q->wake) ?
 	    world.q->wake.due_at_ms : INT64_MAX;
 	int64_t tick = with_store ? sim_posix_timer() : INT64_MAX;
+	int64_t late = sim_channels_late();
 
+	tick = late < tick ? late : tick;
 	return wake < tick ? wake : tick;
 }
 

@@ -32,6 +32,8 @@ struct channel {
 	struct sim_frames out;		/* from queued */
 	struct sim_frames in;
 	size_t backlog;			/* bytes not flushed */
+	size_t late;			/* of them, those that may wait */
+	int64_t late_at_ms;		/* ... until then */
 	bool is_stuck;			/* the peer reads nothing now */
 	bool is_closed;			/* by queued */
 	struct channel *next;
@@ -88,6 +90,8 @@ bool sim_channel_feed(struct channel *c);
 /* The next frame from queued that the kernel has, until the next call. */
 bool sim_channel_take(struct channel *c, struct msg *m, uint64_t *order);
 void sim_channels_flush(void);
+/* When what may wait leaves at the latest; INT64_MAX. */
+int64_t sim_channels_late(void);
 
 /* ---- sim_process.c ---- */
 const struct conf *sim_conf(unsigned timing, unsigned routes);

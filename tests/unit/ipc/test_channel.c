@@ -133,6 +133,50 @@ Test(channel, messages_arrive_in_order)
 	close_pair(&p);
 }
 
+static void
+send_token_late(struct channel *c, uint64_t token)
+{
+	struct msg m = { .type = MSG_token_ask, .token_ask = { token } };
+
+	channel_send_late(c, &m);
+}
+
+/* In order with the others; and many of them, or one for long, by
+ * themselves. */
+Test(channel, what_nobody_waits_for_goes_with_the_next)
+{
+	int64_t begun;
+	struct pair p;
+
+	open_pair(&p);
+	turns(p.loop, 5);	/* the greeting would take it along */
+	begun = clock_mono_ms();
+	send_token_late(p.a.channel, 1);
+	turns(p.loop, 5);
+	cr_assert(p.b.messages == 0 ||
+	    clock_mono_ms() - begun >= CHANNEL_LATE_MS);
+	cr_assert_eq(send_token(p.a.channel, 2), OK);
+	turns(p.loop, 5);
+	cr_assert_eq(p.b.messages, 2);
+	/* by time */
+	send_token_late(p.a.channel, 3);
+	begun = clock_mono_ms();
+	while (p.b.messages < 3 && clock_mono_ms() - begun < 5000)
+		turns(p.loop, 1);
+	cr_assert_eq(p.b.messages, 3);
+	cr_assert_geq(clock_mono_ms() - begun, CHANNEL_LATE_MS - 1);
+	/* by bytes, in the first turn */
+	for (uint64_t i = 4; i <= 1000; i++)
+		send_token_late(p.a.channel, i);
+	turns(p.loop, 1);
+	cr_assert_lt(channel_backlog(p.a.channel), 16);
+	turns(p.loop, 5);
+	cr_assert_eq(p.b.messages, 1000);
+	cr_assert(p.b.in_order);
+	cr_assert_eq(p.a.closes + p.b.closes, 0);
+	close_pair(&p);
+}
+
 Test(channel, frames_longer_than_the_buffer)
 {
 	enum { SIZE = 1024 * 1024 };
