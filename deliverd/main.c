@@ -13,6 +13,7 @@
 #include "common/ipc/channel.h"
 #include "common/log/log.h"
 #include "common/os/random.h"
+#include "common/os/thread.h"
 #include "deliverd/ask.h"
 #include "deliverd/deliverd.h"
 #include "deliverd/jobs.h"
@@ -59,6 +60,9 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	d->proc = p;
 	d->loop = proc_loop(p);
 	d->log = proc_log(p);
+	/* woken by a lease it would stop queued before the client of the next
+	 * message has its reply */
+	thread_set_patient();
 	e = make_dice(d);
 	if (e == OK)
 		e = make_parts(d);

@@ -5,6 +5,7 @@
 
 #include "common/base/span.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -38,4 +39,13 @@ thread_start(const char *name, void *(*run)(void *), void *arg,
 	(void)pthread_setname_np(made, cut);
 	*out = made;
 	return OK;
+}
+
+/* Where it is not allowed nothing is lost. */
+void
+thread_set_patient(void)
+{
+	const struct sched_param param = { .sched_priority = 0 };
+
+	(void)sched_setscheduler(0, SCHED_BATCH, &param);
 }

@@ -18,4 +18,8 @@ enum err thread_start(const char *name, void *(*run)(void *), void *arg,
  * (`ps -o comm`). */
 void thread_set_name(const char *name);
 
+/* The calling thread and those it starts no longer interrupt whoever wakes them:
+ * for a process for which nobody waits (SCHED_BATCH; never fails). */
+void thread_set_patient(void);
+
 #endif

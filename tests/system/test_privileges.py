@@ -70,6 +70,12 @@ class Root(unittest.TestCase):
             with open(f"/proc/{pid}/comm", encoding="ascii") as f:
                 self.assertEqual(f.read(), f"{name}\n")
 
+    def test_only_delivery_is_patient(self):
+        """It does not interrupt those that hold clients (SCHED_BATCH)."""
+        for name, pid in self.processes():
+            self.assertEqual(os.sched_getscheduler(pid) == os.SCHED_BATCH,
+                             name == "deliverd", name)
+
     def test_users(self):
         uids = set()
         for name, pid in self.processes():
