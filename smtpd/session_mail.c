@@ -99,9 +99,8 @@ push_list(struct session *s)
 {
 	struct span all = rx_recipients(s->rx);
 
-	if (!s->is_list || all.n == 0 || (!rx_is_list_due(s->rx) &&
-	    rx_phase(s->rx, false) != RX_PHASE_CONTENT &&
-	    rx_phase(s->rx, false) != RX_PHASE_OURS))
+	if (!s->is_list || all.n == 0 ||
+	    (!rx_is_list_due(s->rx) && !rx_has_content(s->rx)))
 		return true;
 	if (!spool_job_push_list(&s->server->spool, &s->job, all))
 		return false;

@@ -42,6 +42,13 @@ smtp_dots_in_init(struct smtp_dots_in *d, bool is_normalising)
 	};
 }
 
+void
+smtp_dots_in_init_chunks(struct smtp_dots_in *d, bool is_normalising)
+{
+	smtp_dots_in_init(d, is_normalising);
+	d->is_in_chunks = true;
+}
+
 /* One octet of content: counted even when nobody wants it any more, so that
  * size and line length are right for the refusal. */
 static void
@@ -122,10 +129,13 @@ step(struct smtp_dots_in *d, struct sink *sink, uint8_t c)
 {
 	switch ((enum state)d->state) {
 	case AT_START:
-		if (c == '.') {
+		if (c != '.')
+			break;
+		if (!d->is_in_chunks) {
 			d->state = AT_DOT;
 			return;
 		}
+		d->has_dots = true;
 		break;
 	case AT_DOT:
 		if (c == '\r') {
@@ -250,4 +260,24 @@ smtp_dots_in_feed(struct smtp_dots_in *d, struct span in, struct buf *out)
 	/* a CR at the end may yet turn out to be half of a line end */
 	measure_line(d, d->line_bytes - (d->state == AT_CR));
 	return taken;
+}
+
+void
+smtp_dots_in_end_chunks(struct smtp_dots_in *d, struct buf *out)
+{
+	struct sink sink = { NULL };
+	uint8_t *start = NULL;
+
+	if (out != NULL)
+		start = buf_reserve(out, 4);
+	sink.to = start;
+	if (d->state == AT_CR)
+		take_bare_cr(d, &sink);
+	if (d->line_bytes > 0) {
+		put(d, &sink, '\r');
+		end_line(d, &sink);
+	}
+	d->state = AT_START;
+	if (start != NULL)
+		buf_commit(out, (size_t)(sink.to - start));
 }

@@ -1,5 +1,7 @@
 /*
- * Message content on its way in behind DATA, RFC 5321 4.1.1.4 and 4.5.2.
+ * Message content on its way in behind DATA, RFC 5321 4.1.1.4 and 4.5.2, or in
+ * chunks behind BDAT, RFC 3030 section 2, where no dot is stuffed and none ends
+ * it.
  *
  * Takes the stream in pieces of any size, removes stuffed dots, finds the end
  * and tells what the content is like.  Only CRLF.CRLF (or .CRLF as the very
@@ -24,6 +26,7 @@ struct smtp_dots_in {
 	bool has_dots;		/* some line of content begins with a dot */
 	/* private */
 	bool is_normalising;
+	bool is_in_chunks;
 	uint8_t state;
 	uint64_t line_bytes;
 };
@@ -31,6 +34,10 @@ struct smtp_dots_in {
 /* IS_NORMALISING: a bare CR and a bare LF become CRLF each.  Else they are
  * passed as they are, for the caller to refuse the message at its end. */
 void smtp_dots_in_init(struct smtp_dots_in *d, bool is_normalising);
+
+/* The same for chunks, and their end: a last line without CRLF gets it. */
+void smtp_dots_in_init_chunks(struct smtp_dots_in *d, bool is_normalising);
+void smtp_dots_in_end_chunks(struct smtp_dots_in *d, struct buf *out);
 
 /*
  * Takes IN up to and including the final dot; returns how many octets it took

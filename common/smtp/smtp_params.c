@@ -114,12 +114,18 @@ smtp_params_next(struct smtp_params *p, struct smtp_param *out)
 enum err
 smtp_params_size(const struct smtp_param *p, uint64_t *out)
 {
+	return p->has_value ? smtp_params_octets(p->value, out) : ERR_SYNTAX;
+}
+
+enum err
+smtp_params_octets(struct span digits, uint64_t *out)
+{
 	uint64_t v = 0;
 
-	if (!p->has_value || p->value.n == 0)
+	if (digits.n == 0)
 		return ERR_SYNTAX;
-	for (size_t i = 0; i < p->value.n; i++) {
-		unsigned digit = (unsigned)p->value.p[i] - '0';
+	for (size_t i = 0; i < digits.n; i++) {
+		unsigned digit = (unsigned)digits.p[i] - '0';
 
 		if (digit > 9)
 			return ERR_SYNTAX;

@@ -33,6 +33,10 @@ void smtp_params_init(struct smtp_params *p, struct span text);
  * that was there before.  After a failure the iteration is over. */
 enum err smtp_params_next(struct smtp_params *p, struct smtp_param *out);
 
+/* A number of octets in digits; more than 64 bits hold is UINT64_MAX.
+ * ERR_SYNTAX. */
+enum err smtp_params_octets(struct span digits, uint64_t *out);
+
 /* SIZE=: octets; more than 64 bits hold is UINT64_MAX.  ERR_SYNTAX. */
 enum err smtp_params_size(const struct smtp_param *p, uint64_t *out);
 

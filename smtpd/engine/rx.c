@@ -77,8 +77,9 @@ rx_forget(struct rx *rx)
 	rx->mail.said_8bit = false;
 	rx->mail.is_overfull_told = false;
 	/* RSET, EHLO and the like: whoever has them does not know */
-	rx->is_dropped = rx->is_dropped || rx->mail.is_list;
-	rx->mail.is_list = false;
+	rx->is_dropped = rx->is_dropped || rx->mail.is_list ||
+	    rx->mail.has_chunks;
+	rx->mail.is_list = rx->mail.has_chunks = false;
 	rx->mail.refusal = RX_REPLY_NONE;
 	if (rx->rcpts.size > RX_RCPTS_KEEP)
 		buf_clear(&rx->rcpts);
@@ -202,8 +203,9 @@ run(struct rx *rx, const struct smtp_command *c)
 	/* RFC 5321 3.1: an unwanted client hears 503 until it says QUIT */
 	if (before == RX_UNWANTED && !(verb->allowed & RX_IN(UNWANTED)))
 		return RX_REPLY_ONLY_QUIT;
+	/* behind a BDAT that is not understood no command can be found */
 	if (c->has_control && c->verb != SMTP_VERB_UNKNOWN &&
-	    c->verb != SMTP_VERB_FOREIGN)
+	    c->verb != SMTP_VERB_FOREIGN && c->verb != SMTP_VERB_BDAT)
 		return RX_REPLY_CONTROL;
 	if (verb->argument == RX_ARG_NONE && c->argument.n > 0)
 		return RX_REPLY_NO_ARGUMENT;
@@ -233,16 +235,24 @@ is_news(struct rx *rx, enum rx_reply_id id)
 /* Its fields of rx->last stay until the next line, so that a refusal at the
  * end of the content is still logged as one of DATA. */
 static enum rx_act
-run_line(struct rx *rx, struct span line, struct buf *out)
+run_line(struct rx *rx, struct span line, struct buf *body, struct buf *out)
 {
 	struct smtp_command c;
 	enum rx_reply_id reply;
+	size_t none = 0;
 
 	smtp_command_parse(line, &c);
 	rx->last.verb = c.verb;
 	rx->last.argument = c.argument;
 	rx->last.sender_n = rx->mail.sender.n;
 	reply = run(rx, &c);
+	if (reply == RX_REPLY_NONE) {
+		/* the line is gone when its chunk has come */
+		rx->last.argument = SPAN_NONE;
+		return rx->chunk.back == RX_RCPT &&
+		    rx->chunk.refusal == RX_REPLY_NONE ? RX_CONTENT :
+		    rx_chunk_step(rx, SPAN_NONE, &none, body, out);
+	}
 	if (rx_answer(rx, reply, out) && is_news(rx, reply))
 		return RX_REFUSED;
 	if (rx->state == RX_IN_CONTENT)
@@ -266,7 +276,8 @@ refuse_line(struct rx *rx, enum rx_reply_id reply, struct buf *out)
 /* *TAKEN grows without a line, too: what is skipped of a line that is too long
  * need not be kept by the driver. */
 static enum rx_act
-command_step(struct rx *rx, struct span in, size_t *taken, struct buf *out)
+command_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
+    struct buf *out)
 {
 	struct span line = SPAN_NONE;
 	size_t used = 0;
@@ -274,7 +285,7 @@ command_step(struct rx *rx, struct span in, size_t *taken, struct buf *out)
 	switch (smtp_lines_next(&rx->lines, in, &used, &line)) {
 	case SMTP_LINES_LINE:
 		*taken += used;
-		return run_line(rx, line, out);
+		return run_line(rx, line, body, out);
 	case SMTP_LINES_BARE:
 		*taken += used;
 		return refuse_line(rx, RX_REPLY_BARE_NEWLINE, out);
@@ -329,12 +340,14 @@ one_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 	switch (rx->state) {
 	case RX_IN_CONTENT:
 		return rx_body_step(rx, in, taken, body, out);
+	case RX_IN_CHUNK:
+		return rx_chunk_step(rx, in, taken, body, out);
 	case RX_SUBMITTING:
 		return RX_WAIT;
 	case RX_CLOSED:
 		return RX_CLOSE;
 	default:
-		return command_step(rx, in, taken, out);
+		return command_step(rx, in, taken, body, out);
 	}
 }
 
@@ -358,8 +371,10 @@ rx_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 			/* a client that misses one reply would take the next
 			 * one for it */
 			rx->state = RX_CLOSED;
-		/* no reply: the line is half, and more input is needed */
-	} while (act == RX_READ && rx->turns != turns);
+		/* no reply: the line is half, and more input is needed; but for
+		 * that of BDAT, whose chunk comes before the reply */
+	} while (act == RX_READ && (rx->turns != turns ||
+	    (rx->state == RX_IN_CHUNK && used > 0 && in.n > 0)));
 	return act;
 }
 
@@ -377,7 +392,8 @@ rx_submitted(struct rx *rx, enum rx_result result, struct span id,
 
 	if (rx->state != RX_SUBMITTING)	/* closed meanwhile */
 		return;
-	rx->mail.is_list = false;	/* it is over for the driver, too */
+	/* it is over for the driver, too */
+	rx->mail.is_list = rx->mail.has_chunks = false;
 	rx_forget(rx);
 	rx_fill(rx, id);
 	say(rx, replies[result], out);
@@ -397,7 +413,7 @@ rx_body_failed(struct rx *rx, enum rx_result result)
 	enum rx_reply_id why = result == RX_NO_ROOM ? RX_REPLY_NO_ROOM
 	    : RX_REPLY_CONTENT_FAILED;
 
-	if (rx->state == RX_IN_CONTENT) {
+	if (rx->state == RX_IN_CONTENT || rx->mail.has_chunks) {
 		rx_body_refuse(rx, why);
 	} else if (rx->state == RX_RCPT) {
 		rx->mail.refusal = why;
@@ -447,6 +463,6 @@ void
 rx_drain(struct rx *rx, struct buf *out)
 {
 	rx->is_draining = true;
-	if (rx->state != RX_IN_CONTENT && rx->state != RX_SUBMITTING)
+	if (!rx_has_content(rx))
 		rx_close(rx, RX_CLOSE_STOPPING, out);
 }

@@ -1,5 +1,5 @@
 /*
- * Content between 354 and the final dot.
+ * Content between 354 and the final dot, or in chunks (RFC 3030 section 2).
  *
  * A reason to refuse that is found in the middle can't be told before the end
  * of the content (RFC 5321 4.1.1.4: there is one reply, behind the final dot).
@@ -7,6 +7,10 @@
  * read for its end only: the same scanner runs, with nowhere to write to.  So
  * refused content ends exactly where accepted content would have ended, and no
  * line of it is ever taken for a command.
+ *
+ * The octets of a chunk are read also when BDAT was wrong where it stood: its
+ * reply comes behind them.  One that is refused ends the transaction, so those
+ * that were sent behind it find none.
  */
 #include "smtpd/engine/rx_impl.h"
 
@@ -16,16 +20,33 @@
  * twice the limit, and this much more for small limits. */
 #define ENDLESS_SLACK 65536
 
-void
-rx_body_begin(struct rx *rx)
+static bool
+is_normalising(const struct rx *rx)
 {
-	struct rx_content *c = &rx->content;
+	return rx->site->conf->content.bare_newline == CONF_NEWLINE_NORMALISE;
+}
 
-	smtp_dots_in_init(&c->dots,
-	    rx->site->conf->content.bare_newline == CONF_NEWLINE_NORMALISE);
+static void
+begin(struct rx_content *c)
+{
 	header_scan_init(&c->header);
 	c->raw_bytes = 0;
 	c->refusal = RX_REPLY_NONE;
+}
+
+void
+rx_body_begin(struct rx *rx)
+{
+	smtp_dots_in_init(&rx->content.dots, is_normalising(rx));
+	begin(&rx->content);
+}
+
+void
+rx_chunks_begin(struct rx *rx)
+{
+	smtp_dots_in_init_chunks(&rx->content.dots, is_normalising(rx));
+	begin(&rx->content);
+	rx->mail.has_chunks = true;
 }
 
 /* The first reason counts; the rest of the content is then thrown away. */
@@ -116,4 +137,61 @@ rx_body_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 		return RX_REFUSED;
 	}
 	return RX_READ;
+}
+
+/* ---- chunks ---- */
+
+bool
+rx_chunk_is_too_much(const struct rx *rx, uint64_t bytes)
+{
+	uint64_t limit = rx->site->conf->limits.message_bytes + ENDLESS_SLACK;
+
+	return bytes / 2 > limit ||
+	    (rx->content.raw_bytes + bytes) / 2 > limit;
+}
+
+static enum rx_act
+end_chunk(struct rx *rx, struct buf *out)
+{
+	const struct rx_chunk *k = &rx->chunk;
+
+	if (k->refusal != RX_REPLY_NONE) {
+		rx_enter(rx, k->back);
+		rx_answer(rx, k->refusal, out);
+		return RX_REFUSED;
+	}
+	if (k->is_last || rx->content.refusal != RX_REPLY_NONE)
+		return finish(rx, out);
+	rx_enter(rx, RX_CHUNKS);
+	rx_fill_u64(rx, k->bytes);
+	return rx_answer(rx, RX_REPLY_CHUNK_OK, out) ? RX_REFUSED : RX_READ;
+}
+
+/* Called once more without input when the last of it brought a refusal. */
+enum rx_act
+rx_chunk_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
+    struct buf *out)
+{
+	struct rx_content *c = &rx->content;
+	struct rx_chunk *k = &rx->chunk;
+	bool is_wanted = k->refusal == RX_REPLY_NONE &&
+	    c->refusal == RX_REPLY_NONE && !k->is_ended;
+	size_t n = in.n < k->left ? in.n : (size_t)k->left;
+	size_t before = body->n;
+
+	*taken += n;
+	k->left -= n;
+	c->raw_bytes += n;
+	if (is_wanted) {
+		(void)smtp_dots_in_feed(&c->dots, span_sub(in, 0, n), body);
+		k->is_ended = k->is_last && k->left == 0;
+		if (k->is_ended)
+			smtp_dots_in_end_chunks(&c->dots, body);
+		judge(rx, body, before);
+		if (c->refusal != RX_REPLY_NONE) {
+			rx->mail.has_chunks = false;
+			return RX_DROP;
+		}
+	}
+	return k->left > 0 ? RX_READ : end_chunk(rx, out);
 }

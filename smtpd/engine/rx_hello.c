@@ -31,6 +31,7 @@ static const struct row rows[] = {
 	{ SMTP_EXT_PIPELINING, NULL },
 	{ SMTP_EXT_SIZE, write_size },
 	{ SMTP_EXT_8BITMIME, NULL },
+	{ SMTP_EXT_CHUNKING, NULL },
 	{ SMTP_EXT_ENHANCEDSTATUSCODES, NULL },
 };
 

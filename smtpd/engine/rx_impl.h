@@ -10,9 +10,8 @@
 
 #include "common/conf/conf.h"
 #include "common/mail/address.h"
-#include "common/mail/header.h"
-#include "common/smtp/smtp_dots_in.h"
 #include "common/smtp/smtp_lines.h"
+#include "smtpd/engine/rx_content.h"
 #include "smtpd/engine/rx_table.h"
 #include "smtpd/engine/rx_view.h"
 
@@ -38,15 +37,8 @@ struct rx_transaction {
 	bool said_8bit;
 	bool is_overfull_told;		/* 452 4.5.3 was logged once */
 	bool is_list;			/* the driver took some recipients */
+	bool has_chunks;		/* ... or some content, by BDAT */
 	enum rx_reply_id refusal;	/* they can't be kept; or NONE */
-};
-
-/* Lives from DATA to its end. */
-struct rx_content {
-	struct smtp_dots_in dots;
-	struct header_scan header;
-	uint64_t raw_bytes;		/* as they came, discarded ones too */
-	enum rx_reply_id refusal;	/* of the content, told at its end */
 };
 
 struct rx {
@@ -65,6 +57,7 @@ struct rx {
 	struct smtp_lines lines;
 	struct rx_transaction mail;
 	struct rx_content content;
+	struct rx_chunk chunk;
 	struct buf rcpts;		/* of the transaction, byte form */
 	struct {			/* for rx_refusal() */
 		enum smtp_verb verb;
@@ -109,11 +102,5 @@ enum rx_reply_id rx_params_take(struct rx *rx, enum smtp_verb verb,
 
 /* The rows of an EHLO reply. */
 void rx_hello_reply(const struct rx *rx, struct buf *out);
-
-/* Content: from 354 to its end. */
-void rx_body_begin(struct rx *rx);
-void rx_body_refuse(struct rx *rx, enum rx_reply_id why);
-enum rx_act rx_body_step(struct rx *rx, struct span in, size_t *taken,
-    struct buf *body, struct buf *out);
 
 #endif

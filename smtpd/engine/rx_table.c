@@ -4,7 +4,8 @@
  * A test walks every state with every verb and holds the dialogue against it,
  * so a new verb or state needs its row here and nothing in rx.c.
  *
- * RX_IN_CONTENT and RX_SUBMITTING are in no row: no command is read in them.
+ * RX_IN_CONTENT, RX_IN_CHUNK and RX_SUBMITTING are in no row: no command is read
+ * in them.
  */
 #include "smtpd/engine/rx_table.h"
 
@@ -12,7 +13,7 @@
 #include "smtpd/engine/rx_verbs.h"
 
 #define OPEN	(RX_IN(MAIL) | RX_IN(RCPT))
-#define GREETED	(RX_IN(READY) | OPEN)
+#define GREETED	(RX_IN(READY) | OPEN | RX_IN(CHUNKS))
 #define ALWAYS	(RX_IN(START) | GREETED)
 #define TO_END	RX_IN(CLOSED)
 
@@ -31,6 +32,10 @@ static const struct rx_verb verbs[SMTP_VERB_COUNT] = {
 	    .without_argument = RX_REPLY_NEED_ARGUMENT },
 	[SMTP_VERB_DATA] = { rx_do_data, .allowed = RX_IN(RCPT),
 	    .may_enter = RX_IN(IN_CONTENT), .argument = RX_ARG_NONE },
+	/* where it is wrong it says so behind its chunk */
+	[SMTP_VERB_BDAT] = { rx_do_bdat, .allowed = ALWAYS,
+	    .may_enter = RX_IN(IN_CHUNK) | RX_IN(CHUNKS) |
+	    RX_IN(SUBMITTING) | TO_END },
 	[SMTP_VERB_RSET] = { rx_do_rset, .allowed = ALWAYS,
 	    .may_enter = RX_IN(READY), .argument = RX_ARG_NONE,
 	    .is_junk = true },
@@ -45,7 +50,6 @@ static const struct rx_verb verbs[SMTP_VERB_COUNT] = {
 	/* not offered, and said so in every state: no state makes them
 	 * right */
 	[SMTP_VERB_EXPN] = { rx_do_absent, .allowed = ALWAYS },
-	[SMTP_VERB_BDAT] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_STARTTLS] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_AUTH] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_ETRN] = { rx_do_absent, .allowed = ALWAYS },
@@ -69,6 +73,8 @@ rx_table_refusal(const struct rx *rx, enum smtp_verb verb)
 		return RX_REPLY_ONLY_QUIT;
 	if (rx->state == RX_START)
 		return RX_REPLY_HELLO_FIRST;
+	if (rx->state == RX_CHUNKS)
+		return RX_REPLY_CHUNKS_BEGUN;
 	if (verb == SMTP_VERB_MAIL)
 		return RX_REPLY_NESTED_MAIL;
 	if (rx->state != RX_MAIL)

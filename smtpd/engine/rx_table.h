@@ -17,6 +17,8 @@ enum rx_state {
 	RX_RCPT,	/* at least one recipient */
 	RX_IN_CONTENT,	/* behind 354 */
 	RX_SUBMITTING,	/* behind the final dot */
+	RX_IN_CHUNK,	/* behind BDAT */
+	RX_CHUNKS,	/* between two of them */
 	RX_UNWANTED,	/* greeted with 554 */
 	RX_CLOSED,
 	RX_STATE_COUNT

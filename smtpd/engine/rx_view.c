@@ -56,6 +56,7 @@ rx_refusal(const struct rx *rx, struct rx_refusal *out)
 		[SMTP_VERB_MAIL] = "MAIL",
 		[SMTP_VERB_RCPT] = "RCPT",
 		[SMTP_VERB_DATA] = "DATA",
+		[SMTP_VERB_BDAT] = "BDAT",
 	};
 	const char *stage = stages[rx->last.verb];
 
@@ -78,6 +79,7 @@ rx_phase(const struct rx *rx, bool has_input)
 {
 	switch (rx->state) {
 	case RX_IN_CONTENT:
+	case RX_IN_CHUNK:
 		return RX_PHASE_CONTENT;
 	case RX_SUBMITTING:
 		return RX_PHASE_OURS;
@@ -111,7 +113,14 @@ bool
 rx_has_transaction(const struct rx *rx)
 {
 	return rx->state == RX_MAIL || rx->state == RX_RCPT ||
-	    rx->state == RX_IN_CONTENT || rx->state == RX_SUBMITTING;
+	    rx_has_content(rx);
+}
+
+bool
+rx_has_content(const struct rx *rx)
+{
+	return rx->state == RX_IN_CONTENT || rx->state == RX_SUBMITTING ||
+	    rx->mail.has_chunks;
 }
 
 struct span

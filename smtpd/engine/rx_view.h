@@ -48,6 +48,7 @@ uint64_t rx_turns(const struct rx *rx);		/* replies so far */
 bool rx_has_quit(const struct rx *rx);		/* and was answered */
 bool rx_is_trusted(const struct rx *rx);	/* in relay.networks */
 bool rx_has_transaction(const struct rx *rx);
+bool rx_has_content(const struct rx *rx);	/* begun: no recipient more */
 struct span rx_helo(const struct rx *rx);
 
 #endif

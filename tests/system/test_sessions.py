@@ -7,7 +7,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, nexthop, relay
+from support import basics, client, nexthop, relay
 
 COMMANDS = [
     (b"NOOP\r\n", "2"), (b"RSET\r\n", "2"), (b"VRFY x\r\n", "2"),
@@ -16,10 +16,11 @@ COMMANDS = [
                                              "25"),
     (b"RCPT TO:<b@@c>\r\n", "5"), (b"MAIL FROM:<\r\n", "5"),
     (b"DATA x\r\n", "5"), (b"EHLO\r\n", "5"), (b"\r\n", "5"),
-    (b"BDAT\r\n", "5"), (b"AUTH PLAIN\r\n", "5"), (b"STARTTLS\r\n", "5"),
+    (b"BDAT 3\r\nx\r\n", "25"), (b"AUTH PLAIN\r\n", "5"), (b"STARTTLS\r\n", "5"),
     (b"EXPN x\r\n", "5"), (b"HELO c.example\r\n", "2"), (b"NOOP x\r\n", "2"),
 ]
-EXTENSIONS = {"PIPELINING", "SIZE", "8BITMIME", "ENHANCEDSTATUSCODES"}
+EXTENSIONS = {"PIPELINING", "SIZE", "8BITMIME", "CHUNKING",
+              "ENHANCEDSTATUSCODES"}
 
 
 class Sessions(unittest.TestCase):
@@ -35,6 +36,45 @@ class Sessions(unittest.TestCase):
         cls.relay.stop()
         cls.relay.remove()
         cls.hop.close()
+
+    def test_a_list_and_its_body_in_chunks(self):
+        """BDAT-02, BDAT-10: many recipients, and a body that goes to the
+        spool while it comes; a chunk too much is refused once."""
+        many = [f"r{i}@list.example" for i in range(3000)]
+        lines = b"".join(b"%06d %s\r\n" % (i, b"." * (i % 70))
+                         for i in range(20000))
+        content = b"Subject: list\r\n\r\n" + lines
+        with nexthop.NextHop() as hop, relay.Relay(
+                hop.port, limits={"recipients": 5000,
+                                  "message": "2MiB"}) as r:
+            with client.Client(r.port) as c:
+                c.hello()
+                c.expect("MAIL FROM:<a@sender.example>", 250)
+                for at in range(0, len(many), 500):
+                    some = many[at:at + 500]
+                    c.send(b"".join(b"RCPT TO:<%s>\r\n" % a.encode()
+                                    for a in some))
+                    for _ in some:
+                        self.assertEqual(c.reply().code, 250)
+                for at in range(0, len(content), 300001):
+                    chunk = content[at:at + 300001]
+                    c.send(b"BDAT %d\r\n%s" % (len(chunk), chunk))
+                    self.assertEqual(c.reply().code, 250)
+                c.expect("BDAT 0 LAST", 250)
+                c.expect("MAIL FROM:<a@sender.example>", 250)
+                c.expect("RCPT TO:<b@served.example>", 250)
+                chunk = b"x" * 1022 + b"\r\n"
+                c.send(b"BDAT %d\r\n" % (1024 * 1500) + chunk * 1500)
+                self.assertEqual(c.reply().code, 250)
+                c.send((b"BDAT %d\r\n" % (1024 * 900) + chunk * 900) * 2)
+                self.assertEqual([c.reply().code, c.reply().code],
+                                 [552, 503])
+                c.quit()
+            r.wait_empty()
+            got = sorted(a for m in hop.messages for a in m.recipients)
+            self.assertEqual(got, sorted(many))
+            for m in hop.messages:
+                self.assertEqual(m.below, content)
 
     def test_pairing_of_replies(self):
         """S5321-37, -38, -39, PIPE-01, PIPE-02: each command gets one reply,

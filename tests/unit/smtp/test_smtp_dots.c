@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 
 #include "common/base/check.h"
+#include "common/base/rng.h"
 #include "common/smtp/smtp_dots_in.h"
 #include "common/smtp/smtp_dots_out.h"
 
@@ -289,6 +290,70 @@ Test(smtp_dots, no_memory)
 	smtp_dots_in_init(&d, false);
 	cr_expect_eq(smtp_dots_in_feed(&d, wire, &out), 11);
 	cr_expect(d.is_end && buf_failed(&out));
+	buf_clear(&out);
+}
+
+/* Content in chunks, octet by octet: CRLF is a line's end, and what else looks
+ * like one is told, or made one. */
+static void
+judge_chunks(struct span s, bool is_normalising, struct plain *p)
+{
+	*p = (struct plain){ .n = 0 };
+	for (size_t i = 0; i < s.n; i++) {
+		bool is_cr = s.p[i] == '\r', is_lf = s.p[i] == '\n';
+		bool is_pair = is_cr && i + 1 < s.n && s.p[i + 1] == '\n';
+
+		p->has_bare_cr |= is_cr && !is_pair;
+		p->has_bare_lf |= is_lf;
+		if (is_pair || ((is_cr || is_lf) && is_normalising)) {
+			p->out[p->n++] = '\r';
+			p->out[p->n++] = '\n';
+			i += is_pair;
+		} else {
+			p->out[p->n++] = s.p[i];
+		}
+	}
+	if (p->n > 0 && (p->n < 2 || p->out[p->n - 2] != '\r' ||
+	    p->out[p->n - 1] != '\n')) {
+		p->out[p->n++] = '\r';
+		p->out[p->n++] = '\n';
+	}
+}
+
+/* BDAT-07 T03: cut anywhere they are the same, and no dot means anything. */
+Test(smtp_dots, content_in_chunks)
+{
+	static const char letters[] = "\r\n.x\x80";
+	static struct plain want;
+	uint8_t text[200];
+	struct rng rng;
+	struct buf out;
+
+	rng_init(&rng, 3030);
+	buf_init(&out, 1 << 20);
+	for (int round = 0; round < 20000; round++) {
+		struct span in = span_of(text, rng_below(&rng, sizeof(text)));
+		bool is_normalising = round % 2 == 0;
+		size_t step = 1 + rng_below(&rng, 80);
+		struct smtp_dots_in d;
+
+		for (size_t i = 0; i < in.n; i++)
+			text[i] = rng_below(&rng, 4) == 0 ? (uint8_t)
+			    letters[rng_below(&rng, sizeof(letters) - 1)] : 'a';
+		judge_chunks(in, is_normalising, &want);
+		buf_reset(&out);
+		smtp_dots_in_init_chunks(&d, is_normalising);
+		for (size_t at = 0; at < in.n; at += step)
+			cr_assert_gt(smtp_dots_in_feed(&d,
+			    span_sub(in, at, step), &out), 0);
+		smtp_dots_in_end_chunks(&d, &out);
+		cr_assert_not(d.is_end);
+		cr_assert_eq(d.has_bare_cr, want.has_bare_cr);
+		cr_assert_eq(d.has_bare_lf, want.has_bare_lf);
+		cr_assert_eq(d.bytes, out.n);
+		cr_assert(span_equal(buf_span(&out),
+		    span_of(want.out, want.n)), "round %d", round);
+	}
 	buf_clear(&out);
 }
 

@@ -8,6 +8,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -306,6 +307,50 @@ Test(smtpd_session, a_large_body_goes_in_pieces)
 	cr_expect_eq(f.submits[0].inline_bytes, 0);
 	cr_expect(span_equal(buf_span(&f.streamed), buf_span(&body)));
 	buf_clear(&body);
+}
+
+/* BODY in chunks of N octets, and the last one, an empty one, if IS_LAST. */
+static void
+send_chunks(const struct buf *body, size_t n, bool is_last)
+{
+	char line[64];
+
+	fake_say(&f, client, SPAN_LIT(ENVELOPE));
+	for (size_t at = 0; at < body->n; at += n) {
+		struct span chunk = span_sub(buf_span(body), at, n);
+
+		(void)snprintf(line, sizeof(line), "BDAT %zu\r\n", chunk.n);
+		fake_say(&f, client, span_str(line));
+		fake_say(&f, client, chunk);
+	}
+	if (is_last)
+		fake_say(&f, client, SPAN_LIT("BDAT 0 LAST\r\n"));
+}
+
+/* BDAT-11: also when half of it is with queued already. */
+Test(smtpd_session, a_large_body_comes_in_chunks)
+{
+	struct buf body = large_body(50000), small = large_body(3);
+
+	fake_live(&f, CREDIT);
+	f.body_credit = 100000;
+	begin();
+	send_chunks(&body, 700001, true);
+	expect_line(fake_heard(&f, client), "250 2.0.0 0000000000001");
+	cr_assert_eq(f.submit_count, 1);
+	cr_expect(f.submits[0].is_streamed);
+	cr_expect_eq(f.submits[0].body_bytes, body.n);
+	cr_expect(span_equal(buf_span(&f.streamed), buf_span(&body)));
+	send_chunks(&body, 700001, false);
+	cr_expect_eq(f.submit_count, 1);
+	fake_say(&f, client, SPAN_LIT("RSET\r\n"));
+	expect_line(fake_heard(&f, client), "250 2.0.0 Forgotten");
+	send_chunks(&small, 100, true);
+	expect_line(fake_heard(&f, client), "250 2.0.0 0000000000001");
+	cr_assert_eq(f.submit_count, 2);
+	cr_expect_eq(f.submits[1].body_bytes, small.n);
+	buf_clear(&body);
+	buf_clear(&small);
 }
 
 /* Just above and at the limit between the two ways. */

@@ -1,6 +1,6 @@
 /*
  * Visits every state with every verb, and compares with what RFC 5321 4.1.4
- * and 4.3.2 say.  S5321-15 to S5321-26, S5321-62.
+ * and 4.3.2 and RFC 3030 2 say.  BDAT-02 BDAT-04 S5321-15 to S5321-26, S5321-62.
  */
 #include "common/base/check.h"
 #include "tests/unit/smtpd/play.h"
@@ -23,54 +23,76 @@ struct row {
 /* In these states no command is read: nothing is said. */
 #define DEAF [RX_IN_CONTENT] = { 0, RX_IN_CONTENT }, \
 	[RX_SUBMITTING] = { 0, RX_SUBMITTING }, \
+	[RX_IN_CHUNK] = { 0, RX_IN_CHUNK }, \
 	[RX_CLOSED] = { 0, RX_CLOSED }
 #define ONLY_QUIT [RX_UNWANTED] = { 503, RX_UNWANTED }
 #define ANYWHERE(c) [RX_START] = { c, RX_START }, \
 	[RX_READY] = { c, RX_READY }, [RX_MAIL] = { c, RX_MAIL }, \
-	[RX_RCPT] = { c, RX_RCPT }, ONLY_QUIT, DEAF
+	[RX_RCPT] = { c, RX_RCPT }, [RX_CHUNKS] = { c, RX_CHUNKS }, \
+	ONLY_QUIT, DEAF
+#define NOT_NOW [RX_CHUNKS] = { 503, RX_CHUNKS }
 
 static const struct row rows[] = {
 	{ SMTP_VERB_HELO, "HELO c", {
 		[RX_START] = { 250, RX_READY }, [RX_READY] = { 250, RX_READY },
 		[RX_MAIL] = { 250, RX_READY }, [RX_RCPT] = { 250, RX_READY },
-		ONLY_QUIT, DEAF } },
+		[RX_CHUNKS] = { 250, RX_READY }, ONLY_QUIT, DEAF } },
 	{ SMTP_VERB_HELO, "HELO", { ANYWHERE(501) } },
 	{ SMTP_VERB_EHLO, "EHLO c", {
 		[RX_START] = { 250, RX_READY }, [RX_READY] = { 250, RX_READY },
 		[RX_MAIL] = { 250, RX_READY }, [RX_RCPT] = { 250, RX_READY },
-		ONLY_QUIT, DEAF } },
+		[RX_CHUNKS] = { 250, RX_READY }, ONLY_QUIT, DEAF } },
 	{ SMTP_VERB_EHLO, "EHLO", { ANYWHERE(501) } },
 	{ SMTP_VERB_MAIL, "MAIL FROM:<a@b.example>", {
 		[RX_START] = { 503, RX_START }, [RX_READY] = { 250, RX_MAIL },
 		[RX_MAIL] = { 503, RX_MAIL }, [RX_RCPT] = { 503, RX_RCPT },
-		ONLY_QUIT, DEAF } },
+		NOT_NOW, ONLY_QUIT, DEAF } },
 	{ SMTP_VERB_MAIL, "MAIL FROM:<a@", {
 		[RX_START] = { 503, RX_START }, [RX_READY] = { 501, RX_READY },
 		[RX_MAIL] = { 503, RX_MAIL }, [RX_RCPT] = { 503, RX_RCPT },
-		ONLY_QUIT, DEAF } },
+		NOT_NOW, ONLY_QUIT, DEAF } },
 	{ SMTP_VERB_RCPT, "RCPT TO:<c@example.org>", {
 		[RX_START] = { 503, RX_START }, [RX_READY] = { 503, RX_READY },
 		[RX_MAIL] = { 250, RX_RCPT }, [RX_RCPT] = { 250, RX_RCPT },
-		ONLY_QUIT, DEAF } },
+		NOT_NOW, ONLY_QUIT, DEAF } },
 	{ SMTP_VERB_RCPT, "RCPT TO:<c@", {
 		[RX_START] = { 503, RX_START }, [RX_READY] = { 503, RX_READY },
 		[RX_MAIL] = { 501, RX_MAIL }, [RX_RCPT] = { 501, RX_RCPT },
-		ONLY_QUIT, DEAF } },
+		NOT_NOW, ONLY_QUIT, DEAF } },
 	{ SMTP_VERB_DATA, "DATA", {
 		[RX_START] = { 503, RX_START }, [RX_READY] = { 503, RX_READY },
 		[RX_MAIL] = { 503, RX_MAIL },
-		[RX_RCPT] = { 354, RX_IN_CONTENT }, ONLY_QUIT, DEAF } },
+		[RX_RCPT] = { 354, RX_IN_CONTENT }, NOT_NOW, ONLY_QUIT,
+		DEAF } },
 	{ SMTP_VERB_DATA, "DATA x", { ANYWHERE(501) } },
 	{ SMTP_VERB_RSET, "RSET", {
 		[RX_START] = { 250, RX_START }, [RX_READY] = { 250, RX_READY },
 		[RX_MAIL] = { 250, RX_READY }, [RX_RCPT] = { 250, RX_READY },
-		ONLY_QUIT, DEAF } },
+		[RX_CHUNKS] = { 250, RX_READY }, ONLY_QUIT, DEAF } },
 	{ SMTP_VERB_RSET, "RSET x", { ANYWHERE(501) } },
 	{ SMTP_VERB_NOOP, "NOOP", { ANYWHERE(250) } },
 	{ SMTP_VERB_VRFY, "VRFY a", { ANYWHERE(252) } },
 	{ SMTP_VERB_EXPN, "EXPN a", { ANYWHERE(502) } },
 	{ SMTP_VERB_HELP, "HELP", { ANYWHERE(214) } },
-	{ SMTP_VERB_BDAT, "BDAT 1 LAST", { ANYWHERE(502) } },
+	/* what is said is said behind the chunk */
+	{ SMTP_VERB_BDAT, "BDAT 1 LAST", {
+		[RX_START] = { 0, RX_IN_CHUNK },
+		[RX_READY] = { 0, RX_IN_CHUNK },
+		[RX_MAIL] = { 0, RX_IN_CHUNK }, [RX_RCPT] = { 0, RX_IN_CHUNK },
+		[RX_CHUNKS] = { 0, RX_IN_CHUNK }, ONLY_QUIT, DEAF } },
+	{ SMTP_VERB_BDAT, "BDAT 0", {
+		[RX_START] = { 503, RX_START }, [RX_READY] = { 503, RX_READY },
+		[RX_MAIL] = { 503, RX_MAIL }, [RX_RCPT] = { 250, RX_CHUNKS },
+		[RX_CHUNKS] = { 250, RX_CHUNKS }, ONLY_QUIT, DEAF } },
+	{ SMTP_VERB_BDAT, "BDAT 0 LAST", {
+		[RX_START] = { 503, RX_START }, [RX_READY] = { 503, RX_READY },
+		[RX_MAIL] = { 503, RX_MAIL }, [RX_RCPT] = { 0, RX_SUBMITTING },
+		[RX_CHUNKS] = { 0, RX_SUBMITTING }, ONLY_QUIT, DEAF } },
+	{ SMTP_VERB_BDAT, "BDAT x", {
+		[RX_START] = { 501, RX_CLOSED },
+		[RX_READY] = { 501, RX_CLOSED },
+		[RX_MAIL] = { 501, RX_CLOSED }, [RX_RCPT] = { 501, RX_CLOSED },
+		[RX_CHUNKS] = { 501, RX_CLOSED }, ONLY_QUIT, DEAF } },
 	{ SMTP_VERB_STARTTLS, "STARTTLS", { ANYWHERE(502) } },
 	{ SMTP_VERB_AUTH, "AUTH PLAIN", { ANYWHERE(502) } },
 	{ SMTP_VERB_ETRN, "ETRN d", { ANYWHERE(502) } },
@@ -78,16 +100,19 @@ static const struct row rows[] = {
 	{ SMTP_VERB_QUIT, "QUIT x", {
 		[RX_START] = { 501, RX_START }, [RX_READY] = { 501, RX_READY },
 		[RX_MAIL] = { 501, RX_MAIL }, [RX_RCPT] = { 501, RX_RCPT },
+		[RX_CHUNKS] = { 501, RX_CHUNKS },
 		[RX_UNWANTED] = { 501, RX_UNWANTED }, DEAF } },
 	{ SMTP_VERB_QUIT, "QUIT", {
 		[RX_START] = { 221, RX_CLOSED },
 		[RX_READY] = { 221, RX_CLOSED },
 		[RX_MAIL] = { 221, RX_CLOSED }, [RX_RCPT] = { 221, RX_CLOSED },
+		[RX_CHUNKS] = { 221, RX_CLOSED },
 		[RX_UNWANTED] = { 221, RX_CLOSED }, DEAF } },
 	{ SMTP_VERB_FOREIGN, "GET / HTTP/1.1", {
 		[RX_START] = { 521, RX_CLOSED },
 		[RX_READY] = { 521, RX_CLOSED },
 		[RX_MAIL] = { 521, RX_CLOSED }, [RX_RCPT] = { 521, RX_CLOSED },
+		[RX_CHUNKS] = { 521, RX_CLOSED },
 		ONLY_QUIT, DEAF } },
 };
 
@@ -103,11 +128,18 @@ go_to(struct play *p, enum rx_state state)
 	p->is_holding = true;
 	play_connect_as(p, "127.0.0.1", state == RX_UNWANTED
 	    ? RX_GREET_UNWANTED : RX_GREET_WELCOME);
-	if (state == RX_CLOSED)
+	if (state == RX_CLOSED) {
 		play_say(p, "QUIT\r\n");
-	else if (state != RX_UNWANTED)
-		for (int i = 0; i < (int)state; i++)
+	} else if (state != RX_UNWANTED) {
+		int steps = state > RX_SUBMITTING ? RX_RCPT : (int)state;
+
+		for (int i = 0; i < steps; i++)
 			play_say(p, ways[i]);
+	}
+	if (state == RX_IN_CHUNK)
+		play_say(p, "BDAT 9\r\n");
+	else if (state == RX_CHUNKS)
+		play_say(p, "BDAT 3\r\nx\r\n");
 	cr_assert_eq(rx_state(p->rx), state);
 }
 
@@ -124,7 +156,9 @@ Test(smtpd_table, every_state_with_every_verb)
 
 			go_to(&p, (enum rx_state)s);
 			snprintf(line, sizeof(line), "%s\r\n", rows[i].line);
-			code = play_code(&p, line);
+			/* the octets of a chunk would be these */
+			code = s == RX_IN_CHUNK ? play_code(&p, "") :
+			    play_code(&p, line);
 			cr_expect_eq(code, cell->code, "%s in %d: %u, not %u",
 			    rows[i].line, s, code, cell->code);
 			cr_expect_eq(rx_state(p.rx), cell->next,
@@ -150,11 +184,14 @@ Test(smtpd_table, the_table_claims_nothing_else)
 			rows_seen++;
 			for (int s = 0; s < RX_STATE_COUNT; s++) {
 				unsigned code = rows[i].cells[s].code;
+				bool leaves =
+				    (int)rows[i].cells[s].next != s;
 
-				if ((int)rows[i].cells[s].next != s)
+				if (leaves)
 					entered |=
 					    1U << rows[i].cells[s].next;
-				if (code != 0 && code != 503 && code != 501)
+				if (code == 0 ? leaves :
+				    code != 503 && code != 501)
 					allowed |= 1U << s;
 			}
 		}
