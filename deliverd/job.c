@@ -87,6 +87,7 @@ set_recipients(struct job *j, const struct envelope *e)
 	struct envelope_rcpt r;
 
 	m->sender = e->sender;
+	m->priority = e->priority;
 	m->rcpt_count = 0;
 	envelope_iter_init(e, &it);
 	while (m->rcpt_count < e->rcpt_count && envelope_iter_next(&it, &r))

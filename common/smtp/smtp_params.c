@@ -140,6 +140,22 @@ smtp_params_octets(struct span digits, uint64_t *out)
 }
 
 enum err
+smtp_params_priority(const struct smtp_param *p, int8_t *out)
+{
+	struct span s = p->has_value ? p->value : SPAN_NONE;
+	bool is_negative = s.n == 2 && s.p[0] == '-';
+	int v;
+
+	s = span_from(s, is_negative);
+	if (s.n != 1 || s.p[0] < '0' || s.p[0] > '9' ||
+	    (is_negative && s.p[0] == '0'))
+		return ERR_SYNTAX;
+	v = s.p[0] - '0';
+	*out = (int8_t)(is_negative ? -v : v);
+	return OK;
+}
+
+enum err
 smtp_params_body(const struct smtp_param *p, enum smtp_body *out)
 {
 	static const struct span values[] = {

@@ -40,6 +40,9 @@ enum err smtp_params_octets(struct span digits, uint64_t *out);
 /* SIZE=: octets; more than 64 bits hold is UINT64_MAX.  ERR_SYNTAX. */
 enum err smtp_params_size(const struct smtp_param *p, uint64_t *out);
 
+/* MT-PRIORITY=, RFC 6710 section 4.1: -9 to 9.  ERR_SYNTAX. */
+enum err smtp_params_priority(const struct smtp_param *p, int8_t *out);
+
 enum smtp_body { SMTP_BODY_7BIT, SMTP_BODY_8BITMIME, SMTP_BODY_BINARYMIME };
 
 /* BODY=.  ERR_SYNTAX. */

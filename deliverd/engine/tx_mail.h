@@ -63,6 +63,7 @@ struct tx_mail {
 	struct span sender;	/* reverse-path without <>; empty: null */
 	uint64_t size;		/* octets of the content as it is stored */
 	uint8_t flags;		/* enum tx_content_flag */
+	int8_t priority;	/* RFC 6710: -9 to 9 */
 	struct tx_rcpt *rcpts;	/* zeroed but for their addresses */
 	uint32_t rcpt_count;
 	struct buf texts;	/* buf_init() with TX_TEXTS_MAX */

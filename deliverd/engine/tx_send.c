@@ -30,6 +30,8 @@ put_mail(struct tx *t, const struct tx_mail *m)
 	}
 	if ((m->flags & TX_CONTENT_8BIT) != 0)
 		buf_add_str(t->out, " BODY=8BITMIME");
+	if (m->priority != 0 && smtp_ext_has(&t->ext, SMTP_EXT_MT_PRIORITY))
+		buf_addf(t->out, " MT-PRIORITY=%d", m->priority);
 	buf_add_str(t->out, "\r\n");
 }
 

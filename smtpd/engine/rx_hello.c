@@ -16,6 +16,7 @@
 struct row {
 	enum smtp_ext_id ext;
 	void (*write)(const struct rx *rx, struct buf *out); /* parameters */
+	bool for_trusted;		/* ... alone */
 };
 
 /* RFC 1870 section 4: the limit that also holds for content.  Asked at each
@@ -27,12 +28,23 @@ write_size(const struct rx *rx, struct buf *out)
 	buf_add_u64(out, rx->site->conf->limits.message_bytes);
 }
 
+/* RFC 9422: what rx_do_rcpt() holds to. */
+static void
+write_limits(const struct rx *rx, struct buf *out)
+{
+	buf_add_str(out, " RCPTMAX=");
+	buf_add_u64(out, rx_rcpts_max(rx));
+}
+
+/* The last one is for everybody. */
 static const struct row rows[] = {
-	{ SMTP_EXT_PIPELINING, NULL },
-	{ SMTP_EXT_SIZE, write_size },
-	{ SMTP_EXT_8BITMIME, NULL },
-	{ SMTP_EXT_CHUNKING, NULL },
-	{ SMTP_EXT_ENHANCEDSTATUSCODES, NULL },
+	{ .ext = SMTP_EXT_PIPELINING },
+	{ .ext = SMTP_EXT_SIZE, .write = write_size },
+	{ .ext = SMTP_EXT_8BITMIME },
+	{ .ext = SMTP_EXT_CHUNKING },
+	{ .ext = SMTP_EXT_LIMITS, .write = write_limits },
+	{ .ext = SMTP_EXT_MT_PRIORITY, .for_trusted = true },
+	{ .ext = SMTP_EXT_ENHANCEDSTATUSCODES },
 };
 
 /* Written by hand, for it is the one reply of several lines whose lines depend
@@ -43,6 +55,8 @@ rx_hello_reply(const struct rx *rx, struct buf *out)
 	buf_add_str(out, "250-");
 	buf_add_str(out, rx->site->conf->hostname);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (rows[i].for_trusted && !rx->is_trusted)
+			continue;
 		buf_add_str(out, "\r\n250");
 		buf_add_byte(out, i + 1 < COUNT_OF(rows) ? '-' : ' ');
 		buf_add_str(out, smtp_ext_name(rows[i].ext));

@@ -35,6 +35,7 @@ struct rx_transaction {
 	uint32_t rcpt_count;
 	uint32_t rcpt_refused;
 	bool said_8bit;
+	int8_t priority;
 	bool is_overfull_told;		/* 452 4.5.3 was logged once */
 	bool is_list;			/* the driver took some recipients */
 	bool has_chunks;		/* ... or some content, by BDAT */
@@ -94,11 +95,15 @@ enum err rx_qualify(const struct rx *rx, const struct address *address,
 /* ESMTP parameters behind a path. */
 struct rx_mail_params {
 	uint64_t size;
+	int8_t priority;
 	bool said_8bit;
 };
 
 enum rx_reply_id rx_params_take(struct rx *rx, enum smtp_verb verb,
     struct span text, struct rx_mail_params *out);
+
+/* Most recipients of one message of this client. */
+uint32_t rx_rcpts_max(const struct rx *rx);
 
 /* The rows of an EHLO reply. */
 void rx_hello_reply(const struct rx *rx, struct buf *out);

@@ -62,6 +62,7 @@ rx_do_mail(struct rx *rx, const struct smtp_command *c)
 	    rx_qualify(rx, &path.address, &rx->mail.sender) != OK)
 		return RX_REPLY_SENDER_BARE;
 	rx->mail.said_8bit = params.said_8bit;
+	rx->mail.priority = params.priority;
 	rx_enter(rx, RX_MAIL);
 	return RX_REPLY_SENDER_OK;
 }

@@ -46,10 +46,23 @@ take_body(struct rx *rx, const struct smtp_param *p, struct rx_mail_params *out)
 	return RX_REPLY_NONE;
 }
 
+/* RFC 6710 section 4.1.  A stranger's mail is as urgent as any, so he is not
+ * offered it. */
+static enum rx_reply_id
+take_priority(struct rx *rx, const struct smtp_param *p,
+    struct rx_mail_params *out)
+{
+	if (!rx->is_trusted)
+		return RX_REPLY_PARAM_UNKNOWN;
+	return smtp_params_priority(p, &out->priority) == OK ?
+	    RX_REPLY_NONE : RX_REPLY_PARAM_PRIORITY;
+}
+
 /* Those that are offered; another one is unknown to us: 555. */
 static const struct row rows[SMTP_PARAM_COUNT] = {
 	[SMTP_PARAM_SIZE] = { SMTP_VERB_MAIL, take_size },
 	[SMTP_PARAM_BODY] = { SMTP_VERB_MAIL, take_body },
+	[SMTP_PARAM_MT_PRIORITY] = { SMTP_VERB_MAIL, take_priority },
 };
 
 enum rx_reply_id

@@ -58,8 +58,8 @@ add_recipient(struct rx *rx, const struct address *address)
 }
 
 /* A stranger has no business here with more than that. */
-static uint32_t
-most(const struct rx *rx)
+uint32_t
+rx_rcpts_max(const struct rx *rx)
 {
 	uint32_t n = rx->site->conf->limits.recipients;
 
@@ -80,7 +80,7 @@ rx_do_rcpt(struct rx *rx, const struct smtp_command *c)
 		/* RFC 5321 4.5.3.1.10: those before stay */
 		if (rx->mail.refusal != RX_REPLY_NONE)
 			reply = rx->mail.refusal;
-		else if (rx->mail.rcpt_count >= most(rx))
+		else if (rx->mail.rcpt_count >= rx_rcpts_max(rx))
 			reply = RX_REPLY_RCPT_TOO_MANY;
 		else
 			reply = add_recipient(rx, &path.address);

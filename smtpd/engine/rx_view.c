@@ -32,6 +32,7 @@ rx_message(const struct rx *rx, struct rx_message *out)
 		.head.client = span_of(rx->client.bytes, client_bytes(rx)),
 		.head.helo = rx_helo(rx),
 		.head.listener = rx->listener,
+		.head.priority = mail->priority,
 		.rcpts = buf_span(&rx->rcpts),
 		.rcpt_count = mail->rcpt_count,
 		.first_rcpt = span_of(mail->first_rcpt.text,

@@ -215,6 +215,36 @@ class Delivery(unittest.TestCase):
         self.arrives()
         self.assertIn("BODY=8BITMIME", self.new_sessions[0].lines[1])
 
+    def test_priority(self):
+        """PRIO-03: told to a next hop that offers it, and to no other; kept
+        over a restart in between."""
+        self.fresh()
+        self.hop.script = {"EHLO": b"250-h\r\n250 MT-PRIORITY MIXER\r\n",
+                           "MAIL": b"450 4.2.0 later\r\n"}
+        with self.relay.connect() as c:
+            c.hello()
+            c.mail("a@sender.example", ["b@served.example"], BODY,
+                   " MT-PRIORITY=-4")
+        basics.wait_for("the first attempt", lambda: self.new_sessions)
+        self.relay.stop()
+        self.relay.start()
+        self.hop.script.pop("MAIL")
+        self.arrives()
+        self.relay.wait_empty()
+        said = [line for s in self.new_sessions for line in s.lines
+                if line.startswith("MAIL")]
+        self.assertGreaterEqual(len(said), 2)
+        for line in said:
+            self.assertIn(" MT-PRIORITY=-4", line)
+        self.hop.script = {}
+        self.fresh()
+        with self.relay.connect() as c:
+            c.hello()
+            c.mail("a@sender.example", ["b@served.example"], BODY,
+                   " MT-PRIORITY=5")
+        self.arrives(2)
+        self.assertNotIn("PRIORITY", "".join(self.new_sessions[-1].lines))
+
     # -- recipients ---------------------------------------------------------
     def test_mixed_replies(self):
         """C5321-36, PIPE-07, S5321-49: each recipient by its own reply."""

@@ -137,3 +137,37 @@ Test(smtp_params, body)
 			cr_expect_eq(body, rows[i].body);
 	}
 }
+
+/* PRIO-01 */
+Test(smtp_params, priority)
+{
+	static const struct {
+		const char *text;
+		enum err want;
+		int priority;
+	} rows[] = {
+		{ "MT-PRIORITY=0", OK, 0 }, { "MT-PRIORITY=9", OK, 9 },
+		{ "mt-priority=-9", OK, -9 }, { "MT-PRIORITY=-1", OK, -1 },
+		{ "MT-PRIORITY=-0", ERR_SYNTAX, 7 },
+		{ "MT-PRIORITY=10", ERR_SYNTAX, 7 },
+		{ "MT-PRIORITY=-10", ERR_SYNTAX, 7 },
+		{ "MT-PRIORITY=+1", ERR_SYNTAX, 7 },
+		{ "MT-PRIORITY=01", ERR_SYNTAX, 7 },
+		{ "MT-PRIORITY=-", ERR_SYNTAX, 7 },
+		{ "MT-PRIORITY=x", ERR_SYNTAX, 7 },
+		{ "MT-PRIORITY", ERR_SYNTAX, 7 },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct smtp_params p;
+		struct smtp_param one;
+		int8_t priority = 7;
+
+		smtp_params_init(&p, span_str(rows[i].text));
+		cr_assert_eq(smtp_params_next(&p, &one), OK);
+		cr_expect_eq(one.id, SMTP_PARAM_MT_PRIORITY);
+		cr_expect_eq(smtp_params_priority(&one, &priority),
+		    rows[i].want, "%s", rows[i].text);
+		cr_expect_eq(priority, rows[i].priority, "%s", rows[i].text);
+	}
+}
