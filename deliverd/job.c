@@ -88,10 +88,14 @@ set_recipients(struct job *j, const struct envelope *e)
 
 	m->sender = e->sender;
 	m->priority = e->priority;
+	m->ret = e->ret;
+	m->envid = e->envid;
 	m->rcpt_count = 0;
 	envelope_iter_init(e, &it);
 	while (m->rcpt_count < e->rcpt_count && envelope_iter_next(&it, &r))
-		m->rcpts[m->rcpt_count++].address = r.address;
+		m->rcpts[m->rcpt_count++] = (struct tx_rcpt){
+		    .address = r.address, .orcpt = r.orcpt,
+		    .notify = r.notify };
 	tx_mail_reset(m);
 	memset(j->attempt_of, JOB_NO_ATTEMPT, m->rcpt_count);
 }

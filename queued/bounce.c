@@ -28,11 +28,11 @@ enum { HEADER_MAX = 256 * 1024 };
 /* Takes no memory: the buffers grow with what is put into them. */
 void
 bounce_init(struct bounce *b, const struct store_message *message,
-    bool is_delay)
+    enum report_action action)
 {
 	b->message = message;
 	b->count = 0;
-	b->is_delay = is_delay;
+	b->action = action;
 	b->life_ms = 0;
 	b->is_8bit = false;
 	b->is_wanted = false;
@@ -51,10 +51,16 @@ bounce_clear(struct bounce *b)
 
 /* RFC 3461 4.1: without NOTIFY failures are told, and delays may be. */
 static bool
-is_asked_for(const struct envelope_rcpt *rcpt, bool is_delay)
+is_asked_for(const struct envelope_rcpt *rcpt, enum report_action action)
 {
-	return rcpt->notify == 0 || (rcpt->notify & (is_delay ?
-	    ENVELOPE_NOTIFY_DELAY : ENVELOPE_NOTIFY_FAILURE)) != 0;
+	static const uint8_t words[] = {
+		[REPORT_FAILED] = ENVELOPE_NOTIFY_FAILURE,
+		[REPORT_DELAYED] = ENVELOPE_NOTIFY_DELAY,
+		[REPORT_RELAYED] = ENVELOPE_NOTIFY_SUCCESS,
+	};
+
+	return (rcpt->notify & words[action]) != 0 ||
+	    (rcpt->notify == 0 && action != REPORT_RELAYED);
 }
 
 struct report_rcpt *
@@ -67,12 +73,12 @@ bounce_add(struct bounce *b, struct span address, struct span attributes)
 	(void)envelope_check_rcpt(attributes, ENVELOPE_UTF8, &rcpt);
 	/* a report says NEVER of itself, and goes to the postmaster then */
 	if (b->count == BOUNCE_RECIPIENTS ||
-	    (!b->message->is_report && !is_asked_for(&rcpt, b->is_delay)))
+	    (!b->message->is_report && !is_asked_for(&rcpt, b->action)))
 		return NULL;
 	b->count++;
 	memset(row, 0, sizeof(*row));
 	row->address = address;
-	row->action = b->is_delay ? REPORT_DELAYED : REPORT_FAILED;
+	row->action = b->action;
 	row->orcpt = rcpt.orcpt;
 	return row;
 }
@@ -91,7 +97,7 @@ addressee(const struct queued *q, struct bounce *b)
 
 	if (b->message->sender.n > 0)
 		return b->message->sender;
-	if (!b->message->is_report || b->is_delay)
+	if (!b->message->is_report || b->action != REPORT_FAILED)
 		return SPAN_NONE;
 	for (size_t i = 0; i < b->count; i++)
 		if (span_equal_nocase(b->rcpts[i].address, postmaster))
@@ -143,12 +149,12 @@ read_head(struct queued *q, const struct store_message *m, uint8_t ret,
 	return OK;
 }
 
-/* A report is as urgent as its message, a notice of a delay less so: half as
+/* A report of a failure is as urgent as its message, other ones less so: half as
  * many turns. */
 static int8_t
 priority_of(const struct bounce *b, const struct envelope *old)
 {
-	int priority = old->priority - (b->is_delay ? 3 : 0);
+	int priority = old->priority - (b->action == REPORT_FAILED ? 0 : 3);
 
 	return (int8_t)(priority < -ENVELOPE_PRIORITY_MAX ?
 	    -ENVELOPE_PRIORITY_MAX : priority);
@@ -205,13 +211,15 @@ compose(struct queued *q, struct bounce *b, struct span to)
 	r.arrived_at =
 	    (int64_t)spool_time_shown(q, b->message->arrived_at);
 	r.now_at = (int64_t)spool_time_shown(q, queued_wall(q));
-	if (b->is_delay)
+	if (b->action == REPORT_DELAYED)
 		r.retry_until_at = mtime_add(r.arrived_at, b->life_ms);
 	r.zone_min = queued_zone_min(q);
 	r.rcpts = b->rcpts;
 	r.rcpt_count = b->count;
 	r.message_bytes = store_message_size(b->message);
+	/* RFC 3461 4.3: RET is about failures */
 	r.is_header_only = old.ret == ENVELOPE_RET_HDRS ||
+	    b->action == REPORT_RELAYED ||
 	    (q->conf->reports.head_bytes == 0 && old.ret != ENVELOPE_RET_FULL);
 	r.is_7bit = is_8bit_refused(b);
 	r.random[0] = rng_u64(&q->dice);
@@ -252,6 +260,12 @@ bounce_bytes(const struct bounce *b)
 static void
 log_report(struct queued *q, const struct bounce *b, uint64_t id)
 {
+	static const char *const kinds[] = {
+		[REPORT_FAILED] = "failed",
+		[REPORT_DELAYED] = "delayed",
+		[REPORT_RELAYED] = "relayed",
+	};
+
 	q->figures.reports++;
 	if (!log_begin(q->log, LOG_REPORTED, NULL))
 		return;
@@ -259,7 +273,7 @@ log_report(struct queued *q, const struct bounce *b, uint64_t id)
 	log_queue_id(q->log, "about", b->message->id);
 	log_address(q->log, "to", b->is_to_postmaster ?
 	    span_str(q->conf->reports.postmaster) : b->message->sender);
-	log_str(q->log, "kind", b->is_delay ? "delayed" : "failed");
+	log_str(q->log, "kind", kinds[b->action]);
 	log_u64(q->log, "recipients", b->count);
 	log_end(q->log);
 }

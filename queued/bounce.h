@@ -20,8 +20,8 @@ struct bounce {
 	const struct store_message *message;	/* borrowed */
 	struct report_rcpt rcpts[BOUNCE_RECIPIENTS];
 	size_t count;
-	bool is_delay;			/* all of them are only late … */
-	int64_t life_ms;		/* … and given up at this age */
+	enum report_action action;	/* of all of them */
+	int64_t life_ms;		/* delayed ones are given up then */
 	struct buf envelope;
 	struct buf body;
 	bool is_8bit;
@@ -31,7 +31,7 @@ struct bounce {
 };
 
 void bounce_init(struct bounce *b, const struct store_message *message,
-    bool is_delay);
+    enum report_action action);
 void bounce_clear(struct bounce *b);
 
 /* The next row to fill; NULL when the sender does not want to be told of this

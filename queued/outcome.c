@@ -14,7 +14,6 @@
 #include "common/base/check.h"
 #include "common/base/mtime.h"
 #include "queued/bounce.h"
-#include "queued/history.h"
 #include "queued/lease_doubt.h"
 #include "queued/outcome_log.h"
 #include "queued/outcome_work.h"
@@ -80,11 +79,13 @@ read_results(struct outcome_work *w, const struct lease *lease,
 		if (m.attempt < w->attempt_count)
 			r.host = w->attempts[m.attempt].host;
 		for (uint32_t i = m.first; i <= m.last && i < lease->count;
-		    i++)
+		    i++) {
+			w->has_dsn[w->count] = m.has_dsn;
 			if (m.outcome < OUTCOME_UNTRIED ||
 			    m.outcome == OUTCOME_IN_DOUBT)
 				add_row(w, lease->unit, lease->rows[i], &r,
 				    m.attempt);
+		}
 	}
 }
 
@@ -101,20 +102,13 @@ begin_own(const struct queued *q, struct outcome_work *w, bool is_try)
 
 /* ---- deciding ---- */
 
-/* By the wall clock, for the arrival may lie before our start. */
-static int64_t
-age_ms(const struct queued *q, const struct store_message *m)
-{
-	return mtime_sub((int64_t)queued_wall(q), (int64_t)m->arrived_at);
-}
-
 /* At MOMENT, the planner's. */
 static bool
 was_expired(struct queued *q, const struct store_unit *unit, int64_t moment)
 {
 	int64_t since = mtime_sub(queued_now(q), moment);
 
-	return age_ms(q, unit->message) >=
+	return outcome_age_ms(q, unit->message) >=
 	    mtime_add(residence_life_ms(q, unit), since);
 }
 
@@ -138,17 +132,6 @@ decide(struct queued *q, struct outcome_work *w,
 	}
 }
 
-/* Once in the life of a message; never of a report or to a null sender. */
-static bool
-wants_notice(struct queued *q, const struct store_unit *unit)
-{
-	const struct store_message *m = unit->message;
-	int64_t warn = residence_policy(q, unit)->warn_ms;
-
-	return warn > 0 && !m->is_warned && !m->is_report &&
-	    m->sender.n > 0 && age_ms(q, m) >= warn;
-}
-
 /* The time of the next attempt, by the unit's own curve. */
 static uint64_t
 next_due(struct queued *q, const struct store_unit *unit)
@@ -158,80 +141,6 @@ next_due(struct queued *q, const struct store_unit *unit)
 	return queued_wall(q) + (uint64_t)plan_retry_delay(
 	    policy->first_retry_ms, policy->max_retry_ms, unit->tries + 1,
 	    rng_u64(&q->dice));
-}
-
-/* ---- reports ---- */
-
-/* Tells of result I. */
-static void
-tell(struct bounce *b, const struct store_unit *unit,
-    const struct outcome_work *w, size_t i)
-{
-	const struct store_result *r = &w->results[i];
-	const struct store_recipient *rcpt = &unit->recipients[r->first];
-	struct report_rcpt *row =
-	    bounce_add(b, rcpt->address, rcpt->attributes);
-
-	if (row == NULL)
-		return;
-	row->is_expired = r->outcome == OUTCOME_EXPIRED;
-	row->remote_host = r->host;
-	row->code = r->code;
-	row->text = r->text;
-	row->is_in_doubt = w->is_in_doubt[i];
-	row->last_attempt_at = (int64_t)w->begun_at;
-	if (status_parse(r->status, &row->status) != OK)
-		row->status = STATUS(0, 0, 0);
-}
-
-/* One report for all failures of this verdict, one for all delays. */
-static enum err
-build_reports(struct queued *q, struct outcome_work *w,
-    const struct store_unit *unit)
-{
-	bool notice = wants_notice(q, unit);
-	enum err e;
-
-	bounce_init(&w->failure, unit->message, false);
-	bounce_init(&w->delay, unit->message, true);
-	w->delay.life_ms = residence_life_ms(q, unit);
-	for (size_t i = 0; i < w->count; i++) {
-		const struct store_result *r = &w->results[i];
-
-		if (r->outcome == OUTCOME_FAILED ||
-		    r->outcome == OUTCOME_EXPIRED)
-			tell(&w->failure, unit, w, i);
-		else if (!outcome_settles(r->outcome) && notice)
-			tell(&w->delay, unit, w, i);
-	}
-	if ((e = bounce_build(q, &w->failure)) != OK)
-		return e;
-	return bounce_build(q, &w->delay);
-}
-
-/* Reserving comes first: after it the verdict cannot fail any more, so that no
- * report is ever appended without it. */
-static enum err
-submit_reports(struct queued *q, struct outcome_work *w,
-    const struct store_unit *unit)
-{
-	uint64_t id = unit->message->id;
-	enum err e = store_reserve(q->store, w->history.n +
-	    w->run_count * 4096 + bounce_bytes(&w->failure) +
-	    bounce_bytes(&w->delay));
-
-	if (e != OK || (e = bounce_submit(q, &w->failure)) != OK)
-		return e;
-	if (w->failure.is_wanted)
-		history_note(q, id, unit->number, JOURNAL_REPORTED,
-		    w->failure.id, HISTORY_NOBODY, "");
-	/* A notice that finds no room comes with a later attempt. */
-	if (bounce_submit(q, &w->delay) != OK)
-		w->delay.is_wanted = false;
-	if (w->delay.is_wanted)
-		history_note(q, id, unit->number, JOURNAL_NOTICED,
-		    w->delay.id, HISTORY_NOBODY, "");
-	return OK;
 }
 
 /* ---- applying ---- */
@@ -250,8 +159,8 @@ settle(struct queued *q, struct outcome_work *w, struct store_unit *unit,
 
 	outcome_gather_runs(w);
 	if ((e = effects_reserve(&q->on_synced)) != OK ||
-	    (e = build_reports(q, w, unit)) != OK ||
-	    (e = submit_reports(q, w, unit)) != OK)
+	    (e = outcome_build_reports(q, w, unit)) != OK ||
+	    (e = outcome_submit_reports(q, w, unit)) != OK)
 		goto out;
 	outcome_log(q, w, unit, due_at);
 	v.begun_at = w->begun_at;
@@ -264,6 +173,7 @@ settle(struct queued *q, struct outcome_work *w, struct store_unit *unit,
 out:
 	bounce_clear(&w->failure);
 	bounce_clear(&w->delay);
+	bounce_clear(&w->relayed);
 	return e;
 }
 

@@ -24,8 +24,11 @@ struct outcome_work {
 	struct span history;		/* the attempts as deliverd told them */
 	uint64_t begun_at;		/* wall ms, as the clock was then */
 	bool is_try;			/* counts as an attempt */
+	/* whoever took it tells the sender what he asked for */
+	bool has_dsn[STORE_UNIT_RECIPIENTS];
 	struct bounce failure;
 	struct bounce delay;
+	struct bounce relayed;
 };
 
 /* outcome_log.c: attempts as deliverd told them; whether nobody of those told
@@ -39,6 +42,16 @@ bool outcome_settles(uint8_t outcome);
 
 /* Nobody has an answer: whoever talked would rather have less. */
 bool outcome_is_pushback(const struct outcome_work *w);
+
+/* By the wall clock. */
+int64_t outcome_age_ms(const struct queued *q, const struct store_message *m);
+
+/* outcome_report.c: the reports of one verdict, and their appending, after which
+ * the verdict can't fail; both before it.  ERR_NOMEM, ERR_FULL. */
+enum err outcome_build_reports(struct queued *q, struct outcome_work *w,
+    const struct store_unit *unit);
+enum err outcome_submit_reports(struct queued *q, struct outcome_work *w,
+    const struct store_unit *unit);
 
 /* For forecasts: how an attempt at the destination KEY went. */
 void outcome_note_rates(struct queued *q, const struct outcome_work *w,

@@ -18,7 +18,11 @@
 #define REPORT_RCPTS_TOLD	100	/* in the text for people */
 #define REPORT_REPLY_MAX	2048	/* octets kept of a remote reply */
 
-enum report_action { REPORT_FAILED, REPORT_DELAYED };
+enum report_action {
+	REPORT_FAILED,
+	REPORT_DELAYED,
+	REPORT_RELAYED,		/* RFC 3461 5.2.2: to a host without DSN */
+};
 
 struct report_rcpt {
 	struct span address;		/* forward-path without <> */

@@ -22,6 +22,9 @@ report_status_of(const struct report_rcpt *rcpt)
 
 	if (s.class == 0)
 		s = status_of_code(rcpt->code);
+	/* RFC 3464 2.3.4: class and action agree */
+	if (rcpt->action == REPORT_RELAYED)
+		return s.class == 2 ? s : STATUS(2, 0, 0);
 	/* a code such as 250 or 354 where it has no place tells nothing */
 	if (s.class != 4 && s.class != 5)
 		s = STATUS(rcpt->action == REPORT_FAILED ? 5 : 4, 0, 0);
@@ -123,6 +126,12 @@ add_remote(const struct report_rcpt *rcpt, struct buf *out)
 	buf_clear(&words);
 }
 
+static const char *const actions[] = {
+	[REPORT_FAILED] = "failed",
+	[REPORT_DELAYED] = "delayed",
+	[REPORT_RELAYED] = "relayed",
+};
+
 /* The group of one recipient, in the order of RFC 3464 2.3. */
 static void
 add_rcpt(const struct report *r, const struct report_rcpt *rcpt,
@@ -133,8 +142,7 @@ add_rcpt(const struct report *r, const struct report_rcpt *rcpt,
 
 	add_original_recipient(rcpt->orcpt, out);
 	add_typed("Final-Recipient", "rfc822", rcpt->address, out);
-	report_format_field("Action", span_str(rcpt->action == REPORT_FAILED ?
-	    "failed" : "delayed"), out);
+	report_format_field("Action", span_str(actions[rcpt->action]), out);
 	report_format_field("Status", span_of(status, n), out);
 	add_remote(rcpt, out);
 	if (rcpt->last_attempt_at != 0)

@@ -60,15 +60,28 @@ find_hint(struct status s)
 	    "help as described below.";
 }
 
-/* One failure outweighs any delay in what the report is called. */
 static bool
-has_failed(const struct report *r)
+has_some(const struct report *r, enum report_action action)
 {
 	for (size_t i = 0; i < r->rcpt_count; i++) {
-		if (r->rcpts[i].action == REPORT_FAILED)
+		if (r->rcpts[i].action == action)
 			return true;
 	}
 	return false;
+}
+
+/* One failure outweighs any delay, and a delay that it was passed on, in what
+ * the report is called. */
+static bool
+has_failed(const struct report *r)
+{
+	return has_some(r, REPORT_FAILED);
+}
+
+static bool
+is_relayed(const struct report *r)
+{
+	return !has_failed(r) && !has_some(r, REPORT_DELAYED);
 }
 
 /* Nothing may be said for certain then. */
@@ -84,6 +97,8 @@ is_doubtful(const struct report *r)
 const char *
 report_text_subject(const struct report *r)
 {
+	if (is_relayed(r))
+		return "Your message was passed on";
 	return has_failed(r) ? "Your message could not be delivered" :
 	    "Your message is delayed";
 }
@@ -123,6 +138,13 @@ add_opening(const struct report *r, struct buf *out)
 		    r->rcpt_count == 1 ? "" : "s", r->rcpt_count == 1 ?
 		    "this recipient" : "these recipients",
 		    is_doubtful(r) ? "may" : "will");
+	else if (is_relayed(r))
+		buf_addf(&s, "was passed on to the mail system%s of the "
+		    "recipient%s below, which took it. You had asked to be "
+		    "told of its delivery: that system can't tell of it, so "
+		    "you will hear no more unless it fails.",
+		    r->rcpt_count == 1 ? "" : "s",
+		    r->rcpt_count == 1 ? "" : "s");
 	else
 		buf_addf(&s, "has not reached the recipient%s below yet. You "
 		    "need not send it again: we keep trying.",

@@ -29,7 +29,7 @@ tx_stage_name(enum tx_stage stage)
 	return stage_names[stage];
 }
 
-/* The addresses stay, all else of a recipient is what an earlier use left. */
+/* What the envelope says stays, all else of a recipient is what an earlier use left. */
 void
 tx_mail_reset(struct tx_mail *m)
 {
@@ -40,9 +40,10 @@ tx_mail_reset(struct tx_mail *m)
 	m->accepted = 0;
 	m->at = 0;
 	for (uint32_t i = 0; i < m->rcpt_count; i++) {
-		struct span address = m->rcpts[i].address;
+		const struct tx_rcpt *r = &m->rcpts[i];
 
-		m->rcpts[i] = (struct tx_rcpt){ .address = address };
+		m->rcpts[i] = (struct tx_rcpt){ .address = r->address,
+		    .orcpt = r->orcpt, .notify = r->notify };
 	}
 }
 
@@ -82,6 +83,7 @@ tx_mail_settle(struct tx_mail *m, struct tx_rcpt *r,
 	MUST(f->outcome != TX_OPEN && m->open > 0);
 	r->outcome = (uint8_t)f->outcome;
 	r->stage = (uint8_t)f->stage;
+	r->has_dsn = m->has_dsn;
 	r->code = f->code;
 	r->status = f->status;
 	r->text_at = keep_text(m, &text);

@@ -49,6 +49,9 @@ enum tx_rest {
 
 struct tx_rcpt {
 	struct span address;	/* forward-path without <>, borrowed */
+	struct span orcpt;	/* RFC 3461, as given; empty: none */
+	uint8_t notify;		/* enum envelope_notify */
+	bool has_dsn;		/* the host that decided has it */
 	uint8_t outcome;	/* enum tx_outcome */
 	uint8_t stage;		/* enum tx_stage that decided */
 	uint8_t progress;	/* the engine's own */
@@ -64,13 +67,16 @@ struct tx_mail {
 	uint64_t size;		/* octets of the content as it is stored */
 	uint8_t flags;		/* enum tx_content_flag */
 	int8_t priority;	/* RFC 6710: -9 to 9 */
-	struct tx_rcpt *rcpts;	/* zeroed but for their addresses */
+	uint8_t ret;		/* enum envelope_ret */
+	struct span envid;	/* RFC 3461, as given; empty: none */
+	struct tx_rcpt *rcpts;	/* zeroed but for address, orcpt, notify */
 	uint32_t rcpt_count;
 	struct buf texts;	/* buf_init() with TX_TEXTS_MAX */
 	/* the engine's; open and rest are for the owner to read */
 	uint32_t open;		/* recipients without an outcome */
 	uint8_t rest;		/* enum tx_rest */
 	bool is_answered;	/* the host has said something about it */
+	bool has_dsn;		/* the host has it */
 	uint32_t accepted;	/* recipients that the host takes */
 	uint32_t at;		/* the recipient whose reply is awaited */
 };

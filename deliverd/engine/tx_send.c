@@ -9,7 +9,48 @@
 #include <stdio.h>
 
 #include "common/base/check.h"
+#include "common/mail/envelope.h"
 #include "deliverd/engine/tx_state.h"
+
+/* RFC 3461 5.2.1: as they came, and none that did not come. */
+static void
+put_mail_dsn(const struct tx_mail *m, struct buf *out)
+{
+	if (m->ret != ENVELOPE_RET_NONE)
+		buf_add_str(out, m->ret == ENVELOPE_RET_FULL ? " RET=FULL" :
+		    " RET=HDRS");
+	if (m->envid.n == 0)
+		return;
+	buf_add_str(out, " ENVID=");
+	buf_add_span(out, m->envid);
+}
+
+static void
+put_rcpt_dsn(const struct tx_rcpt *r, struct buf *out)
+{
+	static const struct {
+		enum envelope_notify flag;
+		const char *word;
+	} words[] = {
+		{ ENVELOPE_NOTIFY_NEVER, "NEVER" },
+		{ ENVELOPE_NOTIFY_SUCCESS, "SUCCESS" },
+		{ ENVELOPE_NOTIFY_FAILURE, "FAILURE" },
+		{ ENVELOPE_NOTIFY_DELAY, "DELAY" },
+	};
+	const char *before = " NOTIFY=";
+
+	for (size_t i = 0; i < COUNT_OF(words); i++) {
+		if ((r->notify & words[i].flag) == 0)
+			continue;
+		buf_add_str(out, before);
+		buf_add_str(out, words[i].word);
+		before = ",";
+	}
+	if (r->orcpt.n == 0)
+		return;
+	buf_add_str(out, " ORCPT=");
+	buf_add_span(out, r->orcpt);
+}
 
 /* Nothing is said to the host that its EHLO didn't offer: SIZE by its list,
  * 8BITMIME by is_sendable().  SIZE counts neither the final dot nor those that
@@ -32,6 +73,8 @@ put_mail(struct tx *t, const struct tx_mail *m)
 		buf_add_str(t->out, " BODY=8BITMIME");
 	if (m->priority != 0 && smtp_ext_has(&t->ext, SMTP_EXT_MT_PRIORITY))
 		buf_addf(t->out, " MT-PRIORITY=%d", m->priority);
+	if (m->has_dsn)
+		put_mail_dsn(m, t->out);
 	buf_add_str(t->out, "\r\n");
 }
 
@@ -40,7 +83,10 @@ put_rcpt(struct tx *t, const struct tx_rcpt *r)
 {
 	buf_add_str(t->out, "RCPT TO:<");
 	buf_add_span(t->out, r->address);
-	buf_add_str(t->out, ">\r\n");
+	buf_add_byte(t->out, '>');
+	if (smtp_ext_has(&t->ext, SMTP_EXT_DSN))
+		put_rcpt_dsn(r, t->out);
+	buf_add_str(t->out, "\r\n");
 }
 
 /* RSET too, when the last transaction was left open: it is a command like
@@ -155,6 +201,7 @@ tx_begin(struct tx *t, struct tx_mail *m)
 	m->rest = TX_REST_NONE;
 	m->is_answered = false;
 	m->accepted = 0;
+	m->has_dsn = smtp_ext_has(&t->ext, SMTP_EXT_DSN);
 	if (!is_sendable(t, m))
 		return;
 	choose_recipients(t, m);

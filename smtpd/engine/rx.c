@@ -76,6 +76,8 @@ rx_forget(struct rx *rx)
 	rx->mail.rcpt_refused = 0;
 	rx->mail.said_8bit = false;
 	rx->mail.priority = 0;
+	rx->mail.ret = 0;
+	rx->mail.envid_n = 0;
 	rx->mail.is_overfull_told = false;
 	/* RSET, EHLO and the like: whoever has them does not know */
 	rx->is_dropped = rx->is_dropped || rx->mail.is_list ||

@@ -12,6 +12,7 @@
 #include "common/mail/address.h"
 #include "common/smtp/smtp_lines.h"
 #include "smtpd/engine/rx_content.h"
+#include "smtpd/engine/rx_params.h"
 #include "smtpd/engine/rx_table.h"
 #include "smtpd/engine/rx_view.h"
 
@@ -36,6 +37,9 @@ struct rx_transaction {
 	uint32_t rcpt_refused;
 	bool said_8bit;
 	int8_t priority;
+	uint8_t ret;			/* enum envelope_ret */
+	uint8_t envid_n;
+	char envid[ENVELOPE_ENVID_MAX];	/* xtext, as given */
 	bool is_overfull_told;		/* 452 4.5.3 was logged once */
 	bool is_list;			/* the driver took some recipients */
 	bool has_chunks;		/* ... or some content, by BDAT */
@@ -91,16 +95,6 @@ void rx_hang_up(struct rx *rx, enum rx_reply_id id, struct buf *out);
 /* Copies an address, with our host name when it has no domain.  ERR_RANGE. */
 enum err rx_qualify(const struct rx *rx, const struct address *address,
     struct rx_text *out);
-
-/* ESMTP parameters behind a path. */
-struct rx_mail_params {
-	uint64_t size;
-	int8_t priority;
-	bool said_8bit;
-};
-
-enum rx_reply_id rx_params_take(struct rx *rx, enum smtp_verb verb,
-    struct span text, struct rx_mail_params *out);
 
 /* Most recipients of one message of this client. */
 uint32_t rx_rcpts_max(const struct rx *rx);

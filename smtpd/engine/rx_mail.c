@@ -45,7 +45,7 @@ enum rx_reply_id
 rx_do_mail(struct rx *rx, const struct smtp_command *c)
 {
 	struct smtp_path path;
-	struct rx_mail_params params = { 0 };
+	struct rx_params params = { 0 };
 	enum rx_reply_id reply;
 
 	/* for the whole transaction: a reload between two RCPTs changes no
@@ -63,6 +63,10 @@ rx_do_mail(struct rx *rx, const struct smtp_command *c)
 		return RX_REPLY_SENDER_BARE;
 	rx->mail.said_8bit = params.said_8bit;
 	rx->mail.priority = params.priority;
+	rx->mail.ret = params.ret;
+	rx->mail.envid_n = (uint8_t)params.envid.n;
+	if (params.envid.n > 0)
+		memcpy(rx->mail.envid, params.envid.p, params.envid.n);
 	rx_enter(rx, RX_MAIL);
 	return RX_REPLY_SENDER_OK;
 }

@@ -5,12 +5,12 @@
  * that SMTP knows; this table says which of them are offered, and for which
  * verb.  An extension of RCPT gets a row here, too.
  */
+#include "smtpd/engine/rx_params.h"
+
 #include "smtpd/engine/rx_impl.h"
 
-#include "common/smtp/smtp_params.h"
-
 typedef enum rx_reply_id take_fn(struct rx *rx, const struct smtp_param *p,
-    struct rx_mail_params *out);
+    struct rx_params *out);
 
 struct row {
 	enum smtp_verb verb;	/* the command it belongs to */
@@ -19,7 +19,7 @@ struct row {
 
 /* RFC 1870 section 6.1 */
 static enum rx_reply_id
-take_size(struct rx *rx, const struct smtp_param *p, struct rx_mail_params *out)
+take_size(struct rx *rx, const struct smtp_param *p, struct rx_params *out)
 {
 	uint64_t size;
 
@@ -35,7 +35,7 @@ take_size(struct rx *rx, const struct smtp_param *p, struct rx_mail_params *out)
 
 /* RFC 6152 section 2; BINARYMIME isn't offered */
 static enum rx_reply_id
-take_body(struct rx *rx, const struct smtp_param *p, struct rx_mail_params *out)
+take_body(struct rx *rx, const struct smtp_param *p, struct rx_params *out)
 {
 	enum smtp_body body;
 
@@ -50,7 +50,7 @@ take_body(struct rx *rx, const struct smtp_param *p, struct rx_mail_params *out)
  * offered it. */
 static enum rx_reply_id
 take_priority(struct rx *rx, const struct smtp_param *p,
-    struct rx_mail_params *out)
+    struct rx_params *out)
 {
 	if (!rx->is_trusted)
 		return RX_REPLY_PARAM_UNKNOWN;
@@ -62,12 +62,16 @@ take_priority(struct rx *rx, const struct smtp_param *p,
 static const struct row rows[SMTP_PARAM_COUNT] = {
 	[SMTP_PARAM_SIZE] = { SMTP_VERB_MAIL, take_size },
 	[SMTP_PARAM_BODY] = { SMTP_VERB_MAIL, take_body },
+	[SMTP_PARAM_RET] = { SMTP_VERB_MAIL, rx_dsn_ret },
+	[SMTP_PARAM_ENVID] = { SMTP_VERB_MAIL, rx_dsn_envid },
+	[SMTP_PARAM_NOTIFY] = { SMTP_VERB_RCPT, rx_dsn_notify },
+	[SMTP_PARAM_ORCPT] = { SMTP_VERB_RCPT, rx_dsn_orcpt },
 	[SMTP_PARAM_MT_PRIORITY] = { SMTP_VERB_MAIL, take_priority },
 };
 
 enum rx_reply_id
 rx_params_take(struct rx *rx, enum smtp_verb verb, struct span text,
-    struct rx_mail_params *out)
+    struct rx_params *out)
 {
 	struct smtp_params params;
 	struct smtp_param p;

@@ -14,11 +14,10 @@
 
 #define PATH_FLAGS (SMTP_PATH_UNDERSCORE | SMTP_PATH_BARE)
 
-/* No parameter of RCPT is offered (DSN is not): each is answered with 555. */
 static enum rx_reply_id
-read_path(struct rx *rx, const struct smtp_command *c, struct smtp_path *path)
+read_path(struct rx *rx, const struct smtp_command *c, struct smtp_path *path,
+    struct rx_params *params)
 {
-	struct rx_mail_params none = { 0 };
 	enum smtp_path_fault fault = smtp_path_to(c->argument, PATH_FLAGS,
 	    path);
 
@@ -28,14 +27,16 @@ read_path(struct rx *rx, const struct smtp_command *c, struct smtp_path *path)
 		rx_fill(rx, span_str(smtp_path_text(fault)));
 		return RX_REPLY_RCPT_SYNTAX;
 	}
-	return rx_params_take(rx, c->verb, path->params, &none);
+	return rx_params_take(rx, c->verb, path->params, params);
 }
 
 static enum rx_reply_id
-add_recipient(struct rx *rx, const struct address *address)
+add_recipient(struct rx *rx, const struct address *address,
+    const struct rx_params *params)
 {
+	struct envelope_rcpt r = { .notify = params->notify,
+	    .orcpt = params->orcpt };
 	struct rx_text text;
-	struct envelope_rcpt r = { 0 };
 	size_t before = rx->rcpts.n;
 
 	if (rx_qualify(rx, address, &text) != OK)
@@ -71,9 +72,10 @@ enum rx_reply_id
 rx_do_rcpt(struct rx *rx, const struct smtp_command *c)
 {
 	struct smtp_path path;
+	struct rx_params params = { 0 };
 	enum rx_reply_id reply;
 
-	reply = read_path(rx, c, &path);
+	reply = read_path(rx, c, &path, &params);
 	if (reply == RX_REPLY_NONE)
 		reply = rx_rules_recipient(rx->site, rx->is_trusted, &path);
 	if (reply == RX_REPLY_NONE) {
@@ -83,7 +85,7 @@ rx_do_rcpt(struct rx *rx, const struct smtp_command *c)
 		else if (rx->mail.rcpt_count >= rx_rcpts_max(rx))
 			reply = RX_REPLY_RCPT_TOO_MANY;
 		else
-			reply = add_recipient(rx, &path.address);
+			reply = add_recipient(rx, &path.address, &params);
 	}
 	if (reply != RX_REPLY_RCPT_OK)
 		rx->mail.rcpt_refused++;

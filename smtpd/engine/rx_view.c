@@ -33,6 +33,8 @@ rx_message(const struct rx *rx, struct rx_message *out)
 		.head.helo = rx_helo(rx),
 		.head.listener = rx->listener,
 		.head.priority = mail->priority,
+		.head.ret = mail->ret,
+		.head.envid = span_of(mail->envid, mail->envid_n),
 		.rcpts = buf_span(&rx->rcpts),
 		.rcpt_count = mail->rcpt_count,
 		.first_rcpt = span_of(mail->first_rcpt.text,

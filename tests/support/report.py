@@ -70,13 +70,16 @@ class Report:
         for group in self.groups:
             for name in ("Final-Recipient", "Action", "Status"):
                 assert len(group.get_all(name, [])) == 1, (name, str(group))
-            assert re.fullmatch(r"[45]\.\d{1,3}\.\d{1,3}", group["Status"])
+            assert re.fullmatch(r"[245]\.\d{1,3}\.\d{1,3}", group["Status"])
             for name in ("Last-Attempt-Date", "Will-Retry-Until"):
                 assert NUMERIC_ZONE.search(group.get(name, " +0000"))
             # given up after a while: the persistent transient failure of
             # RFC 3463 2, whose class is 4
             if group["Action"] == "failed":     # DSN-34
                 assert group["Status"][0] in "45", group["Status"]
+                assert "Will-Retry-Until" not in group
+            elif group["Action"] == "relayed":
+                assert group["Status"][0] == "2", group["Status"]
                 assert "Will-Retry-Until" not in group
             else:
                 assert group["Status"][0] == "4", group["Status"]

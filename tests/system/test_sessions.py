@@ -19,7 +19,7 @@ COMMANDS = [
     (b"BDAT 3\r\nx\r\n", "25"), (b"AUTH PLAIN\r\n", "5"), (b"STARTTLS\r\n", "5"),
     (b"EXPN x\r\n", "5"), (b"HELO c.example\r\n", "2"), (b"NOOP x\r\n", "2"),
 ]
-EXTENSIONS = {"PIPELINING", "SIZE", "8BITMIME", "CHUNKING", "LIMITS",
+EXTENSIONS = {"PIPELINING", "SIZE", "8BITMIME", "CHUNKING", "DSN", "LIMITS",
               "MT-PRIORITY", "ENHANCEDSTATUSCODES"}
 
 
