@@ -29,7 +29,8 @@ tx_stage_name(enum tx_stage stage)
 	return stage_names[stage];
 }
 
-/* What the envelope says stays, all else of a recipient is what an earlier use left. */
+/* What the envelope says stays, all else of a recipient is what an earlier use
+ * left. */
 void
 tx_mail_reset(struct tx_mail *m)
 {
