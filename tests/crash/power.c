@@ -128,10 +128,12 @@ say_state(const struct trial *t, const struct disk *d, const struct state *s)
 	    s->without_index ? " --index-lost" : "");
 }
 
+/* As it was when FOUND was found in it: with its index it may know more of when
+ * a message was tried last. */
 static void
 copy_for_next(struct trial *t, const struct disk *d,
     const struct disk_choice *choice, const struct oracle_found *found,
-    bool is_building)
+    bool is_building, bool without_index)
 {
 	if (t->next_at > 0 && t->next_at-- > 0)
 		return;
@@ -141,6 +143,8 @@ copy_for_next(struct trial *t, const struct disk *d,
 	t->is_next_building = is_building;
 	tree_remove(t->next);
 	t->has_next = disk_write_out(d, choice, t->next);
+	if (without_index)
+		take_index(t->next);
 	memcpy(&t->base, found, sizeof(t->base));
 }
 
@@ -179,7 +183,8 @@ try_state(struct trial *t, const struct disk *d, const struct state *s,
 	t->figures->building += is_building;
 	t->figures->wrong += !ok && !check_has_crashed(t->check);
 	if (ok)
-		copy_for_next(t, d, &choice, found, is_building);
+		copy_for_next(t, d, &choice, found, is_building,
+		    s->without_index);
 	else
 		say_state(t, d, s);
 	return ok;
