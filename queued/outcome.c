@@ -80,11 +80,15 @@ read_results(struct outcome_work *w, const struct lease *lease,
 			r.host = w->attempts[m.attempt].host;
 		for (uint32_t i = m.first; i <= m.last && i < lease->count;
 		    i++) {
-			w->has_dsn[w->count] = m.has_dsn;
+			size_t at = w->count;
+
 			if (m.outcome < OUTCOME_UNTRIED ||
 			    m.outcome == OUTCOME_IN_DOUBT)
 				add_row(w, lease->unit, lease->rows[i], &r,
 				    m.attempt);
+			/* what was told before is not told again */
+			if (w->count > at)
+				w->has_dsn[at] = m.has_dsn;
 		}
 	}
 }

@@ -168,6 +168,28 @@ Test(hostile, overlapping_results, .init = begin, .fini = end)
 	    "r@b.example"));
 }
 
+/* ... also when the unit is as large as one may be: nothing is written behind
+ * the room for its results. */
+Test(hostile, all_results_twice, .init = begin, .fini = end)
+{
+	struct msg_result rows[2] = { row(0, STORE_UNIT_RECIPIENTS - 1,
+	    OUTCOME_DELIVERED), row(0, 0, OUTCOME_DELIVERED) };
+	struct buf to;
+
+	buf_init(&to, 1 << 20);
+	for (int i = 0; i < STORE_UNIT_RECIPIENTS; i++)
+		buf_addf(&to, "%sr%d@b.example", i > 0 ? " " : "", i);
+	buf_add_byte(&to, 0);
+	rows[1].has_dsn = 1;
+	(void)bench_mail(&b, "s@a.example", (const char *)to.p);
+	buf_clear(&to);
+	WAIT(b.n_leases == 1);
+	bench_tell_rows(&b, bench_lease(&b, 0), SCOPE_RECIPIENTS, rows, 2);
+	WAIT(bench_messages(&b) == 0);
+	cr_expect_eq(bench_log_count(&b, " delivered "),
+	    STORE_UNIT_RECIPIENTS);
+}
+
 /* Damaged bytes are not sent, and do not stop others. */
 Test(hostile, damaged_content, .init = begin_alone, .fini = end)
 {
