@@ -9,6 +9,7 @@
  *	C| text			the same without CRLF; \r \n \0 \t \xNN \\
  *	C* N text		N times the text, escapes as in C|
  *	S: pattern		the next line that the server says (`*` is any)
+ *	S+ 250 pattern		a reply of lines; one of them looks like this
  *	M: pattern		a message: from=<a> to=<b>,<c> body=…
  *	do drain|timeout	an event (never in one piece)
  *	closed			the server hangs up here
@@ -55,6 +56,27 @@ complain(struct script *s, const char *what, struct span a, struct span b)
 	    (const char *)a.p, (int)b.n, (const char *)b.p);
 }
 
+/* `S+ CODE PATTERN`: takes a reply of many lines off LINES; one of them, or the
+ * last one, looks like PATTERN. */
+static bool
+take_many(struct span want, struct span *lines)
+{
+	struct span code = span_sub(want, 2, 3);
+	struct span pattern = want.n > 6 ? span_from(want, 6) : SPAN_LIT("*");
+	bool is_found = false, is_last = false;
+
+	while (lines->n > 0 && !is_last) {
+		struct span got = span_sub(*lines, 0, span_find(*lines, '\r'));
+
+		if (got.n < 4 || !span_equal(span_sub(got, 0, 3), code))
+			return false;
+		is_last = got.p[3] == ' ';
+		is_found |= glob_match(pattern, span_from(got, 4));
+		*lines = span_from(*lines, got.n + 2);
+	}
+	return is_last && is_found;
+}
+
 /* Compares line by line; both are emptied. */
 static void
 compare(struct script *s, struct buf *patterns, struct buf *lines)
@@ -65,6 +87,14 @@ compare(struct script *s, struct buf *patterns, struct buf *lines)
 		struct span want = span_sub(a, 0, span_find(a, '\n'));
 		struct span got = span_sub(b, 0, span_find(b, '\r'));
 
+		if (want.n >= 5 && want.p[0] == '+') {
+			if (!take_many(want, &b)) {
+				complain(s, "differs", want, got);
+				break;
+			}
+			a = span_from(a, want.n + 1);
+			continue;
+		}
 		if (a.n == 0 || b.n == 0 || !glob_match(want, got)) {
 			complain(s, "differs", want, got);
 			break;
@@ -232,6 +262,8 @@ one_line(struct script *s, char *text)
 		say_escaped(s, rest + 1, times, false);
 	} else if (strncmp(text, "S: ", 3) == 0)
 		add_pattern(&s->wanted, text + 3);
+	else if (strncmp(text, "S+ ", 3) == 0)
+		add_pattern(&s->wanted, text + 1);
 	else if (strncmp(text, "M: ", 3) == 0)
 		add_pattern(&s->messages, text + 3);
 	else if (strncmp(text, "do ", 3) == 0)
