@@ -86,6 +86,73 @@ load_and_print(const char *path, struct conf **out)
 	return e;
 }
 
+/* ---- programs ---- */
+
+/* The folder of our own program: the children lie beside it. */
+static enum err
+own_folder(char out[PATH_MAX], struct why *why)
+{
+	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
+	char *slash;
+
+	if (n < 0)
+		return why_set(why, ERR_IO, "/proc/self/exe: %s",
+		    strerror(errno));
+	out[n] = '\0';
+	slash = strrchr(out, '/');
+	if (slash == NULL)
+		return why_set(why, ERR_IO, "/proc/self/exe: no folder");
+	*slash = '\0';
+	return OK;
+}
+
+/* The program of a kind of child. */
+static enum err
+open_program(enum proc_id id, int *program, struct why *why)
+{
+	char folder[PATH_MAX], path[PATH_MAX + 32];
+	enum err e = own_folder(folder, why);
+
+	if (e != OK)
+		return e;
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, procs[id].name);
+	return spawn_open(path, program, why);
+}
+
+/* Opened once: an upgrade of the files never mixes versions in one run. */
+static enum err
+open_programs(struct mtad *m, struct why *why)
+{
+	enum err e = OK;
+
+	for (size_t i = 0; i < PROC_COUNT && e == OK; i++)
+		e = open_program((enum proc_id)i, &m->programs[i], why);
+	return e;
+}
+
+/* ---- secrets ---- */
+
+/* Read and looked at, with words on standard error. */
+static enum err
+load_secrets(const struct conf *conf, int program, struct secrets *out)
+{
+	struct why why = { "" };
+	struct buf text;
+	enum err e = secrets_read(conf, out, &why);
+
+	if (e != OK) {
+		(void)fprintf(stderr, "%s\n", why.text);
+		return e;
+	}
+	buf_init(&text, REPORT_MAX);
+	e = secrets_check(out, program, &text);
+	print_text(&text);
+	buf_clear(&text);
+	if (e != OK)
+		secrets_clear(out);
+	return e;
+}
+
 /* ---- users ---- */
 
 /* All that are missing, at once, with the commands that make them. */
@@ -134,6 +201,22 @@ check_ports(const struct conf *conf)
 	return is_ok;
 }
 
+static bool
+check_secrets(struct mtad *m)
+{
+	struct why why = { "" };
+	int program = -1;
+	enum err e = open_program(PROC_KEYD, &program, &why);
+
+	if (e == OK)
+		e = load_secrets(m->conf, program, &m->secrets);
+	else
+		(void)fprintf(stderr, "%s\n", why.text);
+	secrets_clear(&m->secrets);
+	fd_close(&program);
+	return e == OK;
+}
+
 int
 boot_check(const char *config_path)
 {
@@ -145,48 +228,14 @@ boot_check(const char *config_path)
 		return MTAD_EXIT_FAILED;
 	}
 	is_ok = geteuid() != 0 || find_users(m);
-	/* in this order, so that both are told */
+	/* in this order, so that all are told */
+	is_ok = check_secrets(m) && is_ok;
 	is_ok = check_ports(m->conf) && is_ok;
 	if (is_ok)
 		(void)puts("configuration is valid");
 	conf_free(&m->conf);
 	free(m);
 	return is_ok ? MTAD_EXIT_OK : MTAD_EXIT_FAILED;
-}
-
-/* ---- programs ---- */
-
-/* The folder of our own program: the children lie beside it. */
-static enum err
-own_folder(char out[PATH_MAX], struct why *why)
-{
-	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - 1);
-	char *slash;
-
-	if (n < 0)
-		return why_set(why, ERR_IO, "/proc/self/exe: %s",
-		    strerror(errno));
-	out[n] = '\0';
-	slash = strrchr(out, '/');
-	if (slash == NULL)
-		return why_set(why, ERR_IO, "/proc/self/exe: no folder");
-	*slash = '\0';
-	return OK;
-}
-
-/* Opened once: an upgrade of the files never mixes versions in one run. */
-static enum err
-open_programs(struct mtad *m, struct why *why)
-{
-	char folder[PATH_MAX], path[PATH_MAX + 32];
-	enum err e = own_folder(folder, why);
-
-	for (size_t i = 0; i < PROC_COUNT && e == OK; i++) {
-		(void)snprintf(path, sizeof(path), "%s/%s", folder,
-		    procs[i].name);
-		e = spawn_open(path, &m->programs[i], why);
-	}
-	return e;
 }
 
 /* ---- the log ---- */
@@ -301,10 +350,8 @@ open_ports(struct mtad *m, struct why *why)
 static enum err
 open_all(struct mtad *m, struct why *why)
 {
-	enum err e = open_programs(m, why);
+	enum err e = dirs_make(m, why);
 
-	if (e == OK)
-		e = dirs_make(m, why);
 	if (e == OK)
 		e = dirs_lock(m, why);
 	if (e == OK)
@@ -337,8 +384,12 @@ boot_open(struct mtad *m)
 	if (m->is_root && !find_users(m))
 		return ERR_NOT_FOUND;
 	raise_limits(m);
-	e = open_all(m, &why);
-	if (e != OK)
+	e = open_programs(m, &why);
+	if (e == OK)
+		e = load_secrets(m->conf, m->programs[PROC_KEYD], &m->secrets);
+	if (e == OK)
+		e = open_all(m, &why);
+	if (e != OK && why.text[0] != '\0')
 		(void)fprintf(stderr, "mtad: %s\n", why.text);
 	return e;
 }
@@ -355,6 +406,7 @@ boot_close(struct mtad *m)
 		fd_close(&m->programs[i]);
 	log_free(&m->log);
 	fd_close(&m->log_fd);
+	secrets_clear(&m->secrets);
 	if (m->conf != NULL)
 		dirs_tidy(m);
 	fd_close(&m->shared_lock_fd);

@@ -64,6 +64,17 @@ send_names(struct child *c)
 	buf_clear(&servers);
 }
 
+/* The bytes of files, as they were when they were checked. */
+static void
+send_secrets(struct child *c)
+{
+	struct msg msg = { .type = MSG_tls_pairs };
+
+	msg.tls_pairs.rows.n = c->mtad->secrets.pair_count;
+	msg.tls_pairs.rows.bytes = buf_span(&c->mtad->secrets.pairs);
+	child_send(c, &msg, -1);
+}
+
 /* Each kind gets the part that its row in the schema names; secrets of one
  * kind are not sent to another.  The same message at the start and at a
  * reload. */
@@ -75,6 +86,8 @@ handover_config(struct child *c)
 
 	if ((c->row->needs & PROC_NEEDS_NAMES) != 0)
 		send_names(c);
+	if ((c->row->needs & PROC_NEEDS_SECRETS) != 0)
+		send_secrets(c);
 	buf_init(&bytes, CONF_WIRE_MAX);
 	conf_wire_encode(c->mtad->conf, c->row->reader, &bytes);
 	msg.config.generation = c->mtad->generation;

@@ -19,8 +19,9 @@
 #include "common/os/creds.h"
 #include "mtad/ports.h"
 #include "mtad/procs.h"
+#include "mtad/secrets.h"
 
-#define MTAD_CHILDREN_MAX	(2 + 64 + 64)	/* limits of conf.workers */
+#define MTAD_CHILDREN_MAX	(3 + 64 + 64)	/* limits of conf.workers */
 #define MTAD_ASKERS_MAX		64	/* of reloads: more than sessions of mtactl */
 #define MTAD_EXIT_OK		0
 #define MTAD_EXIT_FAILED	1		/* configuration or system */
@@ -83,6 +84,7 @@ struct mtad {
 	struct siphash_key client_key;
 	uint32_t client_capacity;
 	struct ports ports;
+	struct secrets secrets;
 
 	struct child children[MTAD_CHILDREN_MAX];
 	size_t child_count;

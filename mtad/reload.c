@@ -200,6 +200,28 @@ bind_ports(struct mtad *m, const struct conf *conf, struct ports *out)
 	return e;
 }
 
+/* The parent waits for the answer: a reload has nothing to do until then, and
+ * a few milliseconds are no loss to anybody. */
+static enum err
+load_secrets(struct mtad *m, const struct conf *conf, struct secrets *out)
+{
+	const size_t begin = m->reload_text.n;
+	struct why why = { "" };
+	enum err e = secrets_read(conf, out, &why);
+
+	if (e != OK) {
+		buf_addf(&m->reload_text, "%s\n", why.text);
+	} else {
+		e = secrets_check(out, m->programs[PROC_KEYD],
+		    &m->reload_text);
+		if (e != OK)
+			secrets_clear(out);
+	}
+	log_lines(m, e != OK ? LOG_RELOAD_REFUSED : LOG_CONFIG_WARNING,
+	    span_from(buf_span(&m->reload_text), begin));
+	return e;
+}
+
 /* ---- handing it over ---- */
 
 static bool
@@ -247,7 +269,8 @@ log_ports(struct mtad *m, enum log_id id, const struct ports *these,
 /* Can't fail.  MTAD's copies of sockets that are no longer wanted are closed
  * last, after the children have been told to close theirs. */
 static void
-take_over(struct mtad *m, struct conf *conf, struct ports *ports)
+take_over(struct mtad *m, struct conf *conf, struct ports *ports,
+    struct secrets *secrets)
 {
 	const bool has_other_log =
 	    strcmp(m->conf->log.file, conf->log.file) != 0;
@@ -258,6 +281,8 @@ take_over(struct mtad *m, struct conf *conf, struct ports *ports)
 	conf_free(&m->conf);
 	m->conf = conf;
 	m->ports = *ports;
+	secrets_clear(&m->secrets);
+	m->secrets = *secrets;
 	m->generation++;
 	m->reload = RELOAD_WORKERS;
 	timer_start(&m->reload_wait, WAIT_MS);
@@ -282,6 +307,7 @@ take_over(struct mtad *m, struct conf *conf, struct ports *ports)
 void
 reload_start(struct mtad *m)
 {
+	struct secrets secrets;
 	struct ports ports;
 	struct conf *conf;
 
@@ -298,12 +324,18 @@ reload_start(struct mtad *m)
 		answer(m, false);
 		return;
 	}
-	if (bind_ports(m, conf, &ports) != OK) {
+	if (load_secrets(m, conf, &secrets) != OK) {
 		conf_free(&conf);
 		answer(m, false);
 		return;
 	}
-	take_over(m, conf, &ports);
+	if (bind_ports(m, conf, &ports) != OK) {
+		secrets_clear(&secrets);
+		conf_free(&conf);
+		answer(m, false);
+		return;
+	}
+	take_over(m, conf, &ports, &secrets);
 }
 
 void

@@ -1,8 +1,8 @@
 /*
  * The end, in an order in which nobody waits for one that is gone: smtpd
  * finishes the messages in hand, which needs queued; deliverd finishes its
- * attempts and gives the verdicts to queued; queued writes all of it; dnsd was
- * needed by the first two.  Each stage begins when the processes of the one
+ * attempts and gives the verdicts to queued; queued writes all of it; dnsd and
+ * keyd were needed by the first two.  Each stage begins when the processes of the one
  * before have ended.
  *
  * A second signal hurries: the graces become short, but queued keeps enough
@@ -17,6 +17,7 @@
 #define GRACE_DELIVERD_MS	10000
 #define GRACE_QUEUED_MS		30000	/* writes its last groups and index */
 #define GRACE_DNSD_MS		2000
+#define GRACE_KEYD_MS		2000
 #define GRACE_HURRIED_MS	500
 #define GRACE_QUEUED_HURRIED_MS	5000
 
@@ -29,6 +30,7 @@ static const struct stage {
 	{ PROC_DELIVERD, GRACE_DELIVERD_MS, GRACE_HURRIED_MS },
 	{ PROC_QUEUED, GRACE_QUEUED_MS, GRACE_QUEUED_HURRIED_MS },
 	{ PROC_DNSD, GRACE_DNSD_MS, GRACE_HURRIED_MS },
+	{ PROC_KEYD, GRACE_KEYD_MS, GRACE_HURRIED_MS },
 };
 
 #define STAGE_COUNT (sizeof(stages) / sizeof(stages[0]))

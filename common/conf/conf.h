@@ -23,7 +23,8 @@ enum conf_reader {
 	CONF_QUEUED = 1 << 2,
 	CONF_DELIVERD = 1 << 3,
 	CONF_DNSD = 1 << 4,
-	CONF_ALL = (1 << 5) - 1,
+	CONF_KEYD = 1 << 5,
+	CONF_ALL = (1 << 6) - 1,
 };
 
 /* The C type of each type of the schema. */
@@ -50,6 +51,7 @@ enum conf_reader {
 #define CONF_MEMBER_DOUBT(key)		enum conf_doubt key
 #define CONF_MEMBER_NETWORKS(key)	struct conf_networks key
 #define CONF_MEMBER_DOMAINS(key)	struct conf_texts key
+#define CONF_MEMBER_PATHS(key)		struct conf_texts key
 #define CONF_MEMBER_PATTERNS(key)	struct conf_texts key
 #define CONF_MEMBER_SENDERS(key)	struct conf_texts key
 #define CONF_MEMBER_SERVERS(key)	struct conf_endpoints key

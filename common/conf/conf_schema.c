@@ -31,6 +31,7 @@
 #define AT_DOUBT(of, key)		offsetof(of, key)
 #define AT_NETWORKS(of, key)		offsetof(of, key)
 #define AT_DOMAINS(of, key)		offsetof(of, key)
+#define AT_PATHS(of, key)		offsetof(of, key)
 #define AT_PATTERNS(of, key)		offsetof(of, key)
 #define AT_SENDERS(of, key)		offsetof(of, key)
 #define AT_SERVERS(of, key)		offsetof(of, key)
@@ -45,6 +46,7 @@
 #define QUEUED		CONF_QUEUED
 #define DELIVERD	CONF_DELIVERD
 #define DNSD		CONF_DNSD
+#define KEYD		CONF_KEYD
 
 static const struct conf_row main_rows[] = {
 #define CONF_TOP(type, key, fallback, min, max, reload, readers, doc)	\
@@ -128,6 +130,7 @@ static const size_t sizes[CONF_TYPES] = {
 static const enum conf_type elements[CONF_TYPES] = {
 	[CONF_TYPE_NETWORKS] = CONF_TYPE_NETWORK,
 	[CONF_TYPE_DOMAINS] = CONF_TYPE_DOMAIN,
+	[CONF_TYPE_PATHS] = CONF_TYPE_PATH,
 	[CONF_TYPE_PATTERNS] = CONF_TYPE_PATTERN,
 	[CONF_TYPE_SENDERS] = CONF_TYPE_SENDER,
 	[CONF_TYPE_SERVERS] = CONF_TYPE_SERVER,

@@ -14,6 +14,8 @@
 #include "common/conf/conf_name.h"
 #include "common/conf/conf_target.h"
 
+#define PATH_BYTES_MAX	4096
+
 /* ---- choices: the names of enum values, by their number ---- */
 
 /* each in the order of its enum in conf_types.h */
@@ -299,9 +301,11 @@ static enum err
 parse_path(const struct conf_row *row, struct span text,
     const struct conf_scope *scope, void *out, struct why *why)
 {
+	/* the bounds of a list are those of its count */
+	const size_t max = conf_type_is_list(row->type) ? PATH_BYTES_MAX
+	    : (size_t)row->max;
 	const char *path;
-	enum err e = conf_target_parse_path(text, (size_t)row->max, scope,
-	    &path, why);
+	enum err e = conf_target_parse_path(text, max, scope, &path, why);
 
 	if (e == OK)
 		memcpy(out, &path, sizeof(path));

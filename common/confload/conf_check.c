@@ -35,14 +35,23 @@ check_file(const char *key, const char *path, bool is_secret,
 		    why.text[0] != '\0' ? why.text : err_text(e));
 }
 
+static void
+check_files(const char *key, const struct conf_texts *paths, bool is_secret,
+    struct conf_report *report)
+{
+	for (size_t i = 0; i < paths->n; i++)
+		check_file(key, paths->v[i], is_secret, report);
+}
+
 /* All are looked at, and each one's fault told. */
 enum err
 conf_check_files(const struct conf *conf, struct conf_report *report)
 {
 	size_t before = report->n_errors;
 
-	check_file("tls.certificate", conf->tls.certificate, false, report);
-	check_file("tls.key", conf->tls.key, true, report);
+	check_files("tls.certificate", &conf->tls.certificate, false, report);
+	check_files("tls.key", &conf->tls.key, true, report);
+	check_files("tls.ocsp", &conf->tls.ocsp, false, report);
 	check_file("auth.passwords", conf->auth.passwords, true, report);
 	check_file("aliases", conf->aliases, false, report);
 	for (size_t i = 0; i < conf->routes.n; i++)

@@ -279,12 +279,17 @@ static void
 check_tls(const struct conf *conf, const struct conf_places *places,
     struct conf_report *report)
 {
-	bool has_certificate = conf->tls.certificate[0] != '\0';
+	const size_t n = conf->tls.certificate.n;
 
-	if (has_certificate != (conf->tls.key[0] != '\0'))
+	if (n != conf->tls.key.n)
 		conf_report_add(report, CONF_ERROR,
-		    place_of(places, has_certificate ? "tls.certificate" :
-		    "tls.key"), "tls.certificate and tls.key go together");
+		    place_of(places, n > 0 ? "tls.certificate" : "tls.key"),
+		    "tls.certificate and tls.key go together: a key for each "
+		    "certificate");
+	if (conf->tls.ocsp.n != 0 && conf->tls.ocsp.n != n)
+		conf_report_add(report, CONF_ERROR,
+		    place_of(places, "tls.ocsp"), "tls.ocsp needs a file for "
+		    "each certificate, in the same order");
 }
 
 /* Better here, with the file at hand, than when the processes are told. */

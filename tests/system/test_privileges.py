@@ -12,13 +12,14 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from support import basics, nexthop, relay
 
 USERS = {"smtpd": "_mtad-smtpd", "queued": "_mtad-queue",
-         "deliverd": "_mtad-deliver", "dnsd": "_mtad-dns"}
+         "deliverd": "_mtad-deliver", "keyd": "_mtad-key",
+         "dnsd": "_mtad-dns"}
 # What a descriptor of each process may be, besides 0, 1 and the log as 2.
 LOCK = r"/.*/run/mtad\.pid"
 COMMON = ("socket:", "anon_inode:", LOCK)
 MAY_HOLD = {"smtpd": (*COMMON, "/memfd:clients "),
             "queued": (*COMMON, r"/.*/spool(/|\Z)"),
-            "deliverd": COMMON, "dnsd": COMMON}
+            "deliverd": COMMON, "keyd": COMMON, "dnsd": COMMON}
 
 
 def facts(pid):

@@ -399,8 +399,6 @@ static const struct later {
 	{ "aliases: a\n", "aliases is not available", ERR_SYNTAX },
 	{ "metrics: {address: \"127.0.0.1:9125\"}\n",
 	    "warning: metrics.address", OK },
-	{ "tls: {certificate: c.pem, key: k.pem}\n",
-	    "warning: tls.certificate", OK },
 };
 
 Test(conf_load, what_is_not_built_yet_is_said)

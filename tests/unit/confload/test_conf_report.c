@@ -150,6 +150,7 @@ write_file(const char *path, mode_t mode)
 Test(conf_check, secrets_must_be_closed)
 {
 	char dir[] = "/tmp/mtad-check-XXXXXX", cert[64], key[64];
+	const char *certs[] = { cert }, *keys[] = { key };
 	struct conf *conf;
 
 	cr_assert_not_null(mkdtemp(dir));
@@ -159,8 +160,8 @@ Test(conf_check, secrets_must_be_closed)
 	conf_report_init(&report, "f");
 	cr_assert_eq(conf_check_files(conf, &report), OK);
 
-	conf->tls.certificate = cert;
-	conf->tls.key = key;
+	conf->tls.certificate = (struct conf_texts){ certs, 1 };
+	conf->tls.key = (struct conf_texts){ keys, 1 };
 	cr_assert_eq(conf_check_files(conf, &report), ERR_DENIED);
 	cr_assert_eq(report.n_errors, 2);
 	cr_assert_neq(strstr(printed(false), "f: tls.key: "), NULL);

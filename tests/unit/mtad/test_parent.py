@@ -14,7 +14,7 @@ import unittest
 BIN = os.environ.get("MTAD_BIN", "build/dev/bin")
 IS_SANITIZED = os.environ.get("MTAD_SANITIZE", "OFF") != "OFF"
 PATIENCE = 20
-CHILDREN = ("smtpd", "queued", "deliverd", "dnsd")
+CHILDREN = ("smtpd", "queued", "deliverd", "keyd", "dnsd")
 NOBODY = 65534
 
 
@@ -196,13 +196,13 @@ class Starting(unittest.TestCase):
         found = wait_for("children", i.all_there)
         self.assertEqual({k: len(v) for k, v in found.items()},
                          {"mtad": 1, "smtpd": 2, "queued": 1, "deliverd": 1,
-                          "dnsd": 1})
+                          "keyd": 1, "dnsd": 1})
         for name, pids in found.items():
             for pid in pids:
                 self.assertEqual(comm(pid), name)
         who = i.who()
         self.assertEqual(who["workers"], "2")
-        self.assertEqual(who["peers"], "2")
+        self.assertEqual(who["peers"], "3")
         self.assertEqual(who["host"], "mx.example.org")
         self.assertEqual(who["clients"], "1")
         self.assertIn(int(who["pid"]), found["smtpd"])
@@ -339,7 +339,7 @@ class Refusing(unittest.TestCase):
         r = i.run()
         self.assertEqual(r.returncode, 1)
         self.assertIn(f"mtad runs already (pid {i.process.pid}", r.stderr)
-        self.assertEqual(i.who()["peers"], "2")
+        self.assertEqual(i.who()["peers"], "3")
         self.assertEqual(i.run("-t").returncode, 0, "our own ports")
         self.assertEqual(i.stop(), 0)
 
@@ -405,7 +405,7 @@ class Restarting(unittest.TestCase):
                 now = i.all_there()
                 return now and now[name] != before[name]
             wait_for(f"a new {name}", is_new, 5)
-            wait_for("peers", lambda: i.who()["peers"] == "2", 5)
+            wait_for("peers", lambda: i.who()["peers"] == "3", 5)
             self.assertRegex(i.text(), r"child_died level=error child=%s "
                              r"index=0 pid=%d signal=KILL next_start_in="
                              % (name, before[name][0]))
@@ -425,12 +425,12 @@ class Restarting(unittest.TestCase):
     # I-05, T42: who talks nonsense is cut off, and gets another chance
     def test_a_sibling_that_lies_is_cut_off_and_joined_again(self):
         i = Instance(self).start()
-        wait_for("peers", lambda: i.who()["peers"] == "2")
+        wait_for("peers", lambda: i.who()["peers"] == "3")
         before = wait_for("children", i.all_there)
         with socket.create_connection(("127.0.0.1", i.port)) as s:
             s.sendall(b"lie\n")
             wait_for("the cut", lambda: "peer_violation" in i.text())
-        wait_for("peers", lambda: i.who()["peers"] == "2")
+        wait_for("peers", lambda: i.who()["peers"] == "3")
         wait_for("same processes", lambda: i.all_there() == before)
         self.assertEqual(i.stop(), 0)
 
@@ -441,7 +441,7 @@ class Restarting(unittest.TestCase):
             i.process.kill()
             i.process.wait()
             i.start()
-            wait_for("peers", lambda: i.who()["peers"] == "2")
+            wait_for("peers", lambda: i.who()["peers"] == "3")
         after = wait_for("children", i.all_there)
         self.assertNotEqual(before["queued"], after["queued"])
         self.assertEqual(i.stop(), 0)
@@ -465,7 +465,7 @@ class Reloading(unittest.TestCase):
         self.assertEqual(ask(i.control(), "reload"), "1 .\n")
         with self.assertRaises(OSError):
             i.who()
-        self.assertEqual(i.who(other)["peers"], "2")
+        self.assertEqual(i.who(other)["peers"], "3")
         self.assertEqual(i.all_there(), before)
         self.assertEqual(i.stop(), 0)
 
@@ -543,7 +543,8 @@ class Stopping(unittest.TestCase):
         self.assertEqual(i.stop(), 0)
         stopped = re.findall(r"(\w+)\[\d+\] stopped\n", i.text())
         self.assertEqual(stopped,
-                         ["smtpd", "deliverd", "queued", "dnsd", "mtad"])
+                         ["smtpd", "deliverd", "queued", "dnsd", "keyd",
+                          "mtad"])
         self.assertNotIn("child_died", i.text())
         self.assertFalse(os.path.exists(i.control()))
 

@@ -1,0 +1,296 @@
+/*
+ * keyd: holds what must not lie in the memory of a process that reads the
+ * network: private keys; and signs for those that do (I-07).
+ *
+ * It can open no file: the parent reads them and sends their bytes, at the
+ * start and with each reload, after `keyd --check` found them good.  smtpds
+ * get the certificates from here, so that they never show one whose key is
+ * not here.
+ */
+#include "common/ipc/channel.h"
+#include "common/log/log.h"
+#include "common/loop/timer.h"
+#include "common/os/fd.h"
+#include "common/os/random.h"
+#include "common/proc/proc.h"
+#include "keyd/check.h"
+#include "keyd/doors.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SECRETS_MAX	((size_t)4 * 1024 * 1024)
+#define TEXT_MAX	((size_t)16 * 1024)
+#define TICKETS_MS	((int64_t)12 * 60 * 60 * 1000)	/* a secret's life */
+
+struct keyd {
+	struct proc *proc;
+	struct pairs pairs;
+	struct doors doors;
+	struct list peers;		/* struct peer: smtpds */
+	struct buf early;		/* rows that came before the start */
+	uint32_t early_count;
+	struct timer timer;
+	uint8_t tickets[64];		/* smtpds make their keys from it */
+};
+
+struct peer {
+	struct list node;
+	struct channel *channel;
+};
+
+/* ---- certificates ---- */
+
+static void
+put_chain(const struct pair *pair, struct buf *rows)
+{
+	const struct msg_tls_chain row = {
+		.key_id = span_of(pair->key_id, SIGN_ID_BYTES),
+		.chain = buf_span(&pair->chain),
+		.staple = buf_span(&pair->staple),
+	};
+
+	msg_put_tls_chain(rows, &row);
+}
+
+static void
+send_chains(struct keyd *k, struct channel *c)
+{
+	struct msg m = { .type = MSG_tls_chains };
+	struct buf rows;
+
+	buf_init(&rows, SECRETS_MAX);
+	for (size_t i = 0; i < k->pairs.n; i++)
+		put_chain(&k->pairs.v[i], &rows);
+	m.tls_chains.tickets = span_of(k->tickets, sizeof(k->tickets));
+	m.tls_chains.rows.n = (uint32_t)k->pairs.n;
+	m.tls_chains.rows.bytes = buf_span(&rows);
+	if (!buf_failed(&rows))
+		channel_send_or_end(c, &m);
+	buf_clear(&rows);
+}
+
+static void
+send_to_all(struct keyd *k)
+{
+	struct list *node;
+
+	for (node = list_first(&k->peers); node != NULL;
+	    node = list_next(&k->peers, node))
+		send_chains(k, CONTAINER_OF(node, struct peer,
+		    node)->channel);
+}
+
+/* A session ticket from before is of no use then: its client makes a whole
+ * handshake. */
+static void
+renew_tickets(void *ctx)
+{
+	struct keyd *k = ctx;
+
+	if (random_fill(k->tickets, sizeof(k->tickets)) == OK)
+		send_to_all(k);
+	timer_start(&k->timer, TICKETS_MS);
+}
+
+static void
+log_trouble(struct keyd *k, const char *step, struct span why)
+{
+	struct log *log = proc_log(k->proc);
+
+	if (!log_begin(log, LOG_FAILED, NULL))
+		return;
+	log_str(log, "step", step);
+	log_text(log, "why", why);
+	log_end(log);
+}
+
+/* They were checked before; if they can't be used all the same, the old ones
+ * stay. */
+static enum err
+take_pairs(struct keyd *k, const struct msg_list *rows, struct buf *text)
+{
+	struct pairs pairs;
+	enum err e = pairs_load(rows, (int64_t)time(NULL), &pairs, text);
+
+	if (e != OK)
+		return e;
+	pairs_clear(&k->pairs);
+	k->pairs = pairs;
+	send_to_all(k);
+	return OK;
+}
+
+static void
+reload_pairs(struct keyd *k, const struct msg_list *rows)
+{
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX);
+	if (take_pairs(k, rows, &text) != OK)
+		log_trouble(k, "taking over certificates", buf_span(&text));
+	buf_clear(&text);
+}
+
+static void
+wipe_early(struct keyd *k)
+{
+	if (k->early.p != NULL)
+		explicit_bzero(k->early.p, k->early.size);
+	buf_clear(&k->early);
+}
+
+/* ---- the skeleton's calls ---- */
+
+/* Before the start they are kept: nothing is parsed with privileges. */
+static void
+on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
+{
+	struct keyd *k = ctx;
+
+	fd_close(&fd);
+	if (m->type != MSG_tls_pairs)
+		return;
+	if (k->proc != NULL) {
+		reload_pairs(k, &m->tls_pairs.rows);
+		return;
+	}
+	(void)p;
+	wipe_early(k);
+	buf_add_span(&k->early, m->tls_pairs.rows.bytes);
+	k->early_count = m->tls_pairs.rows.n;
+}
+
+static enum err
+start_parts(struct keyd *k, struct buf *text)
+{
+	const struct msg_list rows = { k->early_count, buf_span(&k->early) };
+	enum err e = buf_failed(&k->early) ? ERR_NOMEM : OK;
+
+	if (e == OK)
+		e = random_fill(k->tickets, sizeof(k->tickets));
+	if (e == OK)
+		e = take_pairs(k, &rows, text);
+	wipe_early(k);
+	if (e == OK)
+		e = timer_init(&k->timer, proc_loop(k->proc), renew_tickets,
+		    k);
+	return e;
+}
+
+static enum err
+on_start(void *ctx, struct proc *p, struct why *why)
+{
+	struct keyd *k = ctx;
+	struct buf text;
+	enum err e;
+
+	k->proc = p;
+	list_init(&k->peers);
+	doors_init(&k->doors, proc_loop(p), &k->pairs);
+	buf_init(&text, TEXT_MAX);
+	e = start_parts(k, &text);
+	if (e != OK) {
+		pairs_clear(&k->pairs);
+		(void)why_set(why, e, "%.*s", (int)text.n,
+		    text.n > 0 ? (const char *)text.p : err_text(e));
+	}
+	buf_clear(&text);
+	if (e == OK)
+		timer_start(&k->timer, TICKETS_MS);
+	return e;
+}
+
+static void
+on_peer(void *ctx, struct proc *p, struct channel *c)
+{
+	struct keyd *k = ctx;
+	struct peer *peer = calloc(1, sizeof(*peer));
+
+	(void)p;
+	channel_set_user(c, peer);
+	if (peer == NULL) {
+		log_trouble(k, "meeting a sibling", SPAN_LIT("no memory"));
+		return;
+	}
+	peer->channel = c;
+	list_add_last(&k->peers, &peer->node);
+	send_chains(k, c);
+}
+
+static void
+on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
+    int fd)
+{
+	struct keyd *k = ctx;
+
+	(void)p;
+	if (m->type == MSG_sign_door && fd >= 0) {
+		if (doors_add(&k->doors, c, fd) != OK)
+			log_trouble(k, "opening a door to signatures",
+			    SPAN_LIT("unusable socket, or no memory"));
+		return;
+	}
+	fd_close(&fd);
+}
+
+static void
+on_peer_gone(void *ctx, struct proc *p, struct channel *c)
+{
+	struct keyd *k = ctx;
+	struct peer *peer = channel_user(c);
+
+	(void)p;
+	doors_remove(&k->doors, c);
+	if (peer == NULL)
+		return;
+	list_remove(&peer->node);
+	free(peer);
+}
+
+/* Those that needed it have ended before. */
+static void
+on_drain(void *ctx, struct proc *p, int64_t grace_ms)
+{
+	(void)ctx;
+	(void)grace_ms;
+	proc_drained(p);
+}
+
+static void
+on_stop(void *ctx, struct proc *p)
+{
+	struct keyd *k = ctx;
+	struct list *node;
+
+	(void)p;
+	timer_clear(&k->timer);
+	doors_clear(&k->doors);
+	while ((node = list_first(&k->peers)) != NULL) {
+		list_remove(node);
+		free(CONTAINER_OF(node, struct peer, node));
+	}
+	pairs_clear(&k->pairs);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct proc_ops ops = {
+		.role = ROLE_KEYD,
+		.on_start = on_start,
+		.on_msg = on_msg,
+		.on_peer = on_peer,
+		.on_peer_msg = on_peer_msg,
+		.on_peer_gone = on_peer_gone,
+		.on_drain = on_drain,
+		.on_stop = on_stop,
+	};
+	static struct keyd k;
+
+	if (argc == 2 && strcmp(argv[1], "--check") == 0)
+		return check_main();
+	buf_init(&k.early, SECRETS_MAX);
+	return proc_main(argc, argv, &ops, &k);
+}

@@ -1,0 +1,122 @@
+/*
+ * Files of secrets, read by root.  A file is judged by the descriptor that it
+ * is read from, since its name may mean another one a moment later.
+ */
+#include "mtad/secrets.h"
+
+#include "common/conf/conf.h"
+#include "common/ipc/messages.h"
+#include "common/os/fd.h"
+#include "common/os/file.h"
+#include "common/os/file_check.h"
+
+#include <string.h>
+
+#define CHAIN_MAX	((size_t)64 * 1024)	/* as in messages.def */
+#define KEY_MAX		((size_t)16 * 1024)
+#define STAPLE_MAX	((size_t)16 * 1024)
+#define PAIRS_MAX	((size_t)1024 * 1024)
+
+/* Before the memory goes back: a later allocation may be sent somewhere. */
+static void
+wipe(struct buf *b)
+{
+	if (b->p != NULL)
+		explicit_bzero(b->p, b->size);
+	buf_clear(b);
+}
+
+void
+secrets_clear(struct secrets *s)
+{
+	wipe(&s->pairs);
+	s->pair_count = 0;
+}
+
+static enum err
+read_file(const char *path, size_t max, bool is_secret, struct buf *out,
+    struct why *why)
+{
+	enum err e;
+	int fd;
+
+	e = file_open_read(AT_FDCWD, path, &fd, why);
+	if (e != OK)
+		return e;
+	if (is_secret)
+		e = file_check_secret(fd, path, why);
+	if (e == OK) {
+		e = file_read_fd(fd, max, out);
+		if (e != OK)
+			(void)why_set(why, e, "%s: %s", path, err_text(e));
+	}
+	fd_close(&fd);
+	return e;
+}
+
+/* One certificate with what belongs to it. */
+static enum err
+read_pair(const struct conf *conf, size_t i, struct buf parts[3],
+    struct why *why)
+{
+	enum err e = read_file(conf->tls.certificate.v[i], CHAIN_MAX, false,
+	    &parts[0], why);
+
+	if (e == OK)
+		e = read_file(conf->tls.key.v[i], KEY_MAX, true, &parts[1],
+		    why);
+	if (e == OK && conf->tls.ocsp.n > i)
+		e = read_file(conf->tls.ocsp.v[i], STAPLE_MAX, false,
+		    &parts[2], why);
+	return e;
+}
+
+static enum err
+add_pair(struct secrets *s, const struct conf *conf, size_t i,
+    struct why *why)
+{
+	struct buf parts[3];
+	enum err e;
+
+	buf_init(&parts[0], CHAIN_MAX);
+	buf_init(&parts[1], KEY_MAX);
+	buf_init(&parts[2], STAPLE_MAX);
+	(void)buf_reserve(&parts[1], KEY_MAX);
+	e = read_pair(conf, i, parts, why);
+	if (e == OK) {
+		const struct msg_tls_pair row = {
+			.name = span_str(conf->tls.certificate.v[i]),
+			.chain = buf_span(&parts[0]),
+			.key = buf_span(&parts[1]),
+			.staple = buf_span(&parts[2]),
+		};
+
+		msg_put_tls_pair(&s->pairs, &row);
+		s->pair_count++;
+		if (buf_failed(&s->pairs))
+			e = why_set(why, ERR_NOMEM, "no memory for secrets");
+	}
+	for (size_t k = 0; k < 3; k++)
+		wipe(&parts[k]);
+	return e;
+}
+
+enum err
+secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
+{
+	struct secrets s = { .pair_count = 0 };
+	enum err e = OK;
+
+	buf_init(&s.pairs, PAIRS_MAX);
+	/* rows that move to larger memory leave their key behind in the old */
+	if (conf->tls.certificate.n > 0 &&
+	    buf_reserve(&s.pairs, PAIRS_MAX) == NULL)
+		e = why_set(why, ERR_NOMEM, "no memory for secrets");
+	for (size_t i = 0; i < conf->tls.certificate.n && e == OK; i++)
+		e = add_pair(&s, conf, i, why);
+	if (e == OK)
+		*out = s;
+	else
+		secrets_clear(&s);
+	return e;
+}

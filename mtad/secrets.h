@@ -1,0 +1,41 @@
+/*
+ * What only keyd may know: private keys with their certificates.
+ *
+ * The parent reads the files, as nobody else can open them, understands no
+ * byte of them, and keeps them in the form in which keyd is told, so that a
+ * keyd that is started again gets what was in force, whatever became of the
+ * files meanwhile.
+ */
+#ifndef MTAD_MTAD_SECRETS_H
+#define MTAD_MTAD_SECRETS_H
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+
+#define SECRETS_CHECK_MS 10000
+
+struct conf;
+
+struct secrets {
+	struct buf pairs;		/* rows of `tls_pairs` */
+	uint32_t pair_count;
+};
+
+/* Reads the files that CONF names.  ERR_DENIED (a secret is open to others),
+ * ERR_NOT_FOUND, ERR_RANGE (too large), ERR_IO, ERR_NOMEM, with the file's
+ * name in WHY; OUT needs no secrets_clear() then. */
+enum err secrets_read(const struct conf *conf, struct secrets *out,
+    struct why *why);
+
+/*
+ * Has PROGRAM, keyd's, look at them (`keyd --check`) and appends what it says,
+ * remarks and errors, one a line.  Waits for it, SECRETS_CHECK_MS at most.
+ * ERR_DENIED: something is wrong with them; ERR_IO: it could not be asked.
+ */
+enum err secrets_check(const struct secrets *s, int program,
+    struct buf *text);
+
+/* Overwrites and frees; S may be all zero. */
+void secrets_clear(struct secrets *s);
+
+#endif
