@@ -49,6 +49,7 @@ enum conf_reader {
 #define CONF_MEMBER_FAMILY(key)		enum conf_family key
 #define CONF_MEMBER_LANGUAGE(key)	enum conf_language key
 #define CONF_MEMBER_DOUBT(key)		enum conf_doubt key
+#define CONF_MEMBER_REVERSE(key)	enum conf_reverse key
 #define CONF_MEMBER_NETWORKS(key)	struct conf_networks key
 #define CONF_MEMBER_DOMAINS(key)	struct conf_texts key
 #define CONF_MEMBER_PATHS(key)		struct conf_texts key
@@ -56,6 +57,7 @@ enum conf_reader {
 #define CONF_MEMBER_SENDERS(key)	struct conf_texts key
 #define CONF_MEMBER_SERVERS(key)	struct conf_endpoints key
 #define CONF_MEMBER_TARGETS(key)	struct conf_targets key
+#define CONF_MEMBER_DNSLISTS(key)	struct conf_dnslists key
 #define CONF_MEMBER_LISTENERS(key)	struct conf_listeners key
 #define CONF_MEMBER_ROUTES(key)		struct conf_routes key
 

@@ -39,6 +39,11 @@ enum conf_format { CONF_FORMAT_TEXT, CONF_FORMAT_JSON, CONF_FORMAT_POSTFIX };
 enum conf_newline { CONF_NEWLINE_REFUSE, CONF_NEWLINE_NORMALISE };
 enum conf_family { CONF_FAMILY_ANY, CONF_FAMILY_IPV4, CONF_FAMILY_IPV6 };
 enum conf_language { CONF_LANGUAGE_EN };
+enum conf_reverse {
+	CONF_REVERSE_NONE,
+	CONF_REVERSE_LOG,
+	CONF_REVERSE_REFUSE,
+};
 enum conf_doubt { CONF_DOUBT_RETRY, CONF_DOUBT_HOLD };
 
 enum conf_address_kind {
@@ -82,6 +87,12 @@ struct conf_rate {
 
 #define CONF_RATE_COUNT_MAX 1000000
 
+/* A list of addresses in the DNS, and the answers that count, as numbers. */
+struct conf_dnslist {
+	const char *zone;
+	uint32_t first, last;
+};
+
 struct conf_texts {
 	const char **v;
 	size_t n;
@@ -94,6 +105,11 @@ struct conf_networks {
 
 struct conf_endpoints {
 	struct endpoint *v;
+	size_t n;
+};
+
+struct conf_dnslists {
+	struct conf_dnslist *v;
 	size_t n;
 };
 

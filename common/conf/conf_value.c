@@ -11,6 +11,7 @@
 #include "common/base/check.h"
 #include "common/base/text.h"
 #include "common/base/units.h"
+#include "common/conf/conf_dnslist.h"
 #include "common/conf/conf_name.h"
 #include "common/conf/conf_target.h"
 
@@ -31,6 +32,7 @@ static const char *const newlines[] = { "refuse", "normalise" };
 static const char *const families[] = { "any", "ipv4", "ipv6" };
 static const char *const languages[] = { "en" };
 static const char *const doubts[] = { "retry", "hold" };
+static const char *const reverses[] = { "none", "log", "refuse" };
 
 static const struct choice {
 	const char *const *names;
@@ -45,6 +47,7 @@ static const struct choice {
 	[CONF_TYPE_FAMILY] = { families, COUNT_OF(families) },
 	[CONF_TYPE_LANGUAGE] = { languages, COUNT_OF(languages) },
 	[CONF_TYPE_DOUBT] = { doubts, COUNT_OF(doubts) },
+	[CONF_TYPE_REVERSE] = { reverses, COUNT_OF(reverses) },
 };
 
 /* an enum is written and read by copying an unsigned int */
@@ -172,7 +175,7 @@ parse_rate(const struct conf_row *row, struct span text, void *out,
 		return why_set(why, ERR_SYNTAX,
 		    "expected a rate such as 50/1s, 1/10s or none");
 	if (count < 1 || count > CONF_RATE_COUNT_MAX)
-		return why_set(why, ERR_RANGE, "the number of messages must "
+		return why_set(why, ERR_RANGE, "the number must "
 		    "be between 1 and %d", CONF_RATE_COUNT_MAX);
 	if (ms < row->min || ms > row->max)
 		return out_of_range(row, CONF_TYPE_TIME, why);
@@ -393,6 +396,8 @@ conf_value_parse(const struct conf_row *row, enum conf_type type,
 		return conf_target_parse_address(text, scope, out, why);
 	case CONF_TYPE_TARGET:
 		return conf_target_parse(text, scope, out, why);
+	case CONF_TYPE_DNSLIST:
+		return conf_dnslist_parse(text, scope, out, why);
 	default:
 		return parse_text(row, type, text, scope, out, why);
 	}
@@ -492,6 +497,9 @@ conf_value_print(enum conf_type type, const void *value, struct buf *out)
 		return;
 	case CONF_TYPE_TARGET:
 		conf_target_print(value, out);
+		return;
+	case CONF_TYPE_DNSLIST:
+		conf_dnslist_print(value, out);
 		return;
 	default:
 		memcpy(&plain, value, sizeof(plain));

@@ -106,6 +106,7 @@ is_left_out(const struct dump *d, const struct conf_schema *schema,
 	size_t n;
 	bool may_go = (d->flags & CONF_DUMP_CHANGED) != 0 &&
 	    (schema == &conf_schema_main ||
+	    (conf_type_is_list(row->type) && row->fallback[0] == '\0') ||
 	    conf_value_choices(row->type, &n) != NULL);
 	bool is_default = conf_object_is_default(row, base);
 	bool is_absent = is_default && row->fallback[0] == '\0' &&

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/conf/conf_dnslist.h"
 #include "common/conf/conf_object.h"
 
 static const struct conf_schema *const schemas[] = {
@@ -115,6 +116,11 @@ static const struct value {
 	{ "deliver.rate", "1/1s/1s", NULL },
 	{ "deliver.rate", "1/secondsandmore", NULL },
 	{ "deliver.window", "0", NULL },
+	{ "limits.connections_rate", "60/1m", "60/1m" },
+	{ "limits.connections_rate", "60", NULL },
+	{ "gate.reverse_name", "refuse", "refuse" },
+	{ "gate.reverse_name", "yes", NULL },
+	{ "gate.timeout", "61s", NULL },
 	{ "workers.smtpd", "auto", "auto" },
 	{ "workers.smtpd", "64", "64" },
 	{ "workers.smtpd", "65", NULL },
@@ -165,6 +171,81 @@ Test(conf_value, texts_are_checked_and_printed)
 		    values[i].key, values[i].text, (int)out.n, (char *)out.p);
 	}
 	buf_clear(&out);
+	arena_free(&arena);
+}
+
+/* An element of gate.blocklists. */
+static const struct {
+	const char *text;
+	const char *printed;	/* NULL: refused */
+} lists[] = {
+	{ "zen.example.org", "zen.example.org" },
+	{ "z.example=127.0.0.2", "z.example=127.0.0.2" },
+	{ "z.example=127.0.0.2-11", "z.example=127.0.0.2-11" },
+	{ "z.example=127.0.0.2-2", "z.example=127.0.0.2" },
+	{ "z.example=127.1.2.0-255", "z.example=127.1.2.0-255" },
+	{ "z.example=127.0.0.2-1", NULL },
+	{ "z.example=127.0.0.2-256", NULL },
+	{ "z.example=127.0.0.2-", NULL },
+	{ "z.example=128.0.0.2", NULL },
+	{ "z.example=::1", NULL },
+	{ "z.example=", NULL },
+	{ "=127.0.0.2", NULL },
+	{ "example", NULL },
+	{ "z example.org", NULL },
+	{ "*.example.org", NULL },
+	{ ".example.org", NULL },
+	{ "", NULL },
+};
+
+Test(conf_value, lists_in_the_dns)
+{
+	struct arena *arena = arena_new(1 << 20);
+	const struct conf_scope scope = { arena, "/d" };
+	const struct conf_row *row = conf_schema_find(&conf_schema_main,
+	    SPAN_LIT("gate.blocklists"));
+	struct buf out;
+
+	buf_init(&out, 4096);
+	for (size_t i = 0; i < COUNT_OF(lists); i++) {
+		struct conf_dnslist list;
+		struct why why = { "" };
+		enum err e = conf_value_parse(row, CONF_TYPE_DNSLIST,
+		    span_str(lists[i].text), &scope, &list, &why);
+
+		cr_expect_eq(e == OK, lists[i].printed != NULL, "%s",
+		    lists[i].text);
+		if (e != OK) {
+			cr_expect_str_not_empty(why.text);
+			continue;
+		}
+		buf_reset(&out);
+		conf_value_print(CONF_TYPE_DNSLIST, &list, &out);
+		cr_expect(span_equal(buf_span(&out),
+		    span_str(lists[i].printed)), "%s", lists[i].text);
+	}
+	buf_clear(&out);
+	arena_free(&arena);
+}
+
+Test(conf_value, answers_of_lists_that_count)
+{
+	struct arena *arena = arena_new(1 << 20);
+	const struct conf_scope scope = { arena, "/d" };
+	struct conf_dnslist all, some;
+
+	cr_assert_eq(conf_dnslist_parse(SPAN_LIT("z.example"), &scope, &all,
+	    NULL), OK);
+	cr_assert_eq(conf_dnslist_parse(SPAN_LIT("z.example=127.0.0.2-11"),
+	    &scope, &some, NULL), OK);
+	cr_expect(conf_dnslist_counts(&all, 0x7f000000));
+	cr_expect(conf_dnslist_counts(&all, 0x7fffffff));
+	cr_expect_not(conf_dnslist_counts(&all, 0x7effffff));
+	cr_expect_not(conf_dnslist_counts(&all, 0x80000000));
+	cr_expect_not(conf_dnslist_counts(&some, 0x7f000001));
+	cr_expect(conf_dnslist_counts(&some, 0x7f000002));
+	cr_expect(conf_dnslist_counts(&some, 0x7f00000b));
+	cr_expect_not(conf_dnslist_counts(&some, 0x7f00000c));
 	arena_free(&arena);
 }
 
