@@ -29,6 +29,7 @@ mtad_find_by_name(lmdb lmdb.h lmdb)
 mtad_find_by_pkgconfig(yaml yaml-0.1)
 mtad_find_by_pkgconfig(cares libcares)
 mtad_find_by_pkgconfig(ssl openssl)
+mtad_find_by_pkgconfig(idn2 libidn2)
 
 if(MTAD_UNIT_TESTS)
 	pkg_check_modules(criterion IMPORTED_TARGET GLOBAL criterion)

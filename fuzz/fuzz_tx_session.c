@@ -27,7 +27,10 @@ add_mails(struct play *p, uint8_t options)
 
 		play_rcpt(m, "r1@b.example");
 		play_rcpt(m, "r2@b.example");
-		play_rcpt(m, "r3@b.example");
+		play_rcpt(m, (options & 32) != 0 ? "\xc3\xbc@b.example" :
+		    "r3@b.example");
+		m->mail.is_utf8 = (options & 32) != 0;
+		m->mail.has_utf8_header = m->mail.is_utf8 && i == 2;
 	}
 }
 

@@ -10,6 +10,7 @@
 #include "queued/bounce.h"
 
 #include "common/base/mtime.h"
+#include "common/base/utf8.h"
 #include "common/log/log.h"
 #include "common/mail/envelope.h"
 #include "common/mail/header.h"
@@ -168,6 +169,8 @@ put_envelope(const struct bounce *b, const struct envelope *old,
 	struct envelope_rcpt rcpt = { .address = to };
 
 	e.priority = priority_of(b, old);
+	if (!utf8_is_ascii(to))
+		e.flags |= ENVELOPE_UTF8 | ENVELOPE_UTF8_HEADER;
 	if (b->is_8bit)
 		e.flags |= ENVELOPE_HAS_8BIT | ENVELOPE_SAID_8BIT;
 	rcpt.notify = ENVELOPE_NOTIFY_NEVER;	/* RFC 3461 6.1 */
@@ -221,6 +224,7 @@ compose(struct queued *q, struct bounce *b, struct span to)
 	r.is_header_only = old.ret == ENVELOPE_RET_HDRS ||
 	    b->action == REPORT_RELAYED ||
 	    (q->conf->reports.head_bytes == 0 && old.ret != ENVELOPE_RET_FULL);
+	r.is_utf8 = (old.flags & ENVELOPE_UTF8) != 0;
 	r.is_7bit = is_8bit_refused(b);
 	r.random[0] = rng_u64(&q->dice);
 	r.random[1] = rng_u64(&q->dice);

@@ -225,7 +225,9 @@ fill_trace(struct session *s, const struct rx_message *m, int64_t wall_ms)
 		.client = s->client.addr.family != IPADDR_NONE
 		    ? &s->client.addr : NULL,
 		.host = span_str(sv->conf->hostname),
-		.with = m->is_esmtp ? SPAN_LIT("ESMTP") : SPAN_LIT("SMTP"),
+		.with = received_with(
+		    (m->is_esmtp ? RECEIVED_ESMTP : 0U) |
+		    (m->is_utf8 ? RECEIVED_UTF8 : 0U)),
 		.only_rcpt = m->rcpt_count == 1 ? m->first_rcpt : SPAN_NONE,
 		.at_ms = wall_ms,
 		.zone_min = server_zone_min(sv, wall_ms),

@@ -11,6 +11,7 @@
 #include "common/base/arena.h"
 #include "common/base/text.h"
 #include "common/conf/conf_name.h"
+#include "common/idn/idn.h"
 
 #define MATCH_MEMORY_MAX ((size_t)64 * 1024 * 1024)	/* bytes */
 
@@ -203,13 +204,15 @@ bool
 conf_match_domain(const struct conf_match *match, struct span domain)
 {
 	uint8_t lower[CONF_NAME_DOMAIN_MAX + 1];
-	struct span rest = { lower, domain.n };
+	char ascii[IDN_ASCII_MAX + 1];
+	struct span rest;
 
-	/* no list has a name as long */
-	if (domain.n == 0 || domain.n > sizeof(lower) ||
+	/* lists are in ASCII; no list has a name as long */
+	if (idn_to_ascii(domain, ascii, &domain) != OK || domain.n == 0 || domain.n > sizeof(lower) ||
 	    match->n_domains == 0)
 		return false;
 	text_lower(domain, lower);
+	rest = span_of(lower, domain.n);
 	/* a leading dot is how the list marks `all below`: no such domain */
 	if (lower[0] == '.')
 		return false;

@@ -20,7 +20,7 @@ void conf_match_free(struct conf_match **match);
 bool conf_match_client(const struct conf_match *match,
     const struct ipaddr *client);
 
-/* DOMAIN in any case, without a trailing dot; `example.org` in the list means
+/* DOMAIN in any case, as U-labels or A-labels, without a trailing dot; `example.org` in the list means
  * that domain alone, `.example.org` or `*.example.org` all below it. */
 bool conf_match_domain(const struct conf_match *match, struct span domain);
 

@@ -14,9 +14,9 @@
 #include "common/mail/envelope.h"
 
 #include "common/base/check.h"
-#include "common/base/text.h"
 #include "common/base/wire.h"
 #include "common/mail/address.h"
+#include "common/mail/orcpt.h"
 #include "common/mail/xtext.h"
 
 /* Numbers are part of the spool's format: append, never renumber. */
@@ -201,23 +201,6 @@ check_address(struct span s, uint32_t flags)
 	return address_parse(s, rules, &a) == OK ? OK : ERR_SYNTAX;
 }
 
-/* addr-type;xtext */
-static bool
-is_orcpt(struct span s)
-{
-	size_t n = span_find(s, ';');
-
-	if (n == 0 || n + 1 >= s.n)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		uint8_t c = s.p[i];
-
-		if (!text_is_alpha(c) && !text_is_digit(c) && c != '-')
-			return false;
-	}
-	return xtext_is_printable(span_from(s, n + 1));
-}
-
 /* The set of RFC 3461 4.1; bits that are none of it are refused, so that a
  * later version can give them a meaning. */
 static bool
@@ -289,7 +272,8 @@ take_rcpt(struct envelope_rcpt *r, unsigned tag, struct span v, uint32_t flags)
 		return is_notify(r->notify) ? OK : ERR_SYNTAX;
 	case RCPT_ORCPT:
 		r->orcpt = v;
-		return is_orcpt(v) ? OK : ERR_SYNTAX;
+		return orcpt_is_valid(v, (flags & ENVELOPE_UTF8) != 0) ?
+		    OK : ERR_SYNTAX;
 	case RCPT_LAST:
 		break;
 	}

@@ -32,6 +32,7 @@ enum envelope_flag {
 	ENVELOPE_HAS_8BIT = 2,	/* some octet of the content is above 127 */
 	ENVELOPE_REPORT = 4,	/* a report of our own */
 	ENVELOPE_UTF8 = 8,	/* SMTPUTF8: addresses may be UTF-8 */
+	ENVELOPE_UTF8_HEADER = 16, /* ... and some header is */
 	ENVELOPE_FLAGS_CRITICAL = 0xffff0000U,	/* unknown here: unreadable */
 };
 
@@ -61,7 +62,7 @@ struct envelope {
 struct envelope_rcpt {
 	struct span address;	/* forward-path without <> */
 	uint8_t notify;		/* enum envelope_notify */
-	struct span orcpt;	/* addr-type;xtext as given; empty: none */
+	struct span orcpt;	/* as given, see orcpt.h; empty: none */
 	struct span bytes;	/* its attribute, to be copied as it is */
 };
 

@@ -39,6 +39,23 @@ add_helo(struct span helo, struct buf *out)
 	buf_add(out, name, n);
 }
 
+/* Without EHLO there is no TLS, no AUTH and no SMTPUTF8. */
+struct span
+received_with(unsigned flags)
+{
+	static const struct span words[2][4] = {
+		{ SPAN_LIT("ESMTP"), SPAN_LIT("ESMTPS"), SPAN_LIT("ESMTPA"),
+		    SPAN_LIT("ESMTPSA") },
+		{ SPAN_LIT("UTF8SMTP"), SPAN_LIT("UTF8SMTPS"),
+		    SPAN_LIT("UTF8SMTPA"), SPAN_LIT("UTF8SMTPSA") },
+	};
+
+	if ((flags & RECEIVED_ESMTP) == 0)
+		return SPAN_LIT("SMTP");
+	return words[(flags & RECEIVED_UTF8) != 0][((flags & RECEIVED_TLS) ?
+	    1 : 0) + ((flags & RECEIVED_AUTH) ? 2 : 0)];
+}
+
 /* From-domain of RFC 5321 4.4 with the address literal as its TCP-info. */
 void
 received_head(const struct received *r, struct buf *out)

@@ -18,15 +18,23 @@
 
 struct ipaddr;
 
+enum received_flag {		/* of the session */
+	RECEIVED_ESMTP = 1, RECEIVED_TLS = 2, RECEIVED_AUTH = 4,
+	RECEIVED_UTF8 = 8,
+};
+
 struct received {
 	struct span helo;		/* as the client said; may be hostile */
 	const struct ipaddr *client;	/* NULL: local, no network address */
 	struct span host;		/* our name */
-	struct span with;		/* "ESMTP", "SMTP", "ESMTPSA", … */
+	struct span with;		/* received_with() */
 	struct span only_rcpt;		/* the one recipient, else empty */
 	int64_t at_ms;			/* wall clock */
 	int zone_min;			/* east of UTC */
 };
+
+/* "SMTP", "ESMTPSA", "UTF8SMTPS", …: RFC 3848, RFC 6531 4.3. */
+struct span received_with(unsigned flags);
 
 /* Appends all before the id, and all behind it with the final CRLF. */
 void received_head(const struct received *r, struct buf *out);

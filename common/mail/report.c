@@ -89,7 +89,7 @@ add_header(const struct report *r, const char *boundary, bool is_8bit,
 	buf_add_str(out, "From: MAILER-DAEMON@");
 	report_format_words(r->host, 255, out);
 	buf_add_str(out, " (Mail Delivery System)\r\nTo: <");
-	report_format_words(r->sender, 512, out);
+	report_format_address(r->sender, 512, out);
 	buf_add_str(out, ">\r\n");
 	report_format_field("Subject", span_str(report_text_subject(r)), out);
 	report_format_date("Date", r->now_at, r->zone_min, out);
@@ -116,12 +116,31 @@ begin_part(const char *boundary, const char *type, const char *description,
 	    "\r\n", boundary, type, encoding, description);
 }
 
+/* A part of ours; of UTF-8 it is quoted-printable.  Empties PART. */
+static void
+add_part(const char *boundary, const char *type, const char *global_type,
+    const char *description, struct buf *part, struct buf *out)
+{
+	bool is_ascii = utf8_is_ascii(buf_span(part));
+
+	begin_part(boundary, is_ascii ? type : global_type, description,
+	    is_ascii ? "7bit" : "quoted-printable", out);
+	if (is_ascii)
+		buf_add_span(out, buf_span(part));
+	else
+		report_copy_add_quoted(buf_span(part), out);
+	if (buf_failed(part))
+		out->is_failed = true;
+	buf_reset(part);
+}
+
 /* What of the message is returned, and how. */
 struct returned {
 	struct span bytes;
 	enum report_text_part part;
 	bool is_8bit;
 	bool is_quoted;
+	bool is_global;		/* RFC 6533: its header is UTF-8 */
 };
 
 /*
@@ -137,6 +156,13 @@ choose_returned(const struct report *r)
 
 	c.bytes = report_copy_choose(r->message, is_cut, r->is_header_only);
 	c.is_8bit = !utf8_is_ascii(c.bytes);
+	c.is_global = r->is_utf8 && c.is_8bit && !utf8_is_ascii(
+	    report_copy_choose(r->message, is_cut, true));
+	if (c.is_global) {
+		c.is_quoted = true;
+		c.is_8bit = false;
+		return c;
+	}
 	if (!c.is_8bit || !r->is_7bit)
 		return c;
 	c.part = REPORT_TEXT_HEADER;
@@ -149,12 +175,15 @@ choose_returned(const struct report *r)
 static void
 add_returned(const struct returned *c, const char *boundary, struct buf *out)
 {
+	static const char *const types[2][2] = {
+		{ "message/rfc822", "text/rfc822-headers" },
+		{ "message/global", "message/global-headers" },
+	};
 	bool is_header = c->part == REPORT_TEXT_HEADER;
 
-	begin_part(boundary, is_header ? "text/rfc822-headers" :
-	    "message/rfc822", is_header ? "Header of the message" :
-	    "Undelivered message", c->is_quoted ? "quoted-printable" :
-	    c->is_8bit ? "8bit" : "7bit", out);
+	begin_part(boundary, types[c->is_global][is_header], is_header ?
+	    "Header of the message" : "Undelivered message", c->is_quoted ?
+	    "quoted-printable" : c->is_8bit ? "8bit" : "7bit", out);
 	if (c->is_quoted)
 		report_copy_add_quoted(c->bytes, out);
 	else
@@ -166,18 +195,21 @@ report_build(const struct report *r, struct buf *out)
 {
 	struct returned returned = choose_returned(r);
 	char boundary[BOUNDARY_SIZE];
+	struct buf part;
 
 	/* RFC 3464 2.1 wants one group of recipient fields at least */
 	MUST(r->rcpt_count > 0);
+	buf_init(&part, out->max);
 	choose_boundary(r, returned.bytes, boundary);
 	add_header(r, boundary, returned.is_8bit, out);
-	begin_part(boundary, "text/plain; charset=us-ascii", "Notification",
-	    "7bit", out);
-	report_text_build(r, returned.part, out);
-	begin_part(boundary, "message/delivery-status", "Delivery status",
-	    "7bit", out);
-	report_status_build(r, out);
+	report_text_build(r, returned.part, &part);
+	add_part(boundary, "text/plain; charset=us-ascii",
+	    "text/plain; charset=utf-8", "Notification", &part, out);
+	report_status_build(r, &part);
+	add_part(boundary, "message/delivery-status",
+	    "message/global-delivery-status", "Delivery status", &part, out);
 	add_returned(&returned, boundary, out);
 	buf_addf(out, "\r\n--%s--\r\n", boundary);
-	return returned.is_8bit;
+	buf_clear(&part);
+	return returned.is_8bit || !utf8_is_ascii(r->sender);
 }

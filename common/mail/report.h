@@ -6,7 +6,7 @@
  * The returned message is opaque: nothing of it is parsed but where its
  * header ends.  Everything of remote origin is made printable and cut to a
  * bounded length.  What is built has CRLF line ends only and no line above
- * 998 octets; the delivery-status is US-ASCII.
+ * 998 octets; the delivery-status is US-ASCII but for addresses that are not.
  */
 #ifndef MTAD_MAIL_REPORT_H
 #define MTAD_MAIL_REPORT_H
@@ -54,6 +54,7 @@ struct report {
 	struct span message;		/* header and first part of the body */
 	uint64_t message_bytes;		/* of the whole message */
 	bool is_header_only;		/* return the header alone (RET=HDRS) */
+	bool is_utf8;			/* the message came with SMTPUTF8 */
 	bool is_7bit;			/* the way back may take nothing else */
 	uint64_t random[2];		/* for Message-ID and boundary */
 };
@@ -63,7 +64,10 @@ struct report {
  * returned as message/rfc822, at a line end when it had to be cut, or as
  * text/rfc822-headers; the latter also when is_7bit forbids the octets of its
  * body, which may not be encoded (RFC 2046 5.2.1).  Returns true when the report has octets above 127
- * (then its Content-Transfer-Encoding is 8bit).
+ * (then its Content-Transfer-Encoding is 8bit, or its addressee is UTF-8).
+ *
+ * What RFC 6533 calls global can be encoded, and is, so that the report takes
+ * any way back that its addressee's own address allows.
  */
 bool report_build(const struct report *r, struct buf *out);
 

@@ -1,12 +1,13 @@
 /*
  * Everything that goes into a report's fields and sentences comes through
- * here, in two steps: report_format_words() makes one line of harmless words
- * out of any octets, add_wrapped() breaks it at blanks.  As the words hold no
+ * here, in two steps: clean() makes one line of harmless words out of any
+ * octets, add_wrapped() breaks it at blanks.  As the words hold no
  * line end, nothing but our own code can end a field or begin a part.
  */
 #include "common/mail/report_format.h"
 
 #include "common/base/text.h"
+#include "common/base/utf8.h"
 #include "common/mail/mail_date.h"
 
 #define FIELD_MAX	4096	/* octets of a field's value */
@@ -22,17 +23,45 @@ is_blank(uint8_t c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-void
-report_format_words(struct span s, size_t max, struct buf *out)
+/* Letters beyond ASCII: none that steers a terminal, parts lines or turns the
+ * direction in which an address is read. */
+static bool
+is_shown(uint32_t c)
+{
+	return c >= 0xa0 && c != 0xad && !(c >= 0x200b && c <= 0x200f) &&
+	    !(c >= 0x2028 && c <= 0x202e) && !(c >= 0x2060 && c <= 0x206f) &&
+	    c != 0xfeff && !(c >= 0xfff9 && c <= 0xfffb) && c < 0xe0000;
+}
+
+/* Takes a character that is no blank off S; its octets, or `?`. */
+static struct span
+take_shown(struct span *s, bool is_utf8)
+{
+	struct span from = *s;
+	uint32_t code;
+
+	if (is_utf8 && from.p[0] >= 0x80) {
+		if (utf8_take(s, &code) && is_shown(code))
+			return span_sub(from, 0, from.n - s->n);
+		return SPAN_LIT("?");
+	}
+	*s = span_from(*s, 1);
+	return text_is_print(from.p[0]) ? span_sub(from, 0, 1) :
+	    SPAN_LIT("?");
+}
+
+static void
+clean(struct span s, size_t max, bool is_utf8, struct buf *out)
 {
 	size_t n = 0;		/* octets of words so far */
 	bool is_gap = false;	/* a blank is owed, if a word follows */
 
-	for (size_t i = 0; i < s.n && n < max; i++) {
-		uint8_t c = s.p[i];
+	while (s.n > 0 && n < max) {
+		struct span shown;
 
-		if (is_blank(c)) {
+		if (is_blank(s.p[0])) {
 			is_gap = n > 0;
+			s = span_from(s, 1);
 			continue;
 		}
 		if (is_gap) {
@@ -40,9 +69,22 @@ report_format_words(struct span s, size_t max, struct buf *out)
 			n++;
 		}
 		is_gap = false;
-		buf_add_byte(out, text_is_print(c) ? c : '?');
-		n++;
+		shown = take_shown(&s, is_utf8);
+		buf_add_span(out, shown);
+		n += shown.n;
 	}
+}
+
+void
+report_format_words(struct span s, size_t max, struct buf *out)
+{
+	clean(s, max, false, out);
+}
+
+void
+report_format_address(struct span s, size_t max, struct buf *out)
+{
+	clean(s, max, true, out);
 }
 
 /*
@@ -86,7 +128,7 @@ report_format_field(const char *name, struct span value, struct buf *out)
 	struct buf words;
 
 	buf_init(&words, FIELD_MAX + 64);
-	report_format_words(value, FIELD_MAX, &words);
+	report_format_address(value, FIELD_MAX, &words);
 	if (words.n > 0) {
 		buf_add_str(out, name);
 		buf_add_str(out, ": ");
@@ -110,8 +152,8 @@ report_format_date(const char *name, int64_t at_ms, int zone_min,
 	report_format_field(name, span_of(date, n), out);
 }
 
-void
-report_format_wrapped(struct span s, unsigned indent, struct buf *out)
+static void
+add_paragraph(struct span s, unsigned indent, bool is_utf8, struct buf *out)
 {
 	static const char line_break[] = "\r\n                ";
 	struct buf words;
@@ -119,7 +161,7 @@ report_format_wrapped(struct span s, unsigned indent, struct buf *out)
 	if (indent > sizeof(line_break) - 3)
 		indent = sizeof(line_break) - 3;
 	buf_init(&words, FIELD_MAX + 64);
-	report_format_words(s, FIELD_MAX, &words);
+	clean(s, FIELD_MAX, is_utf8, &words);
 	buf_add(out, line_break + 2, indent);
 	add_wrapped(buf_span(&words), indent, TEXT_COLUMNS,
 	    span_of(line_break, indent + 2), out);
@@ -127,4 +169,16 @@ report_format_wrapped(struct span s, unsigned indent, struct buf *out)
 	if (buf_failed(&words))
 		out->is_failed = true;
 	buf_clear(&words);
+}
+
+void
+report_format_wrapped(struct span s, unsigned indent, struct buf *out)
+{
+	add_paragraph(s, indent, false, out);
+}
+
+void
+report_format_cleaned(struct span s, unsigned indent, struct buf *out)
+{
+	add_paragraph(s, indent, true, out);
 }

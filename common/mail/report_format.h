@@ -1,6 +1,7 @@
 /*
- * Words of any origin brought into the lines of a report: printable ASCII,
- * wrapped, never able to begin a field or a part of their own.
+ * Words of any origin brought into the lines of a report: printable, wrapped,
+ * never able to begin a field or a part of their own.  All of them are ASCII
+ * but addresses, which may be UTF-8 (RFC 6533).
  */
 #ifndef MTAD_MAIL_REPORT_FORMAT_H
 #define MTAD_MAIL_REPORT_FORMAT_H
@@ -12,8 +13,11 @@
  * become one blank, other unprintable octets `?`. */
 void report_format_words(struct span s, size_t max, struct buf *out);
 
-/* Appends `Name: value` as one folded field with its CRLF; VALUE is cleaned
- * as above.  An empty value appends nothing. */
+/* The same of an address: letters beyond ASCII stay. */
+void report_format_address(struct span s, size_t max, struct buf *out);
+
+/* Appends `Name: value` as one folded field with its CRLF; VALUE, which
+ * may hold an address, is cleaned as above.  An empty value appends nothing. */
 void report_format_field(const char *name, struct span value,
     struct buf *out);
 
@@ -21,7 +25,9 @@ void report_format_field(const char *name, struct span value,
 void report_format_date(const char *name, int64_t at_ms, int zone_min,
     struct buf *out);
 
-/* Appends S as a paragraph for people, each line INDENT blanks in. */
+/* Appends S as a paragraph for people, each line INDENT blanks in; the second
+ * one of words that were cleaned. */
 void report_format_wrapped(struct span s, unsigned indent, struct buf *out);
+void report_format_cleaned(struct span s, unsigned indent, struct buf *out);
 
 #endif

@@ -9,6 +9,8 @@
 #include "common/mail/report_status.h"
 
 #include "common/base/ipaddr.h"
+#include "common/base/utf8.h"
+#include "common/mail/orcpt.h"
 #include "common/mail/report_format.h"
 #include "common/mail/xtext.h"
 
@@ -66,23 +68,34 @@ add_envid(struct span envid, struct buf *out)
 	buf_clear(&plain);
 }
 
-/* ORCPT is addr-type;xtext, the field has the plain form. */
+/* ORCPT is coded, the field has the plain form. */
 static void
 add_original_recipient(struct span orcpt, struct buf *out)
 {
-	size_t n = span_find(orcpt, ';');
 	struct buf plain;
 
-	if (n == orcpt.n)
-		return;
 	buf_init(&plain, VALUE_MAX);
-	buf_add_span(&plain, span_sub(orcpt, 0, n + 1));
-	if (xtext_decode(span_from(orcpt, n + 1), &plain) == OK)
+	if (orcpt.n > 0 && orcpt_decode(orcpt, &plain) == OK)
 		report_format_field("Original-Recipient", buf_span(&plain),
 		    out);
 	if (buf_failed(&plain))
 		out->is_failed = true;
 	buf_clear(&plain);
+}
+
+/* RFC 3464 2.3.2; RFC 6533 section 3 for what is not ASCII. */
+static void
+add_final_recipient(struct span address, struct buf *out)
+{
+	struct buf value;
+
+	buf_init(&value, VALUE_MAX);
+	buf_add_str(&value, utf8_is_ascii(address) ? "rfc822; " : "utf-8; ");
+	report_format_address(address, REPORT_REPLY_MAX, &value);
+	if (buf_failed(&value))
+		out->is_failed = true;
+	report_format_field("Final-Recipient", buf_span(&value), out);
+	buf_clear(&value);
 }
 
 /* A host that is known by its address alone is named by a literal, RFC 3464
@@ -141,7 +154,7 @@ add_rcpt(const struct report *r, const struct report_rcpt *rcpt,
 	size_t n = status_format(report_status_of(rcpt), status);
 
 	add_original_recipient(rcpt->orcpt, out);
-	add_typed("Final-Recipient", "rfc822", rcpt->address, out);
+	add_final_recipient(rcpt->address, out);
 	report_format_field("Action", span_str(actions[rcpt->action]), out);
 	report_format_field("Status", span_of(status, n), out);
 	add_remote(rcpt, out);

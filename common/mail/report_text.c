@@ -116,7 +116,7 @@ end_paragraph(struct buf *s, unsigned indent, struct buf *out)
 {
 	if (buf_failed(s))
 		out->is_failed = true;
-	report_format_wrapped(buf_span(s), indent, out);
+	report_format_cleaned(buf_span(s), indent, out);
 	buf_reset(s);
 }
 
@@ -205,7 +205,7 @@ add_rcpt(const struct report_rcpt *rcpt, struct buf *out)
 	buf_add_str(out, "\r\n");
 	buf_init(&s, SENTENCE_MAX);
 	buf_add_byte(&s, '<');
-	report_format_words(rcpt->address, 512, &s);
+	report_format_address(rcpt->address, 512, &s);
 	buf_add_byte(&s, '>');
 	end_paragraph(&s, 2, out);
 	if (rcpt->is_expired)

@@ -11,6 +11,7 @@
 #include "common/base/text.h"
 #include "common/conf/conf_schema.h"
 #include "common/conf/conf_value.h"
+#include "common/idn/idn.h"
 
 /* Behind the last @: a quoted local part may hold others. */
 struct span
@@ -94,8 +95,13 @@ route_manner(const struct route *route, struct buf *out)
 void
 route_key(const struct route *route, struct span recipient, struct buf *out)
 {
+	struct span domain = route_domain(recipient);
+	char ascii[IDN_ASCII_MAX + 1];
+
+	/* U-labels and A-labels are one domain; what is neither keeps its
+	 * octets, and is refused when it is to be looked up */
+	(void)idn_to_ascii(domain, ascii, &domain);
 	if (route_is_mx(route))
-		put_lower(span_sub(route_domain(recipient), 0,
-		    ROUTE_KEY_MAX / 2), out);
+		put_lower(span_sub(domain, 0, ROUTE_KEY_MAX / 2), out);
 	buf_add_str(out, route->manner);
 }

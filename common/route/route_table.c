@@ -11,6 +11,7 @@
 #include "common/base/map.h"
 #include "common/base/text.h"
 #include "common/conf/conf_name.h"
+#include "common/idn/idn.h"
 
 #define TABLE_MEMORY_MAX ((size_t)128 * 1024 * 1024)	/* bytes */
 #define ADDRESS_MAX 512		/* longer ones fall under `*` only */
@@ -456,10 +457,15 @@ static void
 try_address(const struct patterns *patterns, struct span address, size_t at,
     struct hits *hits)
 {
-	uint8_t lower[ADDRESS_MAX + 1];
+	uint8_t lower[2 * ADDRESS_MAX + 1];
+	char ascii[IDN_ASCII_MAX + 1];
 	struct span domain = span_from(address, at + 1);
-	size_t begin = put_address(span_sub(address, 0, at), domain, lower);
+	size_t begin;
 
+	/* patterns are in ASCII; what has no such form matches `*` only */
+	if (idn_to_ascii(domain, ascii, &domain) != OK)
+		return;
+	begin = put_address(span_sub(address, 0, at), domain, lower);
 	try_form(patterns, span_of(lower, begin + domain.n), hits);
 	domain = span_of(lower + begin, domain.n);
 	/* `.d` is how a pattern for all below d looks; no domain does */

@@ -8,6 +8,7 @@
 
 #include "common/base/check.h"
 #include "common/base/text.h"
+#include "common/base/utf8.h"
 
 _Static_assert(SMTP_PARAM_COUNT <= 32, "ids are bits of `seen`");
 
@@ -42,9 +43,9 @@ is_keyword(struct span s)
 }
 
 /*
- * esmtp-value of RFC 5321 4.1.2: no blank, control character, `=` or octet
- * above 127.  The UTF-8 that RFC 6531 3.3 adds is not taken: what could need
- * it has an ASCII form.
+ * esmtp-value of RFC 5321 4.1.2: no blank, control character or `=`, with the
+ * UTF-8 that RFC 6531 3.3 adds; whoever reads the value knows whether it may be
+ * there.
  */
 static bool
 is_value(struct span s)
@@ -52,10 +53,10 @@ is_value(struct span s)
 	if (s.n == 0)
 		return false;
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] <= 0x20 || s.p[i] >= 0x7f || s.p[i] == '=')
+		if (s.p[i] <= 0x20 || s.p[i] == 0x7f || s.p[i] == '=')
 			return false;
 	}
-	return true;
+	return utf8_is_valid(s);
 }
 
 void

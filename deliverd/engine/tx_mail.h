@@ -68,6 +68,8 @@ struct tx_mail {
 	uint8_t flags;		/* enum tx_content_flag */
 	int8_t priority;	/* RFC 6710: -9 to 9 */
 	uint8_t ret;		/* enum envelope_ret */
+	bool is_utf8;		/* it came with SMTPUTF8 ... */
+	bool has_utf8_header;	/* ... and a header of it needs that */
 	struct span envid;	/* RFC 3461, as given; empty: none */
 	struct tx_rcpt *rcpts;	/* zeroed but for address, orcpt, notify */
 	uint32_t rcpt_count;
@@ -77,6 +79,7 @@ struct tx_mail {
 	uint8_t rest;		/* enum tx_rest */
 	bool is_answered;	/* the host has said something about it */
 	bool has_dsn;		/* the host has it */
+	bool says_utf8;		/* this transaction does */
 	uint32_t accepted;	/* recipients that the host takes */
 	uint32_t at;		/* the recipient whose reply is awaited */
 };

@@ -11,6 +11,7 @@
 #include "common/base/check.h"
 #include "common/mail/envelope.h"
 #include "deliverd/engine/tx_state.h"
+#include "deliverd/engine/tx_utf8.h"
 
 /* RFC 3461 5.2.1: as they came, and none that did not come. */
 static void
@@ -26,7 +27,7 @@ put_mail_dsn(const struct tx_mail *m, struct buf *out)
 }
 
 static void
-put_rcpt_dsn(const struct tx_rcpt *r, struct buf *out)
+put_rcpt_dsn(const struct tx_mail *m, const struct tx_rcpt *r, struct buf *out)
 {
 	static const struct {
 		enum envelope_notify flag;
@@ -46,10 +47,7 @@ put_rcpt_dsn(const struct tx_rcpt *r, struct buf *out)
 		buf_add_str(out, words[i].word);
 		before = ",";
 	}
-	if (r->orcpt.n == 0)
-		return;
-	buf_add_str(out, " ORCPT=");
-	buf_add_span(out, r->orcpt);
+	tx_utf8_put_orcpt(m, r->orcpt, out);
 }
 
 /* Nothing is said to the host that its EHLO didn't offer: SIZE by its list,
@@ -71,6 +69,8 @@ put_mail(struct tx *t, const struct tx_mail *m)
 	}
 	if ((m->flags & TX_CONTENT_8BIT) != 0)
 		buf_add_str(t->out, " BODY=8BITMIME");
+	if (m->says_utf8)
+		buf_add_str(t->out, " SMTPUTF8");
 	if (m->priority != 0 && smtp_ext_has(&t->ext, SMTP_EXT_MT_PRIORITY))
 		buf_addf(t->out, " MT-PRIORITY=%d", m->priority);
 	if (m->has_dsn)
@@ -79,13 +79,13 @@ put_mail(struct tx *t, const struct tx_mail *m)
 }
 
 static void
-put_rcpt(struct tx *t, const struct tx_rcpt *r)
+put_rcpt(struct tx *t, const struct tx_mail *m, const struct tx_rcpt *r)
 {
 	buf_add_str(t->out, "RCPT TO:<");
 	buf_add_span(t->out, r->address);
 	buf_add_byte(t->out, '>');
 	if (smtp_ext_has(&t->ext, SMTP_EXT_DSN))
-		put_rcpt_dsn(r, t->out);
+		put_rcpt_dsn(m, r, t->out);
 	buf_add_str(t->out, "\r\n");
 }
 
@@ -99,7 +99,7 @@ put_group(struct tx *t, const struct tx_mail *m)
 	put_mail(t, m);
 	for (uint32_t i = m->at; i < m->rcpt_count; i++)
 		if (m->rcpts[i].progress == TX_RCPT_AWAITED)
-			put_rcpt(t, &m->rcpts[i]);
+			put_rcpt(t, m, &m->rcpts[i]);
 	tx_send_data(t);
 }
 
@@ -118,7 +118,7 @@ tx_send_mail(struct tx *t)
 void
 tx_send_rcpt(struct tx *t)
 {
-	put_rcpt(t, &t->mail->rcpts[t->mail->at]);
+	put_rcpt(t, t->mail, &t->mail->rcpts[t->mail->at]);
 }
 
 void
@@ -164,7 +164,10 @@ is_sendable(struct tx *t, struct tx_mail *m)
 		    "does not take (no 8BITMIME)");
 		return false;
 	}
-	return true;
+	tx_utf8_refuse(t, m);
+	if (m->open == 0)
+		tx_fault_give_back(t, m, TX_REST_NONE);
+	return m->open > 0;
 }
 
 /* The open ones of this transaction, the first of them in M->at.  Those beyond
@@ -205,6 +208,7 @@ tx_begin(struct tx *t, struct tx_mail *m)
 	if (!is_sendable(t, m))
 		return;
 	choose_recipients(t, m);
+	m->says_utf8 = tx_utf8_is_needed(m);
 	if (tx_rules_may_pipeline(t))
 		put_group(t, m);
 	if (t->state == TX_FINAL) {

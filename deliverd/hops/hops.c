@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "common/base/check.h"
+#include "common/idn/idn.h"
 #include "common/mail/address.h"
 #include "deliverd/hops/hops_state.h"
 
@@ -78,8 +79,18 @@ set_targets(struct hops *h)
 static enum err
 set_domain(struct hops *h, struct span domain)
 {
+	char ascii[IDN_ASCII_MAX + 1];
 	struct ipaddr ip;
+	enum err e = idn_to_ascii(domain, ascii, &domain);
 
+	if (e == ERR_NOMEM)
+		return e;
+	if (e != OK) {
+		h->mx = HOPS_ANSWERED;
+		hops_fail(h, true, STATUS(5, 1, 2), "the domain behind the @ "
+		    "has no form that the DNS knows (IDNA2008)");
+		return OK;
+	}
 	if (!span_copy(domain, h->domain, sizeof(h->domain)))
 		return ERR_RANGE;
 	if (domain.n == 0 || domain.p[0] != '[')

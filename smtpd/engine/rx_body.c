@@ -15,6 +15,7 @@
 #include "smtpd/engine/rx_impl.h"
 
 #include "common/base/check.h"
+#include "smtpd/engine/rx_utf8.h"
 
 /* A client that sends on after its message became too large is cut off at
  * twice the limit, and this much more for small limits. */
@@ -30,6 +31,7 @@ static void
 begin(struct rx_content *c)
 {
 	header_scan_init(&c->header);
+	parts_scan_init(&c->parts);
 	c->raw_bytes = 0;
 	c->refusal = RX_REPLY_NONE;
 }
@@ -73,6 +75,7 @@ judge(struct rx *rx, const struct buf *body, size_t before)
 	if (!c->header.is_done)
 		/* only what was un-stuffed, and each octet once */
 		header_scan_feed(&c->header, span_from(buf_span(body), before));
+	rx_utf8_feed(rx, span_from(buf_span(body), before));
 	if (c->dots.bytes > conf->limits.message_bytes)
 		rx_body_refuse(rx, RX_REPLY_TOO_LARGE);
 	else if (c->header.received > conf->limits.hops)

@@ -6,6 +6,7 @@
 #define MTAD_SMTPD_ENGINE_RX_CONTENT_H
 
 #include "common/mail/header.h"
+#include "common/mail/parts_scan.h"
 #include "common/smtp/smtp_dots_in.h"
 #include "smtpd/engine/rx.h"
 #include "smtpd/engine/rx_reply.h"
@@ -15,6 +16,7 @@
 struct rx_content {
 	struct smtp_dots_in dots;
 	struct header_scan header;
+	struct parts_scan parts;	/* of a message with SMTPUTF8 */
 	uint64_t raw_bytes;		/* as they came, discarded ones too */
 	enum rx_reply_id refusal;	/* of the content, told at its end */
 };

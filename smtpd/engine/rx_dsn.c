@@ -6,8 +6,9 @@
 #include "smtpd/engine/rx_params.h"
 
 #include "common/base/check.h"
-#include "common/base/text.h"
+#include "common/mail/orcpt.h"
 #include "common/mail/xtext.h"
+#include "smtpd/engine/rx_impl.h"
 
 /* 4.3 */
 enum rx_reply_id
@@ -71,27 +72,12 @@ rx_dsn_notify(struct rx *rx, const struct smtp_param *p, struct rx_params *out)
 	return RX_REPLY_NONE;
 }
 
-/* An atom, RFC 3461 4.2. */
-static bool
-is_type(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (!text_is_alpha(s.p[i]) && !text_is_digit(s.p[i]) &&
-		    s.p[i] != '-')
-			return false;
-	return s.n > 0;
-}
-
-/* 4.2 */
+/* 4.2, and RFC 6533 section 3 */
 enum rx_reply_id
 rx_dsn_orcpt(struct rx *rx, const struct smtp_param *p, struct rx_params *out)
 {
-	size_t n = span_find(p->value, ';');
-
-	(void)rx;
 	if (!p->has_value || p->value.n > ENVELOPE_ORCPT_MAX ||
-	    !is_type(span_sub(p->value, 0, n)) || n + 1 >= p->value.n ||
-	    !xtext_is_printable(span_from(p->value, n + 1)))
+	    !orcpt_is_valid(p->value, rx->mail.is_utf8))
 		return RX_REPLY_PARAM_ORCPT;
 	out->orcpt = p->value;
 	return RX_REPLY_NONE;

@@ -41,6 +41,7 @@ static const struct row rows[] = {
 	{ .ext = SMTP_EXT_PIPELINING },
 	{ .ext = SMTP_EXT_SIZE, .write = write_size },
 	{ .ext = SMTP_EXT_8BITMIME },
+	{ .ext = SMTP_EXT_SMTPUTF8 },
 	{ .ext = SMTP_EXT_CHUNKING },
 	{ .ext = SMTP_EXT_DSN },
 	{ .ext = SMTP_EXT_LIMITS, .write = write_limits },

@@ -9,19 +9,19 @@
 #include "smtpd/engine/rx_verbs.h"
 
 #include "smtpd/engine/rx_rules.h"
+#include "smtpd/engine/rx_utf8.h"
 
 /* Underscores in domains, addresses without a domain: printers and cron jobs
  * send such. */
 #define PATH_FLAGS (SMTP_PATH_UNDERSCORE | SMTP_PATH_BARE)
 
 static enum rx_reply_id
-read_path(struct rx *rx, struct span argument, struct smtp_path *path)
+read_path(struct rx *rx, struct span argument, struct smtp_path *path,
+    bool *is_utf8)
 {
-	enum smtp_path_fault fault = smtp_path_from(argument, PATH_FLAGS,
-	    path);
+	enum smtp_path_fault fault = rx_utf8_sender(argument, PATH_FLAGS,
+	    is_utf8, path);
 
-	if (fault == SMTP_PATH_8BIT)
-		return RX_REPLY_SENDER_8BIT;
 	if (fault != SMTP_PATH_OK) {
 		rx_fill(rx, span_str(smtp_path_text(fault)));
 		return RX_REPLY_SENDER_SYNTAX;
@@ -47,13 +47,16 @@ rx_do_mail(struct rx *rx, const struct smtp_command *c)
 	struct smtp_path path;
 	struct rx_params params = { 0 };
 	enum rx_reply_id reply;
+	bool is_utf8;
 
 	/* for the whole transaction: a reload between two RCPTs changes no
 	 * rule */
 	rx->is_trusted = rx_rules_is_trusted(rx->site, &rx->client);
-	reply = read_path(rx, c->argument, &path);
+	reply = read_path(rx, c->argument, &path, &is_utf8);
 	if (reply == RX_REPLY_NONE)
 		reply = rx_params_take(rx, c->verb, path.params, &params);
+	if (reply == RX_REPLY_NONE && is_utf8 && !params.is_utf8)
+		reply = RX_REPLY_SENDER_8BIT;
 	if (reply == RX_REPLY_NONE)
 		reply = ask_spool(rx->site, params.size);
 	if (reply != RX_REPLY_NONE)
@@ -62,6 +65,7 @@ rx_do_mail(struct rx *rx, const struct smtp_command *c)
 	    rx_qualify(rx, &path.address, &rx->mail.sender) != OK)
 		return RX_REPLY_SENDER_BARE;
 	rx->mail.said_8bit = params.said_8bit;
+	rx->mail.is_utf8 = params.is_utf8;
 	rx->mail.priority = params.priority;
 	rx->mail.ret = params.ret;
 	rx->mail.envid_n = (uint8_t)params.envid.n;

@@ -8,6 +8,7 @@
 #include "smtpd/engine/rx_params.h"
 
 #include "smtpd/engine/rx_impl.h"
+#include "smtpd/engine/rx_utf8.h"
 
 typedef enum rx_reply_id take_fn(struct rx *rx, const struct smtp_param *p,
     struct rx_params *out);
@@ -66,6 +67,7 @@ static const struct row rows[SMTP_PARAM_COUNT] = {
 	[SMTP_PARAM_ENVID] = { SMTP_VERB_MAIL, rx_dsn_envid },
 	[SMTP_PARAM_NOTIFY] = { SMTP_VERB_RCPT, rx_dsn_notify },
 	[SMTP_PARAM_ORCPT] = { SMTP_VERB_RCPT, rx_dsn_orcpt },
+	[SMTP_PARAM_SMTPUTF8] = { SMTP_VERB_MAIL, rx_utf8_take },
 	[SMTP_PARAM_MT_PRIORITY] = { SMTP_VERB_MAIL, take_priority },
 };
 

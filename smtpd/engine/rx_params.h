@@ -16,6 +16,7 @@ struct rx_params {
 	uint64_t size;
 	int8_t priority;
 	bool said_8bit;
+	bool is_utf8;
 	uint8_t ret;			/* enum envelope_ret */
 	uint8_t notify;			/* enum envelope_notify */
 	struct span envid, orcpt;	/* as given; empty: none */

@@ -18,8 +18,8 @@ static enum rx_reply_id
 read_path(struct rx *rx, const struct smtp_command *c, struct smtp_path *path,
     struct rx_params *params)
 {
-	enum smtp_path_fault fault = smtp_path_to(c->argument, PATH_FLAGS,
-	    path);
+	enum smtp_path_fault fault = smtp_path_to(c->argument, PATH_FLAGS |
+	    (rx->mail.is_utf8 ? SMTP_PATH_UTF8 : 0), path);
 
 	if (fault == SMTP_PATH_8BIT)
 		return RX_REPLY_RCPT_8BIT;

@@ -5,6 +5,7 @@
 #include "smtpd/engine/rx_view.h"
 
 #include "smtpd/engine/rx_impl.h"
+#include "smtpd/engine/rx_utf8.h"
 
 static size_t
 client_bytes(const struct rx *rx)
@@ -43,9 +44,10 @@ rx_message(const struct rx *rx, struct rx_message *out)
 		.has_8bit = dots->has_8bit,
 		.has_dots = dots->has_dots,
 		.is_esmtp = rx->is_esmtp,
+		.is_utf8 = mail->is_utf8,
 	};
 	out->head.flags = (mail->said_8bit ? ENVELOPE_SAID_8BIT : 0U) |
-	    (dots->has_8bit ? ENVELOPE_HAS_8BIT : 0U);
+	    (dots->has_8bit ? ENVELOPE_HAS_8BIT : 0U) | rx_utf8_flags(rx);
 	out->head.longest_line = dots->longest_line > UINT32_MAX ? UINT32_MAX
 	    : (uint32_t)dots->longest_line;
 }

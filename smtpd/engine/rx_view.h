@@ -28,6 +28,7 @@ struct rx_message {
 	bool has_8bit;
 	bool has_dots;		/* some line begins with a dot */
 	bool is_esmtp;
+	bool is_utf8;		/* SMTPUTF8 was given */
 };
 
 /* What was refused; borrowed until the next step. */

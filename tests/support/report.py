@@ -2,6 +2,7 @@
 import email
 import email.policy
 import email.utils
+import quopri
 import re
 
 FIELDS = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version",
@@ -22,11 +23,18 @@ class Report:
                                              policy=email.policy.compat32)
         self.check_header()
         text, status, *rest = self.mail.get_payload()
-        self.text = text.get_payload()
+        self.text = text.get_payload(decode=True).decode(
+            text.get_content_charset()).replace("\r\n", "\n")
         self.returned = rest[0] if rest else None
-        self.check_status(status)
-        self.groups = status.get_payload()[1:]
-        self.about = status.get_payload()[0]
+        self.is_global = status.get_content_type() != \
+            "message/delivery-status"
+        if self.is_global:
+            blocks = self.global_status(status)
+        else:
+            self.check_status(status)
+            blocks = status.get_payload()
+        self.groups = blocks[1:]
+        self.about = blocks[0]
         self.check_groups()
         envelope = next(line for line in message.session.lines
                         if line.startswith("MAIL FROM:<>"))
@@ -51,9 +59,23 @@ class Report:
         assert mail.get_content_type() == "multipart/report"
         assert mail.get_param("report-type") == "delivery-status"
         types = [part.get_content_type() for part in mail.get_payload()]
-        assert types[:2] == ["text/plain", "message/delivery-status"], types
+        assert types[0] == "text/plain", types
+        assert types[1] in ("message/delivery-status",
+                            "message/global-delivery-status"), types
         assert types[2:] in ([], ["message/rfc822"],
-                             ["text/rfc822-headers"]), types
+                             ["text/rfc822-headers"], ["message/global"],
+                             ["message/global-headers"]), types
+
+    @staticmethod
+    def global_status(status):
+        """Its blocks: RFC 6533 has it encoded where the way needs it."""
+        assert status["Content-Transfer-Encoding"] == "quoted-printable"
+        raw = quopri.decodestring(status.get_payload(0).as_bytes()
+                                  if status.is_multipart() else
+                                  status.get_payload().encode())
+        return [email.message_from_string(b, policy=email.policy.compat32)
+                for b in raw.decode().replace("\r\n", "\n").strip()
+                .split("\n\n")]
 
     @staticmethod
     def check_status(status):

@@ -67,7 +67,7 @@ class Smtplib(unittest.TestCase):
             with smtplib.SMTP("127.0.0.1", r.port, "client.example") as s:
                 self.assertEqual(set(s.ehlo()[1].decode().split("\n")[1:]),
                                  {"PIPELINING", "SIZE 52428800", "8BITMIME",
-                                  "CHUNKING", "DSN", "LIMITS RCPTMAX=1000",
+                                  "CHUNKING", "DSN", "LIMITS RCPTMAX=1000", "SMTPUTF8",
                                   "MT-PRIORITY", "ENHANCEDSTATUSCODES"})
                 mail = email.message.EmailMessage()
                 mail["From"] = "Änn <ann@sender.example>"

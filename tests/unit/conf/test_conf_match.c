@@ -140,13 +140,19 @@ static const struct domain {
 	{ ".a.example.net", false },
 	{ "org", false },
 	{ "example.org.", false },
+	/* lists are of A-labels, recipients may be of either */
+	{ "m\xc3\xbcller.example", true },
+	{ "xn--mller-kva.example", true },
+	{ "a.M\xc3\x9cLLER.example.net", true },
+	{ "\xe2\x98\x83.example.net", false },
+	{ "a\xff.example.net", false },
 };
 
 Test(conf_match, domains)
 {
 	static const char *ours[] = {
 		"Example.org", ".example.net", "*.below.example",
-		"[192.0.2.1]"
+		"[192.0.2.1]", "xn--mller-kva.example"
 	};
 	char longest[400];
 

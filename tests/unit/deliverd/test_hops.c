@@ -506,3 +506,27 @@ Test(hops, stray_answers)
 	hops_free(&h);
 	cr_assert_null(h);
 }
+
+/* UTF8-05: the DNS is asked for A-labels; what has none has no hosts. */
+Test(hops, letters_beyond_ascii)
+{
+	struct hops_setup setup = setup_of(&by_mx, 1,
+	    "m\xc3\xbcller.example");
+	struct hops_verdict verdict;
+	struct hops_question q;
+	struct hops *h;
+	struct hop hop;
+
+	cr_assert_eq(hops_new(&setup, &h), OK);
+	cr_assert_eq(hops_next(h, &q, &hop), HOPS_ASK);
+	cr_expect_str_eq(q.name, "xn--mller-kva.example");
+	hops_free(&h);
+	setup = setup_of(&by_mx, 1, "\xe2\x98\x83.example");
+	cr_assert_eq(hops_new(&setup, &h), OK);
+	cr_expect_eq(hops_next(h, &q, &hop), HOPS_OVER);
+	hops_verdict(h, &verdict);
+	cr_expect(verdict.is_permanent);
+	cr_expect_eq(verdict.status.subject, 1);
+	cr_expect_eq(verdict.status.detail, 2);
+	hops_free(&h);
+}

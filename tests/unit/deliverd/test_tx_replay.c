@@ -2,7 +2,8 @@
  * Dialogues of the client engine as scripts: tests/replay/deliverd/NAME.txt,
  * played with the host's bytes in one piece and byte by byte.
  *
- *	mail NAME SENDER RCPT... [| FLAG...]	flags: 8bit dots noeol
+ *	mail NAME SENDER RCPT... [| FLAG...]	flags: 8bit dots noeol utf8 utf8header
+ *	orcpt NAME TEXT		of its last recipient
  *	body NAME TEXT		\r \n \xNN \\ ; more lines are appended
  *	max N			recipients in one transaction
  *	whole			not byte by byte: segments matter here
@@ -137,9 +138,27 @@ add_mail(struct script *s, char *args)
 			m->mail.flags |= TX_CONTENT_DOTS;
 		else if (strcmp(w, "noeol") == 0)
 			m->mail.flags |= TX_CONTENT_NO_EOL;
+		else if (strcmp(w, "utf8") == 0)
+			m->mail.is_utf8 = true;
+		else if (strcmp(w, "utf8header") == 0)
+			m->mail.is_utf8 = m->mail.has_utf8_header = true;
 		else
 			abort();
 	}
+}
+
+/* NAME and TEXT stay in the script's memory. */
+static void
+add_orcpt(struct script *s, char *args)
+{
+	char *text = strchr(args, ' ');
+	static char kept[4096];
+	struct play_mail *m;
+
+	*text++ = '\0';
+	m = play_find(&s->play, args);
+	(void)snprintf(kept, sizeof(kept), "%s", text);
+	m->rcpts[m->mail.rcpt_count - 1].orcpt = span_str(kept);
 }
 
 static void
@@ -266,6 +285,8 @@ do_line(struct script *s, char *line)
 		add_mail(s, args);
 	else if (strcmp(line, "body") == 0)
 		add_body(s, args);
+	else if (strcmp(line, "orcpt") == 0)
+		add_orcpt(s, args);
 	else if (strcmp(line, "max") == 0)
 		s->play.setup.rcpts_max = (uint32_t)strtoul(args, NULL, 10);
 	else if (strcmp(line, "whole") == 0)

@@ -29,6 +29,20 @@ build(const struct received *r, struct buf *out)
 	return buf_span(out);
 }
 
+/* UTF8-13, RFC 3848: without EHLO nothing else can have been */
+Test(received, with)
+{
+	static const char *const words[16] = {
+		"SMTP", "ESMTP", "SMTP", "ESMTPS", "SMTP", "ESMTPA", "SMTP",
+		"ESMTPSA", "SMTP", "UTF8SMTP", "SMTP", "UTF8SMTPS", "SMTP",
+		"UTF8SMTPA", "SMTP", "UTF8SMTPSA",
+	};
+
+	for (unsigned i = 0; i < COUNT_OF(words); i++)
+		cr_expect(span_equal(received_with(i), span_str(words[i])),
+		    "%u", i);
+}
+
 /* S5321-63, S5321-64, S5321-66 */
 Test(received, form)
 {

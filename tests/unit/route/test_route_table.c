@@ -423,3 +423,22 @@ Test(route_table, rules_have_limits_and_curves_of_their_own)
 	route_table_free(&table);
 	conf_free(&conf);
 }
+
+/* UTF8-05: one domain, however it is spelled; rules are of A-labels. */
+Test(route, letters_beyond_ascii)
+{
+	struct route by_mx;
+
+	begin(2);
+	add("xn--mller-kva.example", "*", "smtp://a.example");
+	add("*", ".xn--mller-kva.example", "smtp://b.example");
+	compile();
+	cr_expect_eq(find("", "x@m\xc3\xbcller.example"), 0);
+	cr_expect_eq(find("", "\xc3\xa4@xn--mller-kva.example"), 0);
+	cr_expect_eq(find("s@c.m\xc3\xbcller.example", "x@d.example"), 1);
+	cr_expect_eq(find("", "x@\xe2\x98\x83.example"), ROUTE_BY_MX);
+	cr_assert(route_table_get(table, ROUTE_BY_MX, &by_mx));
+	cr_expect_str_eq(key_of(&by_mx, "x@M\xc3\x9cLLER.example"),
+	    "xn--mller-kva.example");
+	end();
+}

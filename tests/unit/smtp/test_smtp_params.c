@@ -41,7 +41,10 @@ Test(smtp_params, walk)
 		{ "S_IZE=1", ERR_SYNTAX, 0 },
 		{ "SIZE=1=2", ERR_SYNTAX, 0 },
 		{ "SIZE=\x01", ERR_SYNTAX, 0 },
-		{ "SIZE=\xc3\xa4", ERR_SYNTAX, 0 },
+		/* RFC 6531 3.3 */
+		{ "SIZE=\xc3\xa4", ERR_NOT_FOUND, 1 },
+		{ "SIZE=\xc3", ERR_SYNTAX, 0 },
+		{ "SIZE\xc3\xa4=1", ERR_SYNTAX, 0 },
 		{ "SIZE=1\tBODY=7BIT", ERR_SYNTAX, 0 },
 		{ "X-1=a+b;c", ERR_NOT_FOUND, 1 },
 	};

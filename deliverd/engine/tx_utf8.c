@@ -1,0 +1,74 @@
+/*
+ * SMTPUTF8 towards a next hop, RFC 6531 3.4 to 3.6: said where the message
+ * needs it and nowhere else.  It needs it for its sender, for a header, or for
+ * recipients; the last are refused alone where the host lacks it.
+ */
+#include "deliverd/engine/tx_utf8.h"
+
+#include "common/base/utf8.h"
+#include "common/mail/envelope.h"
+#include "common/mail/orcpt.h"
+
+#define NEEDS "needs SMTPUTF8, which the host does not offer"
+
+static void
+settle(struct tx_mail *m, struct tx_rcpt *r, const char *text)
+{
+	struct tx_finding f = {
+		.outcome = TX_FAILED, .stage = TX_STAGE_MAIL,
+		.status = STATUS(5, 6, 7), .text = span_str(text),
+	};
+
+	if (r != NULL)
+		tx_mail_settle(m, r, &f);
+	else
+		tx_mail_settle_open(m, &f);
+}
+
+/* RFC 6531 3.5: returned, as nobody here may rewrite it. */
+void
+tx_utf8_refuse(struct tx *t, struct tx_mail *m)
+{
+	if (!m->is_utf8 || smtp_ext_has(&t->ext, SMTP_EXT_SMTPUTF8))
+		return;
+	if (!utf8_is_ascii(m->sender))
+		settle(m, NULL, "the sender's address " NEEDS);
+	else if (m->has_utf8_header)
+		settle(m, NULL, "the header of the message " NEEDS);
+	for (uint32_t i = 0; i < m->rcpt_count; i++)
+		if (!utf8_is_ascii(m->rcpts[i].address))
+			settle(m, &m->rcpts[i], "the recipient's address "
+			    NEEDS);
+}
+
+bool
+tx_utf8_is_needed(const struct tx_mail *m)
+{
+	if (!m->is_utf8)
+		return false;
+	if (m->has_utf8_header || !utf8_is_ascii(m->sender))
+		return true;
+	for (uint32_t i = 0; i < m->rcpt_count; i++)
+		if (m->rcpts[i].progress == TX_RCPT_AWAITED &&
+		    !utf8_is_ascii(m->rcpts[i].address))
+			return true;
+	return false;
+}
+
+/* One that has become too long would be refused, and the recipient with it. */
+void
+tx_utf8_put_orcpt(const struct tx_mail *m, struct span orcpt, struct buf *out)
+{
+	size_t before = out->n, at;
+
+	if (orcpt.n == 0)
+		return;
+	buf_add_str(out, " ORCPT=");
+	at = out->n;
+	if (m->says_utf8)
+		buf_add_span(out, orcpt);
+	else
+		orcpt_add_ascii(orcpt, out);
+	if (!buf_failed(out) && out->n - at > ENVELOPE_ORCPT_MAX)
+		out->n = before;
+}
