@@ -50,6 +50,8 @@ CONF_ROW(PATH, queue, path, "/var", 1, 4096, LIVE, PARENT, "dir")
     "docs/LOGS.md": "| event | x |\n|---|---|\n| `accepted` | a message |\n",
     "docs/INVARIANTS.md": "I-01 synced before 250\n",
     "tests/unit/test_sync.c": "/* I-01 */\n",
+    "tests/system/test_wire.py": "# T04\n",
+    "docs/REQUIREMENTS.md": "| `T04` | x | y | `system/test_wire.py` |\n",
 }
 
 
@@ -175,6 +177,23 @@ class Docs(Check):
     def test_unknown_promise(self):
         self.plant("check-docs", "common/base/span.c", "/* I-99 */\n",
                    "common/base/span.c:1: cites I-99")
+
+
+class Requirements(Check):
+    TOOL = "check-requirements"
+    LIST = "docs/REQUIREMENTS.md"
+
+    def test_not_listed(self):
+        self.plant(self.TOOL, "tests/unit/x.c", "/* T05 */\n",
+                   "tests/unit/x.c: T05 is not in")
+
+    def test_not_cited(self):
+        self.plant(self.TOOL, self.LIST, TREE[self.LIST] + "| `T05` | z |\n",
+                   "no test cites T05")
+
+    def test_not_cited_there(self):
+        self.plant(self.TOOL, self.LIST, "| `T04` | `unit/test_sync.c` |\n",
+                   "tests/unit/test_sync.c does not cite T04")
 
 
 @unittest.skipUnless(shutil.which("scdoc") and shutil.which("mandoc"),

@@ -34,6 +34,25 @@ find_verb(struct span word)
 	return SMTP_VERB_UNKNOWN;
 }
 
+/* The first line of a request: its last word is HTTP/1.1, RTSP/1.0, SIP/2.0 ...,
+ * whatever the method before it is called. */
+static bool
+is_request(struct span argument)
+{
+	size_t at = argument.n, slash;
+
+	while (at > 0 && argument.p[at - 1] != ' ')
+		at--;
+	argument = span_from(argument, at);
+	slash = span_find(argument, '/');
+	for (size_t i = 0; i < slash; i++) {
+		if (!text_is_alpha(argument.p[i]))
+			return false;
+	}
+	return at > 0 && slash > 0 && slash + 1 < argument.n &&
+	    text_is_digit(argument.p[slash + 1]);
+}
+
 /* For the caller to refuse: no argument may hold one (RFC 5321 4.1.2). */
 static bool
 has_control(struct span s)
@@ -61,6 +80,8 @@ smtp_command_parse(struct span line, struct smtp_command *out)
 	out->argument = span_from(s, n);
 	/* a NUL or tab makes another word of a verb, so it is unknown */
 	out->verb = find_verb(out->word);
+	if (out->verb == SMTP_VERB_UNKNOWN && is_request(out->argument))
+		out->verb = SMTP_VERB_FOREIGN;
 	out->has_control = has_control(s);
 }
 

@@ -59,7 +59,8 @@ class Client:
     def __init__(self, port, host="127.0.0.1", source=None, is_strict=True,
                  timeout=PATIENCE, receive_buffer=None, has_greeting=True):
         self.is_strict, self.timeout = is_strict, timeout
-        self.socket = socket.socket()
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host
+                                    else socket.AF_INET)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,

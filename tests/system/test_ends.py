@@ -46,11 +46,25 @@ class Ends(unittest.TestCase):
                       ["EHLO c.example", "MAIL FROM:<a@b.example>",
                        "RCPT TO:<b@served.example>"],
                       ["EHLO c.example", "MAIL FROM:<a@b.example>",
-                       "RCPT TO:<b@served.example>", "DATA"])
+                       "RCPT TO:<b@served.example>", "DATA"],
+                      ["EHLO c.example", "MAIL FROM:<a@b.example>",
+                       "RCPT TO:<b@served.example>", "BDAT 3\r\nabc"])
+            halves = (b"EHLO c.example\r\nMAIL FR",
+                      b"BDAT 9\r\nabc", b"BDAT 9 LAST\r\n")
             clients = [r.connect() for _ in stages]
             for c, stage in zip(clients, stages):
                 for text in stage:
-                    self.assertLess(c.command(text).code, 400)
+                    c.send(text.encode() + b"\r\n" * ("\r" not in text))
+                    self.assertLess(c.reply().code, 400)
+            for half in halves:
+                c = r.connect()
+                c.hello()
+                c.expect("MAIL FROM:<a@b.example>", 250)
+                c.expect("RCPT TO:<b@served.example>", 250)
+                c.send(half)
+                if half[:1] == b"E":
+                    self.assertEqual(c.reply().code, 250)
+                clients.append(c)
             slow = r.connect()
             start = time.monotonic()
             for c in clients:

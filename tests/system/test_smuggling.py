@@ -68,6 +68,44 @@ class Smuggling(unittest.TestCase):
             self.assertEqual(r.count(), 0)
         self.assertEqual(self.hop.dotted, [])
 
+    def test_between_chunks(self):
+        """T03, BDAT-07: cut anywhere by two chunks, the same octets are
+        refused, or are lines of one message; also by DATA, as which they go
+        on."""
+        clean = (b"\r\n.\r\n", b"\r\n..\r\n.\r\n", b".\r\n")
+        arrived = []
+        with relay.Relay(self.hop.port) as r, r.connect() as c:
+            for end in (*ENDS, *clean):
+                before, behind = b"Subject: x\r\n\r\ny", HIDDEN + b"\r\n.\r\n"
+                for at in range(len(end) + 1):
+                    parts = before + end[:at], end[at:] + behind
+                    with self.subTest(end=end, at=at):
+                        c.hello()
+                        c.expect("MAIL FROM:<a@sender.example>", 250)
+                        c.expect("RCPT TO:<b@served.example>", 250)
+                        c.send(b"BDAT %d\r\n%sBDAT %d LAST\r\n%s" % (
+                            len(parts[0]), parts[0],
+                            len(parts[1]), parts[1]))
+                        codes = [c.reply().code]
+                        if codes[0] == 250 or end not in clean:
+                            codes.append(c.reply().code)
+                        if end in clean:
+                            self.assertEqual(codes, [250, 250])
+                            arrived.append(b"".join(parts))
+                        else:
+                            self.assertIn(codes, [[250, 550], [550, 503]])
+                        c.expect("NOOP", 250)
+                # mistakes are forgiven after each message
+                c.mail("a@sender.example", ["x@served.example"], b"ok\r\n")
+            r.wait_empty()
+        got = [m.below for m in self.hop.messages if m.below != b"ok\r\n"]
+        self.assertEqual(sorted(got), sorted(arrived))
+        self.assertEqual({m.sender for m in self.hop.messages},
+                         {"a@sender.example"})
+        for message in self.hop.messages:
+            self.assertIsNone(re.search(rb"(?<!\r)\n|\r(?!\n)",
+                                        message.wire))
+
     def test_nul_ends_nothing(self):
         """S5321-79: NUL is content like any other byte."""
         with relay.Relay(self.hop.port) as r:

@@ -35,6 +35,15 @@ Test(smtp_command, table)
 		{ "post / HTTP/1.0", SMTP_VERB_FOREIGN, "/ HTTP/1.0", false },
 		{ "CONNECT a:25 HTTP/1.0", SMTP_VERB_FOREIGN,
 		    "a:25 HTTP/1.0", false },
+		{ "PROPFIND / HTTP/1.1", SMTP_VERB_FOREIGN, "/ HTTP/1.1",
+		    false },
+		{ "INVITE sip:a@b SIP/2.0 ", SMTP_VERB_FOREIGN,
+		    "sip:a@b SIP/2.0", false },
+		{ "BREW HTTP/1.1", SMTP_VERB_UNKNOWN, "HTTP/1.1", false },
+		{ "WHAT a HTTP/x", SMTP_VERB_UNKNOWN, "a HTTP/x", false },
+		{ "WHAT a HTTP/", SMTP_VERB_UNKNOWN, "a HTTP/", false },
+		{ "WHAT a /1", SMTP_VERB_UNKNOWN, "a /1", false },
+		{ "NOOP / HTTP/1.1", SMTP_VERB_NOOP, "/ HTTP/1.1", false },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
