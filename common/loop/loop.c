@@ -68,7 +68,7 @@ loop_new(struct loop **out)
 	list_init(&l->orphans);
 	for (size_t i = 0; i < DEFERRED_STAGE_COUNT; i++)
 		list_init(&l->deferred[i]);
-	l->scratch = malloc(STREAM_READ_BYTES);
+	l->scratch = malloc(LOOP_SCRATCH_BYTES);
 	e = l->scratch != NULL ? open_ev(l) : ERR_NOMEM;
 	if (e != OK) {
 		loop_free(&l);
@@ -95,6 +95,7 @@ loop_free(struct loop **l)
 		ev_loop_destroy((*l)->ev);
 	heap_clear(&(*l)->timers);
 	free((*l)->scratch);
+	free((*l)->raw);
 	free(*l);
 	*l = NULL;
 }

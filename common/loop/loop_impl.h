@@ -8,8 +8,12 @@
 #include "common/base/list.h"
 #include "common/loop/deferred.h"
 #include "common/loop/loop.h"
+#include "common/loop/stream.h"
 
 #include <ev.h>
+
+/* What a read can give, also through a filter, behind what was kept. */
+#define LOOP_SCRATCH_BYTES	(STREAM_READ_BYTES + STREAM_FILTER_EXTRA)
 
 struct loop {
 	struct ev_loop *ev;
@@ -22,7 +26,9 @@ struct loop {
 	size_t timer_count;		/* initialised, for heap_reserve() */
 	struct list deferred[DEFERRED_STAGE_COUNT];
 	struct list orphans;		/* struct orphan */
-	uint8_t *scratch;		/* STREAM_READ_BYTES, for every read */
+	uint8_t *scratch;		/* LOOP_SCRATCH_BYTES, for every read */
+	uint8_t *raw;			/* STREAM_READ_BYTES, before a filter;
+					 * NULL: there was none yet */
 };
 
 /* timer.c */

@@ -69,6 +69,7 @@ stream_destroy(struct stream *s)
 	if (s->depth > 0)
 		return;
 	buf_clear(&s->in);
+	stream_filter_free(s);
 	outq_clear(&s->out);
 	free(s);
 }
@@ -135,26 +136,73 @@ recall(struct stream *s)
 	return place + s->in.n;
 }
 
-/* One recv(2) a readiness: a peer that sends fast shares the turn with others.
- * The loop is level-triggered, so nothing is missed. */
-static void
-read_some(struct stream *s)
+static ssize_t
+receive(struct stream *s, uint8_t *place)
 {
-	uint8_t *place = recall(s);
 	ssize_t n;
 
 	do {
 		n = recv(s->fd, place, s->in_max - s->in.n, MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* Nothing came: the end, an error, or a false alarm. */
+static void
+look_at_end(struct stream *s, ssize_t n)
+{
+	/* an error of writing is told only now: see stream_push() */
+	if (n == 0)
+		tell_end(s, s->error != 0 ? STREAM_ERROR : STREAM_EOF,
+		    s->error);
+	else if (errno != EAGAIN)
+		tell_end(s, STREAM_ERROR, errno);
+}
+
+/* Whatever happened before the end is told before it. */
+static void
+read_filtered(struct stream *s)
+{
+	const bool was_open = s->filter->ops->is_open(s->filter);
+	ssize_t got = receive(s, s->loop->raw);
+	enum stream_end end = STREAM_EOF;
+	int error = 0;
+	size_t n = 0;
+	bool goes_on;
+
+	if (got <= 0) {
+		look_at_end(s, got);
+		return;
+	}
+	s->bytes_in += (uint64_t)got;
+	goes_on = stream_filter_read(s, span_of(s->loop->raw, (size_t)got),
+	    recall(s), &n, &end, &error);
+	if (!was_open && s->filter->ops->is_open(s->filter) &&
+	    s->ops->on_open != NULL)
+		s->ops->on_open(s->ctx);
+	if (n > 0 && has_owner(s))
+		offer(s, s->in.n + n);
+	if (!goes_on)
+		tell_end(s, end, error);
+}
+
+/* One recv(2) a readiness: a peer that sends fast shares the turn with others.
+ * The loop is level-triggered, so nothing is missed. */
+static void
+read_some(struct stream *s)
+{
+	ssize_t n;
+
+	if (s->filter != NULL) {
+		read_filtered(s);
+		return;
+	}
+	n = receive(s, recall(s));
 	if (n > 0) {
 		s->bytes_in += (uint64_t)n;
 		offer(s, s->in.n + (size_t)n);
-	} else if (n == 0) {
-		/* an error of writing is told only now: see stream_push() */
-		tell_end(s, s->error != 0 ? STREAM_ERROR : STREAM_EOF,
-		    s->error);
-	} else if (errno != EAGAIN) {
-		tell_end(s, STREAM_ERROR, errno);
+	} else {
+		look_at_end(s, n);
 	}
 }
 
@@ -177,10 +225,12 @@ offer_again(struct stream *s)
 void
 stream_push(struct stream *s)
 {
-	const size_t before = outq_backlog(&s->out);
+	size_t before;
 	enum err e;
 
-	if (buf_failed(&s->out.buf)) {
+	stream_filter_turn(s);
+	before = outq_backlog(&s->out);
+	if (buf_failed(&s->out.buf) || buf_failed(&s->text)) {
 		s->has_overflown = true;
 		deferred_add(&s->offer);
 	}
@@ -204,11 +254,11 @@ stream_push(struct stream *s)
 static void
 push_and_tell(struct stream *s)
 {
-	const bool was_waiting = outq_backlog(&s->out) > 0;
+	const bool was_waiting = stream_backlog(s) > 0;
 
 	stream_push(s);
 	if (was_waiting && s->error == 0 && !s->has_overflown &&
-	    outq_backlog(&s->out) == 0 && has_owner(s) &&
+	    stream_backlog(s) == 0 && has_owner(s) &&
 	    s->ops->on_sent != NULL)
 		s->ops->on_sent(s->ctx);
 }
@@ -317,7 +367,7 @@ struct buf *
 stream_out(struct stream *s)
 {
 	deferred_add(&s->write);
-	return outq_buf(&s->out);
+	return s->filter != NULL ? &s->text : outq_buf(&s->out);
 }
 
 void
@@ -336,7 +386,7 @@ stream_flush(struct stream *s)
 size_t
 stream_backlog(const struct stream *s)
 {
-	return outq_backlog(&s->out);
+	return outq_backlog(&s->out) + s->text.n;
 }
 
 void

@@ -13,6 +13,7 @@
 
 #include "common/base/buf.h"
 #include "common/loop/loop.h"
+#include "common/loop/stream_filter.h"
 
 #define STREAM_READ_BYTES	((size_t)256 * 1024)	/* most in one read */
 #define STREAM_OUT_MAX		((size_t)16 * 1024 * 1024)
@@ -32,6 +33,8 @@ struct stream_ops {
 	void (*on_end)(void *ctx, enum stream_end end, int error);
 	/* All output has gone to the kernel; may be NULL. */
 	void (*on_sent)(void *ctx);
+	/* The filter is open: a handshake is done; may be NULL. */
+	void (*on_open)(void *ctx);
 };
 
 struct stream_limits {
@@ -47,6 +50,13 @@ struct stream_limits {
 enum err stream_new(struct loop *l, int fd, const struct stream_limits *limits,
     const struct stream_ops *ops, void *ctx, struct stream **out);
 void stream_close(struct stream **s);
+
+/*
+ * From now on all bytes go through F, which is taken; what was written before
+ * leaves as it is.  Nothing unread may be left (inside on_bytes: all is taken).
+ * Once; ERR_NOMEM.
+ */
+enum err stream_set_filter(struct stream *s, struct stream_filter *f);
 
 /*
  * Sends what is left and closes then, without the owner; input is thrown

@@ -21,6 +21,8 @@ struct stream {
 	struct buf in;			/* what the owner has left unread */
 	size_t in_max;
 	struct outq out;
+	struct stream_filter *filter;	/* NULL: none */
+	struct buf text;		/* output, before the filter */
 	struct deferred offer;		/* unread bytes again, or the end */
 	struct deferred write;
 	uint64_t bytes_in;
@@ -44,6 +46,13 @@ void stream_push(struct stream *s);
 
 /* Sets the watch to what the state of the stream asks for. */
 void stream_rewatch(struct stream *s);
+
+/* stream_filter.c: nothing without a filter, but read */
+void stream_filter_turn(struct stream *s);
+bool stream_filter_read(struct stream *s, struct span raw, uint8_t *place,
+    size_t *n, enum stream_end *end, int *error);
+void stream_filter_end(struct stream *s);
+void stream_filter_free(struct stream *s);
 
 /* Closes now; frees when no callback is under way. */
 void stream_destroy(struct stream *s);

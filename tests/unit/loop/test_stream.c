@@ -71,7 +71,9 @@ on_sent(void *ctx)
 	s->sents++;
 }
 
-static const struct stream_ops ops = { on_bytes, on_end, on_sent };
+static const struct stream_ops ops = {
+	.on_bytes = on_bytes, .on_end = on_end, .on_sent = on_sent,
+};
 
 static void
 open_side(struct side *s, size_t in_max, size_t out_max)

@@ -1,0 +1,89 @@
+/*
+ * A stream through a filter.  Raw bytes are read into memory of their own, and
+ * come out in the memory that unfiltered bytes are read into; so all behind it
+ * is the same for both.
+ */
+#include "common/loop/stream_filter.h"
+
+#include "common/base/check.h"
+#include "common/loop/loop_impl.h"
+#include "common/loop/stream_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum err
+stream_set_filter(struct stream *s, struct stream_filter *f)
+{
+	MUST(s->filter == NULL);
+	if (s->loop->raw == NULL)
+		s->loop->raw = malloc(STREAM_READ_BYTES);
+	if (s->loop->raw == NULL)
+		return ERR_NOMEM;
+	s->filter = f;
+	s->in.max = s->in_max + STREAM_FILTER_EXTRA;
+	buf_init(&s->text, s->out.buf.max);
+	return OK;
+}
+
+/* What the owner wrote, as soon as it may go.  The memory goes, too: in it is
+ * what the filter hides. */
+void
+stream_filter_turn(struct stream *s)
+{
+	const struct stream_filter_ops *ops;
+
+	if (s->filter == NULL || s->text.n == 0)
+		return;
+	ops = s->filter->ops;
+	if (!ops->is_open(s->filter))
+		return;
+	if (ops->write(s->filter, buf_span(&s->text), outq_buf(&s->out)) != OK)
+		s->error = EPROTO;
+	if (s->text.size > s->out.keep)
+		buf_clear(&s->text);
+	else
+		buf_reset(&s->text);
+}
+
+/* Behind what was read before; *N says how much.  False: nothing more will
+ * come, for the reason that END and ERROR give. */
+bool
+stream_filter_read(struct stream *s, struct span raw, uint8_t *place,
+    size_t *n, enum stream_end *end, int *error)
+{
+	struct buf *out = outq_buf(&s->out);
+	const size_t before = out->n;
+	const bool was_open = s->filter->ops->is_open(s->filter);
+	enum stream_filter_end how = s->filter->ops->read(s->filter, raw,
+	    place, n, out);
+
+	if (out->n > before || (s->text.n > 0 && !was_open))
+		deferred_add(&s->write);
+	if (how == STREAM_FILTER_ON)
+		return true;
+	*end = how == STREAM_FILTER_EOF ? STREAM_EOF : STREAM_ERROR;
+	*error = how == STREAM_FILTER_EOF ? 0 : EPROTO;
+	/* an alert is to leave before the owner closes */
+	stream_push(s);
+	return false;
+}
+
+void
+stream_filter_end(struct stream *s)
+{
+	if (s->filter == NULL || s->error != 0)
+		return;
+	stream_filter_turn(s);
+	s->filter->ops->end(s->filter, outq_buf(&s->out));
+}
+
+void
+stream_filter_free(struct stream *s)
+{
+	if (s->filter != NULL)
+		s->filter->ops->free(s->filter);
+	s->filter = NULL;
+	buf_clear(&s->text);
+}
