@@ -343,7 +343,9 @@ pump(struct session *s)
 void
 session_connected(struct session *s, int fd)
 {
-	static const struct stream_ops ops = { on_bytes, on_end, on_sent };
+	static const struct stream_ops ops = {
+		.on_bytes = on_bytes, .on_end = on_end, .on_sent = on_sent,
+	};
 	const struct stream_limits limits = {
 		.in_max = INPUT_BYTES, .out_keep = OUTPUT_KEPT,
 	};

@@ -67,14 +67,15 @@ is_early(int fd)
 /* Cheap reasons first.  A place is asked for last, for it is counted when
  * given. */
 static enum rx_greeting
-judge(struct server *sv, int fd, const struct ipaddr *client)
+judge(struct server *sv, int fd, const struct ipaddr *client, bool is_tls)
 {
 	bool is_trusted = rx_rules_is_trusted(&sv->site, client);
 	enum admission answer;
 
 	if (sv->is_draining)
 		return RX_GREET_STOPPING;
-	if (!is_trusted && is_early(fd))
+	/* in TLS the client speaks first */
+	if (!is_trusted && !is_tls && is_early(fd))
 		return RX_GREET_EARLY;
 	answer = admission_enter(sv->clients, sv->conf, client, is_trusted);
 	/* once only: who was thrown out has left already */
@@ -92,6 +93,26 @@ judge(struct server *sv, int fd, const struct ipaddr *client)
 	return RX_GREET_BUSY;
 }
 
+/* After a reload a number may be that of a row that is gone: then it is an
+ * ordinary door until the parent has said more. */
+static void
+look_up(const struct server *sv, uint16_t index, struct session_door *out)
+{
+	const struct conf_listeners *rows = &sv->conf->listeners;
+	struct conf_listener row = { .tls = CONF_LISTENER_TLS_NONE };
+
+	if (index < rows->n)
+		row = rows->v[index];
+	*out = (struct session_door){
+		.rx.listener = index,
+		.rx.is_tls = row.tls == CONF_LISTENER_TLS_IMPLICIT,
+		.rx.may_tls = row.tls == CONF_LISTENER_TLS_STARTTLS &&
+		    certificates_are_there(&sv->certificates, row.service),
+		.rx.needs_tls = row.service == CONF_SERVICE_SUBMISSION,
+		.service = row.service,
+	};
+}
+
 /* FD is ours now: either the session takes it or it is closed here. */
 static void
 on_accept(void *ctx, int fd, const struct endpoint *client)
@@ -105,16 +126,20 @@ on_accept(void *ctx, int fd, const struct endpoint *client)
 	};
 	struct door *door = ctx;
 	struct server *sv = door->server;
-	enum rx_greeting how = judge(sv, fd, &client->addr);
-	bool is_counted = how == RX_GREET_WELCOME;
+	struct session_door to;
+	enum rx_greeting how;
+	bool is_counted;
 
+	look_up(sv, door->index, &to);
+	how = judge(sv, fd, &client->addr, to.rx.is_tls);
+	is_counted = how == RX_GREET_WELCOME;
 	if (!is_counted)
 		session_log_refused(sv->log, client, words[how]);
-	if (session_new(sv, fd, client, door->index, how, is_counted) == OK)
+	if (session_new(sv, fd, client, &to, how, is_counted) == OK)
 		return;
 	if (is_counted)
 		admission_leave(sv->clients, &client->addr);
-	session_log_refused(sv->log, client, "out of memory");
+	session_log_refused(sv->log, client, "no memory, or no TLS");
 	fd_close(&fd);
 }
 
@@ -151,6 +176,16 @@ shut(struct door *door)
 	free(door);
 }
 
+/* Certificates are configured, and keyd has not yet sent them: a client that
+ * came now would find no TLS where it expects it. */
+static bool
+is_awaiting(const struct server *sv)
+{
+	return sv->conf->tls.certificate.n > 0 &&
+	    !sv->certificates.has_come &&
+	    timer_is_running(&sv->tls_timer);
+}
+
 /* Takes FD in any case. */
 enum err
 doors_open(struct server *sv, uint16_t index, struct span address, int fd)
@@ -173,10 +208,24 @@ doors_open(struct server *sv, uint16_t index, struct span address, int fd)
 	door->index = index;
 	span_copy(address, door->address, sizeof(door->address));
 	list_add_last(&sv->listeners, &door->node);
+	if (is_awaiting(sv))
+		listener_pause(door->listener);
 	/* the process ends: close our copy, so that the port can close */
 	if (sv->is_draining)
 		shut(door);
 	return OK;
+}
+
+void
+doors_resume(struct server *sv)
+{
+	struct list *node;
+
+	timer_stop(&sv->tls_timer);
+	for (node = list_first(&sv->listeners); node != NULL;
+	    node = list_next(&sv->listeners, node))
+		listener_resume(CONTAINER_OF(node, struct door,
+		    node)->listener);
 }
 
 /* By number and address: after a reload the same number may mean another

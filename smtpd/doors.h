@@ -10,6 +10,9 @@
 enum err doors_open(struct server *sv, uint16_t index, struct span address,
     int fd);
 
+/* Those that were opened while certificates were awaited. */
+void doors_resume(struct server *sv);
+
 /* Stops serving one; all. */
 void doors_shut(struct server *sv, uint16_t index, struct span address);
 void doors_close(struct server *sv);

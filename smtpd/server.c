@@ -20,6 +20,7 @@
 #include <time.h>
 
 #define SPARE_FILES	64	/* channels, listeners, log */
+#define TLS_AWAITED_MS	5000	/* keyd is late: serve without TLS */
 #define GONE_AFTER_MS	5000	/* queued away so long: refuse MAIL */
 #define GIVE_UP_MS	60000	/* … so long: refuse what waits for it */
 /* Zones change their offset at such a boundary only, so that the calendar is
@@ -114,6 +115,13 @@ queued_is_gone(struct server *sv)
 	timer_start(&sv->spool_timer, GONE_AFTER_MS);
 }
 
+/* Listeners that need them have been closed to newcomers until now. */
+static void
+on_tls_timer(void *ctx)
+{
+	doors_resume(ctx);
+}
+
 /* The resolver's channel comes, too, and isn't used by this process yet. */
 static void
 on_peer(void *ctx, struct proc *p, struct channel *c)
@@ -121,6 +129,9 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 	struct server *sv = ctx;
 
 	(void)p;
+	if (channel_peer(c)->role == ROLE_KEYD)
+		certificates_attach(&sv->certificates, c);
+	sv->site.has_signer = certificates_can_sign(&sv->certificates);
 	if (channel_peer(c)->role != ROLE_QUEUED)
 		return;
 	timer_stop(&sv->spool_timer);
@@ -135,6 +146,10 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 	struct server *sv = ctx;
 
 	(void)p;
+	if (sv->certificates.keyd == c) {
+		certificates_detach(&sv->certificates);
+		sv->site.has_signer = false;
+	}
 	if (sv->spool.channel != c)
 		return;
 	spool_client_detach(&sv->spool);
@@ -152,6 +167,10 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c,
 	(void)p;
 	if (fd >= 0)
 		fd_close(&fd);
+	if (sv->certificates.keyd == c && m->type == MSG_tls_chains) {
+		certificates_take(&sv->certificates, &m->tls_chains);
+		doors_resume(sv);
+	}
 	if (sv->spool.channel != c)
 		return;
 	if (m->type == MSG_room) {
@@ -257,9 +276,11 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	buf_init(&sv->trace_head, TRACE_HEAD_MAX);
 	buf_init(&sv->trace_tail, TRACE_TAIL_MAX);
 	spool_client_init(&sv->spool, &spool_ops, sv, proc_instance(p));
+	certificates_init(&sv->certificates, sv->log);
 	if (sv->clients == NULL)
 		return why_set(why, ERR_PEER, "no table of clients came");
-	if (timer_init(&sv->spool_timer, sv->loop, on_spool_timer, sv) != OK)
+	if (timer_init(&sv->spool_timer, sv->loop, on_spool_timer, sv) != OK ||
+	    timer_init(&sv->tls_timer, sv->loop, on_tls_timer, sv) != OK)
 		return why_set(why, ERR_NOMEM, "no memory for timers");
 	if (take_conf(sv, proc_conf(p)) != OK)
 		return why_set(why, ERR_NOMEM, "no memory for the rules");
@@ -267,6 +288,7 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	sv->site.room_bytes = UINT64_MAX;
 	/* no channel yet */
 	queued_is_gone(sv);
+	timer_start(&sv->tls_timer, TLS_AWAITED_MS);
 	return OK;
 }
 
@@ -302,6 +324,8 @@ on_stop(void *ctx, struct proc *p)
 	sv->spool.channel = NULL;
 	each_session(sv, session_free);
 	timer_clear(&sv->spool_timer);
+	timer_clear(&sv->tls_timer);
+	certificates_clear(&sv->certificates);
 	spool_client_clear(&sv->spool);
 	bodies_clear(&sv->bodies);
 	buf_clear(&sv->envelope);

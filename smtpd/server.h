@@ -9,6 +9,7 @@
 #include "common/os/client_table.h"
 #include "common/proc/proc.h"
 #include "smtpd/bodies.h"
+#include "smtpd/certificates.h"
 #include "smtpd/session.h"
 
 #define SERVER_LISTENERS_MAX 256
@@ -23,6 +24,8 @@ struct server {
 	struct client_table *clients;
 	struct spool_client spool;
 	struct bodies bodies;
+	struct certificates certificates;
+	struct timer tls_timer;		/* doors wait for certificates */
 	struct list sessions;
 	struct list strangers;		/* idle_node: most idle first */
 	uint32_t session_count;

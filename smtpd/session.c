@@ -20,6 +20,7 @@
 #include "smtpd/server.h"
 #include "smtpd/session_log.h"
 #include "smtpd/session_mail.h"
+#include "smtpd/session_tls.h"
 
 #include <stdlib.h>
 
@@ -73,6 +74,7 @@ static void
 end(struct session *s, const char *how)
 {
 	stream_finish(&s->stream, linger_of(s), FINISH_MS);
+	s->tls = NULL;			/* the stream's */
 	timer_stop(&s->timer);
 	list_remove(&s->idle_node);
 	if (!s->is_over)
@@ -116,6 +118,11 @@ act_on(struct session *s, enum rx_act act)
 	case RX_SUBMIT:
 		session_mail_finish(s);
 		return true;
+	case RX_STARTTLS:
+		/* what lies behind it was looked at piece by piece */
+		if (s->has_unread || session_tls_begin(s) != OK)
+			end(s, "no TLS");
+		return false;
 	case RX_REFUSED:
 		session_log_refusal(s);
 		return true;
@@ -141,6 +148,10 @@ keep_time(struct session *s, bool has_input)
 	    : rx_phase(s->rx, has_input);
 	int64_t deadline;
 
+	if (session_tls_is_shaking(s)) {
+		timer_start_at(&s->timer, s->tls_until_ms);
+		return;
+	}
 	rx_patience_note(&s->patience, phase, rx_turns(s->rx),
 	    (size_t)(bytes - s->bytes_noted), now);
 	s->bytes_noted = bytes;
@@ -248,6 +259,8 @@ on_end(void *ctx, enum stream_end how, int error)
 			    s->server->conf->limits.data_timeout_ms);
 		return;
 	}
+	if (how == STREAM_ERROR && session_tls_fault(s) != NULL)
+		session_log_tls_failed(s);
 	end(s, how == STREAM_EOF ? "closed by the client"
 	    : how == STREAM_OVERFLOW ? "reads no replies" : "connection lost");
 }
@@ -261,7 +274,20 @@ on_sent(void *ctx)
 	stream_resume(s->stream);
 }
 
-static const struct stream_ops stream_ops = { on_bytes, on_end, on_sent };
+/* Now the greeting, or the first command inside. */
+static void
+on_open(void *ctx)
+{
+	struct session *s = ctx;
+
+	session_tls_note(s);
+	rx_secured(s->rx);
+	keep_time(s, false);
+}
+
+static const struct stream_ops stream_ops = {
+	on_bytes, on_end, on_sent, on_open,
+};
 
 static void
 on_timer(void *ctx)
@@ -324,25 +350,33 @@ session_is_idle(const struct session *s, int64_t now_ms)
 
 /* On failure the caller frees what was made; FD is taken by the last step. */
 static enum err
-equip(struct session *s, int fd, uint16_t listener)
+equip(struct session *s, int fd, const struct session_door *door)
 {
-	static const struct stream_limits limits = {
+	struct stream_limits limits = {
 		.in_max = READ_BYTES, .out_keep = OUT_KEEP,
 		.is_nonblocking = true,
 	};
 	struct server *sv = s->server;
 	enum err e;
 
-	if ((e = rx_new(&sv->site, &s->client.addr, listener, &s->rx)) != OK)
+	if ((e = rx_new(&sv->site, &s->client.addr, &door->rx, &s->rx)) != OK)
 		return e;
 	if ((e = timer_init(&s->timer, sv->loop, on_timer, s)) != OK)
 		return e;
-	return stream_new(sv->loop, fd, &limits, &stream_ops, s, &s->stream);
+	if (door->rx.is_tls) {
+		if ((e = session_tls_make(s)) != OK)
+			return e;
+		limits.filter = tls_filter_base(s->tls);
+	}
+	e = stream_new(sv->loop, fd, &limits, &stream_ops, s, &s->stream);
+	if (e != OK)
+		tls_filter_free(&s->tls);
+	return e;
 }
 
 enum err
 session_new(struct server *sv, int fd, const struct endpoint *client,
-    uint16_t listener, enum rx_greeting how, bool is_counted)
+    const struct session_door *door, enum rx_greeting how, bool is_counted)
 {
 	struct session *s = calloc(1, sizeof(*s));
 	enum err e;
@@ -355,7 +389,8 @@ session_new(struct server *sv, int fd, const struct endpoint *client,
 	list_init(&s->idle_node);
 	spool_job_init(&s->job);
 	buf_init(&s->body, BODIES_BUF_MAX);
-	if ((e = equip(s, fd, listener)) != OK) {
+	s->service = door->service;
+	if ((e = equip(s, fd, door)) != OK) {
 		timer_clear(&s->timer);
 		rx_free(&s->rx);
 		free(s);

@@ -16,14 +16,26 @@
 #include "smtpd/engine/rx_view.h"
 #include "smtpd/engine/rx_patience.h"
 #include "smtpd/spool_client.h"
+#include "common/tls/tls_filter.h"
+#include "common/conf/conf_types.h"
 
 struct server;
+
+/* What a client connected to. */
+struct session_door {
+	struct rx_door rx;
+	enum conf_service service;
+};
 
 struct session {
 	struct server *server;
 	struct list node;		/* of all sessions */
 	struct list idle_node;		/* of strangers, most idle first */
 	struct stream *stream;		/* NULL: the client is gone */
+	struct tls_filter *tls;		/* the stream's; NULL: in clear, or
+					 * the client is gone */
+	struct tls_facts facts;		/* of TLS, when it is open; static */
+	enum conf_service service;
 	struct timer timer;
 	struct rx *rx;
 	struct rx_patience patience;
@@ -31,6 +43,7 @@ struct session {
 	struct buf body;		/* of the message, not yet handed over */
 	struct spool_job job;
 	int64_t begun_at_ms;
+	int64_t tls_until_ms;		/* of a handshake */
 	uint64_t bytes_noted;		/* of the stream, by patience */
 	uint32_t accepted;		/* messages */
 	bool has_body;			/* body was taken from server->bodies */
@@ -46,11 +59,12 @@ struct session {
 
 /*
  * Takes FD on success.  COUNTED: admission_enter() was called for it.  The
- * greeting leaves at the end of this turn.  ERR_NOMEM, ERR_IO.
+ * greeting leaves at the end of this turn, or when TLS is open.  ERR_NOMEM,
+ * ERR_IO, ERR_AGAIN (TLS is wanted, and there is no certificate).
  */
 enum err session_new(struct server *server, int fd,
-    const struct endpoint *client, uint16_t listener, enum rx_greeting how,
-    bool is_counted);
+    const struct endpoint *client, const struct session_door *door,
+    enum rx_greeting how, bool is_counted);
 
 /* Says why and hangs up; a message in queued's hands is still settled. */
 void session_close(struct session *s, enum rx_closing why);

@@ -9,6 +9,8 @@
 
 #include "smtpd/server.h"
 
+#include <stdio.h>
+
 static void
 log_client(struct log *log, const struct session *s)
 {
@@ -43,6 +45,31 @@ session_log_gone(const struct session *s, const char *how)
 	log_end(log);
 }
 
+/* Of a session inside TLS: "TLSv1.3/TLS_AES_256_GCM_SHA384". */
+static void
+log_tls(struct log *log, const struct session *s)
+{
+	char text[96];
+
+	if (s->facts.cipher == NULL)
+		return;
+	(void)snprintf(text, sizeof(text), "%s/%s", s->facts.version,
+	    s->facts.cipher);
+	log_str(log, "tls", text);
+}
+
+void
+session_log_tls_failed(const struct session *s)
+{
+	struct log *log = s->server->log;
+
+	if (!log_begin(log, LOG_TLS_FAILED, NULL))
+		return;
+	log_client(log, s);
+	log_str(log, "why", tls_filter_fault(s->tls));
+	log_end(log);
+}
+
 void
 session_log_accepted(const struct session *s, uint64_t id)
 {
@@ -59,6 +86,7 @@ session_log_accepted(const struct session *s, uint64_t id)
 	log_u64(log, "size", m.body_bytes);
 	log_client(log, s);
 	log_text(log, "helo", m.head.helo);
+	log_tls(log, s);
 	log_end(log);
 }
 

@@ -22,6 +22,7 @@
 #include "common/mail/received.h"
 #include "smtpd/server.h"
 #include "smtpd/session_log.h"
+#include "smtpd/session_tls.h"
 
 #define PRESSED_BYTES	((size_t)16 * 1024)	/* kept when memory is short */
 
@@ -227,7 +228,9 @@ fill_trace(struct session *s, const struct rx_message *m, int64_t wall_ms)
 		.host = span_str(sv->conf->hostname),
 		.with = received_with(
 		    (m->is_esmtp ? RECEIVED_ESMTP : 0U) |
+		    (m->is_tls ? RECEIVED_TLS : 0U) |
 		    (m->is_utf8 ? RECEIVED_UTF8 : 0U)),
+		.tls = session_tls_cipher(s),
 		.only_rcpt = m->rcpt_count == 1 ? m->first_rcpt : SPAN_NONE,
 		.at_ms = wall_ms,
 		.zone_min = server_zone_min(sv, wall_ms),

@@ -194,6 +194,10 @@ check_listeners(const struct conf *conf, const struct yaml_node *root,
 				conf_report_add(report, CONF_ERROR, place,
 				    "this address is already the one of "
 				    "listener %zu", j + 1);
+		if (conf->listeners.v[i].tls == CONF_LISTENER_TLS_IMPLICIT &&
+		    conf->tls.certificate.n == 0)
+			conf_report_add(report, CONF_ERROR, place,
+			    "tls: implicit needs tls.certificate and tls.key");
 	}
 }
 

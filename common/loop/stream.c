@@ -310,14 +310,16 @@ on_write(void *ctx)
 	leave(s);
 }
 
-/* FD stays the caller's on failure. */
+/* FD stays the caller's on failure, and the filter, which comes last. */
 static enum err
-equip(struct stream *s, bool is_nonblocking)
+equip(struct stream *s, const struct stream_limits *limits)
 {
 	enum err e = watch_new(s->loop, s->fd, on_ready, s, &s->watch);
 
-	if (e == OK && !is_nonblocking)
+	if (e == OK && !limits->is_nonblocking)
 		e = fd_set_nonblock(s->fd, true);
+	if (e == OK && limits->filter != NULL)
+		e = stream_set_filter(s, limits->filter);
 	return e;
 }
 
@@ -342,7 +344,7 @@ stream_new(struct loop *l, int fd, const struct stream_limits *limits,
 	    limits->out_keep);
 	deferred_init(&s->offer, l, DEFERRED_WORK, on_offer, s);
 	deferred_init(&s->write, l, DEFERRED_WRITE, on_write, s);
-	e = equip(s, limits->is_nonblocking);
+	e = equip(s, limits);
 	if (e != OK) {
 		watch_free(&s->watch);
 		free(s);

@@ -43,6 +43,8 @@ struct stream_limits {
 	size_t out_max;		/* 0: STREAM_OUT_MAX */
 	size_t out_keep;	/* output memory kept when idle */
 	bool is_nonblocking;	/* the descriptor is so already */
+	struct stream_filter *filter; /* from the start on, or NULL; taken on
+				 * success */
 };
 
 /* life: takes FD (a socket; made non-blocking) on success.  Reading starts at

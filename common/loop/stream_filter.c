@@ -13,13 +13,20 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+/* Shared by all streams of a loop, made for the first that needs it. */
+static enum err
+reserve_raw(struct loop *l)
+{
+	if (l->raw == NULL)
+		l->raw = malloc(STREAM_READ_BYTES);
+	return l->raw != NULL ? OK : ERR_NOMEM;
+}
+
 enum err
 stream_set_filter(struct stream *s, struct stream_filter *f)
 {
 	MUST(s->filter == NULL);
-	if (s->loop->raw == NULL)
-		s->loop->raw = malloc(STREAM_READ_BYTES);
-	if (s->loop->raw == NULL)
+	if (reserve_raw(s->loop) != OK)
 		return ERR_NOMEM;
 	s->filter = f;
 	s->in.max = s->in_max + STREAM_FILTER_EXTRA;

@@ -102,6 +102,10 @@ received_tail(const struct received *r, struct buf *out)
 		buf_add_span(out, r->only_rcpt);
 		buf_add_byte(out, '>');
 	}
+	if (is_tellable(r->tls)) {
+		buf_add_str(out, " tls ");
+		buf_add_span(out, r->tls);
+	}
 	buf_add_str(out, "; ");
 	buf_add(out, date, mail_date_format(r->at_ms, r->zone_min, date));
 	buf_add_str(out, "\r\n");

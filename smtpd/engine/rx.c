@@ -23,11 +23,9 @@
 
 /* ---- life ---- */
 
-/* The listener is an index into the configuration, for the envelope; the
- * dialogue doesn't look at it. */
 enum err
 rx_new(const struct rx_site *site, const struct ipaddr *client,
-    uint16_t listener, struct rx **out)
+    const struct rx_door *door, struct rx **out)
 {
 	struct rx *rx = calloc(1, sizeof(*rx));
 
@@ -35,7 +33,7 @@ rx_new(const struct rx_site *site, const struct ipaddr *client,
 		return ERR_NOMEM;
 	rx->site = site;
 	rx->client = *client;
-	rx->listener = listener;
+	rx->door = *door;
 	rx->state = RX_START;
 	rx->is_trusted = rx_rules_is_trusted(site, client);
 	smtp_lines_init(&rx->lines, SMTP_LINES_MAX);
@@ -207,6 +205,8 @@ run(struct rx *rx, const struct smtp_command *c)
 	/* RFC 5321 3.1: an unwanted client hears 503 until it says QUIT */
 	if (before == RX_UNWANTED && !(verb->allowed & RX_IN(UNWANTED)))
 		return RX_REPLY_ONLY_QUIT;
+	if (rx->door.needs_tls && !rx->door.is_tls && !verb->is_without_tls)
+		return RX_REPLY_TLS_FIRST;
 	/* behind a BDAT that is not understood no command can be found */
 	if (c->has_control && c->verb != SMTP_VERB_UNKNOWN &&
 	    c->verb != SMTP_VERB_FOREIGN && c->verb != SMTP_VERB_BDAT)
@@ -261,6 +261,8 @@ run_line(struct rx *rx, struct span line, struct buf *body, struct buf *out)
 		return RX_REFUSED;
 	if (rx->state == RX_IN_CONTENT)
 		return RX_CONTENT;
+	if (rx->state == RX_HANDSHAKE)
+		return RX_STARTTLS;
 	return rx->state == RX_CLOSED ? RX_CLOSE : RX_READ;
 }
 
@@ -289,6 +291,7 @@ command_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 	switch (smtp_lines_next(&rx->lines, in, &used, &line)) {
 	case SMTP_LINES_LINE:
 		*taken += used;
+		rx->has_more = used < in.n;
 		return run_line(rx, line, body, out);
 	case SMTP_LINES_BARE:
 		*taken += used;
@@ -347,6 +350,7 @@ one_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 	case RX_IN_CHUNK:
 		return rx_chunk_step(rx, in, taken, body, out);
 	case RX_SUBMITTING:
+	case RX_HANDSHAKE:
 		return RX_WAIT;
 	case RX_CLOSED:
 		return RX_CLOSE;

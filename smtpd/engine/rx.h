@@ -33,7 +33,16 @@ struct rx_site {
 	const struct conf *conf;
 	const struct conf_match *match;
 	enum rx_spool spool;
+	bool has_signer;	/* TLS can begin now; else 454 */
 	uint64_t room_bytes;	/* a larger SIZE= gets 452 4.3.1 */
+};
+
+/* What a client connected to. */
+struct rx_door {
+	uint16_t listener;	/* row of the configuration, for the envelope */
+	bool may_tls;		/* STARTTLS is offered */
+	bool is_tls;		/* all is said inside TLS from the start on */
+	bool needs_tls;		/* nothing is done without it */
 };
 
 enum rx_act {
@@ -43,6 +52,7 @@ enum rx_act {
 	RX_LIST,	/* very many recipients: take rx_recipients() away */
 	RX_DROP,	/* the content so far isn't wanted any more */
 	RX_SUBMIT,	/* a message is whole: rx_submitted() is due */
+	RX_STARTTLS,	/* write OUT, then TLS: rx_secured() is due */
 	RX_REFUSED,	/* something for the log: rx_refusal() */
 	RX_CLOSE,	/* write OUT, then hang up */
 };
@@ -62,9 +72,9 @@ enum rx_closing {
 	RX_CLOSE_CROWDED,	/* 421 4.3.2: somebody else needs the place */
 };
 
-/* life: CLIENT is copied.  ERR_NOMEM. */
+/* life: CLIENT and DOOR are copied.  ERR_NOMEM. */
 enum err rx_new(const struct rx_site *site, const struct ipaddr *client,
-    uint16_t listener, struct rx **out);
+    const struct rx_door *door, struct rx **out);
 void rx_free(struct rx **rx);
 
 /* First of all calls. */
@@ -94,6 +104,9 @@ void rx_recipients_taken(struct rx *rx);
 /* The content that is coming can't be kept; it will be refused at its end.  Of
  * recipients that were taken: the rest is refused, and DATA. */
 void rx_body_failed(struct rx *rx, enum rx_result result);
+
+/* TLS is open: the dialogue begins again, RFC 3207 4.2. */
+void rx_secured(struct rx *rx);
 
 /* Says 421 and closes at once, whatever the state; twice does no harm. */
 void rx_close(struct rx *rx, enum rx_closing why, struct buf *out);

@@ -17,6 +17,7 @@ struct row {
 	enum smtp_ext_id ext;
 	void (*write)(const struct rx *rx, struct buf *out); /* parameters */
 	bool for_trusted;		/* ... alone */
+	bool (*is_offered)(const struct rx *rx);	/* NULL: always */
 };
 
 /* RFC 1870 section 4: the limit that also holds for content.  Asked at each
@@ -36,9 +37,17 @@ write_limits(const struct rx *rx, struct buf *out)
 	buf_add_u64(out, rx_rcpts_max(rx));
 }
 
+/* RFC 3207 4.2: not inside TLS */
+static bool
+offers_tls(const struct rx *rx)
+{
+	return rx->door.may_tls;
+}
+
 /* The last one is for everybody. */
 static const struct row rows[] = {
 	{ .ext = SMTP_EXT_PIPELINING },
+	{ .ext = SMTP_EXT_STARTTLS, .is_offered = offers_tls },
 	{ .ext = SMTP_EXT_SIZE, .write = write_size },
 	{ .ext = SMTP_EXT_8BITMIME },
 	{ .ext = SMTP_EXT_SMTPUTF8 },
@@ -58,6 +67,8 @@ rx_hello_reply(const struct rx *rx, struct buf *out)
 	buf_add_str(out, rx->site->conf->hostname);
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		if (rows[i].for_trusted && !rx->is_trusted)
+			continue;
+		if (rows[i].is_offered != NULL && !rows[i].is_offered(rx))
 			continue;
 		buf_add_str(out, "\r\n250");
 		buf_add_byte(out, i + 1 < COUNT_OF(rows) ? '-' : ' ');

@@ -50,13 +50,14 @@ struct rx_transaction {
 struct rx {
 	const struct rx_site *site;
 	struct ipaddr client;
-	uint16_t listener;
+	struct rx_door door;
 	enum rx_state state;
 	bool is_trusted;
 	bool has_quit;
 	bool is_esmtp;
 	bool is_draining;
 	bool is_dropped;		/* RX_DROP is due: of a list */
+	bool has_more;			/* came behind the line in hand */
 	uint32_t errors;		/* since the last message */
 	uint32_t junk;
 	uint64_t turns;

@@ -4,8 +4,8 @@
  * A test walks every state with every verb and holds the dialogue against it,
  * so a new verb or state needs its row here and nothing in rx.c.
  *
- * RX_IN_CONTENT, RX_IN_CHUNK and RX_SUBMITTING are in no row: no command is read
- * in them.
+ * RX_IN_CONTENT, RX_IN_CHUNK, RX_SUBMITTING and RX_HANDSHAKE are in no row: no
+ * command is read in them.
  */
 #include "smtpd/engine/rx_table.h"
 
@@ -20,10 +20,12 @@
 static const struct rx_verb verbs[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_HELO] = { rx_do_helo, .allowed = ALWAYS,
 	    .may_enter = RX_IN(READY), .argument = RX_ARG_SOME,
-	    .without_argument = RX_REPLY_HELLO_NAME, .is_junk = true },
+	    .without_argument = RX_REPLY_HELLO_NAME, .is_junk = true,
+	    .is_without_tls = true },
 	[SMTP_VERB_EHLO] = { rx_do_ehlo, .allowed = ALWAYS,
 	    .may_enter = RX_IN(READY), .argument = RX_ARG_SOME,
-	    .without_argument = RX_REPLY_HELLO_NAME, .is_junk = true },
+	    .without_argument = RX_REPLY_HELLO_NAME, .is_junk = true,
+	    .is_without_tls = true },
 	[SMTP_VERB_MAIL] = { rx_do_mail, .allowed = RX_IN(READY),
 	    .may_enter = RX_IN(MAIL), .argument = RX_ARG_SOME,
 	    .without_argument = RX_REPLY_NEED_ARGUMENT },
@@ -39,23 +41,27 @@ static const struct rx_verb verbs[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_RSET] = { rx_do_rset, .allowed = ALWAYS,
 	    .may_enter = RX_IN(READY), .argument = RX_ARG_NONE,
 	    .is_junk = true },
-	[SMTP_VERB_NOOP] = { rx_do_noop, .allowed = ALWAYS, .is_junk = true },
+	[SMTP_VERB_NOOP] = { rx_do_noop, .allowed = ALWAYS, .is_junk = true,
+	    .is_without_tls = true },
 	[SMTP_VERB_VRFY] = { rx_do_vrfy, .allowed = ALWAYS,
 	    .argument = RX_ARG_SOME,
 	    .without_argument = RX_REPLY_NEED_ARGUMENT, .is_junk = true },
 	[SMTP_VERB_HELP] = { rx_do_help, .allowed = ALWAYS, .is_junk = true },
 	[SMTP_VERB_QUIT] = { rx_do_quit,
 	    .allowed = ALWAYS | RX_IN(UNWANTED), .may_enter = TO_END,
-	    .argument = RX_ARG_NONE },
+	    .argument = RX_ARG_NONE, .is_without_tls = true },
+	[SMTP_VERB_STARTTLS] = { rx_do_starttls, .allowed = RX_IN(READY),
+	    .may_enter = RX_IN(HANDSHAKE) | TO_END, .argument = RX_ARG_NONE,
+	    .is_without_tls = true },
 	/* not offered, and said so in every state: no state makes them
 	 * right */
 	[SMTP_VERB_EXPN] = { rx_do_absent, .allowed = ALWAYS },
-	[SMTP_VERB_STARTTLS] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_AUTH] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_ETRN] = { rx_do_absent, .allowed = ALWAYS },
-	[SMTP_VERB_UNKNOWN] = { rx_do_unknown, .allowed = ALWAYS },
+	[SMTP_VERB_UNKNOWN] = { rx_do_unknown, .allowed = ALWAYS,
+	    .is_without_tls = true },
 	[SMTP_VERB_FOREIGN] = { rx_do_foreign, .allowed = ALWAYS,
-	    .may_enter = TO_END },
+	    .may_enter = TO_END, .is_without_tls = true },
 };
 
 const struct rx_verb *
@@ -71,11 +77,14 @@ rx_table_refusal(const struct rx *rx, enum smtp_verb verb)
 {
 	if (rx->state == RX_UNWANTED)
 		return RX_REPLY_ONLY_QUIT;
+	if (verb == SMTP_VERB_STARTTLS && !rx->door.may_tls)
+		return rx->door.is_tls ? RX_REPLY_TLS_ALREADY
+		    : RX_REPLY_NOT_OFFERED;
 	if (rx->state == RX_START)
 		return RX_REPLY_HELLO_FIRST;
 	if (rx->state == RX_CHUNKS)
 		return RX_REPLY_CHUNKS_BEGUN;
-	if (verb == SMTP_VERB_MAIL)
+	if (verb == SMTP_VERB_MAIL || verb == SMTP_VERB_STARTTLS)
 		return RX_REPLY_NESTED_MAIL;
 	if (rx->state != RX_MAIL)
 		return RX_REPLY_MAIL_FIRST;

@@ -19,6 +19,7 @@ enum rx_state {
 	RX_SUBMITTING,	/* behind the final dot */
 	RX_IN_CHUNK,	/* behind BDAT */
 	RX_CHUNKS,	/* between two of them */
+	RX_HANDSHAKE,	/* behind STARTTLS */
 	RX_UNWANTED,	/* greeted with 554 */
 	RX_CLOSED,
 	RX_STATE_COUNT
@@ -36,6 +37,7 @@ struct rx_verb {
 	enum rx_argument argument;
 	enum rx_reply_id without_argument;
 	bool is_junk;		/* brings no mail forward */
+	bool is_without_tls;	/* also where TLS is required: RFC 3207 4 */
 };
 
 const struct rx_verb *rx_table_verb(enum smtp_verb verb);

@@ -32,7 +32,7 @@ rx_message(const struct rx *rx, struct rx_message *out)
 		.head.sender = span_of(mail->sender.text, mail->sender.n),
 		.head.client = span_of(rx->client.bytes, client_bytes(rx)),
 		.head.helo = rx_helo(rx),
-		.head.listener = rx->listener,
+		.head.listener = rx->door.listener,
 		.head.priority = mail->priority,
 		.head.ret = mail->ret,
 		.head.envid = span_of(mail->envid, mail->envid_n),
@@ -45,6 +45,7 @@ rx_message(const struct rx *rx, struct rx_message *out)
 		.has_dots = dots->has_dots,
 		.is_esmtp = rx->is_esmtp,
 		.is_utf8 = mail->is_utf8,
+		.is_tls = rx->door.is_tls,
 	};
 	out->head.flags = (mail->said_8bit ? ENVELOPE_SAID_8BIT : 0U) |
 	    (dots->has_8bit ? ENVELOPE_HAS_8BIT : 0U) | rx_utf8_flags(rx);
@@ -112,6 +113,12 @@ bool
 rx_is_trusted(const struct rx *rx)
 {
 	return rx->is_trusted;
+}
+
+bool
+rx_is_tls(const struct rx *rx)
+{
+	return rx->door.is_tls;
 }
 
 bool

@@ -29,6 +29,7 @@ struct rx_message {
 	bool has_dots;		/* some line begins with a dot */
 	bool is_esmtp;
 	bool is_utf8;		/* SMTPUTF8 was given */
+	bool is_tls;
 };
 
 /* What was refused; borrowed until the next step. */
@@ -48,6 +49,7 @@ enum rx_phase rx_phase(const struct rx *rx, bool has_input);
 uint64_t rx_turns(const struct rx *rx);		/* replies so far */
 bool rx_has_quit(const struct rx *rx);		/* and was answered */
 bool rx_is_trusted(const struct rx *rx);	/* in relay.networks */
+bool rx_is_tls(const struct rx *rx);
 bool rx_has_transaction(const struct rx *rx);
 bool rx_has_content(const struct rx *rx);	/* begun: no recipient more */
 struct span rx_helo(const struct rx *rx);

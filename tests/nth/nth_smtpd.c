@@ -308,6 +308,7 @@ turn(void)
 static int
 client_new(void)
 {
+	static const struct session_door door = { .rx = { 0 } };
 	struct endpoint e = { .port = 1 };
 	int fds[2];
 
@@ -316,8 +317,8 @@ client_new(void)
 	if (admission_enter(f.server.clients, f.server.conf, &e.addr, true) !=
 	    ADMISSION_GRANTED)
 		nth_fail("a place is lost");
-	if (session_new(&f.server, fds[0], &e, 0, RX_GREET_WELCOME, true) ==
-	    OK)
+	if (session_new(&f.server, fds[0], &e, &door, RX_GREET_WELCOME,
+	    true) == OK)
 		return fds[1];
 	admission_leave(f.server.clients, &e.addr);
 	(void)close(fds[0]);

@@ -379,8 +379,6 @@ static const struct later {
 	{ "listeners: [{address: \"*:587\", service: submission}]\n",
 	    ":1:41: listeners[].service: service submission is not available "
 	    "in this version\n", ERR_SYNTAX },
-	{ "listeners: [{address: \"*:465\", tls: implicit}]\n",
-	    "TLS is not available", ERR_SYNTAX },
 	{ "listeners: [{address: \"/run/mtad/submit.sock\"}]\n",
 	    "socket file is not available", ERR_SYNTAX },
 	{ "routes: [{via: \"smtps://relay.example\"}]\n",

@@ -123,7 +123,9 @@ on_end(void *ctx, enum stream_end end, int error)
 static void
 on_accept(void *ctx, int fd, const struct endpoint *peer)
 {
-	static const struct stream_ops ops = { on_bytes, on_end, NULL };
+	static const struct stream_ops ops = {
+		.on_bytes = on_bytes, .on_end = on_end,
+	};
 	static const struct stream_limits limits = { .in_max = 1024 };
 	struct fake *f = ctx;
 

@@ -283,14 +283,15 @@ int
 fake_client(struct fake *f)
 {
 	struct endpoint e = { .port = 1 };
+	const struct session_door door = { .rx = { 0 } };
 	int fds[2];
 
 	MUST(ipaddr_parse(SPAN_LIT("127.0.0.1"), &e.addr) == OK);
 	MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
 	MUST(admission_enter(f->server.clients, f->server.conf, &e.addr,
 	    true) == ADMISSION_GRANTED);
-	MUST(session_new(&f->server, fds[0], &e, 0, RX_GREET_WELCOME, true) ==
-	    OK);
+	MUST(session_new(&f->server, fds[0], &e, &door, RX_GREET_WELCOME,
+	    true) == OK);
 	fake_turns(f);
 	return fds[1];
 }

@@ -16,6 +16,7 @@ play_init(struct play *p)
 	p->conf->relay.domains.v = domains;
 	p->conf->relay.domains.n = COUNT_OF(domains);
 	p->site.conf = p->conf;
+	p->site.has_signer = true;
 	p->site.spool = RX_SPOOL_OPEN;
 	p->site.room_bytes = UINT64_MAX;
 	play_rematch(p);
@@ -59,7 +60,8 @@ play_connect_as(struct play *p, const char *client, enum rx_greeting how)
 	buf_reset(&p->list);
 	buf_reset(&p->body);
 	p->is_closed = false;
-	MUST(rx_new(&p->site, &addr, 0, &p->rx) == OK);
+	p->is_shaking = false;
+	MUST(rx_new(&p->site, &addr, &p->door, &p->rx) == OK);
 	rx_greet(p->rx, how, &p->out);
 }
 
@@ -124,6 +126,9 @@ act_on(struct play *p, enum rx_act act)
 	case RX_CLOSE:
 		p->is_closed = true;
 		buf_reset(&p->in);
+		return false;
+	case RX_STARTTLS:
+		p->is_shaking = true;
 		return false;
 	case RX_CONTENT:
 		MUST(p->body.n == 0);

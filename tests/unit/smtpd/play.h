@@ -26,6 +26,8 @@ struct play {
 	enum rx_result result;		/* for the next messages */
 	bool is_holding;		/* don't answer RX_SUBMIT */
 	bool is_closed;
+	bool is_shaking;		/* RX_STARTTLS came */
+	struct rx_door door;		/* of the next connections */
 	bool is_keeping;		/* takes no recipients at RX_LIST */
 	unsigned lists;
 	unsigned submits;

@@ -24,6 +24,7 @@ struct row {
 #define DEAF [RX_IN_CONTENT] = { 0, RX_IN_CONTENT }, \
 	[RX_SUBMITTING] = { 0, RX_SUBMITTING }, \
 	[RX_IN_CHUNK] = { 0, RX_IN_CHUNK }, \
+	[RX_HANDSHAKE] = { 0, RX_HANDSHAKE }, \
 	[RX_CLOSED] = { 0, RX_CLOSED }
 #define ONLY_QUIT [RX_UNWANTED] = { 503, RX_UNWANTED }
 #define ANYWHERE(c) [RX_START] = { c, RX_START }, \
@@ -93,7 +94,19 @@ static const struct row rows[] = {
 		[RX_READY] = { 501, RX_CLOSED },
 		[RX_MAIL] = { 501, RX_CLOSED }, [RX_RCPT] = { 501, RX_CLOSED },
 		[RX_CHUNKS] = { 501, RX_CLOSED }, ONLY_QUIT, DEAF } },
-	{ SMTP_VERB_STARTTLS, "STARTTLS", { ANYWHERE(502) } },
+	/* RFC 3207 4; TLS-03 */
+	{ SMTP_VERB_STARTTLS, "STARTTLS", {
+		[RX_START] = { 503, RX_START },
+		[RX_READY] = { 220, RX_HANDSHAKE },
+		[RX_MAIL] = { 503, RX_MAIL }, [RX_RCPT] = { 503, RX_RCPT },
+		NOT_NOW, ONLY_QUIT, DEAF } },
+	{ SMTP_VERB_STARTTLS, "STARTTLS x", { ANYWHERE(501) } },
+	/* section 6: what follows in the same breath ends it */
+	{ SMTP_VERB_STARTTLS, "STARTTLS\r\nNOOP", {
+		[RX_START] = { 0, RX_START }, [RX_READY] = { 554, RX_CLOSED },
+		[RX_MAIL] = { 0, RX_MAIL }, [RX_RCPT] = { 0, RX_RCPT },
+		[RX_CHUNKS] = { 0, RX_CHUNKS },
+		[RX_UNWANTED] = { 0, RX_UNWANTED }, DEAF } },
 	{ SMTP_VERB_AUTH, "AUTH PLAIN", { ANYWHERE(502) } },
 	{ SMTP_VERB_ETRN, "ETRN d", { ANYWHERE(502) } },
 	{ SMTP_VERB_UNKNOWN, "WHAT", { ANYWHERE(500) } },
@@ -126,6 +139,7 @@ go_to(struct play *p, enum rx_state state)
 	};
 
 	p->is_holding = true;
+	p->door.may_tls = true;
 	play_connect_as(p, "127.0.0.1", state == RX_UNWANTED
 	    ? RX_GREET_UNWANTED : RX_GREET_WELCOME);
 	if (state == RX_CLOSED) {
@@ -136,6 +150,8 @@ go_to(struct play *p, enum rx_state state)
 		for (int i = 0; i < steps; i++)
 			play_say(p, ways[i]);
 	}
+	if (state == RX_HANDSHAKE)
+		play_say(p, "RSET\r\nSTARTTLS\r\n");
 	if (state == RX_IN_CHUNK)
 		play_say(p, "BDAT 9\r\n");
 	else if (state == RX_CHUNKS)
@@ -154,6 +170,10 @@ Test(smtpd_table, every_state_with_every_verb)
 			char line[64];
 			unsigned code;
 
+			/* two commands have two replies but here */
+			if (strchr(rows[i].line, '\n') != NULL &&
+			    cell->code == 0)
+				continue;
 			go_to(&p, (enum rx_state)s);
 			snprintf(line, sizeof(line), "%s\r\n", rows[i].line);
 			/* the octets of a chunk would be these */

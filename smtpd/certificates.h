@@ -1,0 +1,48 @@
+/*
+ * The TLS of this process: what keyd told it to show, and the way to keyd's
+ * signatures.
+ *
+ * The last certificates stay in use while keyd is away: sessions that are
+ * resumed need no signature, others are asked to wait (454).
+ */
+#ifndef MTAD_SMTPD_CERTIFICATES_H
+#define MTAD_SMTPD_CERTIFICATES_H
+
+#include "common/conf/conf_types.h"
+#include "common/tls/tls_server.h"
+
+#define CERTIFICATES_SERVICES 2	/* enum conf_service */
+
+struct channel;
+struct log;
+struct msg_tls_chains;
+
+struct certificates {
+	struct log *log;
+	struct channel *keyd;		/* NULL: away */
+	struct tls_signer signer;
+	struct tls_server *servers[CERTIFICATES_SERVICES]; /* NULL: none */
+	bool has_come;			/* keyd has said, if only "none" */
+};
+
+void certificates_init(struct certificates *c, struct log *log);
+void certificates_clear(struct certificates *c);
+
+/* keyd is there, or gone. */
+void certificates_attach(struct certificates *c, struct channel *keyd);
+void certificates_detach(struct certificates *c);
+
+/* What it says; when it can't be used the old ones stay. */
+void certificates_take(struct certificates *c,
+    const struct msg_tls_chains *m);
+
+/* inspection */
+bool certificates_are_there(const struct certificates *c,
+    enum conf_service service);
+bool certificates_can_sign(const struct certificates *c);
+
+/* A session of a service that has some.  ERR_NOMEM. */
+enum err certificates_accept(struct certificates *c,
+    enum conf_service service, struct tls_filter **out);
+
+#endif

@@ -1,0 +1,55 @@
+#include "smtpd/session_tls.h"
+
+#include "smtpd/server.h"
+
+enum err
+session_tls_make(struct session *s)
+{
+	struct certificates *c = &s->server->certificates;
+
+	s->tls_until_ms = loop_now_ms(s->server->loop) + SESSION_TLS_MS;
+	if (!certificates_are_there(c, s->service))
+		return ERR_AGAIN;
+	return certificates_accept(c, s->service, &s->tls);
+}
+
+enum err
+session_tls_begin(struct session *s)
+{
+	enum err e = session_tls_make(s);
+
+	if (e != OK)
+		return e;
+	e = stream_set_filter(s->stream, tls_filter_base(s->tls));
+	if (e != OK)
+		tls_filter_free(&s->tls);
+	return e;
+}
+
+/* The words are OpenSSL's own and last; the name that was asked for does
+ * not. */
+void
+session_tls_note(struct session *s)
+{
+	tls_filter_facts(s->tls, &s->facts);
+	s->facts.server_name = NULL;
+}
+
+bool
+session_tls_is_shaking(const struct session *s)
+{
+	return s->tls != NULL && !tls_filter_is_open(s->tls);
+}
+
+const char *
+session_tls_fault(const struct session *s)
+{
+	return s->tls != NULL ? tls_filter_fault(s->tls) : NULL;
+}
+
+struct span
+session_tls_cipher(const struct session *s)
+{
+	return s->facts.cipher != NULL ? span_str(s->facts.cipher)
+	    : SPAN_NONE;
+}
