@@ -1,10 +1,13 @@
 /*
  * Doors: listeners, and what happens to a connection before it is a session.
  *
- * Every connection that was accepted gets a session, also one that is refused:
- * its 554 or 421 has to be sent, and lingers, by the same code.  Only
- * `granted` ones are counted, so that a flood of refused clients takes no
- * places from others; it costs a descriptor each for as long as they linger.
+ * A connection that is refused gets a session where its 554 or 421 has to
+ * linger, for the client may be speaking; else it gets one write (refusal.h).
+ * Only `granted` ones are counted, so that a flood of refused clients takes no
+ * places from others.
+ *
+ * Where a listener has proxies, their PROXY header comes first (arrival.h):
+ * all that is decided here is decided about the client that it names.
  */
 #include "smtpd/doors.h"
 
@@ -12,6 +15,7 @@
 #include "common/os/fd.h"
 #include "common/os/sock.h"
 #include "smtpd/admission.h"
+#include "smtpd/arrival.h"
 #include "smtpd/engine/rx_rules.h"
 #include "smtpd/session_log.h"
 
@@ -26,6 +30,7 @@
 struct door {			/* a listener */
 	struct server *server;
 	struct list node;
+	struct list arrivals;		/* of proxies */
 	struct listener *listener;
 	uint16_t index;
 	int64_t quiet_until_ms;		/* no more lines of exhaustion */
@@ -44,7 +49,7 @@ evict(struct server *sv)
 		    idle_node);
 
 		if (session_is_idle(s, now)) {
-			session_log_refused(sv->log, &s->client,
+			refusal_log(sv, &s->client,
 			    "idle, and its place was needed");
 			session_close(s, RX_CLOSE_CROWDED);
 			return true;
@@ -115,7 +120,8 @@ look_up(const struct server *sv, uint16_t index, struct session_door *out)
 
 /* FD is ours now: either the session takes it or it is closed here. */
 static void
-on_accept(void *ctx, int fd, const struct endpoint *client)
+admit(void *ctx, int fd, const struct endpoint *client,
+    const struct ipaddr *proxy)
 {
 	static const char *const words[] = {
 		[RX_GREET_UNWANTED] = "unwanted",
@@ -131,16 +137,52 @@ on_accept(void *ctx, int fd, const struct endpoint *client)
 	bool is_counted;
 
 	look_up(sv, door->index, &to);
+	if (proxy != NULL)
+		to.proxy = *proxy;
 	how = judge(sv, fd, &client->addr, to.rx.is_tls);
 	is_counted = how == RX_GREET_WELCOME;
 	if (!is_counted)
-		session_log_refused(sv->log, client, words[how]);
+		refusal_log(sv, client, words[how]);
 	if (session_new(sv, fd, client, &to, how, is_counted) == OK)
 		return;
 	if (is_counted)
 		admission_leave(sv->clients, &client->addr);
-	session_log_refused(sv->log, client, "no memory, or no TLS");
+	refusal_log(sv, client, "no memory, or no TLS");
 	fd_close(&fd);
+}
+
+static bool
+is_within(const struct conf_networks *networks, const struct ipaddr *addr)
+{
+	for (size_t i = 0; i < networks->n; i++)
+		if (ipaddr_prefix_has(&networks->v[i], addr))
+			return true;
+	return false;
+}
+
+/* A listener with proxies takes no plain client: who reached it directly could
+ * otherwise be anybody, or tell us that he is. */
+static void
+on_accept(void *ctx, int fd, const struct endpoint *peer)
+{
+	struct door *door = ctx;
+	struct server *sv = door->server;
+	const struct conf_listeners *rows = &sv->conf->listeners;
+	const struct conf_listener *row = rows->v + door->index;
+
+	/* the row is gone by a reload, and the door about to follow */
+	if (door->index >= rows->n) {
+		fd_close(&fd);
+		return;
+	}
+	if (row->proxy.n == 0)
+		admit(door, fd, peer, NULL);
+	else if (is_within(&row->proxy, &peer->addr))
+		arrival_begin(sv, &door->arrivals, fd, peer, admit, door);
+	else
+		refusal_send(sv, fd, peer,
+		    row->tls == CONF_LISTENER_TLS_IMPLICIT ? RX_REPLY_NONE :
+		    RX_REPLY_ONLY_PROXIES, "not in listeners[].proxy");
 }
 
 /* No descriptor left: one client after the other hears why. */
@@ -172,6 +214,7 @@ static void
 shut(struct door *door)
 {
 	listener_close(&door->listener);
+	arrivals_close(&door->arrivals);
 	list_remove(&door->node);
 	free(door);
 }
@@ -193,9 +236,11 @@ doors_open(struct server *sv, uint16_t index, struct span address, int fd)
 	struct door *door = calloc(1, sizeof(*door));
 	enum err e = ERR_NOMEM;
 
-	if (door != NULL)
+	if (door != NULL) {
+		list_init(&door->arrivals);
 		e = listener_new(sv->loop, fd, &door_ops, door,
 		    &door->listener);
+	}
 	if (e != OK) {
 		fd_close(&fd);
 		free(door);

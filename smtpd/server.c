@@ -280,7 +280,8 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	if (sv->clients == NULL)
 		return why_set(why, ERR_PEER, "no table of clients came");
 	if (timer_init(&sv->spool_timer, sv->loop, on_spool_timer, sv) != OK ||
-	    timer_init(&sv->tls_timer, sv->loop, on_tls_timer, sv) != OK)
+	    timer_init(&sv->tls_timer, sv->loop, on_tls_timer, sv) != OK ||
+	    refusals_init(sv) != OK)
 		return why_set(why, ERR_NOMEM, "no memory for timers");
 	if (take_conf(sv, proc_conf(p)) != OK)
 		return why_set(why, ERR_NOMEM, "no memory for the rules");
@@ -326,6 +327,7 @@ on_stop(void *ctx, struct proc *p)
 	timer_clear(&sv->spool_timer);
 	timer_clear(&sv->tls_timer);
 	certificates_clear(&sv->certificates);
+	refusals_clear(sv);
 	spool_client_clear(&sv->spool);
 	bodies_clear(&sv->bodies);
 	buf_clear(&sv->envelope);

@@ -10,6 +10,7 @@
 #include "common/proc/proc.h"
 #include "smtpd/bodies.h"
 #include "smtpd/certificates.h"
+#include "smtpd/refusal.h"
 #include "smtpd/session.h"
 
 #define SERVER_LISTENERS_MAX 256
@@ -30,6 +31,8 @@ struct server {
 	struct list strangers;		/* idle_node: most idle first */
 	uint32_t session_count;
 	struct list listeners;
+	struct refusals refusals;	/* in the log */
+	uint32_t arrival_count;		/* not yet known clients of proxies */
 	struct timer spool_timer;	/* queued is away */
 	int64_t spool_gone_at_ms;
 	struct buf envelope;		/* of the submission being made */

@@ -385,6 +385,7 @@ session_new(struct server *sv, int fd, const struct endpoint *client,
 		return ERR_NOMEM;
 	s->server = sv;
 	s->client = *client;
+	s->proxy = door->proxy;
 	s->begun_at_ms = loop_now_ms(sv->loop);
 	list_init(&s->idle_node);
 	spool_job_init(&s->job);

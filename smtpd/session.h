@@ -25,6 +25,7 @@ struct server;
 struct session_door {
 	struct rx_door rx;
 	enum conf_service service;
+	struct ipaddr proxy;		/* by which it came, or none */
 };
 
 struct session {
@@ -40,6 +41,7 @@ struct session {
 	struct rx *rx;
 	struct rx_patience patience;
 	struct endpoint client;
+	struct ipaddr proxy;		/* by which it came, or none */
 	struct buf body;		/* of the message, not yet handed over */
 	struct spool_job job;
 	int64_t begun_at_ms;

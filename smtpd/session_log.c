@@ -26,6 +26,8 @@ session_log_connected(const struct session *s)
 		return;
 	log_client(log, s);
 	log_u64(log, "port", s->client.port);
+	if (s->proxy.family != IPADDR_NONE)
+		log_ip(log, "proxy", &s->proxy);
 	log_end(log);
 }
 
@@ -155,16 +157,5 @@ session_log_not_stored(const struct session *s, enum submit_result result)
 	log_address(log, "to", m.first_rcpt);
 	log_u64(log, "nrcpt", m.rcpt_count);
 	log_client(log, s);
-	log_end(log);
-}
-
-void
-session_log_refused(struct log *log, const struct endpoint *client,
-    const char *why)
-{
-	if (!log_begin(log, LOG_REFUSED, NULL))
-		return;
-	log_ip(log, "client", &client->addr);
-	log_str(log, "why", why);
 	log_end(log);
 }

@@ -20,8 +20,4 @@ void session_log_refusal(const struct session *s);
 void session_log_not_stored(const struct session *s,
     enum submit_result result);
 
-/* A connection that was not taken, or that ended by our wish. */
-void session_log_refused(struct log *log, const struct endpoint *client,
-    const char *why);
-
 #endif

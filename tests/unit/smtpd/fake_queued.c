@@ -233,6 +233,7 @@ fake_init(struct fake *f)
 	list_init(&sv->sessions);
 	list_init(&sv->strangers);
 	list_init(&sv->listeners);
+	MUST(refusals_init(sv) == OK);
 	bodies_init(&sv->bodies, 64U << 20);
 	buf_init(&sv->envelope, 1U << 20);
 	buf_init(&sv->trace_head, 4096);
@@ -265,6 +266,8 @@ fake_clear(struct fake *f)
 	buf_clear(&f->streamed);
 	buf_clear(&f->body);
 	buf_clear(&f->trace);
+	MUST(sv->arrival_count == 0);
+	refusals_clear(sv);
 	conf_match_free(&sv->match);
 	conf_free(&conf);
 	client_table_free(&sv->clients);

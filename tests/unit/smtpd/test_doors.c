@@ -1,6 +1,7 @@
 /*
  * Who gets in: total and per client, the places kept for relay.networks, the
- * most idle stranger, early talkers.  T08 T11 S5321-62, promise I-06.
+ * most idle stranger, early talkers, and what comes by proxies.  T08 T11
+ * S5321-62 PROXY-07 PROXY-08, promise I-06.
  */
 #include "common/base/check.h"
 #include "common/conf/conf_match.h"
@@ -10,6 +11,8 @@
 #include "tests/unit/smtpd/fake_queued.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -183,4 +186,165 @@ Test(smtpd_doors, early_talkers)
 	fd = dial(1);
 	cr_assert_eq(send(fd, "EHLO c\r\n", 8, 0), 8);
 	cr_expect_not_null(strstr(greeting(fd), "250 ENHANCEDSTATUSCODES"));
+}
+
+/* ---- proxies: 127.0.0.128/25 are some, at this listener ---- */
+
+#define HEADER(from) "PROXY TCP4 " from " 192.0.2.99 40000 25\r\n"
+
+static void
+proxies(void)
+{
+	static struct ipaddr_prefix network;
+
+	cr_assert_eq(ipaddr_prefix_parse(SPAN_LIT("127.0.0.128/25"),
+	    &network), OK);
+	conf()->listeners.v[0].proxy.v = &network;
+	conf()->listeners.v[0].proxy.n = 1;
+}
+
+/* A connection of a proxy that says so much at once. */
+static int
+dial_with(unsigned host, const char *bytes)
+{
+	int fd = dial(host);
+
+	cr_assert_eq(send(fd, bytes, strlen(bytes), 0),
+	    (ssize_t)strlen(bytes));
+	return fd;
+}
+
+static bool
+is_closed(int fd)
+{
+	char byte;
+
+	fake_turns(&f);
+	return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0 ||
+	    (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+static void
+expect_proxied(const char *header, const char *wanted)
+{
+	const char *heard = greeting(dial_with(200, header));
+
+	cr_expect_eq(strncmp(heard, wanted, strlen(wanted)), 0, "%s hears: %s",
+	    header, heard);
+}
+
+/* The client counts that the header names; the proxy never does. */
+Test(smtpd_doors, a_proxy_is_not_the_client)
+{
+	struct ipaddr proxy, client;
+
+	rules(100, 2);
+	proxies();
+	cr_assert_eq(ipaddr_parse(SPAN_LIT("127.0.0.200"), &proxy), OK);
+	cr_assert_eq(ipaddr_parse(SPAN_LIT("192.0.2.1"), &client), OK);
+	expect_proxied(HEADER("192.0.2.1"), "220 ");
+	expect_proxied(HEADER("192.0.2.1"), "220 ");
+	expect_proxied(HEADER("192.0.2.1"), "421 4.7.0 ");
+	expect_proxied(HEADER("192.0.2.2"), "220 ");
+	cr_expect_eq(client_table_count(f.server.clients, &client), 2);
+	cr_expect_eq(client_table_count(f.server.clients, &proxy), 0);
+	cr_expect_eq(f.server.arrival_count, 0);
+	/* the proxy speaks for itself */
+	expect_proxied("PROXY UNKNOWN\r\n", "220 ");
+	cr_expect_eq(client_table_count(f.server.clients, &proxy), 1);
+}
+
+/* Trust is the client's as well, with all that hangs on it. */
+Test(smtpd_doors, trust_goes_by_the_header)
+{
+	rules(100, 20);
+	proxies();
+	/* early: a stranger must wait, one of ours need not */
+	expect_proxied(HEADER("192.0.2.1") "EHLO c\r\n",
+	    "554 5.5.1 mx.example:");
+	expect_proxied(HEADER("127.0.0.1") "EHLO c\r\n",
+	    "220 mx.example ESMTP mtad\r\n250-");
+}
+
+Test(smtpd_doors, nobody_else_comes_to_the_door_of_proxies)
+{
+	rules(100, 20);
+	proxies();
+	expect_greeting(2, "554 5.7.1 mx.example ");
+	cr_expect(is_closed(clients[0]));
+	/* whatever he says */
+	cr_expect_eq(strncmp(greeting(dial_with(1, HEADER("127.0.0.1"))),
+	    "554 5.7.1 ", 10), 0);
+	cr_expect_eq(f.server.arrival_count, 0);
+	cr_expect_eq(client_table_total(f.server.clients), 0);
+}
+
+/* PROXY-07: octet by octet, and the greeting not before its end. */
+Test(smtpd_doors, a_header_in_pieces)
+{
+	static const char header[] = HEADER("192.0.2.1");
+	int fd;
+
+	rules(100, 20);
+	proxies();
+	fd = dial(200);
+	for (size_t i = 0; i < sizeof(header) - 1; i++) {
+		cr_expect_str_empty(greeting(fd));
+		cr_expect_eq(f.server.arrival_count, 1);
+		cr_assert_eq(send(fd, header + i, 1, 0), 1);
+	}
+	cr_expect_eq(strncmp(greeting(fd), "220 ", 4), 0);
+	cr_expect_eq(f.server.arrival_count, 0);
+}
+
+/* PROXY-08: what is no header ends it without a word. */
+Test(smtpd_doors, a_header_that_is_none)
+{
+	static const char *const texts[] = {
+		"EHLO client.example\r\n", "PROXY TCP4 192.0.2.1\r\n",
+		"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\n", "\r\n\r\nx",
+	};
+	int fd;
+
+	rules(100, 20);
+	proxies();
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		fd = dial_with(200, texts[i]);
+		cr_expect_str_empty(greeting(fd));
+		cr_expect(is_closed(fd), "%s", texts[i]);
+	}
+	/* half of one, and a look whether we are here */
+	close(dial_with(200, "PROXY TC"));
+	close(dial(200));
+	client_count -= 2;
+	fake_turns(&f);
+	cr_expect_eq(f.server.arrival_count, 0);
+	cr_expect_eq(client_table_total(f.server.clients), 0);
+}
+
+/* The listener goes, and with it those that wait before it. */
+Test(smtpd_doors, arrivals_end_with_their_door)
+{
+	int fd;
+
+	rules(100, 20);
+	proxies();
+	fd = dial_with(200, "PROXY ");
+	fake_turns(&f);
+	cr_assert_eq(f.server.arrival_count, 1);
+	doors_shut(&f.server, 0, SPAN_LIT("here"));
+	cr_expect_eq(f.server.arrival_count, 0);
+	cr_expect(is_closed(fd));
+}
+
+Test(smtpd_doors, arrivals_are_bounded)
+{
+	rules(2, 20);
+	proxies();
+	(void)dial(200);
+	(void)dial(200);
+	fake_turns(&f);
+	cr_expect_eq(f.server.arrival_count, 2);
+	cr_expect(is_closed(dial(200)));
+	cr_expect_eq(f.server.arrival_count, 2);
 }
