@@ -107,7 +107,8 @@ flags_of(uint8_t flags)
 {
 	return (uint8_t)((flags & CONTENT_8BIT ? TX_CONTENT_8BIT : 0) |
 	    (flags & CONTENT_DOTS ? TX_CONTENT_DOTS : 0) |
-	    (flags & CONTENT_NO_EOL ? TX_CONTENT_NO_EOL : 0));
+	    (flags & CONTENT_NO_EOL ? TX_CONTENT_NO_EOL : 0) |
+	    (flags & CONTENT_BINARY ? TX_CONTENT_BINARY : 0));
 }
 
 /* The recipients come first: they need an alignment.  The envelope is checked

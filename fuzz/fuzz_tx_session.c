@@ -23,7 +23,8 @@ add_mails(struct play *p, uint8_t options)
 	for (int i = 0; i < 3; i++) {
 		struct play_mail *m = play_mail(p, "m", i == 1 ? "" :
 		    "s@a.example", content, sizeof(content) - 1,
-		    flags | TX_CONTENT_DOTS | TX_CONTENT_NO_EOL);
+		    flags | TX_CONTENT_DOTS | TX_CONTENT_NO_EOL |
+		    ((options & 64) != 0 && i > 0 ? TX_CONTENT_BINARY : 0U));
 
 		play_rcpt(m, "r1@b.example");
 		play_rcpt(m, "r2@b.example");

@@ -223,6 +223,8 @@ compose(struct queued *q, struct bounce *b, struct span to)
 	/* RFC 3461 4.3: RET is about failures */
 	r.is_header_only = old.ret == ENVELOPE_RET_HDRS ||
 	    b->action == REPORT_RELAYED ||
+	    /* what is no text can't be returned in one */
+	    (b->message->content_flags & CONTENT_BINARY) != 0 ||
 	    (q->conf->reports.head_bytes == 0 && old.ret != ENVELOPE_RET_FULL);
 	r.is_utf8 = (old.flags & ENVELOPE_UTF8) != 0;
 	r.is_7bit = is_8bit_refused(b);

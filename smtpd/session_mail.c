@@ -262,7 +262,9 @@ session_on_fill(struct spool_job *job, struct msg_submit *m)
 	m->trace_head = buf_span(&sv->trace_head);
 	m->trace_tail = buf_span(&sv->trace_tail);
 	m->flags = (uint8_t)((message.has_8bit ? CONTENT_8BIT : 0) |
-	    (message.has_dots ? CONTENT_DOTS : 0));
+	    (message.has_dots ? CONTENT_DOTS : 0) |
+	    (message.is_binary ? CONTENT_BINARY : 0) |
+	    (message.has_no_eol ? CONTENT_NO_EOL : 0));
 	m->body_bytes = message.body_bytes;
 	m->body = job->is_streamed ? SPAN_NONE : buf_span(&s->body);
 	return !buf_failed(&sv->envelope) && !buf_failed(&sv->trace_head) &&

@@ -61,6 +61,7 @@ enum content_flags {
 	CONTENT_8BIT = 1,	/* some octet > 127 */
 	CONTENT_DOTS = 2,	/* some line begins with a dot */
 	CONTENT_NO_EOL = 4,	/* the last line lacks its CRLF */
+	CONTENT_BINARY = 8,	/* BINARYMIME: lines mean nothing */
 };
 
 enum dns_status {

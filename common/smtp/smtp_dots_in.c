@@ -281,3 +281,9 @@ smtp_dots_in_end_chunks(struct smtp_dots_in *d, struct buf *out)
 	if (start != NULL)
 		buf_commit(out, (size_t)(sink.to - start));
 }
+
+bool
+smtp_dots_in_is_open(const struct smtp_dots_in *d)
+{
+	return d->bytes > 0 && d->state != AT_START;
+}

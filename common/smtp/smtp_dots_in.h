@@ -35,9 +35,13 @@ struct smtp_dots_in {
  * passed as they are, for the caller to refuse the message at its end. */
 void smtp_dots_in_init(struct smtp_dots_in *d, bool is_normalising);
 
-/* The same for chunks, and their end: a last line without CRLF gets it. */
+/* The same for chunks, and their end: a last line without CRLF gets it.  Binary
+ * content (RFC 3030 section 3) is not normalised and has no such end. */
 void smtp_dots_in_init_chunks(struct smtp_dots_in *d, bool is_normalising);
 void smtp_dots_in_end_chunks(struct smtp_dots_in *d, struct buf *out);
+
+/* Of binary content: whether there is some, and no CRLF at its end. */
+bool smtp_dots_in_is_open(const struct smtp_dots_in *d);
 
 /*
  * Takes IN up to and including the final dot; returns how many octets it took

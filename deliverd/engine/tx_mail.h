@@ -37,6 +37,7 @@ enum tx_content_flag {
 	TX_CONTENT_8BIT = 1,	/* some octet above 127 */
 	TX_CONTENT_DOTS = 2,	/* some line begins with a dot: stuff it */
 	TX_CONTENT_NO_EOL = 4,	/* the last line lacks its CRLF */
+	TX_CONTENT_BINARY = 8,	/* BINARYMIME: by BDAT, octet by octet */
 };
 
 /* Why a mail came back with open recipients. */

@@ -8,6 +8,9 @@
  * DATA behind a refused MAIL are counted off here, and a 354 without any
  * recipient is answered with an empty message (RFC 2920 3.1).  In lockstep
  * the next command is sent only when it still makes sense.
+ *
+ * Binary content follows its BDAT, which waits for the replies to RCPT: nothing
+ * is sent to a host that takes nobody, and none of it is ever read as commands.
  */
 #include "deliverd/engine/tx_state.h"
 
@@ -149,7 +152,12 @@ tx_reply_rcpt(struct tx *t, const struct smtp_response *r)
 		m->at++;
 	if (m->at < m->rcpt_count) {
 		tx_rules_enter(t, TX_RCPT);
-	} else if (m->accepted > 0 || tx_rules_may_pipeline(t)) {
+	} else if (m->accepted > 0 && (m->flags & TX_CONTENT_BINARY) != 0) {
+		tx_send_bdat(t);
+		t->has_just_sent = true;
+		tx_rules_enter(t, TX_SENDING);
+	} else if ((m->flags & TX_CONTENT_BINARY) == 0 &&
+	    (m->accepted > 0 || tx_rules_may_pipeline(t))) {
 		tx_rules_enter(t, TX_DATA);
 	} else {
 		t->needs_rset = true;

@@ -13,6 +13,12 @@
 #include "deliverd/engine/tx_state.h"
 #include "deliverd/engine/tx_utf8.h"
 
+static bool
+is_binary(const struct tx_mail *m)
+{
+	return (m->flags & TX_CONTENT_BINARY) != 0;
+}
+
 /* RFC 3461 5.2.1: as they came, and none that did not come. */
 static void
 put_mail_dsn(const struct tx_mail *m, struct buf *out)
@@ -58,7 +64,7 @@ put_mail(struct tx *t, const struct tx_mail *m)
 {
 	uint64_t size = m->size;
 
-	if (m->flags & TX_CONTENT_NO_EOL)
+	if ((m->flags & TX_CONTENT_NO_EOL) != 0 && !is_binary(m))
 		size += 2;
 	buf_add_str(t->out, "MAIL FROM:<");
 	buf_add_span(t->out, m->sender);
@@ -67,7 +73,9 @@ put_mail(struct tx *t, const struct tx_mail *m)
 		buf_add_str(t->out, " SIZE=");
 		buf_add_u64(t->out, size);
 	}
-	if ((m->flags & TX_CONTENT_8BIT) != 0)
+	if (is_binary(m))
+		buf_add_str(t->out, " BODY=BINARYMIME");
+	else if ((m->flags & TX_CONTENT_8BIT) != 0)
 		buf_add_str(t->out, " BODY=8BITMIME");
 	if (m->says_utf8)
 		buf_add_str(t->out, " SMTPUTF8");
@@ -100,7 +108,9 @@ put_group(struct tx *t, const struct tx_mail *m)
 	for (uint32_t i = m->at; i < m->rcpt_count; i++)
 		if (m->rcpts[i].progress == TX_RCPT_AWAITED)
 			put_rcpt(t, m, &m->rcpts[i]);
-	tx_send_data(t);
+	/* BDAT waits for their replies: nobody asks for its content */
+	if (!is_binary(m))
+		tx_send_data(t);
 }
 
 void
@@ -119,6 +129,14 @@ void
 tx_send_rcpt(struct tx *t)
 {
 	put_rcpt(t, t->mail, &t->mail->rcpts[t->mail->at]);
+}
+
+/* All of the content in one chunk, which follows. */
+void
+tx_send_bdat(struct tx *t)
+{
+	buf_addf(t->out, "BDAT %llu LAST\r\n",
+	    (unsigned long long)t->mail->size);
 }
 
 void
@@ -157,7 +175,14 @@ is_sendable(struct tx *t, struct tx_mail *m)
 		settle_unsendable(t, m, STATUS(5, 3, 4), text);
 		return false;
 	}
-	if ((m->flags & TX_CONTENT_8BIT) != 0 &&
+	if (is_binary(m) && !(smtp_ext_has(&t->ext, SMTP_EXT_BINARYMIME) &&
+	    smtp_ext_has(&t->ext, SMTP_EXT_CHUNKING))) {
+		settle_unsendable(t, m, STATUS(5, 6, 3), "the message would "
+		    "have to be converted: it is binary, which the host does "
+		    "not take (no BINARYMIME)");
+		return false;
+	}
+	if ((m->flags & TX_CONTENT_8BIT) != 0 && !is_binary(m) &&
 	    !smtp_ext_has(&t->ext, SMTP_EXT_8BITMIME)) {
 		settle_unsendable(t, m, STATUS(5, 6, 3), "the message would "
 		    "have to be converted: it has 8-bit text, which the host "
@@ -227,6 +252,8 @@ tx_begin(struct tx *t, struct tx_mail *m)
 static void
 put_end(struct tx *t, const struct tx_mail *m)
 {
+	if (is_binary(m))
+		return;
 	if ((m->flags & TX_CONTENT_DOTS) != 0)
 		(void)smtp_dots_out_end(&t->dots, t->out);
 	else if ((m->flags & TX_CONTENT_NO_EOL) != 0)
@@ -243,7 +270,7 @@ tx_content(struct tx *t, struct span bytes, bool is_last)
 	const struct tx_mail *m = t->mail;
 
 	MUST(t->state == TX_SENDING);
-	if ((m->flags & TX_CONTENT_DOTS) != 0)
+	if ((m->flags & TX_CONTENT_DOTS) != 0 && !is_binary(m))
 		smtp_dots_out_feed(&t->dots, bytes, t->out);
 	else
 		buf_add_span(t->out, bytes);

@@ -92,6 +92,7 @@ void tx_send_rset(struct tx *t);
 void tx_send_mail(struct tx *t);
 void tx_send_rcpt(struct tx *t);
 void tx_send_data(struct tx *t);
+void tx_send_bdat(struct tx *t);	/* of binary content (RFC 3030) */
 
 /* tx_reply: what the host says within a transaction */
 void tx_reply_idle(struct tx *t, const struct smtp_response *r);

@@ -24,7 +24,7 @@
 static bool
 is_normalising(const struct rx *rx)
 {
-	return rx->site->conf->content.bare_newline == CONF_NEWLINE_NORMALISE;
+	return !rx->mail.is_binary && rx->site->conf->content.bare_newline == CONF_NEWLINE_NORMALISE;
 }
 
 static void
@@ -80,7 +80,8 @@ judge(struct rx *rx, const struct buf *body, size_t before)
 		rx_body_refuse(rx, RX_REPLY_TOO_LARGE);
 	else if (c->header.received > conf->limits.hops)
 		rx_body_refuse(rx, RX_REPLY_CONTENT_LOOP);
-	else if ((c->dots.has_bare_cr || c->dots.has_bare_lf) &&
+	else if (!rx->mail.is_binary &&
+	    (c->dots.has_bare_cr || c->dots.has_bare_lf) &&
 	    conf->content.bare_newline == CONF_NEWLINE_REFUSE)
 		rx_body_refuse(rx, RX_REPLY_CONTENT_BARE);
 }
@@ -188,7 +189,8 @@ rx_chunk_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 	if (is_wanted) {
 		(void)smtp_dots_in_feed(&c->dots, span_sub(in, 0, n), body);
 		k->is_ended = k->is_last && k->left == 0;
-		if (k->is_ended)
+		/* RFC 3030 section 3: no octet is added to binary content */
+		if (k->is_ended && !rx->mail.is_binary)
 			smtp_dots_in_end_chunks(&c->dots, body);
 		judge(rx, body, before);
 		if (c->refusal != RX_REPLY_NONE) {

@@ -18,6 +18,9 @@ enum rx_reply_id
 rx_do_data(struct rx *rx, const struct smtp_command *c)
 {
 	(void)c;
+	/* RFC 3030 section 3: the transaction goes on */
+	if (rx->mail.is_binary)
+		return RX_REPLY_BINARY_DATA;
 	if (rx->mail.refusal != RX_REPLY_NONE)
 		return rx->mail.refusal;
 	rx_body_begin(rx);

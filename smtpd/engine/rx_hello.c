@@ -52,6 +52,7 @@ static const struct row rows[] = {
 	{ .ext = SMTP_EXT_8BITMIME },
 	{ .ext = SMTP_EXT_SMTPUTF8 },
 	{ .ext = SMTP_EXT_CHUNKING },
+	{ .ext = SMTP_EXT_BINARYMIME },
 	{ .ext = SMTP_EXT_DSN },
 	{ .ext = SMTP_EXT_LIMITS, .write = write_limits },
 	{ .ext = SMTP_EXT_MT_PRIORITY, .for_trusted = true },

@@ -37,6 +37,7 @@ struct rx_transaction {
 	uint32_t rcpt_refused;
 	bool said_8bit;
 	bool is_utf8;			/* SMTPUTF8 was given */
+	bool is_binary;			/* BODY=BINARYMIME was */
 	int8_t priority;
 	uint8_t ret;			/* enum envelope_ret */
 	uint8_t envid_n;

@@ -34,16 +34,17 @@ take_size(struct rx *rx, const struct smtp_param *p, struct rx_params *out)
 	return RX_REPLY_NONE;
 }
 
-/* RFC 6152 section 2; BINARYMIME isn't offered */
+/* RFC 6152 section 2, RFC 3030 section 3 */
 static enum rx_reply_id
 take_body(struct rx *rx, const struct smtp_param *p, struct rx_params *out)
 {
 	enum smtp_body body;
 
 	(void)rx;
-	if (smtp_params_body(p, &body) != OK || body == SMTP_BODY_BINARYMIME)
+	if (smtp_params_body(p, &body) != OK)
 		return RX_REPLY_PARAM_BODY;
-	out->said_8bit = body == SMTP_BODY_8BITMIME;
+	out->said_8bit = body != SMTP_BODY_7BIT;
+	out->is_binary = body == SMTP_BODY_BINARYMIME;
 	return RX_REPLY_NONE;
 }
 

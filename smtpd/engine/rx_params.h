@@ -17,6 +17,7 @@ struct rx_params {
 	int8_t priority;
 	bool said_8bit;
 	bool is_utf8;
+	bool is_binary;
 	uint8_t ret;			/* enum envelope_ret */
 	uint8_t notify;			/* enum envelope_notify */
 	struct span envid, orcpt;	/* as given; empty: none */

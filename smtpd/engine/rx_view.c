@@ -46,6 +46,8 @@ rx_message(const struct rx *rx, struct rx_message *out)
 		.is_esmtp = rx->is_esmtp,
 		.is_utf8 = mail->is_utf8,
 		.is_tls = rx->door.is_tls,
+		.is_binary = mail->is_binary,
+		.has_no_eol = mail->is_binary && smtp_dots_in_is_open(dots),
 	};
 	out->head.flags = (mail->said_8bit ? ENVELOPE_SAID_8BIT : 0U) |
 	    (dots->has_8bit ? ENVELOPE_HAS_8BIT : 0U) | rx_utf8_flags(rx);

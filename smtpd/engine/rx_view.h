@@ -27,6 +27,8 @@ struct rx_message {
 	uint64_t body_bytes;
 	bool has_8bit;
 	bool has_dots;		/* some line begins with a dot */
+	bool is_binary;		/* BODY=BINARYMIME: any octets, no lines */
+	bool has_no_eol;	/* its end is no CRLF */
 	bool is_esmtp;
 	bool is_utf8;		/* SMTPUTF8 was given */
 	bool is_tls;

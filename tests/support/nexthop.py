@@ -86,6 +86,9 @@ class Session(threading.Thread):
             stage = text.split(" ")[0].upper()
             stage = {"MAIL": "MAIL", "RCPT": "RCPT"}.get(
                 text[:4].upper(), stage)
+            if stage == "BDAT":
+                self.take_chunk(text)
+                continue
             reply = self.answer(stage, text)
             if stage == "MAIL":
                 self.sender, self.recipients = path(text), []
@@ -109,6 +112,19 @@ class Session(threading.Thread):
         with self.hop.lock:
             self.hop.dotted.append(message)
         self.recipients = []
+        message.reply = self.answer("dot", message)
+
+    def take_chunk(self, text):
+        """All of a message in one chunk: as much as mtad ever sends."""
+        size = re.fullmatch(r"BDAT (\d+) LAST", text).group(1)
+        self.peek(int(size))
+        wire, self.pending = (self.pending[:int(size)],
+                              self.pending[int(size):])
+        message = Message(self.sender, list(self.recipients), wire, self)
+        message.content = wire
+        with self.hop.lock:
+            self.hop.dotted.append(message)
+        self.recipients, self.has_sender = [], False
         message.reply = self.answer("dot", message)
 
     def answer(self, stage, subject):

@@ -68,6 +68,7 @@ class Smtplib(unittest.TestCase):
                 self.assertEqual(set(s.ehlo()[1].decode().split("\n")[1:]),
                                  {"PIPELINING", "SIZE 52428800", "8BITMIME",
                                   "CHUNKING", "DSN", "LIMITS RCPTMAX=1000", "SMTPUTF8",
+                                  "BINARYMIME",
                                   "MT-PRIORITY", "ENHANCEDSTATUSCODES"})
                 mail = email.message.EmailMessage()
                 mail["From"] = "Änn <ann@sender.example>"

@@ -2,7 +2,8 @@
  * Dialogues of the client engine as scripts: tests/replay/deliverd/NAME.txt,
  * played with the host's bytes in one piece and byte by byte.
  *
- *	mail NAME SENDER RCPT... [| FLAG...]	flags: 8bit dots noeol utf8 utf8header
+ *	mail NAME SENDER RCPT... [| FLAG...]	flags: 8bit dots noeol
+ *				binary utf8 utf8header
  *	orcpt NAME TEXT		of its last recipient
  *	body NAME TEXT		\r \n \xNN \\ ; more lines are appended
  *	max N			recipients in one transaction
@@ -138,6 +139,8 @@ add_mail(struct script *s, char *args)
 			m->mail.flags |= TX_CONTENT_DOTS;
 		else if (strcmp(w, "noeol") == 0)
 			m->mail.flags |= TX_CONTENT_NO_EOL;
+		else if (strcmp(w, "binary") == 0)
+			m->mail.flags |= TX_CONTENT_BINARY;
 		else if (strcmp(w, "utf8") == 0)
 			m->mail.is_utf8 = true;
 		else if (strcmp(w, "utf8header") == 0)

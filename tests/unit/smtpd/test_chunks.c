@@ -250,3 +250,36 @@ Test(smtpd_chunks, wherever_the_stream_is_cut)
 		expect_message("NOOP\\x0d\\x0a.\\x0d\\x0ax\\x0d\\x0a");
 	}
 }
+
+/* BDAT-08, T03: binary content is kept octet by octet, wherever chunks and reads
+ * are cut, and its flags say what it is. */
+Test(smtpd_chunks, binary_stays_as_it_is)
+{
+	static const uint8_t content[] = "X: y\r\n\r\n\r\r\n.\n\n.\r\n"
+	    "\0\xff.\r\n.\r\r";
+	const size_t n = sizeof(content) - 1;
+
+	p.is_holding = true;
+	for (size_t cut = 0; cut <= n; cut++) {
+		struct rx_message m;
+		char line[64];
+
+		play_connect(&p, "127.0.0.1");
+		play_say(&p, "EHLO c\r\nMAIL FROM:<a@b.example> "
+		    "BODY=BINARYMIME\r\n" RCPT);
+		(void)snprintf(line, sizeof(line), "BDAT %zu\r\n", cut);
+		play_say(&p, line);
+		for (size_t i = 0; i < cut; i++)
+			play_feed(&p, span_of(content + i, 1));
+		(void)snprintf(line, sizeof(line), "BDAT %zu LAST\r\n",
+		    n - cut);
+		play_say(&p, line);
+		play_feed(&p, span_of(content + cut, n - cut));
+		cr_assert_eq(rx_state(p.rx), RX_SUBMITTING);
+		rx_message(p.rx, &m);
+		cr_expect(span_equal(buf_span(&p.body), span_of(content, n)));
+		cr_expect_eq(m.body_bytes, n);
+		cr_expect(m.is_binary && m.has_no_eol && m.has_8bit);
+		play_submitted(&p, RX_ACCEPTED);
+	}
+}
