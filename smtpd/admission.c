@@ -9,6 +9,24 @@
 /* Places that strangers never get. */
 #define KEPT_PART 10
 
+/* Those that are refused for it are not counted: so many get in, however many
+ * knock. */
+bool
+admission_is_too_fast(struct client_table *table, const struct conf *conf,
+    const struct ipaddr *client, bool is_trusted, int64_t now_ms)
+{
+	const struct conf_rate *rate = &conf->limits.connections_rate;
+
+	if (is_trusted || rate->count == 0)
+		return false;
+	if (client_table_rate(table, CLIENT_RATE_CONNECTIONS, client,
+	    rate->period_ms, now_ms) >= rate->count)
+		return true;
+	client_table_note(table, CLIENT_RATE_CONNECTIONS, client,
+	    rate->period_ms, now_ms, 1);
+	return false;
+}
+
 /* The limit of one client is asked first: a flood from one address should hear
  * of its own fault, and must not push others out. */
 enum admission

@@ -1,6 +1,7 @@
 /*
- * Whether one more connection may come: limits.connections and
- * limits.connections_per_client, counted over all workers.  A tenth of the
+ * Whether one more connection may come: limits.connections,
+ * limits.connections_per_client and limits.connections_rate, counted over all
+ * workers.  A tenth of the
  * places is kept for relay.networks.
  */
 #ifndef MTAD_SMTPD_ADMISSION_H
@@ -14,6 +15,12 @@ enum admission {
 	ADMISSION_CROWD,	/* too many of this client */
 	ADMISSION_FULL,		/* too many at all, or of strangers */
 };
+
+/* A stranger that had limits.connections_rate of late; else this one is counted
+ * for it.  NOW_MS: monotonic. */
+bool admission_is_too_fast(struct client_table *table,
+    const struct conf *conf, const struct ipaddr *client, bool is_trusted,
+    int64_t now_ms);
 
 enum admission admission_enter(struct client_table *table,
     const struct conf *conf, const struct ipaddr *client, bool is_trusted);

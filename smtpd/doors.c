@@ -118,6 +118,16 @@ look_up(const struct server *sv, uint16_t index, struct session_door *out)
 	};
 }
 
+/* By one write, for it may be one of very many; who expects TLS hears
+ * nothing. */
+static void
+turn_away(struct server *sv, int fd, const struct endpoint *client,
+    const struct session_door *to, enum rx_reply_id reply, const char *why)
+{
+	refusal_send(sv, fd, client,
+	    to->rx.is_tls ? RX_REPLY_NONE : reply, why);
+}
+
 /* FD is ours now: either the session takes it or it is closed here. */
 static void
 admit(void *ctx, int fd, const struct endpoint *client,
@@ -127,7 +137,6 @@ admit(void *ctx, int fd, const struct endpoint *client,
 		[RX_GREET_UNWANTED] = "unwanted",
 		[RX_GREET_EARLY] = "spoke before the greeting",
 		[RX_GREET_BUSY] = "limits.connections",
-		[RX_GREET_CROWD] = "limits.connections_per_client",
 		[RX_GREET_STOPPING] = "shutting down",
 	};
 	struct door *door = ctx;
@@ -137,9 +146,21 @@ admit(void *ctx, int fd, const struct endpoint *client,
 	bool is_counted;
 
 	look_up(sv, door->index, &to);
+	if (admission_is_too_fast(sv->clients, sv->conf, &client->addr,
+	    rx_rules_is_trusted(&sv->site, &client->addr),
+	    loop_now_ms(sv->loop))) {
+		turn_away(sv, fd, client, &to, RX_REPLY_RATE,
+		    "limits.connections_rate");
+		return;
+	}
 	if (proxy != NULL)
 		to.proxy = *proxy;
 	how = judge(sv, fd, &client->addr, to.rx.is_tls);
+	if (how == RX_GREET_CROWD) {
+		turn_away(sv, fd, client, &to, RX_REPLY_CROWD,
+		    "limits.connections_per_client");
+		return;
+	}
 	is_counted = how == RX_GREET_WELCOME;
 	if (!is_counted)
 		refusal_log(sv, client, words[how]);

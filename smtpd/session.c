@@ -20,6 +20,7 @@
 #include "smtpd/server.h"
 #include "smtpd/session_log.h"
 #include "smtpd/session_mail.h"
+#include "smtpd/session_pace.h"
 #include "smtpd/session_tls.h"
 
 #include <stdlib.h>
@@ -146,8 +147,12 @@ keep_time(struct session *s, bool has_input)
 	/* what can't be kept now is not the client's delay */
 	enum rx_phase phase = session_mail_is_full(s) ? RX_PHASE_OURS
 	    : rx_phase(s->rx, has_input);
-	int64_t deadline;
+	int64_t deadline = session_pace_until_ms(s);
 
+	if (deadline > 0) {
+		timer_start_at(&s->timer, deadline);
+		return;
+	}
 	if (session_tls_is_shaking(s)) {
 		timer_start_at(&s->timer, s->tls_until_ms);
 		return;
@@ -195,9 +200,12 @@ run(struct session *s, struct span in)
 		/* a body that is taken or returned by act_on() is counted
 		 * there */
 		bool had_body = s->has_body;
-		enum rx_act act = rx_step(s->rx,
-		    span_sub(in, taken, piece_of(s)), &used, &s->body, out);
+		enum rx_act act;
 
+		session_pace_before(s);
+		act = rx_step(s->rx, span_sub(in, taken, piece_of(s)), &used,
+		    &s->body, out);
+		session_pace_after(s);
 		if (had_body)
 			bodies_note(&s->server->bodies, before, s->body.size);
 		taken += used;
@@ -292,7 +300,14 @@ static const struct stream_ops stream_ops = {
 static void
 on_timer(void *ctx)
 {
-	session_close(ctx, RX_CLOSE_TIMEOUT);
+	struct session *s = ctx;
+
+	if (s->stream != NULL && session_pace_until_ms(s) > 0) {
+		session_pace_resume(s);
+		session_settle(s);
+		return;
+	}
+	session_close(s, RX_CLOSE_TIMEOUT);
 }
 
 /* S may be freed on return. */

@@ -14,6 +14,7 @@
 #include "common/loop/stream.h"
 #include "common/loop/timer.h"
 #include "smtpd/engine/rx_view.h"
+#include "smtpd/engine/rx_pace.h"
 #include "smtpd/engine/rx_patience.h"
 #include "smtpd/spool_client.h"
 #include "common/tls/tls_filter.h"
@@ -40,6 +41,8 @@ struct session {
 	struct timer timer;
 	struct rx *rx;
 	struct rx_patience patience;
+	struct rx_budget budget;	/* before the step in hand */
+	int64_t pause_until_ms;		/* 0: none */
 	struct endpoint client;
 	struct ipaddr proxy;		/* by which it came, or none */
 	struct buf body;		/* of the message, not yet handed over */

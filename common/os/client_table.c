@@ -1,6 +1,7 @@
 #include "common/os/client_table.h"
 
 #include "common/base/check.h"
+#include "common/os/client_rates.h"
 #include "common/os/shm.h"
 
 #include <stdatomic.h>
@@ -29,7 +30,8 @@ struct set {
 	struct place places[WAYS];
 };
 
-/* All that lies in shared memory; a total has a cache line of its own. */
+/* All that lies in shared memory, before as many sets of rates; a total has a
+ * cache line of its own. */
 struct region {
 	_Alignas(LINE) _Atomic uint32_t total;
 	_Alignas(LINE) struct set sets[];
@@ -58,7 +60,8 @@ sets_for(uint32_t capacity)
 static size_t
 region_size(uint32_t sets)
 {
-	return sizeof(struct region) + (size_t)sets * sizeof(struct set);
+	return sizeof(struct region) + (size_t)sets * sizeof(struct set) +
+	    client_rates_bytes(sets);
 }
 
 /* Worker I's; all are of the same size. */
@@ -68,6 +71,12 @@ region(const struct client_table *t, uint32_t worker)
 	uint8_t *base = t->shm.p;
 
 	return (struct region *)(void *)(base + worker * region_size(t->sets));
+}
+
+static struct client_rates *
+rates_of(const struct client_table *t, struct region *r)
+{
+	return (struct client_rates *)(void *)&r->sets[t->sets];
 }
 
 /* What both sides compute alike from the configuration; memory comes later. */
@@ -303,7 +312,40 @@ client_table_total(const struct client_table *t)
 	return sum;
 }
 
-/* For the parent, when a worker has died: what it counted is over. */
+/* One table holds all: no two kinds have a key in common. */
+static uint64_t
+rate_key(const struct client_table *t, enum client_rate rate,
+    const struct ipaddr *addr)
+{
+	return ipaddr_client_key(addr, &t->key) ^
+	    ((uint64_t)rate + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+void
+client_table_note(struct client_table *t, enum client_rate rate,
+    const struct ipaddr *addr, uint32_t period_ms, int64_t now_ms, uint32_t n)
+{
+	MUST(t->own != NULL && period_ms > 0);
+	client_rates_add(rates_of(t, t->own), t->sets,
+	    rate_key(t, rate, addr), period_ms, now_ms, n);
+}
+
+uint32_t
+client_table_rate(const struct client_table *t, enum client_rate rate,
+    const struct ipaddr *addr, uint32_t period_ms, int64_t now_ms)
+{
+	uint64_t key = rate_key(t, rate, addr);
+	uint32_t sum = 0;
+
+	MUST(period_ms > 0);
+	for (uint32_t i = 0; i < t->workers; i++)
+		add_capped(&sum, client_rates_count(rates_of(t, region(t, i)),
+		    t->sets, key, period_ms, now_ms));
+	return sum;
+}
+
+/* For the parent, when a worker has died: what it counted is over.  What its clients did
+ * of late has happened: its successor goes on with that. */
 void
 client_table_forget(struct client_table *t, uint32_t worker)
 {

@@ -1,5 +1,6 @@
 /*
- * How many connections each client has, over all workers, without a lock.
+ * How many connections each client has, and how often it did something of
+ * late, over all workers, without a lock.
  *
  * The parent makes the table and passes its descriptor on.  Each worker writes
  * only its own region; a count is the sum over all of them.  A client is an
@@ -47,6 +48,23 @@ void client_table_leave(struct client_table *t, const struct ipaddr *addr);
 uint32_t client_table_count(const struct client_table *t,
     const struct ipaddr *addr);
 uint32_t client_table_total(const struct client_table *t);
+
+/* What is counted by time, each for itself. */
+enum client_rate {
+	CLIENT_RATE_CONNECTIONS,
+	CLIENT_RATE_MESSAGES,
+	CLIENT_RATE_RECIPIENTS,
+};
+
+/* ADDR's client did it N times more (noted in this worker's region); how often
+ * in the PERIOD_MS that end at NOW_MS, over all workers.  Times are those of the
+ * monotonic clock. */
+void client_table_note(struct client_table *t, enum client_rate rate,
+    const struct ipaddr *addr, uint32_t period_ms, int64_t now_ms,
+    uint32_t n);
+uint32_t client_table_rate(const struct client_table *t,
+    enum client_rate rate, const struct ipaddr *addr, uint32_t period_ms,
+    int64_t now_ms);
 
 /* The parent's: forget what a worker that is dead had counted. */
 void client_table_forget(struct client_table *t, uint32_t worker);

@@ -35,6 +35,7 @@ rx_new(const struct rx_site *site, const struct ipaddr *client,
 	rx->client = *client;
 	rx->door = *door;
 	rx->state = RX_START;
+	rx->budget = (struct rx_budget){ UINT32_MAX, UINT32_MAX };
 	rx->is_trusted = rx_rules_is_trusted(site, client);
 	smtp_lines_init(&rx->lines, SMTP_LINES_MAX);
 	buf_init(&rx->rcpts, RX_RCPTS_MAX);
@@ -180,6 +181,7 @@ rx_answer(struct rx *rx, enum rx_reply_id id, struct buf *out)
 		return true;
 	}
 	say(rx, id, out);
+	rx_pace(rx);
 	return code >= 400;
 }
 
@@ -356,7 +358,8 @@ one_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 	case RX_CLOSED:
 		return RX_CLOSE;
 	default:
-		return command_step(rx, in, taken, body, out);
+		return rx->pause_ms > 0 ? RX_WAIT
+		    : command_step(rx, in, taken, body, out);
 	}
 }
 
@@ -407,7 +410,7 @@ rx_submitted(struct rx *rx, enum rx_result result, struct span id,
 	rx_fill(rx, id);
 	say(rx, replies[result], out);
 	if (result == RX_ACCEPTED) {
-		rx->errors = 0;
+		rx->errors = rx->errors_paced = 0;
 		rx->junk = 0;
 	}
 	if (rx->is_draining)

@@ -12,6 +12,7 @@
 #include "common/mail/address.h"
 #include "common/smtp/smtp_lines.h"
 #include "smtpd/engine/rx_content.h"
+#include "smtpd/engine/rx_pace.h"
 #include "smtpd/engine/rx_params.h"
 #include "smtpd/engine/rx_table.h"
 #include "smtpd/engine/rx_view.h"
@@ -60,7 +61,10 @@ struct rx {
 	bool is_dropped;		/* RX_DROP is due: of a list */
 	bool has_more;			/* came behind the line in hand */
 	uint32_t errors;		/* since the last message */
+	uint32_t errors_paced;		/* ... of them had their pause */
+	uint32_t pause_ms;		/* before the next command */
 	uint32_t junk;
+	struct rx_budget budget;
 	uint64_t turns;
 	struct smtp_lines lines;
 	struct rx_transaction mail;
@@ -91,6 +95,12 @@ void rx_fill_u64(struct rx *rx, uint64_t v);
 /* Counts and appends a reply; says 421 instead when it is one refusal too
  * many.  Returns whether it refused something. */
 bool rx_answer(struct rx *rx, enum rx_reply_id id, struct buf *out);
+
+/* One less of what is left of a budget. */
+void rx_spend(uint32_t *left);
+
+/* Asks for a pause after a reply, perhaps. */
+void rx_pace(struct rx *rx);
 
 /* Appends a last reply and closes. */
 void rx_hang_up(struct rx *rx, enum rx_reply_id id, struct buf *out);

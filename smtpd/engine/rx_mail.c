@@ -59,6 +59,9 @@ rx_do_mail(struct rx *rx, const struct smtp_command *c)
 		reply = RX_REPLY_SENDER_8BIT;
 	if (reply == RX_REPLY_NONE)
 		reply = ask_spool(rx->site, params.size);
+	if (reply == RX_REPLY_NONE && !rx->is_trusted &&
+	    rx->budget.messages == 0)
+		reply = RX_REPLY_MAIL_RATE;
 	if (reply != RX_REPLY_NONE)
 		return reply;
 	if (!path.is_null &&
@@ -72,6 +75,7 @@ rx_do_mail(struct rx *rx, const struct smtp_command *c)
 	rx->mail.envid_n = (uint8_t)params.envid.n;
 	if (params.envid.n > 0)
 		memcpy(rx->mail.envid, params.envid.p, params.envid.n);
+	rx_spend(&rx->budget.messages);
 	rx_enter(rx, RX_MAIL);
 	return RX_REPLY_SENDER_OK;
 }

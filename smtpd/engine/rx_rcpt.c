@@ -53,6 +53,7 @@ add_recipient(struct rx *rx, const struct address *address,
 	}
 	if (rx->mail.rcpt_count++ == 0)
 		rx->mail.first_rcpt = text;
+	rx_spend(&rx->budget.recipients);
 	if (rx->state != RX_RCPT)
 		rx_enter(rx, RX_RCPT);
 	return RX_REPLY_RCPT_OK;
@@ -84,6 +85,8 @@ rx_do_rcpt(struct rx *rx, const struct smtp_command *c)
 			reply = rx->mail.refusal;
 		else if (rx->mail.rcpt_count >= rx_rcpts_max(rx))
 			reply = RX_REPLY_RCPT_TOO_MANY;
+		else if (!rx->is_trusted && rx->budget.recipients == 0)
+			reply = RX_REPLY_RCPT_RATE;
 		else
 			reply = add_recipient(rx, &path.address, &params);
 	}

@@ -86,6 +86,85 @@ class Flood(unittest.TestCase):
         basics.wait_for("its place", lambda: self.greets("127.0.0.9"))
         self.finish()
 
+    def test_rate(self):
+        """T11, GATE-01: 10,000 connections, 1,000 of them of one client: it
+        gets so many as it may in a minute, then 421 4.7.0, without a session,
+        a growing log or memory; others and our own are served meanwhile."""
+        self.start(limits={"connections_rate": "100/1m",
+                           "connections_per_client": 2000})
+        pid = self.relay.pids("smtpd")[0]
+        for i in range(20):                 # as large as it gets
+            self.relay.connect(source=stranger(i)).close()
+        before, used = memory_kib(pid), cpu_seconds(pid)
+        first = [self.knock("127.0.0.9") for _ in range(1000)]
+        self.assertEqual(first.count(b"220 "), 100)
+        self.assertEqual(first.count(b"421 4.7.0 "), 900)
+        self.assertEqual(first[100:], [b"421 4.7.0 "] * 900)
+        for i in range(THOUSANDS - 1000):
+            if i % 1000 == 0:
+                self.relay.send()           # of ours
+                self.assertEqual(self.knock("127.0.0.1"), b"220 ")
+            self.assertEqual(self.knock(stranger(20 + i % 400)), b"220 ")
+        self.assertLess(memory_kib(pid) - before, 2048)
+        self.assertLess(cpu_seconds(pid) - used, 20)
+        log = self.relay.log()
+        self.assertIn('client=127.0.0.9 why=limits.connections_rate', log)
+        self.assertLess(log.count(" refused "), 400)    # 50 in 10 seconds
+        self.crowd = []
+        self.relay.wait_empty()
+        self.relay.stop()
+
+    def knock(self, source):
+        """The beginning of what it hears at once, by a plain socket."""
+        with open_socket(self.relay.port, source) as s:
+            return s.recv(600)[:10].partition(b"relay")[0]
+
+    def test_rates_of_mail(self):
+        """GATE-02: so many messages and recipients of one stranger, over all
+        its sessions; temporary, and only for it."""
+        self.start(limits={"messages_rate": "3/1h", "recipients_rate": "4/1h"})
+        for i in range(3):
+            with self.relay.connect(source="127.0.0.9") as c:
+                c.hello()
+                c.expect("MAIL FROM:<a@sender.example>", 250)
+                c.expect("RCPT TO:<b@served.example>", 250)
+                if i == 2:
+                    c.expect("RCPT TO:<c@served.example>", 250)
+                    reply = c.expect("RCPT TO:<d@served.example>", 450)
+                    self.assertEqual(reply.status, "4.7.1")
+                self.assertEqual(c.content(b"x\r\n").code, 250)
+        with self.relay.connect(source="127.0.0.9") as c:
+            c.hello()
+            reply = c.expect("MAIL FROM:<a@sender.example>", 450)
+            self.assertEqual(reply.status, "4.7.1")
+        self.relay.send(source="127.0.0.8")
+        for _ in range(5):
+            self.relay.send()
+        self.finish()
+
+    def test_pauses(self):
+        """T12: mistakes of a stranger take more and more time, 2.75 s in all
+        until 421, whether it waits for replies or not; its neighbour does not
+        feel it."""
+        self.start()
+        for pipelined in (True, False):
+            c = self.join("127.0.0.9")
+            c.hello()
+            begin = time.monotonic()
+            if pipelined:
+                c.send("XNOPE\r\n" * 1000)
+            codes = []
+            while not codes or codes[-1] != 421:
+                if not pipelined:
+                    c.send("XNOPE\r\n")
+                codes.append(c.reply().code)
+                if len(codes) == 15:
+                    self.relay.send()
+            self.assertEqual(codes, [500] * 20 + [421])
+            self.assertGreater(time.monotonic() - begin, 2.7)
+            self.assertLess(time.monotonic() - begin, 60)
+        self.finish()
+
     def test_all_busy(self):
         """A stranger who finds all places of strangers busy gets 421; a tenth
         is kept for relay.networks."""

@@ -1,3 +1,4 @@
+#include "common/base/check.h"
 #include "common/base/rng.h"
 #include "common/os/client_table.h"
 #include "common/os/fd.h"
@@ -214,6 +215,10 @@ Test(client_table, noise_does_no_harm)
 			(void)client_table_enter(w, &a);
 			(void)client_table_count(w, &a);
 			client_table_leave(w, &a);
+			client_table_note(w, CLIENT_RATE_MESSAGES, &a,
+			    1 + i * 1000, (int64_t)round << 40, UINT32_MAX);
+			(void)client_table_rate(w, CLIENT_RATE_MESSAGES, &a,
+			    1 + i * 1000, (int64_t)round << 40);
 		}
 		(void)client_table_total(w);
 	}
@@ -221,6 +226,116 @@ Test(client_table, noise_does_no_harm)
 	client_table_forget(parent, 1);
 	cr_expect_eq(client_table_total(w), 0);
 	shm_close(&all);
+	client_table_free(&w);
+	client_table_free(&parent);
+}
+
+/* ---- rates ---- */
+
+#define MINUTE 60000u
+
+Test(client_rates, sums_over_workers_and_time)
+{
+	struct client_table *parent = make(2, 100), *w[2];
+	struct ipaddr a = v4(1), b = v4(2);
+	int64_t t = 10 * MINUTE;
+
+	for (uint32_t i = 0; i < 2; i++)
+		w[i] = attach(parent, i, 2, 100);
+	cr_expect_eq(client_table_rate(w[0], CLIENT_RATE_MESSAGES, &a, MINUTE,
+	    t), 0);
+	client_table_note(w[0], CLIENT_RATE_MESSAGES, &a, MINUTE, t, 60);
+	client_table_note(w[1], CLIENT_RATE_MESSAGES, &a, MINUTE, t, 40);
+	client_table_note(w[1], CLIENT_RATE_CONNECTIONS, &a, MINUTE, t, 7);
+	for (uint32_t i = 0; i < 2; i++) {
+		cr_expect_eq(client_table_rate(w[i], CLIENT_RATE_MESSAGES, &a,
+		    MINUTE, t), 100);
+		cr_expect_eq(client_table_rate(w[i], CLIENT_RATE_CONNECTIONS,
+		    &a, MINUTE, t), 7);
+		cr_expect_eq(client_table_rate(w[i], CLIENT_RATE_MESSAGES, &b,
+		    MINUTE, t), 0);
+	}
+	/* it fades in the next period, and is gone after it */
+	t += MINUTE;
+	cr_expect_eq(client_table_rate(w[0], CLIENT_RATE_MESSAGES, &a, MINUTE,
+	    t), 100);
+	cr_expect_eq(client_table_rate(w[0], CLIENT_RATE_MESSAGES, &a, MINUTE,
+	    t + MINUTE / 4), 75);
+	client_table_note(w[0], CLIENT_RATE_MESSAGES, &a, MINUTE,
+	    t + MINUTE / 4, 5);
+	cr_expect_eq(client_table_rate(w[0], CLIENT_RATE_MESSAGES, &a, MINUTE,
+	    t + MINUTE / 4), 80);
+	cr_expect_eq(client_table_rate(w[0], CLIENT_RATE_MESSAGES, &a, MINUTE,
+	    t + MINUTE), 5);
+	cr_expect_eq(client_table_rate(w[0], CLIENT_RATE_MESSAGES, &a, MINUTE,
+	    t + 2 * MINUTE), 0);
+	/* a worker that died has still seen what it has seen */
+	client_table_note(w[1], CLIENT_RATE_RECIPIENTS, &b, MINUTE, t, 9);
+	client_table_forget(parent, 1);
+	cr_expect_eq(client_table_rate(w[0], CLIENT_RATE_RECIPIENTS, &b,
+	    MINUTE, t), 9);
+	/* a reload with another period begins anew */
+	cr_expect_eq(client_table_rate(w[0], CLIENT_RATE_RECIPIENTS, &b,
+	    MINUTE / 2, t), 0);
+	for (uint32_t i = 0; i < 2; i++)
+		client_table_free(&w[i]);
+	client_table_free(&parent);
+}
+
+/* In no period, wherever it begins, more than the limit and what the fading
+ * part may err by. */
+Test(client_rates, a_limit_holds_over_any_period)
+{
+	struct client_table *parent = make(1, 100);
+	struct client_table *w = attach(parent, 0, 1, 100);
+	static uint32_t at[6000];
+	struct ipaddr a = v4(1);
+	uint32_t total = 0;
+	struct rng r;
+
+	rng_init(&r, 51);
+	for (uint32_t ms = 0; ms < COUNT_OF(at); ms++) {
+		uint64_t tries = rng_below(&r, 3);
+
+		for (; tries > 0 && client_table_rate(w,
+		    CLIENT_RATE_MESSAGES, &a, 1000, ms + 5000) < 50; tries--) {
+			client_table_note(w, CLIENT_RATE_MESSAGES, &a, 1000,
+			    ms + 5000, 1);
+			at[ms]++;
+			total++;
+		}
+	}
+	/* nor much less than that in all */
+	cr_expect_geq(total, 150, "%u", total);
+	for (uint32_t from = 0; from + 1000 <= COUNT_OF(at); from++) {
+		uint32_t sum = 0;
+
+		for (uint32_t i = 0; i < 1000; i++)
+			sum += at[from + i];
+		cr_assert_leq(sum, 100, "from %u: %u", from, sum);
+	}
+	client_table_free(&w);
+	client_table_free(&parent);
+}
+
+/* Thousands that came once do not hide one who comes again and again. */
+Test(client_rates, who_did_least_is_forgotten)
+{
+	struct client_table *parent = make(1, 1);
+	struct client_table *w = attach(parent, 0, 1, 1);
+	struct ipaddr busy = v4(1);
+
+	for (uint32_t i = 0; i < 20000; i++) {
+		struct ipaddr a = v4(100 + i);
+
+		client_table_note(w, CLIENT_RATE_CONNECTIONS, &a, MINUTE, 1,
+		    1);
+		if (i % 100 == 0)
+			client_table_note(w, CLIENT_RATE_CONNECTIONS, &busy,
+			    MINUTE, 1, 10);
+	}
+	cr_expect_eq(client_table_rate(w, CLIENT_RATE_CONNECTIONS, &busy,
+	    MINUTE, 1), 2000);
 	client_table_free(&w);
 	client_table_free(&parent);
 }

@@ -162,17 +162,27 @@ play_feed(struct play *p, struct span bytes)
 {
 	enum rx_act act;
 	size_t taken;
+	bool is_resumed;
 
 	if (p->is_closed)
 		return;
 	buf_add_span(&p->in, bytes);
 	do {
+		is_resumed = false;
 		taken = 0;
 		act = rx_step(p->rx, buf_span(&p->in), &taken, &p->body,
 		    &p->out);
 		MUST(taken <= p->in.n);
 		buf_drop(&p->in, taken);
-	} while (act_on(p, act));
+		if (act == RX_WAIT && rx_pause_ms(p->rx) > 0) {
+			p->pauses++;
+			p->paused_ms += rx_pause_ms(p->rx);
+			if (p->is_pausing)
+				return;
+			rx_resume(p->rx);
+			is_resumed = true;
+		}
+	} while (is_resumed || act_on(p, act));
 }
 
 void

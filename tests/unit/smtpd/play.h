@@ -8,6 +8,7 @@
 #include "common/base/buf.h"
 #include "common/conf/conf.h"
 #include "common/conf/conf_match.h"
+#include "smtpd/engine/rx_pace.h"
 #include "smtpd/engine/rx_view.h"
 #include "smtpd/engine/rx_table.h"
 
@@ -33,6 +34,9 @@ struct play {
 	unsigned submits;
 	unsigned drops;
 	unsigned refusals;
+	bool is_pausing;		/* and not over at once */
+	unsigned pauses;		/* that were asked for */
+	int64_t paused_ms;
 };
 
 /* The site: host mx.example, relay.domains example.org and .sub.example,
