@@ -9,6 +9,7 @@
 #ifndef MTAD_DELIVERD_DELIVERD_H
 #define MTAD_DELIVERD_DELIVERD_H
 
+#include "common/base/buf.h"
 #include "common/base/rng.h"
 #include "common/base/siphash.h"
 #include "common/proc/proc.h"
@@ -17,6 +18,7 @@ struct ask;
 struct jobs;
 struct pool;
 struct settings;
+struct tls_client;
 
 struct deliverd {
 	struct proc *proc;
@@ -26,10 +28,12 @@ struct deliverd {
 	struct channel *dnsd;
 	struct settings *settings;	/* of the present configuration */
 	struct settings *previous;	/* leases of it may be on their way */
+	struct tls_client *tls;		/* NULL: no TLS can be made */
 	struct ask *ask;
 	struct jobs *jobs;
 	struct pool *pool;
 	struct siphash_key seed;
+	struct buf early;		/* authorities, before the start */
 	struct rng dice;
 	bool is_draining;
 	bool is_drained;

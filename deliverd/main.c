@@ -14,12 +14,15 @@
 #include "common/log/log.h"
 #include "common/os/random.h"
 #include "common/os/thread.h"
+#include "common/tls/tls_client.h"
 #include "deliverd/ask.h"
 #include "deliverd/deliverd.h"
 #include "deliverd/jobs.h"
 #include "deliverd/pool.h"
 #include "deliverd/session.h"
 #include "deliverd/settings.h"
+
+#define AUTHORITIES_MAX	((size_t)2 * 1024 * 1024)	/* as in messages.def */
 
 /* ---- start ---- */
 
@@ -51,6 +54,25 @@ make_parts(struct deliverd *d)
 	return e;
 }
 
+/* Sessions go on with those that they began with. */
+static void
+take_authorities(struct deliverd *d, struct span pem)
+{
+	struct tls_client *made;
+	enum err e = tls_client_new(pem, &made);
+
+	if (e == OK) {
+		tls_client_free(&d->tls);
+		d->tls = made;
+	} else if (d->log != NULL && log_begin(d->log, LOG_TLS_UNAVAILABLE,
+	    NULL)) {
+		log_str(d->log, "step", "taking over the authorities");
+		log_str(d->log, "why", e == ERR_SYNTAX
+		    ? "no certificate is in them" : err_text(e));
+		log_end(d->log);
+	}
+}
+
 static enum err
 on_start(void *ctx, struct proc *p, struct why *why)
 {
@@ -66,6 +88,9 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	e = make_dice(d);
 	if (e == OK)
 		e = make_parts(d);
+	if (e == OK)
+		take_authorities(d, buf_span(&d->early));
+	buf_clear(&d->early);
 	if (e != OK)
 		return why_set(why, e, "can't begin: %s", err_text(e));
 	return OK;
@@ -88,6 +113,7 @@ on_stop(void *ctx, struct proc *p)
 	ask_free(&d->ask);
 	settings_drop(&d->settings);
 	settings_drop(&d->previous);
+	tls_client_free(&d->tls);
 }
 
 /* A configuration that can't be taken over for lack of memory leaves the old
@@ -112,6 +138,25 @@ on_reload(void *ctx, struct proc *p, const struct conf *old)
 	d->previous = d->settings;
 	d->settings = settings;
 	pool_reload(d->pool);
+}
+
+/* Before the start they are kept: nothing is parsed with privileges. */
+static void
+on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
+{
+	struct deliverd *d = ctx;
+
+	(void)p;
+	if (fd >= 0)
+		(void)close(fd);
+	if (m->type != MSG_authorities)
+		return;
+	if (d->proc != NULL) {
+		take_authorities(d, m->authorities.pem);
+		return;
+	}
+	buf_reset(&d->early);
+	buf_add_span(&d->early, m->authorities.pem);
 }
 
 /* ---- siblings ---- */
@@ -221,6 +266,7 @@ main(int argc, char **argv)
 		.role = ROLE_DELIVERD,
 		.on_start = on_start,
 		.on_reload = on_reload,
+		.on_msg = on_msg,
 		.on_peer = on_peer,
 		.on_peer_msg = on_peer_msg,
 		.on_peer_gone = on_peer_gone,
@@ -229,5 +275,6 @@ main(int argc, char **argv)
 	};
 	static struct deliverd d;
 
+	buf_init(&d.early, AUTHORITIES_MAX);
 	return proc_main(argc, argv, &ops, &d);
 }

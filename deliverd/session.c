@@ -14,6 +14,7 @@
  */
 #include "deliverd/session.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -63,7 +64,23 @@ on_end(void *ctx, enum stream_end end, int error)
 	else if (end == STREAM_OVERFLOW)
 		(void)span_copy(SPAN_LIT("the host takes too little"), text,
 		    sizeof(text));
-	tx_lost(s->tx, text, stream_backlog(s->stream));
+	if (end == STREAM_ERROR && s->tls != NULL && error == EPROTO)
+		(void)span_copy(span_str(tls_filter_fault(s->tls)), text,
+		    sizeof(text));
+	/* of what is turned into TLS nobody can tell how much has gone */
+	tx_lost(s->tx, text, s->tls != NULL ? 0
+	    : stream_backlog(s->stream));
+	pump(s);
+}
+
+/* Behind this EHLO is said again, or for the first time. */
+static void
+on_open(void *ctx)
+{
+	struct session *s = ctx;
+
+	session_tls_note(s);
+	tx_secured(s->tx, stream_out(s->stream));
 	pump(s);
 }
 
@@ -165,6 +182,7 @@ note_attempt(struct session *s, struct job *j)
 	if (told == NULL)
 		return;
 	a.address = span_of(address, endpoint_format(&s->at, address));
+	a.tls = span_str(s->tls_text);
 	a.stage = (uint8_t)verdict_stage(told->stage);
 	a.code = told->code;
 	a.text = tx_mail_text(&j->mail, told);
@@ -257,6 +275,8 @@ come_up(struct session *s)
 		log_text(log, "host", span_str(s->host));
 		log_ip(log, "addr", &s->at.addr);
 		log_u64(log, "port", s->at.port);
+		if (s->tls_text[0] != '\0')
+			log_str(log, "tls", s->tls_text);
 		log_end(log);
 	}
 	pool_up(s->d->pool, s);
@@ -288,6 +308,7 @@ hang_up(struct session *s)
 	tx_free(&s->tx);
 	if (s->stream != NULL)
 		stream_finish(&s->stream, GOODBYE_MS, GOODBYE_MS);
+	s->tls = NULL;			/* the stream's */
 }
 
 /* The dialogue ended before it was up: what about the next host? */
@@ -296,8 +317,15 @@ try_next(struct session *s)
 {
 	struct tx_finding why = *tx_trouble(s->tx);
 
+	const bool is_again = session_tls_may_retry(s, &why);
+
 	session_dial_note(s, &why);
 	hang_up(s);
+	if (is_again) {
+		s->is_plain = true;
+		session_dial_again(s);
+		return;
+	}
 	session_dial_next(s);
 }
 
@@ -327,6 +355,11 @@ pump(struct session *s)
 			if (take_job(s))
 				continue;
 			break;
+		case TX_START_TLS:
+			if (session_tls_begin(s) == OK)
+				break;
+			tx_lost(s->tx, "no memory for TLS", 0);
+			continue;
 		case TX_CLOSE:
 			session_end(s);
 			return;
@@ -345,8 +378,9 @@ session_connected(struct session *s, int fd)
 {
 	static const struct stream_ops ops = {
 		.on_bytes = on_bytes, .on_end = on_end, .on_sent = on_sent,
+		.on_open = on_open,
 	};
-	const struct stream_limits limits = {
+	struct stream_limits limits = {
 		.in_max = INPUT_BYTES, .out_keep = OUTPUT_KEPT,
 	};
 	struct tx_finding why = {
@@ -354,14 +388,20 @@ session_connected(struct session *s, int fd)
 		.status = STATUS(4, 3, 0), .text = SPAN_LIT("out of memory"),
 	};
 
-	if (stream_new(s->d->loop, fd, &limits, &ops, s, &s->stream) != OK) {
+	if (s->is_tls_host && session_tls_make(s) == OK)
+		limits.filter = tls_filter_base(s->tls);
+	if ((s->is_tls_host && s->tls == NULL) || stream_new(s->d->loop, fd,
+	    &limits, &ops, s, &s->stream) != OK) {
 		(void)close(fd);
+		tls_filter_free(&s->tls);
 		session_dial_note(s, &why);
 		session_dial_next(s);
 		return;
 	}
-	if (tx_new(&s->settings->tx, stream_out(s->stream), &s->tx) != OK) {
+	if (tx_new(&s->settings->tx, session_tls_need(s),
+	    stream_out(s->stream), &s->tx) != OK) {
 		stream_close(&s->stream);
+		s->tls = NULL;
 		session_dial_note(s, &why);
 		session_dial_next(s);
 		return;

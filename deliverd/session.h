@@ -9,6 +9,7 @@
 #include "common/loop/dial.h"
 #include "common/loop/stream.h"
 #include "common/loop/timer.h"
+#include "common/tls/tls_filter.h"
 #include "deliverd/deliverd.h"
 #include "deliverd/hops/hops.h"
 #include "deliverd/job.h"
@@ -38,6 +39,11 @@ struct session {
 	int64_t made_at_ms;
 	char host[DNS_NAME_SIZE];	/* now tried, or connected to */
 	struct endpoint at;
+	bool is_tls_host;		/* it begins with TLS */
+	bool is_literal;		/* its name is an address */
+	bool is_plain;			/* TLS failed there: once without */
+	struct tls_filter *tls;		/* the stream's, or NULL */
+	char tls_text[64];		/* what was agreed on, for people */
 	uint64_t begun_at;		/* wall */
 	int64_t begun_at_ms;
 	struct buf failed;		/* attempts that led nowhere */
@@ -67,8 +73,21 @@ void session_content(struct session *s, struct job *j,
 void session_dial_next(struct session *s);	/* may end the session */
 void session_dial_note(struct session *s, const struct tx_finding *why);
 
+/* The same host again. */
+void session_dial_again(struct session *s);		/* may end the session */
+
 /* Ends it as if the host now tried were the last and had not answered. */
 void session_dial_abandon(struct session *s);
+
+/* session_tls */
+enum tx_tls_need session_tls_need(const struct session *s);
+enum err session_tls_make(struct session *s);	/* for the stream to be made */
+enum err session_tls_begin(struct session *s);	/* for the one that is there */
+void session_tls_note(struct session *s);	/* it is open */
+
+/* Whether what failed was TLS, and the mail may go in clear. */
+bool session_tls_may_retry(const struct session *s,
+    const struct tx_finding *why);
 
 /* session: for session_dial */
 void session_connected(struct session *s, int fd);

@@ -50,6 +50,7 @@ session_dial_note(struct session *s, const struct tx_finding *why)
 	struct msg_attempt a = {
 		.host = span_str(s->host),
 		.address = span_of(address, endpoint_format(&s->at, address)),
+		.tls = span_str(s->tls_text),
 		.stage = (uint8_t)verdict_stage(why->stage),
 		.code = why->code,
 		.text = span_sub(why->text, 0, sizeof(s->trouble_text)),
@@ -93,19 +94,36 @@ on_dialed(void *ctx, int fd, int error)
 	session_dial_next(s);
 }
 
+static bool
+dial(struct session *s)
+{
+	s->begun_at = (uint64_t)loop_wall_ms(s->d->loop);
+	s->begun_at_ms = loop_now_ms(s->d->loop);
+	s->tls_text[0] = '\0';
+	if (dial_start(s->d->loop, &s->at, NULL, s->settings->connect_ms,
+	    on_dialed, s, &s->dial) == OK)
+		return true;
+	note_connect(s, "no socket for a connection");
+	return false;
+}
+
 /* The host is noted first: the note of a failure names it. */
 static bool
 dial_hop(struct session *s, const struct hop *hop)
 {
 	(void)span_copy(span_str(hop->host), s->host, sizeof(s->host));
 	s->at = hop->at;
-	s->begun_at = (uint64_t)loop_wall_ms(s->d->loop);
-	s->begun_at_ms = loop_now_ms(s->d->loop);
-	if (dial_start(s->d->loop, &s->at, NULL, s->settings->connect_ms,
-	    on_dialed, s, &s->dial) == OK)
-		return true;
-	note_connect(s, "no socket for a connection");
-	return false;
+	s->is_tls_host = hop->is_tls;
+	s->is_literal = hop->is_literal;
+	s->is_plain = false;
+	return dial(s);
+}
+
+void
+session_dial_again(struct session *s)
+{
+	if (!dial(s))
+		session_dial_next(s);
 }
 
 /* The session may be gone afterwards. */

@@ -75,6 +75,15 @@ send_secrets(struct child *c)
 	child_send(c, &msg, -1);
 }
 
+static void
+send_authorities(struct child *c)
+{
+	struct msg msg = { .type = MSG_authorities };
+
+	msg.authorities.pem = buf_span(&c->mtad->secrets.authorities);
+	child_send(c, &msg, -1);
+}
+
 /* Each kind gets the part that its row in the schema names; secrets of one
  * kind are not sent to another.  The same message at the start and at a
  * reload. */
@@ -88,6 +97,8 @@ handover_config(struct child *c)
 		send_names(c);
 	if ((c->row->needs & PROC_NEEDS_SECRETS) != 0)
 		send_secrets(c);
+	if ((c->row->needs & PROC_NEEDS_AUTHORITIES) != 0)
+		send_authorities(c);
 	buf_init(&bytes, CONF_WIRE_MAX);
 	conf_wire_encode(c->mtad->conf, c->row->reader, &bytes);
 	msg.config.generation = c->mtad->generation;

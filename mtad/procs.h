@@ -14,6 +14,7 @@
 #define PROC_NEEDS_NAMES	4u	/* resolv.conf and hosts */
 #define PROC_NEEDS_LISTENERS	8u
 #define PROC_NEEDS_CLIENTS	16u	/* the shared table of clients */
+#define PROC_NEEDS_AUTHORITIES	64u	/* the bundle of certificates */
 #define PROC_NEEDS_SECRETS	32u	/* certificates, keys, passwords */
 
 enum proc_id {

@@ -4,6 +4,7 @@
  */
 #include "mtad/secrets.h"
 
+#include "common/base/check.h"
 #include "common/conf/conf.h"
 #include "common/ipc/messages.h"
 #include "common/os/fd.h"
@@ -14,6 +15,7 @@
 
 #define CHAIN_MAX	((size_t)64 * 1024)	/* as in messages.def */
 #define KEY_MAX		((size_t)16 * 1024)
+#define AUTHORITIES_MAX	((size_t)2 * 1024 * 1024)
 #define STAPLE_MAX	((size_t)16 * 1024)
 #define PAIRS_MAX	((size_t)1024 * 1024)
 
@@ -29,6 +31,7 @@ wipe(struct buf *b)
 void
 secrets_clear(struct secrets *s)
 {
+	buf_clear(&s->authorities);
 	wipe(&s->pairs);
 	s->pair_count = 0;
 }
@@ -101,6 +104,40 @@ add_pair(struct secrets *s, const struct conf *conf, size_t i,
 	return e;
 }
 
+static bool
+has_verified(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->routes.n; i++) {
+		if (conf->routes.v[i].tls == CONF_ROUTE_TLS_VERIFIED)
+			return true;
+	}
+	return false;
+}
+
+/* Only where somebody asks for them, as each deliverd keeps them all. */
+static enum err
+read_authorities(const struct conf *conf, struct buf *out, struct why *why)
+{
+	static const char *const usual[] = {
+		"/etc/ssl/certs/ca-certificates.crt",	/* Debian */
+		"/etc/pki/tls/certs/ca-bundle.crt",	/* Fedora */
+	};
+
+	if (!has_verified(conf))
+		return OK;
+	if (conf->tls.authorities[0] != '\0')
+		return read_file(conf->tls.authorities, AUTHORITIES_MAX, false,
+		    out, why);
+	for (size_t i = 0; i < COUNT_OF(usual); i++) {
+		if (read_file(usual[i], AUTHORITIES_MAX, false, out,
+		    NULL) == OK)
+			return OK;
+	}
+	return why_set(why, ERR_NOT_FOUND, "routes[].tls: verified needs "
+	    "authorities: name a bundle in tls.authorities, or install "
+	    "ca-certificates");
+}
+
 enum err
 secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 {
@@ -108,12 +145,15 @@ secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 	enum err e = OK;
 
 	buf_init(&s.pairs, PAIRS_MAX);
+	buf_init(&s.authorities, AUTHORITIES_MAX);
 	/* rows that move to larger memory leave their key behind in the old */
 	if (conf->tls.certificate.n > 0 &&
 	    buf_reserve(&s.pairs, PAIRS_MAX) == NULL)
 		e = why_set(why, ERR_NOMEM, "no memory for secrets");
 	for (size_t i = 0; i < conf->tls.certificate.n && e == OK; i++)
 		e = add_pair(&s, conf, i, why);
+	if (e == OK)
+		e = read_authorities(conf, &s.authorities, why);
 	if (e == OK)
 		*out = s;
 	else

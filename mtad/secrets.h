@@ -1,5 +1,6 @@
 /*
- * What only keyd may know: private keys with their certificates.
+ * What only keyd may know: private keys with their certificates; and beside
+ * them the authorities that deliverd believes.
  *
  * The parent reads the files, as nobody else can open them, understands no
  * byte of them, and keeps them in the form in which keyd is told, so that a
@@ -19,6 +20,7 @@ struct conf;
 struct secrets {
 	struct buf pairs;		/* rows of `tls_pairs` */
 	uint32_t pair_count;
+	struct buf authorities;		/* PEM, no secret; for `verified` */
 };
 
 /* Reads the files that CONF names.  ERR_DENIED (a secret is open to others),

@@ -2,8 +2,7 @@
  * The types of configuration values.
  *
  * Pointers lead into the memory of the struct conf that holds the value.
- * Texts are NUL-terminated and free of control characters; where a value may
- * be absent it is "", never NULL.
+ * Texts are NUL-terminated, free of control characters, and "" when absent.
  */
 #ifndef MTAD_CONF_CONF_TYPES_H
 #define MTAD_CONF_CONF_TYPES_H

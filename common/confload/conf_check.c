@@ -52,6 +52,7 @@ conf_check_files(const struct conf *conf, struct conf_report *report)
 	check_files("tls.certificate", &conf->tls.certificate, false, report);
 	check_files("tls.key", &conf->tls.key, true, report);
 	check_files("tls.ocsp", &conf->tls.ocsp, false, report);
+	check_file("tls.authorities", conf->tls.authorities, false, report);
 	check_file("auth.passwords", conf->auth.passwords, true, report);
 	check_file("aliases", conf->aliases, false, report);
 	for (size_t i = 0; i < conf->routes.n; i++)

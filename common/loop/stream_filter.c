@@ -31,6 +31,10 @@ stream_set_filter(struct stream *s, struct stream_filter *f)
 	s->filter = f;
 	s->in.max = s->in_max + STREAM_FILTER_EXTRA;
 	buf_init(&s->text, s->out.buf.max);
+	if (f->ops->begin != NULL) {
+		f->ops->begin(f, outq_buf(&s->out));
+		deferred_add(&s->write);
+	}
 	return OK;
 }
 

@@ -33,6 +33,10 @@ struct stream_filter_ops {
 	enum stream_filter_end (*read)(struct stream_filter *f,
 	    struct span raw, uint8_t *place, size_t *n, struct buf *out);
 
+	/* What is said before anything was read (a client's hello); may be
+	 * NULL.  Called when the stream takes the filter. */
+	void (*begin)(struct stream_filter *f, struct buf *out);
+
 	/* Output may be turned now; before, it waits. */
 	bool (*is_open)(const struct stream_filter *f);
 

@@ -67,6 +67,22 @@ read_all(struct tls_filter *f, uint8_t *place, size_t room, size_t *n)
 	return broken(f);
 }
 
+/* A server has nothing to say before it was spoken to. */
+static void
+on_begin(struct stream_filter *base, struct buf *out)
+{
+	struct tls_filter *f = of(base);
+	int result;
+
+	if (SSL_is_server(f->ssl))
+		return;
+	ERR_clear_error();
+	f->io.out = out;
+	result = SSL_do_handshake(f->ssl);
+	f->io.out = NULL;
+	(void)look(f, result);
+}
+
 static enum stream_filter_end
 on_read(struct stream_filter *base, struct span raw, uint8_t *place,
     size_t *n, struct buf *out)
@@ -140,7 +156,7 @@ on_free(struct stream_filter *base)
 }
 
 static const struct stream_filter_ops ops = {
-	on_read, is_open, on_write, on_end, on_free,
+	on_read, on_begin, is_open, on_write, on_end, on_free,
 };
 
 void
@@ -200,14 +216,21 @@ tls_filter_facts(const struct tls_filter *f, struct tls_facts *out)
 		.server_name = SSL_get_servername(f->ssl,
 		    TLSEXT_NAMETYPE_host_name),
 		.is_resumed = SSL_session_reused(f->ssl) == 1,
+		.is_verified = SSL_get_verify_mode(f->ssl) !=
+		    SSL_VERIFY_NONE,
 	};
 }
 
+/* What a certificate lacks says more than that it was refused. */
 const char *
 tls_filter_fault(const struct tls_filter *f)
 {
+	const long verdict = SSL_get_verify_result(f->ssl);
 	const char *text = f->fault != 0 ? ERR_reason_error_string(f->fault)
 	    : NULL;
 
+	if (!SSL_is_server(f->ssl) && verdict != X509_V_OK &&
+	    SSL_get_verify_mode(f->ssl) != SSL_VERIFY_NONE)
+		return X509_verify_cert_error_string(verdict);
 	return text != NULL ? text : "the session broke";
 }

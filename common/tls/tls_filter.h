@@ -18,6 +18,7 @@ struct tls_facts {
 	const char *cipher;
 	const char *server_name;	/* asked for by the client; may be NULL */
 	bool is_resumed;
+	bool is_verified;		/* of a client: the server was */
 };
 
 /* Takes SSL, in accept or connect state, in any case.  RELEASE(CTX), which may

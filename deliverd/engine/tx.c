@@ -17,7 +17,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mtime.h"
-#include "deliverd/engine/tx_state.h"
+#include "deliverd/engine/tx_fault.h"
 
 /* RFC 5321 4.5.3.2, but for QUIT: nothing depends on its reply, and until then
  * the connection takes the place of another. */
@@ -37,7 +37,8 @@ const struct tx_setup tx_setup_default = {
 };
 
 enum err
-tx_new(const struct tx_setup *setup, struct buf *out, struct tx **new)
+tx_new(const struct tx_setup *setup, enum tx_tls_need need, struct buf *out,
+    struct tx **new)
 {
 	struct tx *t = calloc(1, sizeof(*t));
 
@@ -46,6 +47,8 @@ tx_new(const struct tx_setup *setup, struct buf *out, struct tx **new)
 		return ERR_NOMEM;
 	t->setup = setup;
 	t->out = out;
+	t->need = (uint8_t)need;
+	t->is_secured = need == TX_TLS_INSIDE;
 	t->state = TX_CONNECTING;
 	smtp_response_init(&t->response);
 	*new = t;
@@ -107,8 +110,14 @@ tx_input(struct tx *t, struct span bytes)
 	while (bytes.n > 0 && t->state != TX_OVER &&
 	    t->state != TX_CONNECTING) {
 		size_t used = 0;
-		enum err e = smtp_response_feed(&t->response, bytes, &used);
+		enum err e;
 
+		/* RFC 3207 6: said in clear, to be taken for words inside */
+		if (t->state == TX_TLS_SHAKING) {
+			refuse_input(t, "words behind its 220 to STARTTLS");
+			return;
+		}
+		e = smtp_response_feed(&t->response, bytes, &used);
 		bytes = span_from(bytes, used);
 		/* whatever is said there, it changes nothing any more */
 		if (t->state == TX_QUIT) {
@@ -169,6 +178,10 @@ tx_next(struct tx *t, struct tx_mail **mail)
 	if (t->state == TX_SENDING) {
 		*mail = t->mail;
 		return TX_WANT_CONTENT;
+	}
+	if (t->state == TX_TLS_SHAKING && !t->is_secured && !t->is_begun) {
+		t->is_begun = true;
+		return TX_START_TLS;
 	}
 	return may_begin(t) ? TX_READY : TX_WAIT;
 }

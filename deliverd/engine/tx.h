@@ -16,8 +16,6 @@
 #include "common/base/err.h"
 #include "deliverd/engine/tx_mail.h"
 
-#define TX_INPUT_IGNORED_MAX 65536	/* octets behind QUIT */
-
 /* What is waited for, each with a time of its own, RFC 5321 4.5.3.2. */
 enum tx_wait_for {
 	TX_FOR_GREETING, TX_FOR_HELLO, TX_FOR_MAIL, TX_FOR_RCPT, TX_FOR_DATA,
@@ -42,24 +40,36 @@ enum tx_action {
 	TX_WANT_CONTENT,	/* tx_content() of the mail given, from where
 				 * the last call ended */
 	TX_MAIL_OVER,		/* the mail given is the owner's again */
+	TX_START_TLS,		/* write what there is, then TLS: tx_secured()
+				 * or tx_lost() is due */
 	TX_CLOSE,		/* write what is left if it can be, close */
+};
+
+enum tx_tls_need {
+	TX_TLS_NEVER,
+	TX_TLS_MAY,		/* where it is offered, RFC 7435 */
+	TX_TLS_MUST,		/* or no mail is sent */
+	TX_TLS_INSIDE,		/* the connection begins with it, RFC 8314 */
 };
 
 struct tx;
 
 /* OUT and SETUP are borrowed for life.  ERR_NOMEM. */
-enum err tx_new(const struct tx_setup *setup, struct buf *out,
-    struct tx **new);
+enum err tx_new(const struct tx_setup *setup, enum tx_tls_need need,
+    struct buf *out, struct tx **new);
 void tx_free(struct tx **t);	/* no mail may be in it */
 
 /* events */
 void tx_connected(struct tx *t);
 void tx_input(struct tx *t, struct span bytes);
 
+/* TLS is open; what is to be sent from now on goes to OUT. */
+void tx_secured(struct tx *t, struct buf *out);
+
 /* After TX_READY.  What the host can't take is settled without being sent. */
 void tx_begin(struct tx *t, struct tx_mail *mail);
 
-/* After TX_WANT_CONTENT: the next bytes, at the end with IS_LAST. */
+/* The next bytes, at the end with IS_LAST. */
 void tx_content(struct tx *t, struct span bytes, bool is_last);
 
 /* The content can't be read: the connection ends, the mail is deferred. */

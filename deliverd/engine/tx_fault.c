@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #include "common/base/check.h"
-#include "deliverd/engine/tx_state.h"
+#include "deliverd/engine/tx_fault.h"
 
 void
 tx_fault_give_back(struct tx *t, struct tx_mail *m, enum tx_rest rest)
@@ -82,11 +82,13 @@ abandon_mails(struct tx *t, const struct tx_finding *f, bool is_doubtful)
 		tx_fault_give_back(t, ahead, TX_REST_UNTRIED);
 }
 
-/* QUIT can't be said in the middle of a message: it would be a line of it. */
+/* QUIT can't be said in the middle of a message: it would be a line of it; nor
+ * in the middle of a handshake. */
 static void
 say_goodbye(struct tx *t)
 {
-	if (t->state == TX_SENDING || t->state == TX_CONNECTING) {
+	if (t->state == TX_SENDING || t->state == TX_CONNECTING ||
+	    t->state == TX_TLS_SHAKING) {
 		tx_rules_enter(t, TX_OVER);
 		return;
 	}
@@ -101,6 +103,12 @@ end_dialogue(struct tx *t, const struct tx_finding *f, bool is_doubtful)
 	note_trouble(t, f);
 	abandon_mails(t, f, is_doubtful);
 	say_goodbye(t);
+}
+
+void
+tx_fault_finding(struct tx *t, const struct tx_finding *f)
+{
+	end_dialogue(t, f, false);
 }
 
 /* A reply that ends the whole dialogue: 421, or a refusal before any mail. */
@@ -203,6 +211,8 @@ tx_lost(struct tx *t, const char *why, uint64_t unsent)
 	bool is_dot_sent = t->state == TX_FINAL && unsent <= t->after_dot;
 	char text[256];
 
+	if (t->state == TX_TLS_SHAKING)
+		f.status = STATUS(4, 7, 5);
 	if (t->state == TX_CONNECTING) {
 		f.status = STATUS(4, 4, 1);
 		(void)snprintf(text, sizeof(text), "%s", why);
@@ -236,6 +246,6 @@ tx_quit(struct tx *t)
 	t->is_quit_wanted = true;
 	if (t->state == TX_IDLE)
 		say_goodbye(t);
-	else if (t->state == TX_CONNECTING)
+	else if (t->state == TX_CONNECTING || t->state == TX_TLS_SHAKING)
 		tx_rules_enter(t, TX_OVER);
 }

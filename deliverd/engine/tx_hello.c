@@ -6,7 +6,8 @@
  * yet.  So tx_fault_reply() makes any refusal temporary, and the next host is
  * tried.
  */
-#include "deliverd/engine/tx_state.h"
+#include "deliverd/engine/tx_fault.h"
+#include "deliverd/engine/tx_tls.h"
 
 static void
 send_hello(struct tx *t, const char *verb)
@@ -41,8 +42,8 @@ tx_hello_greeting(struct tx *t, const struct smtp_response *r)
 		tx_fault_reply(t, r);
 }
 
-static void
-become_up(struct tx *t)
+void
+tx_hello_up(struct tx *t)
 {
 	t->is_up = true;
 	tx_rules_enter(t, TX_IDLE);
@@ -64,7 +65,8 @@ tx_hello_ehlo(struct tx *t, const struct smtp_response *r)
 {
 	if (r->code / 100 == 2) {
 		smtp_ext_parse(buf_span(&r->text), &t->ext);
-		become_up(t);
+		if (!tx_tls_ask(t))
+			tx_hello_up(t);
 	} else if (is_helo_worth_it(r->code)) {
 		tx_rules_enter(t, TX_HELO);
 	} else {
@@ -75,8 +77,8 @@ tx_hello_ehlo(struct tx *t, const struct smtp_response *r)
 void
 tx_hello_helo(struct tx *t, const struct smtp_response *r)
 {
-	if (r->code / 100 == 2)
-		become_up(t);
-	else
+	if (r->code / 100 != 2)
 		tx_fault_reply(t, r);
+	else if (!tx_tls_ask(t))
+		tx_hello_up(t);
 }

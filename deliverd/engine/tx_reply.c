@@ -12,7 +12,7 @@
  * Binary content follows its BDAT, which waits for the replies to RCPT: nothing
  * is sent to a host that takes nobody, and none of it is ever read as commands.
  */
-#include "deliverd/engine/tx_state.h"
+#include "deliverd/engine/tx_fault.h"
 
 /* 3yz makes TX_OPEN: nowhere an outcome, for the callers to refuse. */
 struct tx_finding

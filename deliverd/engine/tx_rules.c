@@ -4,7 +4,7 @@
  * they have no reader; quit and over name a stage only to have one.
  */
 #include "common/base/check.h"
-#include "deliverd/engine/tx_state.h"
+#include "deliverd/engine/tx_tls.h"
 
 static const struct tx_rule rules[TX_STATE_COUNT] = {
 	[TX_CONNECTING] = { "connecting", TX_STAGE_CONNECT, -1,
@@ -15,6 +15,10 @@ static const struct tx_rule rules[TX_STATE_COUNT] = {
 	    tx_hello_send_ehlo, tx_hello_ehlo },
 	[TX_HELO] = { "HELO", TX_STAGE_HELLO, TX_FOR_HELLO,
 	    tx_hello_send_helo, tx_hello_helo },
+	[TX_TLS_ASKED] = { "STARTTLS", TX_STAGE_TLS, TX_FOR_HELLO,
+	    tx_tls_send, tx_tls_reply },
+	[TX_TLS_SHAKING] = { "TLS handshake", TX_STAGE_TLS, TX_FOR_HELLO,
+	    NULL, NULL },
 	[TX_IDLE] = { "idle", TX_STAGE_MAIL, -1,
 	    NULL, tx_reply_idle },
 	[TX_RSET] = { "RSET", TX_STAGE_MAIL, TX_FOR_MAIL,

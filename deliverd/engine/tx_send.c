@@ -10,7 +10,7 @@
 
 #include "common/base/check.h"
 #include "common/mail/envelope.h"
-#include "deliverd/engine/tx_state.h"
+#include "deliverd/engine/tx_fault.h"
 #include "deliverd/engine/tx_utf8.h"
 
 static bool

@@ -19,6 +19,8 @@ enum tx_state {
 	TX_GREETING,
 	TX_EHLO,
 	TX_HELO,
+	TX_TLS_ASKED,		/* STARTTLS was said */
+	TX_TLS_SHAKING,		/* the owner is at it; nothing is read */
 	TX_IDLE,		/* between two mails */
 	TX_RSET,
 	TX_MAIL,
@@ -39,6 +41,8 @@ enum tx_rcpt_progress {
 	TX_RCPT_ACCEPTED,
 };
 
+#define TX_INPUT_IGNORED_MAX 65536	/* octets behind QUIT */
+
 struct tx {
 	const struct tx_setup *setup;
 	struct buf *out;
@@ -53,6 +57,9 @@ struct tx {
 	size_t ignored;			/* octets read behind QUIT */
 	uint32_t progress;
 	uint32_t mail_count;
+	uint8_t need;			/* enum tx_tls_need */
+	bool is_secured;
+	bool is_begun;			/* TX_START_TLS was said */
 	bool is_up;
 	bool needs_rset;		/* a transaction was left open */
 	bool has_just_sent;		/* in answer to the last reply */
@@ -86,6 +93,7 @@ void tx_hello_send_helo(struct tx *t);
 void tx_hello_greeting(struct tx *t, const struct smtp_response *r);
 void tx_hello_ehlo(struct tx *t, const struct smtp_response *r);
 void tx_hello_helo(struct tx *t, const struct smtp_response *r);
+void tx_hello_up(struct tx *t);
 
 /* tx_send: commands and content */
 void tx_send_rset(struct tx *t);
@@ -107,12 +115,5 @@ void tx_reply_quit(struct tx *t, const struct smtp_response *r);
 /* A finding that borrows the reply's words; OUTCOME by the first digit. */
 struct tx_finding tx_reply_finding(enum tx_stage stage,
     const struct smtp_response *r);
-
-/* tx_fault: ends that nobody wished; each ends the connection */
-void tx_fault_reply(struct tx *t, const struct smtp_response *r);
-void tx_fault_violation(struct tx *t, const char *what);
-
-/* Puts a mail that has left the dialogue where tx_next() finds it. */
-void tx_fault_give_back(struct tx *t, struct tx_mail *m, enum tx_rest rest);
 
 #endif

@@ -66,6 +66,8 @@ set_targets(struct hops *h)
 		struct hops_host *host = &h->hosts[i];
 
 		host->port = target->port;
+		host->is_tls = target->scheme == CONF_SCHEME_SMTPS;
+		host->is_literal = target->is_address;
 		if (!span_copy(span_str(target->host), host->name,
 		    sizeof(host->name)))
 			return ERR_RANGE;
@@ -103,6 +105,7 @@ set_domain(struct hops *h, struct span domain)
 	h->n_hosts = 1;
 	memcpy(h->hosts[0].name, h->domain, sizeof(h->domain));
 	h->hosts[0].port = h->setup.targets[0].port;
+	h->hosts[0].is_literal = true;
 	set_literal(h, &h->hosts[0], &ip);
 	return OK;
 }
@@ -200,6 +203,8 @@ give(struct hops *h, struct hops_host *host, struct hop *hop)
 	hop->at.addr = host->addresses[host->given++];
 	hop->at.port = host->port;
 	hop->host = host->name;
+	hop->is_tls = host->is_tls;
+	hop->is_literal = host->is_literal;
 	h->tried++;
 	return true;
 }

@@ -63,6 +63,8 @@ struct hops_answer {
 struct hop {
 	struct endpoint at;
 	const char *host;	/* name or address; borrowed for the round */
+	bool is_tls;		/* begins with it: smtps:// */
+	bool is_literal;	/* host is an address */
 };
 
 enum hops_step {

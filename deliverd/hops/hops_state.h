@@ -23,6 +23,8 @@ enum hops_ask { HOPS_NOT_ASKED, HOPS_ASKED, HOPS_ANSWERED };
 struct hops_host {
 	char name[DNS_NAME_SIZE];
 	uint16_t port;
+	bool is_tls;
+	bool is_literal;
 	uint16_t preference;
 	uint64_t order;			/* among those of one preference */
 	uint8_t ask[HOPS_FAMILIES];	/* enum hops_ask */

@@ -31,6 +31,11 @@ class Certificate:
         context = ssl.create_default_context(cafile=self.chain)
         return context
 
+    def server(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.chain, self.key)
+        return context
+
     def primes(self):
         """The two primes of an RSA key, as bytes."""
         text = subprocess.run(

@@ -55,6 +55,7 @@ class Session(threading.Thread):
         self.pending = b""
         self.sender, self.has_sender, self.recipients = None, False, []
         self.is_over = False
+        self.tls = None                 # the version, inside TLS
 
     @property
     def lines(self):
@@ -71,6 +72,8 @@ class Session(threading.Thread):
                 self.peer.settimeout(60)
                 self.peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY,
                                      1)
+                if self.hop.is_implicit:
+                    self.secure()
                 self.serve()
         except (OSError, EOFError):
             pass
@@ -90,7 +93,9 @@ class Session(threading.Thread):
                 self.take_chunk(text)
                 continue
             reply = self.answer(stage, text)
-            if stage == "MAIL":
+            if stage == "STARTTLS" and reply[:1] == b"2":
+                self.secure()
+            elif stage == "MAIL":
                 self.sender, self.recipients = path(text), []
                 self.has_sender = reply[:1] == b"2"
             elif stage == "RCPT" and reply[:1] == b"2":
@@ -102,6 +107,12 @@ class Session(threading.Thread):
                 self.has_sender, self.recipients = False, []
             elif stage == "QUIT":
                 return
+
+    def secure(self):
+        """Everything from before is forgotten."""
+        self.peer = self.hop.tls.wrap_socket(self.peer, server_side=True)
+        self.tls = self.peer.version()
+        self.pending = b""
 
     def take(self):
         if self.peek(3) == b".\r\n":
@@ -178,10 +189,13 @@ class NextHop:
     """`script` names a stage (greeting EHLO HELO MAIL RCPT DATA dot RSET QUIT)
     and what it does: a reply, HANG, CLOSE, RESET, a function of the command
     (or the Message) and the session that gives one of these (None: as usual),
-    or a list, used up one by one, whose last entry stays."""
+    or a list, used up one by one, whose last entry stays.  With `tls` (an
+    ssl.SSLContext) STARTTLS is offered and done, or with is_implicit each
+    connection begins with TLS."""
 
     def __init__(self, port=0, host="127.0.0.1", receive_buffer=None,
-                 **script):
+                 tls=None, is_implicit=False, **script):
+        self.tls, self.is_implicit = tls, is_implicit
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if receive_buffer:
@@ -217,6 +231,9 @@ class NextHop:
             action = b"503 5.5.1 MAIL first\r\n"
         if action is None and stage == "DATA" and not session.recipients:
             action = b"554 5.5.1 no recipients\r\n"
+        if action is None and self.tls is not None and session.tls is None:
+            action = {"EHLO": EHLO.replace(b"250 ", b"250-STARTTLS\r\n250 "),
+                      "STARTTLS": b"220 2.0.0 go\r\n"}.get(stage)
         if action is None:
             action = REPLIES.get(stage, b"500 5.5.2 what?\r\n")
         return action

@@ -381,16 +381,16 @@ static const struct later {
 	    "in this version\n", ERR_SYNTAX },
 	{ "listeners: [{address: \"/run/mtad/submit.sock\"}]\n",
 	    "socket file is not available", ERR_SYNTAX },
-	{ "routes: [{via: \"smtps://relay.example\"}]\n",
-	    "TLS to the next hop is not available", ERR_SYNTAX },
+	{ "routes: [{via: \"smtps://u@relay.example\"}]\n",
+	    "authentication at the next hop is not available", ERR_SYNTAX },
 	{ "routes: [{via: \"smtp://u@relay.example\"}]\n",
 	    "authentication at the next hop is not available", ERR_SYNTAX },
 	{ "routes: [{via: \"lmtp://store.example\"}]\n",
 	    "LMTP is not available", ERR_SYNTAX },
-	{ "routes: [{via: mx, tls: verified}]\n", "TLS to the next hop",
+	{ "routes: [{via: mx, tls: dane}]\n", "DANE is not available",
 	    ERR_SYNTAX },
 	{ "routes: [{via: mx, tls: opportunistic-dane-sts}]\n",
-	    "warning: routes[].tls: TLS to the next hop is not available in "
+	    "warning: routes[].tls: DANE or MTA-STS is not available in "
 	    "this version, the value is ignored\n", OK },
 	{ "auth: {passwords: p}\n", "authentication is not available",
 	    ERR_SYNTAX },
@@ -463,7 +463,8 @@ Test(conf_load, warnings_leave_room_for_errors)
 	n += (size_t)snprintf(file, sizeof(file), "routes:\n");
 	for (int i = 0; i < 500; i++)
 		n += (size_t)snprintf(file + n, sizeof(file) - n,
-		    " - {to: d%d.example, via: mx, tls: opportunistic}\n", i);
+		    " - {to: d%d.example, via: mx,"
+		    " tls: opportunistic-dane-sts}\n", i);
 	snprintf(file + n, sizeof(file) - n, "nonsense: 1\n");
 	load_help(&l, file);
 	cr_assert_eq(l.report.n_warnings, 500);

@@ -254,11 +254,14 @@ Test(tx_rules, table)
 	for (int s = 0; s < TX_STATE_COUNT; s++) {
 		const struct tx_rule *rule = tx_rules_get(s);
 		bool is_dead = s == TX_CONNECTING || s == TX_OVER;
+		/* TLS reads the socket then, and the clock runs */
+		bool is_deaf = s == TX_TLS_SHAKING;
 		bool is_command = s == TX_EHLO || s == TX_HELO ||
+		    s == TX_TLS_ASKED ||
 		    (s >= TX_RSET && s <= TX_DATA);
 
 		cr_assert_not_null(rule->name);
-		cr_assert_eq(rule->reply == NULL, is_dead, "%s", rule->name);
+		cr_assert_eq(rule->reply == NULL, is_dead || is_deaf, "%s", rule->name);
 		cr_assert_eq(rule->send != NULL, is_command, "%s",
 		    rule->name);
 		cr_assert_eq(rule->wait_for < 0, is_dead || s == TX_IDLE,

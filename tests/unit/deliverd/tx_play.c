@@ -12,13 +12,21 @@ const char *const play_outcomes[TX_OUTCOME_COUNT] = {
 void
 play_open(struct play *p, size_t feed, size_t chunk)
 {
+	play_open_tls(p, TX_TLS_NEVER, feed, chunk);
+}
+
+void
+play_open_tls(struct play *p, enum tx_tls_need need, size_t feed,
+    size_t chunk)
+{
 	memset(p, 0, sizeof(*p));
 	p->setup = tx_setup_default;
 	p->setup.helo = "client.example";
+	p->need = need;
 	p->feed = feed;
 	p->chunk = chunk;
 	buf_init(&p->out, 1 << 24);
-	if (tx_new(&p->setup, &p->out, &p->t) != OK)
+	if (tx_new(&p->setup, p->need, &p->out, &p->t) != OK)
 		abort();
 }
 
@@ -140,6 +148,9 @@ play_pump(struct play *p)
 			break;
 		case TX_MAIL_OVER:
 			take_back(p, mail);
+			break;
+		case TX_START_TLS:
+			p->is_shaking = true;
 			break;
 		case TX_CLOSE:
 			p->is_closed = true;

@@ -33,10 +33,14 @@ struct play {
 	size_t chunk;		/* octets of content at a time */
 	size_t feed;		/* octets of input at a time */
 	bool is_closed;
+	enum tx_tls_need need;
+	bool is_shaking;	/* TX_START_TLS was said */
 	bool is_readless;	/* content can't be read */
 };
 
 void play_open(struct play *p, size_t feed, size_t chunk);
+void play_open_tls(struct play *p, enum tx_tls_need need, size_t feed,
+    size_t chunk);
 void play_close(struct play *p);
 
 /* A mail to be begun when the dialogue is ready for it. */
