@@ -475,6 +475,7 @@ void
 rx_drain(struct rx *rx, struct buf *out)
 {
 	rx->is_draining = true;
-	if (!rx_has_content(rx))
+	/* a chunk gets its own answer first, also one that is refused */
+	if (!rx_has_content(rx) && rx->state != RX_IN_CHUNK)
 		rx_close(rx, RX_CLOSE_STOPPING, out);
 }

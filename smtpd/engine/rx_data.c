@@ -48,6 +48,8 @@ read_chunk(struct span argument, struct rx_chunk *out)
 static enum rx_reply_id
 judge_place(const struct rx *rx)
 {
+	if (rx->door.needs_tls && !rx->door.is_tls)
+		return RX_REPLY_TLS_FIRST;
 	switch (rx->state) {
 	case RX_RCPT:
 		return rx->mail.refusal;

@@ -35,9 +35,9 @@ static const struct rx_verb verbs[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_DATA] = { rx_do_data, .allowed = RX_IN(RCPT),
 	    .may_enter = RX_IN(IN_CONTENT), .argument = RX_ARG_NONE },
 	/* where it is wrong it says so behind its chunk */
-	[SMTP_VERB_BDAT] = { rx_do_bdat, .allowed = ALWAYS,
+	[SMTP_VERB_BDAT] = { rx_do_bdat, .allowed = ALWAYS | RX_IN(UNWANTED),
 	    .may_enter = RX_IN(IN_CHUNK) | RX_IN(CHUNKS) |
-	    RX_IN(SUBMITTING) | TO_END },
+	    RX_IN(SUBMITTING) | TO_END, .is_without_tls = true },
 	[SMTP_VERB_RSET] = { rx_do_rset, .allowed = ALWAYS,
 	    .may_enter = RX_IN(READY), .argument = RX_ARG_NONE,
 	    .is_junk = true },

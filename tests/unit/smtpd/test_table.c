@@ -80,20 +80,24 @@ static const struct row rows[] = {
 		[RX_START] = { 0, RX_IN_CHUNK },
 		[RX_READY] = { 0, RX_IN_CHUNK },
 		[RX_MAIL] = { 0, RX_IN_CHUNK }, [RX_RCPT] = { 0, RX_IN_CHUNK },
-		[RX_CHUNKS] = { 0, RX_IN_CHUNK }, ONLY_QUIT, DEAF } },
+		[RX_CHUNKS] = { 0, RX_IN_CHUNK },
+		[RX_UNWANTED] = { 0, RX_IN_CHUNK }, DEAF } },
 	{ SMTP_VERB_BDAT, "BDAT 0", {
 		[RX_START] = { 503, RX_START }, [RX_READY] = { 503, RX_READY },
 		[RX_MAIL] = { 503, RX_MAIL }, [RX_RCPT] = { 250, RX_CHUNKS },
-		[RX_CHUNKS] = { 250, RX_CHUNKS }, ONLY_QUIT, DEAF } },
+		[RX_CHUNKS] = { 250, RX_CHUNKS },
+		[RX_UNWANTED] = { 503, RX_UNWANTED }, DEAF } },
 	{ SMTP_VERB_BDAT, "BDAT 0 LAST", {
 		[RX_START] = { 503, RX_START }, [RX_READY] = { 503, RX_READY },
 		[RX_MAIL] = { 503, RX_MAIL }, [RX_RCPT] = { 0, RX_SUBMITTING },
-		[RX_CHUNKS] = { 0, RX_SUBMITTING }, ONLY_QUIT, DEAF } },
+		[RX_CHUNKS] = { 0, RX_SUBMITTING },
+		[RX_UNWANTED] = { 503, RX_UNWANTED }, DEAF } },
 	{ SMTP_VERB_BDAT, "BDAT x", {
 		[RX_START] = { 501, RX_CLOSED },
 		[RX_READY] = { 501, RX_CLOSED },
 		[RX_MAIL] = { 501, RX_CLOSED }, [RX_RCPT] = { 501, RX_CLOSED },
-		[RX_CHUNKS] = { 501, RX_CLOSED }, ONLY_QUIT, DEAF } },
+		[RX_CHUNKS] = { 501, RX_CLOSED },
+		[RX_UNWANTED] = { 501, RX_CLOSED }, DEAF } },
 	/* RFC 3207 4; TLS-03 */
 	{ SMTP_VERB_STARTTLS, "STARTTLS", {
 		[RX_START] = { 503, RX_START },
