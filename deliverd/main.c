@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 #include "common/conf/conf.h"
+#include "common/ipc/ask.h"
 #include "common/ipc/channel.h"
 #include "common/log/log.h"
 #include "common/os/random.h"
 #include "common/os/thread.h"
 #include "common/tls/tls_client.h"
-#include "deliverd/ask.h"
 #include "deliverd/deliverd.h"
 #include "deliverd/jobs.h"
 #include "deliverd/pool.h"

@@ -21,9 +21,9 @@
 
 #include "common/base/check.h"
 #include "common/base/mtime.h"
+#include "common/ipc/ask.h"
 #include "common/ipc/channel.h"
 #include "common/log/log.h"
-#include "deliverd/ask.h"
 #include "deliverd/body.h"
 #include "deliverd/jobs.h"
 #include "deliverd/own.h"

@@ -10,8 +10,9 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/ipc/ask.h"
 #include "common/log/log.h"
-#include "deliverd/ask.h"
+#include "deliverd/names.h"
 #include "deliverd/session.h"
 #include "deliverd/verdict.h"
 
@@ -128,11 +129,15 @@ session_dial_again(struct session *s)
 
 /* The session may be gone afterwards. */
 static void
-on_answer(void *ctx, uint32_t tag, const struct hops_answer *a)
+on_answer(void *ctx, uint32_t tag, uint16_t type,
+    const struct msg_dns_answer *m)
 {
+	struct hops_record records[ASK_RECORDS_MAX];
+	struct hops_answer answer;
 	struct session *s = ctx;
 
-	hops_answer(s->hops, tag, a);
+	names_read(type, m, records, &answer);
+	hops_answer(s->hops, tag, &answer);
 	session_dial_next(s);
 }
 

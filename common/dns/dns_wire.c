@@ -211,6 +211,7 @@ add_record(struct dns_wire_answer *a, struct span packet, const struct rr *rr)
 		is_good = add_mx(a, packet, rr, &record);
 		break;
 	case DNS_TYPE_CNAME:
+	case DNS_TYPE_PTR:
 		is_good = add_name(a, packet, rr, rr->at, &record);
 		break;
 	case DNS_TYPE_TXT:

@@ -17,8 +17,9 @@
 #define DNS_WIRE_BYTES	16384	/* of all data of one answer */
 
 enum dns_wire_type {
-	DNS_TYPE_A = 1, DNS_TYPE_CNAME = 5, DNS_TYPE_SOA = 6, DNS_TYPE_MX = 15,
-	DNS_TYPE_TXT = 16, DNS_TYPE_AAAA = 28, DNS_TYPE_TLSA = 52,
+	DNS_TYPE_A = 1, DNS_TYPE_CNAME = 5, DNS_TYPE_SOA = 6, DNS_TYPE_PTR = 12,
+	DNS_TYPE_MX = 15, DNS_TYPE_TXT = 16, DNS_TYPE_AAAA = 28,
+	DNS_TYPE_TLSA = 52,
 };
 
 enum dns_wire_result {
@@ -56,8 +57,8 @@ struct dns_wire_answer {
 /*
  * Reads PACKET as the answer to NAME and TYPE.  ERR_SYNTAX: malformed, no
  * answer, or the answer to another question (OUT is untouched).  Data of the
- * records: A 4 and AAAA 16 octets; MX and CNAME a name as text ("" is the
- * root); TXT its strings joined; TLSA the certificate data.
+ * records: A 4 and AAAA 16 octets; MX, CNAME and PTR a name as text ("" is
+ * the root); TXT its strings joined; TLSA the certificate data.
  */
 enum err dns_wire_parse(struct span packet, struct span name, uint16_t type,
     struct dns_wire_answer *out);

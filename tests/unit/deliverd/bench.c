@@ -7,10 +7,10 @@
 
 #include "common/base/check.h"
 #include "common/confload/conf_load.h"
+#include "common/ipc/ask.h"
 #include "common/ipc/channel.h"
 #include "common/log/log.h"
 #include "common/mail/envelope.h"
-#include "deliverd/ask.h"
 #include "deliverd/pool.h"
 #include "deliverd/session.h"
 #include "deliverd/settings.h"

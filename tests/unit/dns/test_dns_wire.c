@@ -217,6 +217,10 @@ Test(dns_wire, unusable_records)
 		{ DNS_TYPE_TLSA, SPAN_LIT("\3\1") },
 		{ DNS_TYPE_TLSA, SPAN_LIT("\3\1\1") },
 		{ DNS_TYPE_CNAME, SPAN_LIT("") },
+		{ DNS_TYPE_PTR, SPAN_LIT("") },
+		{ DNS_TYPE_PTR, SPAN_LIT("\2m.\0") },
+		{ DNS_TYPE_PTR, SPAN_LIT("\3a\r\n\0") },
+		{ DNS_TYPE_PTR, SPAN_LIT("\1m\0x") },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -267,6 +271,19 @@ Test(dns_wire, alias_chain)
 	cr_assert_eq(parse("a", DNS_TYPE_CNAME), OK);
 	cr_expect(answer.count == 1 &&
 	    span_equal(dns_wire_data(&answer, 0), SPAN_LIT("b")));
+}
+
+/* The name of an address; often by an alias (RFC 2317). */
+Test(dns_wire, names_of_addresses)
+{
+	begin(0, "9.2.0.192.in-addr.arpa", DNS_TYPE_PTR);
+	put_cname("9.2.0.192.in-addr.arpa", "9.0-15.2.0.192.in-addr.arpa");
+	put_rr("9.0-15.2.0.192.in-addr.arpa", DNS_TYPE_PTR, 60,
+	    SPAN_LIT("\4Mail\7example\0"));
+	cr_assert_eq(parse("9.2.0.192.in-addr.arpa", DNS_TYPE_PTR), OK);
+	cr_expect_eq(answer.result, DNS_WIRE_DATA);
+	cr_expect(span_equal(dns_wire_data(&answer, 0),
+	    SPAN_LIT("mail.example")));
 }
 
 /* T25: loops and long chains. */

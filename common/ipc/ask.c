@@ -7,7 +7,7 @@
  * While dnsd is away, or its channel has no memory, questions just lie here:
  * they are put to the next one, or answered by the clock.
  */
-#include "deliverd/ask.h"
+#include "common/ipc/ask.h"
 
 #include <stdlib.h>
 
@@ -16,7 +16,6 @@
 #include "common/ipc/channel.h"
 #include "common/loop/timer.h"
 
-#define RECORDS_MAX	100	/* of one answer, as in messages.def */
 #define LATE_MS		2000	/* dnsd has a deadline of its own */
 
 struct question {
@@ -27,7 +26,7 @@ struct question {
 	ask_fn *fn;
 	void *ctx;
 	uint32_t tag;
-	char name[DNS_NAME_SIZE];
+	char name[ASK_NAME_SIZE];
 };
 
 struct ask {
@@ -49,14 +48,15 @@ free_question(struct ask *a, struct question *q)
 
 /* Q is gone before FN is called: it may put questions, and cancel others. */
 static void
-tell(struct ask *a, struct question *q, const struct hops_answer *answer)
+tell(struct ask *a, struct question *q, const struct msg_dns_answer *answer)
 {
 	ask_fn *fn = q->fn;
 	void *ctx = q->ctx;
 	uint32_t tag = q->tag;
+	uint16_t type = q->type;
 
 	free_question(a, q);
-	fn(ctx, tag, answer);
+	fn(ctx, tag, type, answer);
 }
 
 static struct question *
@@ -73,8 +73,8 @@ oldest(const struct ask *a)
 static void
 on_timer(void *ctx)
 {
-	static const struct hops_answer late = {
-		.found = HOPS_TEMPORARY,
+	static const struct msg_dns_answer late = {
+		.status = DNS_TEMPORARY,
 		.text = SPAN_LIT("no answer in time"),
 	};
 	struct ask *a = ctx;
@@ -184,56 +184,12 @@ ask_cancel(struct ask *a, const void *ctx)
 	}
 }
 
-/* A word that we don't know is temporary: no mail is returned for it. */
-static enum hops_found
-found_of(uint8_t status)
-{
-	static const enum hops_found found[DNS_STATUS_COUNT] = {
-		[DNS_OK] = HOPS_DATA, [DNS_NO_DATA] = HOPS_NO_DATA,
-		[DNS_NO_NAME] = HOPS_NO_NAME,
-		[DNS_TEMPORARY] = HOPS_TEMPORARY,
-		[DNS_REFUSED] = HOPS_NO_NAME,	/* nobody can have it */
-	};
-
-	return status < DNS_STATUS_COUNT ? found[status] : HOPS_TEMPORARY;
-}
-
-/* Records of another type than was asked for are no answer. */
-static size_t
-take_records(const struct question *q, struct msg_list list,
-    struct hops_record *records)
-{
-	struct msg_dns_record r;
-	size_t n = 0;
-
-	while (n < RECORDS_MAX && msg_next_dns_record(&list, &r)) {
-		if (r.type != q->type)
-			continue;
-		records[n].preference = r.preference;
-		records[n].data = r.data;
-		n++;
-	}
-	return n;
-}
-
-/* An answer to nothing came too late, or to a question that was forgotten.
- * Data without a record of the type asked for is no data. */
+/* An answer to nothing came too late, or to a question that was forgotten. */
 void
 ask_answer(struct ask *a, const struct msg_dns_answer *m)
 {
 	struct question *q = map_u64_get(&a->questions, m->question);
-	struct hops_record records[RECORDS_MAX];
-	struct hops_answer answer = {
-		.found = found_of(m->status), .canonical = m->canonical,
-		.records = records, .text = m->text,
-	};
 
-	if (q == NULL)
-		return;
-	if (answer.found == HOPS_DATA) {
-		answer.n = take_records(q, m->records, records);
-		if (answer.n == 0)
-			answer.found = HOPS_NO_DATA;
-	}
-	tell(a, q, &answer);
+	if (q != NULL)
+		tell(a, q, m);
 }

@@ -2,19 +2,24 @@
  * Questions to dnsd.
  *
  * A question outlives a dnsd that dies: it is put again to the next one.
- * What is not answered in time is answered with HOPS_TEMPORARY.
+ * What is not answered in time is answered with DNS_TEMPORARY.
  */
-#ifndef MTAD_DELIVERD_ASK_H
-#define MTAD_DELIVERD_ASK_H
+#ifndef MTAD_IPC_ASK_H
+#define MTAD_IPC_ASK_H
 
+#include "common/base/siphash.h"
 #include "common/ipc/messages.h"
-#include "deliverd/hops/hops.h"
+
+#define ASK_NAME_SIZE	256	/* of a name with its NUL */
+#define ASK_RECORDS_MAX	100	/* of one answer, as in messages.def */
 
 struct ask;
 struct channel;
 struct loop;
 
-typedef void ask_fn(void *ctx, uint32_t tag, const struct hops_answer *a);
+/* TAG and TYPE are those of the question; ANSWER is borrowed. */
+typedef void ask_fn(void *ctx, uint32_t tag, uint16_t type,
+    const struct msg_dns_answer *answer);
 
 enum err ask_new(struct loop *l, const struct siphash_key *seed,
     struct ask **out);
