@@ -34,7 +34,6 @@
 #define REFUSED_LINGER_MS 200	/* a flood of them holds descriptors */
 /* For sending the last replies and the linger, in all. */
 #define FINISH_MS	10000
-#define BUSY_IDLE_MS	10000	/* idle inside a transaction */
 
 /* ---- the end ---- */
 
@@ -347,7 +346,7 @@ session_drain(struct session *s)
 }
 
 /* Idle between two transactions counts at once; inside of one a client gets
- * BUSY_IDLE_MS, or a flood of newcomers would push out those that send
+ * RX_PATIENCE_SLOW_MS, or a flood of newcomers would push out those that send
  * mail. */
 bool
 session_is_idle(const struct session *s, int64_t now_ms)
@@ -358,7 +357,7 @@ session_is_idle(const struct session *s, int64_t now_ms)
 		return false;
 	if (phase == RX_PHASE_COMMAND && !rx_has_transaction(s->rx))
 		return true;
-	return now_ms - s->patience.moved_at_ms >= BUSY_IDLE_MS;
+	return rx_patience_is_slow(&s->patience, now_ms);
 }
 
 /* ---- the beginning ---- */

@@ -64,3 +64,24 @@ rx_patience_deadline(const struct rx_patience *p, const struct conf *conf)
 	}
 	return MTIME_NEVER;
 }
+
+/* Single octets are a sign of life, and none of mail. */
+bool
+rx_patience_is_slow(const struct rx_patience *p, int64_t now_ms)
+{
+	int64_t since = now_ms - p->began_at_ms;
+
+	if (now_ms - p->moved_at_ms >= RX_PATIENCE_SLOW_MS)
+		return true;
+	if (since < RX_PATIENCE_SLOW_MS)
+		return false;
+	switch (p->phase) {
+	case RX_PHASE_LINE:
+		return true;
+	case RX_PHASE_CONTENT:
+		return (int64_t)(p->bytes / RX_PATIENCE_RATE) <
+		    since / MTIME_SECOND;
+	default:
+		return false;
+	}
+}

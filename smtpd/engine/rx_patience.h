@@ -14,6 +14,7 @@
 
 #define RX_PATIENCE_RATE	500	/* octets a second */
 #define RX_PATIENCE_START_MS	(10 * MTIME_MINUTE)
+#define RX_PATIENCE_SLOW_MS	(10 * MTIME_SECOND)
 
 struct rx_patience {
 	enum rx_phase phase;
@@ -32,5 +33,9 @@ void rx_patience_note(struct rx_patience *p, enum rx_phase phase,
 /* When to give up; MTIME_NEVER while the client waits for us. */
 int64_t rx_patience_deadline(const struct rx_patience *p,
     const struct conf *conf);
+
+/* Whether others may have its place when there is none left: for that long it
+ * was silent, at one line, or below the rate. */
+bool rx_patience_is_slow(const struct rx_patience *p, int64_t now_ms);
 
 #endif

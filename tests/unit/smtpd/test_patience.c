@@ -83,3 +83,33 @@ Test(smtpd_patience, waiting_for_us_is_free)
 	rx_patience_note(&p, RX_PHASE_COMMAND, 6, 0, 100 * MINUTE);
 	cr_expect_eq(rx_patience_deadline(&p, conf), 105 * MINUTE);
 }
+
+/* T10: octets now and then hold no place that others need. */
+Test(smtpd_patience, slow_is_silent_or_long_at_one_line_or_below_the_rate)
+{
+	struct rx_patience p;
+
+	rx_patience_init(&p, 0);
+	rx_patience_note(&p, RX_PHASE_COMMAND, 1, 6, 5000);
+	cr_expect_not(rx_patience_is_slow(&p, 14999));
+	cr_expect(rx_patience_is_slow(&p, 15000));
+	for (int64_t at = 6000; at < 16000; at += 1000) {
+		rx_patience_note(&p, RX_PHASE_LINE, 1, 1, at);
+		cr_expect_not(rx_patience_is_slow(&p, at + 999));
+	}
+	cr_expect(rx_patience_is_slow(&p, 16000));
+	/* a whole one is as good as any */
+	rx_patience_note(&p, RX_PHASE_COMMAND, 2, 1, 16000);
+	cr_expect_not(rx_patience_is_slow(&p, 16001));
+
+	rx_patience_note(&p, RX_PHASE_CONTENT, 3, 0, 20000);
+	for (int64_t at = 21000; at <= 60000; at += 1000) {
+		rx_patience_note(&p, RX_PHASE_CONTENT, 3, 500, at);
+		cr_expect_not(rx_patience_is_slow(&p, at));
+	}
+	rx_patience_init(&p, 0);
+	rx_patience_note(&p, RX_PHASE_CONTENT, 3, 0, 0);
+	for (int64_t at = 1000; at <= 10000; at += 1000)
+		rx_patience_note(&p, RX_PHASE_CONTENT, 3, 100, at);
+	cr_expect(rx_patience_is_slow(&p, 10000));
+}
