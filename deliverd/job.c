@@ -90,6 +90,7 @@ set_recipients(struct job *j, const struct envelope *e)
 	m->priority = e->priority;
 	m->ret = e->ret;
 	m->is_utf8 = (e->flags & ENVELOPE_UTF8) != 0;
+	m->requires_tls = (e->flags & ENVELOPE_REQUIRE_TLS) != 0;
 	m->has_utf8_header = (e->flags & ENVELOPE_UTF8_HEADER) != 0;
 	m->envid = e->envid;
 	m->rcpt_count = 0;

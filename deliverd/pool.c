@@ -94,6 +94,8 @@ dest_for(struct pool *p, const struct job *j)
 	}
 	if (dest != NULL)
 		dest->route = j->route;
+	if (dest != NULL)
+		dest->requires_tls = j->mail.requires_tls;
 	return dest;
 }
 

@@ -29,6 +29,7 @@ struct dest {
 	int64_t paused_to_ms;	/* no new connection before this */
 	struct settings *settings;	/* of the job that came last */
 	struct route route;
+	bool requires_tls;	/* REQUIRETLS: all of its mail has it */
 	size_t key_n;
 	uint8_t key[];
 };

@@ -406,6 +406,8 @@ session_connected(struct session *s, int fd)
 		session_dial_next(s);
 		return;
 	}
+	if (s->requires_tls)
+		tx_require_tls(s->tx);
 	tx_connected(s->tx);
 	set_timer(s);
 }
@@ -475,6 +477,7 @@ session_new(struct deliverd *d, struct dest *dest, struct session **out)
 	s->is_first = true;
 	s->settings = settings_use(dest->settings);
 	s->route = dest->route;
+	s->requires_tls = dest->requires_tls;
 	e = timer_init(&s->timer, d->loop, on_begin, s);
 	if (e == OK)
 		e = make_hops(s, dest);

@@ -26,6 +26,8 @@ struct session {
 	struct dest *dest;		/* NULL after pool_leave() */
 	struct settings *settings;
 	struct route route;		/* borrowed from settings */
+	bool requires_tls;		/* of its mail: RFC 8689 */
+	uint32_t n_unfit;		/* hosts whose TLS won't do */
 	struct hops *hops;		/* until the dialogue is up */
 	struct dial *dial;
 	struct stream *stream;

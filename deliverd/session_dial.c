@@ -67,6 +67,8 @@ session_dial_note(struct session *s, const struct tx_finding *why)
 	a.text = s->trouble.text;
 	msg_put_attempt(&s->failed, &a);
 	s->n_failed++;
+	if (why->stage == TX_STAGE_TLS)
+		s->n_unfit++;
 	log_failed(s, why);
 }
 
@@ -154,6 +156,19 @@ put_question(struct session *s, const struct hops_question *q)
 		hops_answer(s->hops, q->id, &none);
 }
 
+/* RFC 8689 4.2.1: when no host has what the message requires, it is returned;
+ * as long as one of them could not be asked, it waits. */
+static void
+judge_unfit(const struct session *s, struct tx_finding *why)
+{
+	if (!s->requires_tls || s->n_unfit < s->n_failed)
+		return;
+	why->outcome = TX_FAILED;
+	if (why->status.subject != 7 || why->status.detail != 10)
+		why->status = STATUS(0, 7, 30);
+	why->status.class = 5;
+}
+
 /* The round is over.  What the last host said counts more than that there is
  * no other.  Notes without memory are left out as a whole: half of a list is
  * none. */
@@ -166,6 +181,7 @@ give_up(struct session *s)
 
 	if (s->n_failed > 0) {
 		why = s->trouble;
+		judge_unfit(s, &why);
 	} else {
 		hops_verdict(s->hops, &verdict);
 		why = (struct tx_finding){

@@ -10,8 +10,9 @@
 static bool
 is_opportunistic(const struct session *s)
 {
-	return s->route.tls == CONF_ROUTE_TLS_OPPORTUNISTIC ||
-	    s->route.tls == CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS;
+	return !s->requires_tls &&
+	    (s->route.tls == CONF_ROUTE_TLS_OPPORTUNISTIC ||
+	    s->route.tls == CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS);
 }
 
 /* Without memory for TLS at the start none is made: what may go in clear
@@ -21,6 +22,8 @@ session_tls_need(const struct session *s)
 {
 	if (s->is_tls_host)
 		return TX_TLS_INSIDE;
+	if (s->requires_tls)
+		return TX_TLS_MUST;
 	if (s->route.tls == CONF_ROUTE_TLS_NONE)
 		return TX_TLS_NEVER;
 	if (!is_opportunistic(s))
@@ -33,7 +36,8 @@ session_tls_make(struct session *s)
 {
 	const struct tls_client_peer peer = {
 		.host = s->host, .is_address = s->is_literal,
-		.is_verified = s->route.tls == CONF_ROUTE_TLS_VERIFIED,
+		.is_verified = s->requires_tls ||
+		    s->route.tls == CONF_ROUTE_TLS_VERIFIED,
 		.port = s->at.port,
 	};
 

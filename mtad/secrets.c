@@ -114,7 +114,7 @@ has_verified(const struct conf *conf)
 	return false;
 }
 
-/* Only where somebody asks for them, as each deliverd keeps them all. */
+/* Also where no route asks for them: a message may (REQUIRETLS). */
 static enum err
 read_authorities(const struct conf *conf, struct buf *out, struct why *why)
 {
@@ -123,8 +123,6 @@ read_authorities(const struct conf *conf, struct buf *out, struct why *why)
 		"/etc/pki/tls/certs/ca-bundle.crt",	/* Fedora */
 	};
 
-	if (!has_verified(conf))
-		return OK;
 	if (conf->tls.authorities[0] != '\0')
 		return read_file(conf->tls.authorities, AUTHORITIES_MAX, false,
 		    out, why);
@@ -133,6 +131,8 @@ read_authorities(const struct conf *conf, struct buf *out, struct why *why)
 		    NULL) == OK)
 			return OK;
 	}
+	if (!has_verified(conf))
+		return OK;
 	return why_set(why, ERR_NOT_FOUND, "routes[].tls: verified needs "
 	    "authorities: name a bundle in tls.authorities, or install "
 	    "ca-certificates");

@@ -171,6 +171,9 @@ put_envelope(const struct bounce *b, const struct envelope *old,
 	e.priority = priority_of(b, old);
 	if (!utf8_is_ascii(to))
 		e.flags |= ENVELOPE_UTF8 | ENVELOPE_UTF8_HEADER;
+	/* RFC 8689 5: it tells of the message */
+	if (b->requires_tls)
+		e.flags |= ENVELOPE_REQUIRE_TLS;
 	if (b->is_8bit)
 		e.flags |= ENVELOPE_HAS_8BIT | ENVELOPE_SAID_8BIT;
 	rcpt.notify = ENVELOPE_NOTIFY_NEVER;	/* RFC 3461 6.1 */
@@ -221,7 +224,8 @@ compose(struct queued *q, struct bounce *b, struct span to)
 	r.rcpt_count = b->count;
 	r.message_bytes = store_message_size(b->message);
 	/* RFC 3461 4.3: RET is about failures */
-	r.is_header_only = old.ret == ENVELOPE_RET_HDRS ||
+	b->requires_tls = (old.flags & ENVELOPE_REQUIRE_TLS) != 0;
+	r.is_header_only = old.ret == ENVELOPE_RET_HDRS || b->requires_tls ||
 	    b->action == REPORT_RELAYED ||
 	    /* what is no text can't be returned in one */
 	    (b->message->content_flags & CONTENT_BINARY) != 0 ||
@@ -289,7 +293,8 @@ log_report(struct queued *q, const struct bounce *b, uint64_t id)
 enum err
 bounce_submit(struct queued *q, struct bounce *b)
 {
-	struct intake_keys keys = { .q = q };
+	struct intake_keys keys = { .q = q,
+	    .requires_tls = b->requires_tls };
 	struct effect effect = { .kind = EFFECT_REPORT };
 	struct store_submission sub = { .is_report = true };
 	struct store_unit *unit;

@@ -25,6 +25,7 @@ struct bounce {
 	struct buf envelope;
 	struct buf body;
 	bool is_8bit;
+	bool requires_tls;		/* so does its message */
 	bool is_wanted;			/* a report was built */
 	bool is_to_postmaster;
 	uint64_t id;			/* of the report, once submitted */

@@ -126,6 +126,8 @@ intake_key_of(void *ctx, struct span recipient)
 	route = route_table_find(keys->q->routes, keys->sender, recipient);
 	buf_reset(out);
 	route_key(&route, recipient, out);
+	if (keys->requires_tls)
+		route_key_require_tls(out);
 	return buf_span(out);
 }
 
@@ -183,6 +185,7 @@ intake_submit(struct queued *q, struct intake_origin from,
 	if ((e = effects_reserve(&q->on_synced)) != OK)
 		return e;
 	keys.sender = envelope.sender;
+	keys.requires_tls = (envelope.flags & ENVELOPE_REQUIRE_TLS) != 0;
 	sub->key_of = intake_key_of;
 	sub->ctx = &keys;
 	sub->arrived_at = queued_wall(q);

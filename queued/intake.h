@@ -41,6 +41,7 @@ void intake_clear(struct queued *q);
 struct intake_keys {
 	struct queued *q;
 	struct span sender;
+	bool requires_tls;		/* REQUIRETLS */
 	bool is_list;			/* what stands for its recipients */
 };
 struct span intake_key_of(void *ctx, struct span recipient);

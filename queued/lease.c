@@ -260,10 +260,14 @@ send(struct queued *q, struct lease *lease, const struct route *route)
 	struct span first =
 	    lease->unit->recipients[lease->rows[0]].address;
 	uint8_t bytes[ROUTE_KEY_MAX];
+	struct envelope head;
 	size_t n;
 
 	buf_reset(&q->scratch);
 	route_key(route, first, &q->scratch);
+	if (envelope_check(lease->unit->message->envelope, &head) == OK &&
+	    (head.flags & ENVELOPE_REQUIRE_TLS) != 0)
+		route_key_require_tls(&q->scratch);
 	n = q->scratch.n < sizeof(bytes) ? q->scratch.n : sizeof(bytes);
 	memcpy(bytes, q->scratch.p, n);
 	return send_lease(q, &q->deliverds[lease->peer], lease, route,

@@ -108,9 +108,12 @@ begin(struct queued *q, struct store_unit *unit)
 	const struct store_submission how = { .key_of = intake_key_of,
 	    .ctx = &keys };
 	struct effect effect = { .kind = EFFECT_PART };
+	struct envelope head;
 	struct store_unit *part;
 	enum err e = effects_reserve(&q->on_synced);
 
+	if (e == OK && envelope_check(unit->message->envelope, &head) == OK)
+		keys.requires_tls = (head.flags & ENVELOPE_REQUIRE_TLS) != 0;
 	if (e == OK)
 		e = store_list_begin(q->store, unit, &how, &part);
 	if (e != OK)

@@ -104,12 +104,14 @@ residence_entry(struct queued *q, const struct store_unit *unit,
 	buf_reset(&q->scratch);
 	route_key(&route, unit->recipients[lease_first_row(unit)].address,
 	    &q->scratch);
-	entry.key = buf_span(&q->scratch);
 	entry.limits = residence_limits(route.policy);
 	if (envelope_check(m->envelope, &head) == OK) {
+		if ((head.flags & ENVELOPE_REQUIRE_TLS) != 0)
+			route_key_require_tls(&q->scratch);
 		entry.client = head.client;
 		entry.priority = head.priority;
 	}
+	entry.key = buf_span(&q->scratch);
 	entry.due = queued_plan_time(q, unit->due_at);
 	entry.size = store_message_size(m);
 	entry.bytes = lease_inline_bytes(m);

@@ -33,7 +33,8 @@ enum envelope_flag {
 	ENVELOPE_REPORT = 4,	/* a report of our own */
 	ENVELOPE_UTF8 = 8,	/* SMTPUTF8: addresses may be UTF-8 */
 	ENVELOPE_UTF8_HEADER = 16, /* ... and some header is */
-	ENVELOPE_FLAGS_CRITICAL = 0xffff0000U,	/* unknown here: unreadable */
+	ENVELOPE_REQUIRE_TLS = 0x10000,	/* REQUIRETLS (RFC 8689) */
+	ENVELOPE_FLAGS_CRITICAL = 0xfffe0000U,	/* unknown here: unreadable */
 };
 
 enum envelope_ret { ENVELOPE_RET_NONE, ENVELOPE_RET_FULL, ENVELOPE_RET_HDRS };

@@ -105,3 +105,9 @@ route_key(const struct route *route, struct span recipient, struct buf *out)
 		put_lower(span_sub(domain, 0, ROUTE_KEY_MAX / 2), out);
 	buf_add_str(out, route->manner);
 }
+
+void
+route_key_require_tls(struct buf *out)
+{
+	buf_add_str(out, ";requiretls");
+}

@@ -59,6 +59,10 @@ route_is_mx(const struct route *route)
 void route_key(const struct route *route, struct span recipient,
     struct buf *out);
 
+/* Behind it, for mail with REQUIRETLS (RFC 8689): it goes to the same hosts,
+ * but shares no connection with other mail. */
+void route_key_require_tls(struct buf *out);
+
 /* For the table, which keeps it as `manner`: what all recipients of ROUTE have
  * in common in their keys. */
 void route_manner(const struct route *route, struct buf *out);

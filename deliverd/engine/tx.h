@@ -46,8 +46,7 @@ enum tx_action {
 };
 
 enum tx_tls_need {
-	TX_TLS_NEVER,
-	TX_TLS_MAY,		/* where it is offered, RFC 7435 */
+	TX_TLS_NEVER, TX_TLS_MAY,	/* where it is offered, RFC 7435 */
 	TX_TLS_MUST,		/* or no mail is sent */
 	TX_TLS_INSIDE,		/* the connection begins with it, RFC 8314 */
 };
@@ -57,14 +56,15 @@ struct tx;
 /* OUT and SETUP are borrowed for life.  ERR_NOMEM. */
 enum err tx_new(const struct tx_setup *setup, enum tx_tls_need need,
     struct buf *out, struct tx **new);
+/* For mail with REQUIRETLS: the host must have that (RFC 8689 4.2.1). */
+void tx_require_tls(struct tx *t);
 void tx_free(struct tx **t);	/* no mail may be in it */
 
 /* events */
 void tx_connected(struct tx *t);
 void tx_input(struct tx *t, struct span bytes);
 
-/* TLS is open; what is to be sent from now on goes to OUT. */
-void tx_secured(struct tx *t, struct buf *out);
+void tx_secured(struct tx *t, struct buf *out);	/* TLS is open; OUT from now */
 
 /* After TX_READY.  What the host can't take is settled without being sent. */
 void tx_begin(struct tx *t, struct tx_mail *mail);

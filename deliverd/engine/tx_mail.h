@@ -70,6 +70,7 @@ struct tx_mail {
 	int8_t priority;	/* RFC 6710: -9 to 9 */
 	uint8_t ret;		/* enum envelope_ret */
 	bool is_utf8;		/* it came with SMTPUTF8 ... */
+	bool requires_tls;	/* it came with REQUIRETLS */
 	bool has_utf8_header;	/* ... and a header of it needs that */
 	struct span envid;	/* RFC 3461, as given; empty: none */
 	struct tx_rcpt *rcpts;	/* zeroed but for address, orcpt, notify */

@@ -77,6 +77,8 @@ put_mail(struct tx *t, const struct tx_mail *m)
 		buf_add_str(t->out, " BODY=BINARYMIME");
 	else if ((m->flags & TX_CONTENT_8BIT) != 0)
 		buf_add_str(t->out, " BODY=8BITMIME");
+	if (m->requires_tls)
+		buf_add_str(t->out, " REQUIRETLS");
 	if (m->says_utf8)
 		buf_add_str(t->out, " SMTPUTF8");
 	if (m->priority != 0 && smtp_ext_has(&t->ext, SMTP_EXT_MT_PRIORITY))

@@ -59,6 +59,7 @@ struct tx {
 	uint32_t mail_count;
 	uint8_t need;			/* enum tx_tls_need */
 	bool is_secured;
+	bool requires_ext;		/* REQUIRETLS */
 	bool is_begun;			/* TX_START_TLS was said */
 	bool is_up;
 	bool needs_rset;		/* a transaction was left open */

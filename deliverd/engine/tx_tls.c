@@ -18,22 +18,33 @@ is_needed(const struct tx *t)
 
 /* RFC 3463 X.7.4: security features not supported. */
 static void
-end_for_want_of_it(struct tx *t)
+end_for_want_of(struct tx *t, struct status status, struct span text)
 {
-	static const struct tx_finding f = {
+	const struct tx_finding f = {
 		.outcome = TX_DEFERRED, .stage = TX_STAGE_TLS,
-		.status = { 4, 7, 4 },
-		.text = SPAN_LIT("the host offers no STARTTLS, and this "
-		    "route requires TLS"),
+		.status = status, .text = text,
 	};
 
 	tx_fault_finding(t, &f);
 }
 
+/* Inside TLS; the code is that of RFC 8689 section 4.2.1. */
+static bool
+lacks_ext(struct tx *t)
+{
+	if (!t->requires_ext || smtp_ext_has(&t->ext, SMTP_EXT_REQUIRETLS))
+		return false;
+	end_for_want_of(t, STATUS(4, 7, 30), SPAN_LIT("the host offers no "
+	    "REQUIRETLS, which this message needs"));
+	return true;
+}
+
 bool
 tx_tls_ask(struct tx *t)
 {
-	if (t->is_secured || t->need == TX_TLS_NEVER)
+	if (t->is_secured)
+		return lacks_ext(t);
+	if (t->need == TX_TLS_NEVER)
 		return false;
 	if (smtp_ext_has(&t->ext, SMTP_EXT_STARTTLS)) {
 		tx_rules_enter(t, TX_TLS_ASKED);
@@ -41,8 +52,19 @@ tx_tls_ask(struct tx *t)
 	}
 	if (!is_needed(t))
 		return false;
-	end_for_want_of_it(t);
+	if (t->requires_ext)
+		end_for_want_of(t, STATUS(4, 7, 10), SPAN_LIT("the host "
+		    "offers no STARTTLS, and this message requires TLS"));
+	else
+		end_for_want_of(t, STATUS(4, 7, 4), SPAN_LIT("the host offers "
+		    "no STARTTLS, and this route requires TLS"));
 	return true;
+}
+
+void
+tx_require_tls(struct tx *t)
+{
+	t->requires_ext = true;
 }
 
 void

@@ -76,6 +76,7 @@ rx_forget(struct rx *rx)
 	rx->mail.said_8bit = false;
 	rx->mail.is_utf8 = false;
 	rx->mail.is_binary = false;
+	rx->mail.requires_tls = false;
 	rx->mail.priority = 0;
 	rx->mail.ret = 0;
 	rx->mail.envid_n = 0;

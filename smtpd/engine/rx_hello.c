@@ -44,6 +44,13 @@ offers_tls(const struct rx *rx)
 	return rx->door.may_tls;
 }
 
+/* RFC 8689 2: inside it */
+static bool
+offers_require_tls(const struct rx *rx)
+{
+	return rx->door.is_tls;
+}
+
 /* The last one is for everybody. */
 static const struct row rows[] = {
 	{ .ext = SMTP_EXT_PIPELINING },
@@ -54,6 +61,7 @@ static const struct row rows[] = {
 	{ .ext = SMTP_EXT_CHUNKING },
 	{ .ext = SMTP_EXT_BINARYMIME },
 	{ .ext = SMTP_EXT_DSN },
+	{ .ext = SMTP_EXT_REQUIRETLS, .is_offered = offers_require_tls },
 	{ .ext = SMTP_EXT_LIMITS, .write = write_limits },
 	{ .ext = SMTP_EXT_MT_PRIORITY, .for_trusted = true },
 	{ .ext = SMTP_EXT_ENHANCEDSTATUSCODES },

@@ -70,6 +70,7 @@ rx_do_mail(struct rx *rx, const struct smtp_command *c)
 	rx->mail.said_8bit = params.said_8bit;
 	rx->mail.is_utf8 = params.is_utf8;
 	rx->mail.is_binary = params.is_binary;
+	rx->mail.requires_tls = params.requires_tls;
 	rx->mail.priority = params.priority;
 	rx->mail.ret = params.ret;
 	rx->mail.envid_n = (uint8_t)params.envid.n;

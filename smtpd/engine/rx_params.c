@@ -48,6 +48,19 @@ take_body(struct rx *rx, const struct smtp_param *p, struct rx_params *out)
 	return RX_REPLY_NONE;
 }
 
+/* RFC 8689 section 2: offered inside TLS only, and without a value. */
+static enum rx_reply_id
+take_require_tls(struct rx *rx, const struct smtp_param *p,
+    struct rx_params *out)
+{
+	if (!rx->door.is_tls)
+		return RX_REPLY_PARAM_UNKNOWN;
+	if (p->has_value)
+		return RX_REPLY_PARAM_SYNTAX;
+	out->requires_tls = true;
+	return RX_REPLY_NONE;
+}
+
 /* RFC 6710 section 4.1.  A stranger's mail is as urgent as any, so he is not
  * offered it. */
 static enum rx_reply_id
@@ -69,6 +82,7 @@ static const struct row rows[SMTP_PARAM_COUNT] = {
 	[SMTP_PARAM_NOTIFY] = { SMTP_VERB_RCPT, rx_dsn_notify },
 	[SMTP_PARAM_ORCPT] = { SMTP_VERB_RCPT, rx_dsn_orcpt },
 	[SMTP_PARAM_SMTPUTF8] = { SMTP_VERB_MAIL, rx_utf8_take },
+	[SMTP_PARAM_REQUIRETLS] = { SMTP_VERB_MAIL, take_require_tls },
 	[SMTP_PARAM_MT_PRIORITY] = { SMTP_VERB_MAIL, take_priority },
 };
 

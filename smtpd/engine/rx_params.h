@@ -18,6 +18,7 @@ struct rx_params {
 	bool said_8bit;
 	bool is_utf8;
 	bool is_binary;
+	bool requires_tls;
 	uint8_t ret;			/* enum envelope_ret */
 	uint8_t notify;			/* enum envelope_notify */
 	struct span envid, orcpt;	/* as given; empty: none */

@@ -50,7 +50,8 @@ rx_message(const struct rx *rx, struct rx_message *out)
 		.has_no_eol = mail->is_binary && smtp_dots_in_is_open(dots),
 	};
 	out->head.flags = (mail->said_8bit ? ENVELOPE_SAID_8BIT : 0U) |
-	    (dots->has_8bit ? ENVELOPE_HAS_8BIT : 0U) | rx_utf8_flags(rx);
+	    (dots->has_8bit ? ENVELOPE_HAS_8BIT : 0U) | rx_utf8_flags(rx) |
+	    (mail->requires_tls ? ENVELOPE_REQUIRE_TLS : 0U);
 	out->head.longest_line = dots->longest_line > UINT32_MAX ? UINT32_MAX
 	    : (uint32_t)dots->longest_line;
 }

@@ -2,13 +2,14 @@
 it, refuse it, stall it, or show the wrong certificate (TLS-10, TLS-11, TLS-13,
 T31), against scripted hosts and a real Postfix."""
 import os
+import re
 import ssl
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from support import basics, nexthop, postfix, relay
-from support.certificate import Certificate
+from support.certificate import Certificate, trusting_all
 
 STRIPPED = nexthop.EHLO
 
@@ -150,6 +151,103 @@ class Hops(unittest.TestCase):
         self.relay.send(content=b"Subject: x\r\n\r\n" + body)
         self.relay.wait_empty()
         self.assertTrue(hop.messages[0].content.endswith(body))
+
+
+class RequireTls(unittest.TestCase):
+    """RFC 8689: RTLS-01 to -05, RTLS-09."""
+
+    OFFER = nexthop.EHLO.replace(b"250 ", b"250-REQUIRETLS\r\n250 ")
+
+    def setUp(self):
+        self.relay = relay.Relay(start=False)
+        self.addCleanup(self.relay.remove)
+        self.addCleanup(self.relay.stop)
+        self.own = Certificate(self.relay.folder, "own")
+        self.certificate = Certificate(self.relay.folder, "hop",
+                                       names=("localhost",))
+
+    def start(self, *hops, **keys):
+        for hop in hops:
+            self.addCleanup(hop.close)
+        self.relay.configure(
+            routes=[{"to": "*", "via": [f"smtp://localhost:{hop.port}"
+                                        for hop in hops]}],
+            tls={"certificate": self.own.chain, "key": self.own.key,
+                 "authorities": self.certificate.chain},
+            deliver={"reply_timeout": "3s", "address_family": "ipv4"}, **keys)
+        self.relay.start()
+
+    def hop(self, **script):
+        """The offer is made inside TLS."""
+        script.setdefault("EHLO", lambda _, session: self.OFFER
+                          if session.tls else None)
+        return nexthop.NextHop(tls=self.certificate.server(), **script)
+
+    def send(self, parameter=" REQUIRETLS"):
+        c = relay.Client(self.relay.port)
+        c.command("EHLO client.example")
+        self.assertEqual(c.command("STARTTLS").code, 220)
+        inside = trusting_all().wrap_socket(c.socket)
+        f = inside.makefile("rwb")
+        for line in (b"EHLO c", b"MAIL FROM:<from@sender.example>" +
+                     parameter.encode(), b"RCPT TO:<to@served.example>",
+                     b"DATA", b"Subject: secret\r\n\r\nbody\r\n."):
+            f.write(line + b"\r\n")
+            f.flush()
+            while True:
+                reply = f.readline()
+                if reply[3:4] != b"-":
+                    break
+            self.assertRegex(reply, rb"\A[23]", line)
+        inside.close()
+
+    def test_to_a_host_that_has_it(self):
+        """Behind those that have not; other mail to the first of them.  It
+        survives a restart."""
+        plain = nexthop.NextHop()
+        lacking = nexthop.NextHop(tls=self.certificate.server())
+        good = self.hop()
+        self.start(plain, lacking, good)
+        self.send("")
+        self.relay.wait_empty()
+        self.assertEqual(len(plain.messages), 1)
+        good.script["greeting"] = b"421 4.3.2 later\r\n"
+        self.send()
+        basics.wait_for("a try", lambda: "deferred " in self.relay.log())
+        self.relay.stop()
+        good.script.clear()
+        good.script["EHLO"] = lambda _, s: self.OFFER if s.tls else None
+        self.relay.start()
+        self.relay.ctl("queue", "retry", "all")
+        self.relay.wait_empty()
+        self.assertEqual(len(plain.messages), 1)
+        self.assertEqual(len(lacking.messages), 0)
+        session = good.messages[0].session
+        self.assertEqual(session.tls, "TLSv1.3")
+        self.assertIn("MAIL FROM:<from@sender.example> REQUIRETLS",
+                      "\n".join(re.sub(r" (SIZE|BODY)=\S+", "", line)
+                                for line in session.lines))
+
+    def test_to_nobody(self):
+        """Returned at once with 5.7.30 or 5.7.10; the report is no less
+        protected, and holds the header only."""
+        wrong = Certificate(self.relay.folder, "wrong", names=("x.example",))
+        for hop, status in (
+                (nexthop.NextHop(tls=self.certificate.server()), "5.7.30"),
+                (nexthop.NextHop(tls=wrong.server()), "5.7.30"),
+                (nexthop.NextHop(), "5.7.10")):
+            with self.subTest(status):
+                self.start(hop)
+                self.send()
+                basics.wait_for("the end", lambda: "bounced " in
+                                self.relay.log())
+                self.assertIn(status, self.relay.log())
+                # the report has no other way, and isn't sent in clear
+                basics.wait_for("its end", lambda: re.search(
+                    r"discarded ", self.relay.log()))
+                self.assertEqual(len(hop.messages), 0)
+                self.relay.stop()
+                os.unlink(self.relay.log_path)
 
 
 @unittest.skipUnless(postfix.is_there(), "no Postfix")

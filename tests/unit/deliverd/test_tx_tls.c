@@ -146,6 +146,31 @@ Test(tx_tls, need_and_offer)
 	}
 }
 
+/* RFC 8689 4.2.1: the host must say that it has it, inside.  RTLS-03. */
+Test(tx_tls, requiretls)
+{
+	static const char *const inside_offers[] = {
+		PLAIN, "250-hop.example\r\n250 REQUIRETLS\r\n",
+	};
+
+	for (size_t i = 0; i < COUNT_OF(inside_offers); i++) {
+		open_play(TX_TLS_MUST);
+		p.mails[0].mail.requires_tls = true;
+		tx_require_tls(p.t);
+		play_say(&p, OFFERS);
+		play_say(&p, "220 go\r\n");
+		tx_secured(p.t, &inside);
+		play_pump(&p);
+		play_say(&p, inside_offers[i]);
+		cr_expect_eq(tx_is_up(p.t), i == 1);
+		cr_expect_eq(has_said_inside(
+		    "MAIL FROM:<a@b.example> REQUIRETLS\r\n"), i == 1);
+		if (i == 0)
+			cr_expect_eq(tx_trouble(p.t)->status.detail, 30);
+		close_play();
+	}
+}
+
 /* A host that knows no EHLO can't have it. */
 Test(tx_tls, helo_is_not_enough)
 {

@@ -232,7 +232,7 @@ Test(envelope, bad_values)
 	head.envid = span_of(big, ENVELOPE_ENVID_MAX + 1);
 	expect_refused(&head, NULL, ERR_RANGE, "long ENVID");
 	head = sample_head();
-	head.flags = 0x10000;
+	head.flags = 0x20000;
 	expect_refused(&head, NULL, ERR_VERSION, "critical flag");
 	head = sample_head();
 	r.notify = ENVELOPE_NOTIFY_NEVER | ENVELOPE_NOTIFY_DELAY;

@@ -148,6 +148,34 @@ Test(smtpd_starttls, elsewhere_mail_is_taken_in_clear)
 	cr_expect_eq(p.submits, 1);
 }
 
+/* RFC 8689: RTLS-01, RTLS-09. */
+Test(smtpd_starttls, requiretls_is_offered_inside_only)
+{
+	struct rx_message m;
+
+	play_connect(&p, "127.0.0.1");
+	play_say(&p, "EHLO c\r\n");
+	cr_expect_not(said("REQUIRETLS"));
+	cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example> REQUIRETLS\r\n"),
+	    555);
+	secure();
+	p.is_holding = true;
+	play_say(&p, "EHLO c\r\n");
+	cr_expect(said("REQUIRETLS\r\n"));
+	cr_expect_eq(play_code(&p,
+	    "MAIL FROM:<a@b.example> REQUIRETLS=1\r\n"), 501);
+	play_say(&p, "MAIL FROM:<a@b.example> requiretls\r\n"
+	    "RCPT TO:<c@example.org>\r\nDATA\r\nx\r\n.\r\n");
+	rx_message(p.rx, &m);
+	cr_expect((m.head.flags & ENVELOPE_REQUIRE_TLS) != 0);
+	play_submitted(&p, RX_ACCEPTED);
+	/* of one message, not of the session */
+	play_say(&p, "MAIL FROM:<a@b.example>\r\n"
+	    "RCPT TO:<c@example.org>\r\nDATA\r\nx\r\n.\r\n");
+	rx_message(p.rx, &m);
+	cr_expect((m.head.flags & ENVELOPE_REQUIRE_TLS) == 0);
+}
+
 /* TLS from the start on: no STARTTLS, and the greeting is said inside. */
 Test(smtpd_starttls, implicit)
 {
