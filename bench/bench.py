@@ -216,6 +216,17 @@ def slow_sync_library(ms):
     return out
 
 
+TLS_KEYS = {"p256": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}
+
+
+def make_certificate(kind):
+    cert, key = f"{OUT}/bench.pem", f"{OUT}/bench.key"
+    sh(["openssl", "req", "-x509", "-newkey", *TLS_KEYS[kind], "-nodes", "-keyout", key, "-out", cert, "-days", "30",
+        "-subj", "/CN=bench.test", "-addext", "subjectAltName=DNS:bench.test"], check=True, capture_output=True)
+    os.chmod(key, 0o600)
+    return cert, key
+
+
 # ---- scenarios -------------------------------------------------------------
 def run(peer, a, name):
     res = {"peer": peer.name, "scenario": a.scenario, "n": a.n, "c": a.c, "m": a.m, "size": a.size,
@@ -225,8 +236,14 @@ def run(peer, a, name):
         extra.append(e)
     n = a.n
 
+    sink_tls = ["--tls"] if a.tls else []
+    if a.tls:                                  # one key for whoever is measured
+        extra.append("--tls")
+        a.cert, a.key = make_certificate(a.tls)
+        res["tls"] = a.tls
+
     if a.scenario == "ceiling":                # generator straight into the sink
-        s, st = sink_start(name, n, "-p", str(IN))
+        s, st = sink_start(name, n, "-p", str(IN), *sink_tls)
         b = blast(name, n, a.c, a.m, a.size, extra=extra)
         k = sink_stop(s, name)
         res |= {"accept_rate": b["rate"], "gen_cpu_s": b["cpu_s"], "sink_cpu_s": k["cpu_s"],
@@ -267,7 +284,7 @@ def run(peer, a, name):
             t = time.monotonic(); peer.show_queue(); res["mailq_s"] = round(time.monotonic() - t, 3)
 
     elif a.scenario == "e2e":
-        s, st = sink_start(name, n, "-R", "run")
+        s, st = sink_start(name, n, "-R", "run", *sink_tls)
         m = Meter(name)
         b = blast(name, n, a.c, a.m, a.size, m, extra=extra)
         done = wait_for(received(st, b["acked"]), 150, m)
@@ -278,12 +295,14 @@ def run(peer, a, name):
                 "acked": b["acked"], "msg_bytes": b["msg_bytes"], "lag_s": round((k["last_ns"] - b["last_ns"]) / 1e9, 2),
                 "errors": b["conn_errors"] + b["tempfail"], "error": b["error"],
                 "sink_conns": k["conns"], "sink_peak": k["peak_conns"], "check": compare(name)} | lat(b)
+        if a.tls:                              # handshakes: (full, resumed)
+            res |= {"tls_in": (b["tls_full"], b["tls_resumed"]), "tls_out": (k["tls_full"], k["tls_resumed"])}
 
     elif a.scenario == "drain":
         peer.hold()
         b = blast(name, n, max(a.c, 20), 50, a.size)
         peer.settle(n + a.backlog + a.dead)
-        s, st = sink_start(name, n, "-R", "run")
+        s, st = sink_start(name, n, "-R", "run", *sink_tls)
         if a.dead_first:                       # they are tried already when the others go
             peer.release("domain:*.dead.test or domain:hang.test")
         m = Meter(name)
@@ -318,6 +337,7 @@ def main():
     ap.add_argument("--dead-waits", action="store_true", help="drain: the dead and hanging ones are not released")
     ap.add_argument("--dead-first", action="store_true", help="drain: they are released a moment before the others")
     ap.add_argument("--hang", type=int, default=0, metavar="N", help="N more for one that hangs (mtad only)")
+    ap.add_argument("--tls", choices=sorted(TLS_KEYS), help="STARTTLS on both sides, sessions resumed (mtad, postfix, none)")
     ap.add_argument("--mailq", action="store_true", help="time the queue listing at the end")
     ap.add_argument("--set", action="append", default=[], help="peer setting, e.g. postfix main.cf line")
     ap.add_argument("--profile", action="store_true", help="count system calls, context switches, forks too")

@@ -100,6 +100,7 @@ class Postfix(Peer):
         sh("cp /usr/share/postfix/main.cf.debian /etc/postfix/main.cf; cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf")
         sh(f"sed -i 's/^smtp      inet  n       -       [yn-]/127.0.0.1:{self.port} inet n - n/; "
            r"s/^\([a-z][a-z-]* *\(unix\|inet\|fifo\) *[-yn] *[-yn] *\)[-y]/\1n/' /etc/postfix/master.cf")
+        if args.tls: sh("sed -i 's/^#tlsproxy /tlsproxy /' /etc/postfix/master.cf")
         with open("/etc/postfix/main.cf", "a") as f:
             f.write(f"""
 myhostname = bench.test
@@ -116,9 +117,20 @@ alias_database =
 local_recipient_maps =
 smtp_tls_security_level = none
 smtpd_tls_security_level = none
+{self.tls(args)}
 {self.extra}
 """ + "\n".join(args.set) + "\n")
         sh(f"mkdir -p {s}/q {s}/data && chown 901 {s}/data && chmod 755 {s} {s}/q")
+
+    def tls(self, args):
+        """Sessions are resumed on both sides; outgoing connections are handed on, as without TLS."""
+        if not args.tls: return ""
+        return f"""smtpd_tls_security_level = may
+smtpd_tls_chain_files = {args.key}, {args.cert}
+smtpd_tls_session_cache_database = btree:$data_directory/smtpd_scache
+smtp_tls_security_level = may
+smtp_tls_session_cache_database = btree:$data_directory/smtp_scache
+smtp_tls_connection_reuse = yes"""
 
     def start(self):
         self.cgsh("postfix start", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -329,7 +341,8 @@ log: {{level: info, format: text}}
         self.bin = os.path.abspath(os.environ.get("MTAD_BIN", RELEASE))
         self.overlay()
         self.conf = f"{self.spool}/mtad.yaml"
-        write(self.conf, self.config.format(port=self.port, next=self.next, dead=DEAD, more=self.routes(args)) + "\n".join(args.set) + "\n")
+        tls = f"tls: {{certificate: {args.cert}, key: {args.key}}}\n" if args.tls else ""
+        write(self.conf, self.config.format(port=self.port, next=self.next, dead=DEAD, more=self.routes(args)) + tls + "\n".join(args.set) + "\n")
 
     def routes(self, args):
         """A next hop for each dead domain, and one for the domain that hangs."""
