@@ -122,7 +122,6 @@ on_tls_timer(void *ctx)
 	doors_resume(ctx);
 }
 
-/* The resolver's channel comes, too, and isn't used by this process yet. */
 static void
 on_peer(void *ctx, struct proc *p, struct channel *c)
 {
@@ -132,6 +131,10 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 	if (channel_peer(c)->role == ROLE_KEYD)
 		certificates_attach(&sv->certificates, c);
 	sv->site.has_signer = certificates_can_sign(&sv->certificates);
+	if (channel_peer(c)->role == ROLE_DNSD) {
+		sv->dnsd = c;
+		ask_set_channel(sv->ask, c);
+	}
 	if (channel_peer(c)->role != ROLE_QUEUED)
 		return;
 	timer_stop(&sv->spool_timer);
@@ -149,6 +152,10 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 	if (sv->certificates.keyd == c) {
 		certificates_detach(&sv->certificates);
 		sv->site.has_signer = false;
+	}
+	if (sv->dnsd == c) {
+		sv->dnsd = NULL;
+		ask_set_channel(sv->ask, NULL);
 	}
 	if (sv->spool.channel != c)
 		return;
@@ -171,6 +178,8 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c,
 		certificates_take(&sv->certificates, &m->tls_chains);
 		doors_resume(sv);
 	}
+	if (sv->dnsd == c && m->type == MSG_dns_answer)
+		ask_answer(sv->ask, &m->dns_answer);
 	if (sv->spool.channel != c)
 		return;
 	if (m->type == MSG_room) {
@@ -198,6 +207,10 @@ take_conf(struct server *sv, const struct conf *conf)
 
 	if (e != OK)
 		return e;
+	if ((e = gate_reload(sv, conf)) != OK) {
+		conf_match_free(&match);
+		return e;
+	}
 	conf_match_free(&sv->match);
 	sv->match = match;
 	sv->conf = conf;
@@ -281,7 +294,7 @@ on_start(void *ctx, struct proc *p, struct why *why)
 		return why_set(why, ERR_PEER, "no table of clients came");
 	if (timer_init(&sv->spool_timer, sv->loop, on_spool_timer, sv) != OK ||
 	    timer_init(&sv->tls_timer, sv->loop, on_tls_timer, sv) != OK ||
-	    refusals_init(sv) != OK)
+	    refusals_init(sv) != OK || gate_open(sv) != OK)
 		return why_set(why, ERR_NOMEM, "no memory for timers");
 	if (take_conf(sv, proc_conf(p)) != OK)
 		return why_set(why, ERR_NOMEM, "no memory for the rules");
@@ -324,6 +337,7 @@ on_stop(void *ctx, struct proc *p)
 	/* it is being closed by the skeleton */
 	sv->spool.channel = NULL;
 	each_session(sv, session_free);
+	gate_close(sv);
 	timer_clear(&sv->spool_timer);
 	timer_clear(&sv->tls_timer);
 	certificates_clear(&sv->certificates);

@@ -10,6 +10,7 @@
 #include "common/proc/proc.h"
 #include "smtpd/bodies.h"
 #include "smtpd/certificates.h"
+#include "smtpd/gate_lists.h"
 #include "smtpd/refusal.h"
 #include "smtpd/session.h"
 
@@ -31,6 +32,11 @@ struct server {
 	struct list strangers;		/* idle_node: most idle first */
 	uint32_t session_count;
 	struct list listeners;
+	struct ask *ask;
+	struct channel *dnsd;		/* NULL while there is none */
+	struct gate_lists *gate_lists;
+	struct timer gate_timer;	/* the lists are tested again */
+	int64_t gate_quiet_until_ms;	/* no line about missing answers */
 	struct refusals refusals;	/* in the log */
 	uint32_t arrival_count;		/* not yet known clients of proxies */
 	struct timer spool_timer;	/* queued is away */

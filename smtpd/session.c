@@ -18,6 +18,7 @@
 #include "common/conf/conf.h"
 #include "smtpd/admission.h"
 #include "smtpd/server.h"
+#include "smtpd/session_gate.h"
 #include "smtpd/session_log.h"
 #include "smtpd/session_mail.h"
 #include "smtpd/session_pace.h"
@@ -52,6 +53,7 @@ session_free(struct session *s)
 	if (s->is_counted)
 		admission_leave(sv->clients, &s->client.addr);
 	session_mail_return(s);
+	gate_free(&s->gate);
 	rx_free(&s->rx);
 	free(s);
 	server_session_over(sv);
@@ -76,6 +78,7 @@ end(struct session *s, const char *how)
 	stream_finish(&s->stream, linger_of(s), FINISH_MS);
 	s->tls = NULL;			/* the stream's */
 	timer_stop(&s->timer);
+	gate_stop(s->gate);
 	list_remove(&s->idle_node);
 	if (!s->is_over)
 		session_log_gone(s, how);
@@ -205,6 +208,7 @@ run(struct session *s, struct span in)
 		act = rx_step(s->rx, span_sub(in, taken, piece_of(s)), &used,
 		    &s->body, out);
 		session_pace_after(s);
+		session_gate_look(s);
 		if (had_body)
 			bodies_note(&s->server->bodies, before, s->body.size);
 		taken += used;
@@ -412,6 +416,8 @@ session_new(struct server *sv, int fd, const struct endpoint *client,
 		return e;
 	}
 	s->is_counted = is_counted;
+	if (how == RX_GREET_WELCOME)
+		session_gate_prepare(s);
 	list_add_last(&sv->sessions, &s->node);
 	sv->session_count++;
 	session_log_connected(s);

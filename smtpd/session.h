@@ -16,6 +16,7 @@
 #include "smtpd/engine/rx_view.h"
 #include "smtpd/engine/rx_pace.h"
 #include "smtpd/engine/rx_patience.h"
+#include "smtpd/gate.h"
 #include "smtpd/spool_client.h"
 #include "common/tls/tls_filter.h"
 #include "common/conf/conf_types.h"
@@ -40,6 +41,7 @@ struct session {
 	enum conf_service service;
 	struct timer timer;
 	struct rx *rx;
+	struct gate_check *gate;	/* NULL: nothing is asked */
 	struct rx_patience patience;
 	struct rx_budget budget;	/* before the step in hand */
 	int64_t pause_until_ms;		/* 0: none */

@@ -17,6 +17,16 @@ log_client(struct log *log, const struct session *s)
 	log_ip(log, "client", &s->client.addr);
 }
 
+/* What is known of it by others. */
+static void
+log_gate(struct log *log, const struct session *s)
+{
+	if (gate_name(s->gate).n > 0)
+		log_text(log, "name", gate_name(s->gate));
+	if (gate_is_unanswered(s->gate))
+		log_str(log, "gate", "unanswered");
+}
+
 void
 session_log_connected(const struct session *s)
 {
@@ -88,6 +98,7 @@ session_log_accepted(const struct session *s, uint64_t id)
 	log_u64(log, "size", m.body_bytes);
 	log_client(log, s);
 	log_text(log, "helo", m.head.helo);
+	log_gate(log, s);
 	log_tls(log, s);
 	log_end(log);
 }
@@ -132,6 +143,7 @@ session_log_refusal(const struct session *s)
 		log_address(log, "to", path_of(r.argument));
 	log_client(log, s);
 	log_text(log, "helo", rx_helo(s->rx));
+	log_gate(log, s);
 	log_end(log);
 }
 

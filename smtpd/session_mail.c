@@ -225,6 +225,7 @@ fill_trace(struct session *s, const struct rx_message *m, int64_t wall_ms)
 		.helo = m->head.helo,
 		.client = s->client.addr.family != IPADDR_NONE
 		    ? &s->client.addr : NULL,
+		.name = gate_name(s->gate),
 		.host = span_str(sv->conf->hostname),
 		.with = received_with(
 		    (m->is_esmtp ? RECEIVED_ESMTP : 0U) |

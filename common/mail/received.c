@@ -4,7 +4,7 @@
  * through a list of harmless characters, its address is ours to tell.
  *
  * The folds stand at fixed places and each part is bounded, so the length of a
- * line needs no counting: 255 octets of a name and an address at most.
+ * line needs no counting: twice 255 octets of a name and an address at most.
  */
 #include "common/mail/received.h"
 
@@ -24,19 +24,24 @@ is_harmless(uint8_t c)
 	    c == '_' || c == ':' || c == '[' || c == ']';
 }
 
-/* Cut, not folded: no true name is longer, and the line stays short.  An empty
- * name (nothing was said) leaves a word there, as the grammar wants one. */
+/* Cut, not folded: no true name is longer, and the line stays short. */
+static void
+add_harmless(struct span text, struct buf *out)
+{
+	uint8_t name[DOMAIN_MAX];
+	size_t n = text.n < sizeof(name) ? text.n : sizeof(name);
+
+	for (size_t i = 0; i < n; i++)
+		name[i] = is_harmless(text.p[i]) ? text.p[i] : '?';
+	buf_add(out, name, n);
+}
+
+/* An empty name (nothing was said) leaves a word there, as the grammar wants
+ * one. */
 static void
 add_helo(struct span helo, struct buf *out)
 {
-	uint8_t name[DOMAIN_MAX];
-	size_t n = helo.n < sizeof(name) ? helo.n : sizeof(name);
-
-	for (size_t i = 0; i < n; i++)
-		name[i] = is_harmless(helo.p[i]) ? helo.p[i] : '?';
-	if (n == 0)
-		buf_add_str(out, "unknown");
-	buf_add(out, name, n);
+	add_harmless(helo.n > 0 ? helo : SPAN_LIT("unknown"), out);
 }
 
 /* Without EHLO there is no TLS, no AUTH and no SMTPUTF8. */
@@ -65,8 +70,13 @@ received_head(const struct received *r, struct buf *out)
 	buf_add_str(out, "Received: from ");
 	add_helo(r->helo, out);
 	if (r->client != NULL) {
-		buf_add_str(out, r->client->family == IPADDR_6 ?
-		    " ([IPv6:" : " ([");
+		buf_add_str(out, " (");
+		if (r->name.n > 0) {
+			add_harmless(r->name, out);
+			buf_add_byte(out, ' ');
+		}
+		buf_add_str(out, r->client->family == IPADDR_6 ? "[IPv6:" :
+		    "[");
 		buf_add(out, text, ipaddr_format(r->client, text));
 		buf_add_str(out, "])");
 	}

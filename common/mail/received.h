@@ -1,7 +1,7 @@
 /*
  * The Received field that we prepend, RFC 5321 4.4.
  *
- *	Received: from HELO ([192.0.2.1])
+ *	Received: from HELO (NAME [192.0.2.1])
  *		by HOST with ESMTP id ID
  *		for <rcpt> tls CIPHER; Sun, 22 Nov 2026 02:17:42 +0000
  *
@@ -26,6 +26,8 @@ enum received_flag {		/* of the session */
 struct received {
 	struct span helo;		/* as the client said; may be hostile */
 	const struct ipaddr *client;	/* NULL: local, no network address */
+	struct span name;		/* of that address, verified, or
+					 * "unknown"; empty: not asked */
 	struct span host;		/* our name */
 	struct span with;		/* received_with() */
 	struct span only_rcpt;		/* the one recipient, else empty */

@@ -359,7 +359,7 @@ one_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 	case RX_CLOSED:
 		return RX_CLOSE;
 	default:
-		return rx->pause_ms > 0 ? RX_WAIT
+		return rx_is_held(rx) ? RX_WAIT
 		    : command_step(rx, in, taken, body, out);
 	}
 }

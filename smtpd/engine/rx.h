@@ -47,7 +47,8 @@ struct rx_door {
 
 enum rx_act {
 	RX_READ,	/* more input, please; the rest is half a line */
-	RX_WAIT,	/* nothing goes on before rx_submitted(), rx_resume() */
+	RX_WAIT,	/* nothing goes on before rx_submitted(), rx_resume(),
+			 * rx_set_gate() */
 	RX_CONTENT,	/* 354 was said: BODY begins to fill */
 	RX_LIST,	/* very many recipients: take rx_recipients() away */
 	RX_DROP,	/* the content so far isn't wanted any more */

@@ -12,13 +12,14 @@
 #include "common/mail/address.h"
 #include "common/smtp/smtp_lines.h"
 #include "smtpd/engine/rx_content.h"
+#include "smtpd/engine/rx_gate.h"
 #include "smtpd/engine/rx_pace.h"
 #include "smtpd/engine/rx_params.h"
 #include "smtpd/engine/rx_table.h"
 #include "smtpd/engine/rx_view.h"
 
 #define RX_HELO_MAX	ENVELOPE_HELO_MAX
-#define RX_FILL_MAX	96
+#define RX_FILL_MAX	240
 #define RX_RCPTS_PIECE	(64U * 1024)	/* so many bytes of them must leave */
 #define RX_RCPTS_MAX	(RX_RCPTS_PIECE + 4096)
 #define RX_RCPTS_KEEP	4096	/* memory kept between transactions */
@@ -66,6 +67,8 @@ struct rx {
 	uint32_t pause_ms;		/* before the next command */
 	uint32_t junk;
 	struct rx_budget budget;
+	enum rx_gate gate;
+	struct span gate_text;		/* the driver's */
 	uint64_t turns;
 	struct smtp_lines lines;
 	struct rx_transaction mail;
@@ -99,6 +102,12 @@ bool rx_answer(struct rx *rx, enum rx_reply_id id, struct buf *out);
 
 /* One less of what is left of a budget. */
 void rx_spend(uint32_t *left);
+
+/* No command is looked at now. */
+bool rx_is_held(const struct rx *rx);
+
+/* Whether the gate lets this recipient pass. */
+enum rx_reply_id rx_ask_gate(struct rx *rx);
 
 /* Asks for a pause after a reply, perhaps. */
 void rx_pace(struct rx *rx);

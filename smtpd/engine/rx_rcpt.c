@@ -79,6 +79,9 @@ rx_do_rcpt(struct rx *rx, const struct smtp_command *c)
 	reply = read_path(rx, c, &path, &params);
 	if (reply == RX_REPLY_NONE)
 		reply = rx_rules_recipient(rx->site, rx->is_trusted, &path);
+	if (reply == RX_REPLY_NONE &&
+	    !rx_rules_is_postmaster(rx->site, &path))
+		reply = rx_ask_gate(rx);
 	if (reply == RX_REPLY_NONE) {
 		/* RFC 5321 4.5.3.1.10: those before stay */
 		if (rx->mail.refusal != RX_REPLY_NONE)

@@ -28,8 +28,8 @@ has_route_within(struct span local)
 
 /* RFC 5321 4.5.1: also from those who may send nothing else, bare or with the
  * name of this host. */
-static bool
-is_our_postmaster(const struct rx_site *site, const struct smtp_path *path)
+bool
+rx_rules_is_postmaster(const struct rx_site *site, const struct smtp_path *path)
 {
 	if (path->is_postmaster)
 		return true;
@@ -44,7 +44,7 @@ rx_rules_recipient(const struct rx_site *site, bool is_trusted,
 	if (path->is_null)
 		return RX_REPLY_RCPT_NULL;
 	/* before all else: a bare postmaster has no domain to be looked for */
-	if (is_trusted || is_our_postmaster(site, path))
+	if (is_trusted || rx_rules_is_postmaster(site, path))
 		return RX_REPLY_NONE;
 	if (has_route_within(path->address.local))
 		return RX_REPLY_RCPT_ROUTED;

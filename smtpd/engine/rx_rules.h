@@ -14,6 +14,10 @@
 bool rx_rules_is_trusted(const struct rx_site *site,
     const struct ipaddr *client);
 
+/* The postmaster of this host, whom everybody may write to. */
+bool rx_rules_is_postmaster(const struct rx_site *site,
+    const struct smtp_path *path);
+
 /*
  * RX_REPLY_NONE, or why not.  A stranger's recipient in relay.domains is
  * refused when its local part holds a route of its own (user%other@ours,

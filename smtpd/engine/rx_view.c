@@ -95,7 +95,7 @@ rx_phase(const struct rx *rx, bool has_input)
 	case RX_CLOSED:
 		return RX_PHASE_CLOSED;
 	default:
-		if (rx->pause_ms > 0)
+		if (rx_is_held(rx))
 			return RX_PHASE_OURS;
 		return has_input || rx->lines.is_skipping ? RX_PHASE_LINE
 		    : RX_PHASE_COMMAND;

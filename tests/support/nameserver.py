@@ -4,7 +4,8 @@ import socket
 import struct
 import threading
 
-TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "MX": 15, "AAAA": 28}
+TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12,
+         "MX": 15, "TXT": 16, "AAAA": 28}
 NAMES = {number: name for name, number in TYPES.items()}
 # Instead of a list of records:
 NXDOMAIN, SERVFAIL, REFUSED = 3, 2, 5
@@ -31,6 +32,10 @@ def encode_data(kind, value):
     if kind == "MX":
         preference, host = value
         return struct.pack(">H", preference) + encode_name(host)
+    if kind == "TXT":                   # text, or bytes as they are
+        data = value.encode() if isinstance(value, str) else value
+        return b"".join(bytes([len(data[i:i + 255])]) + data[i:i + 255]
+                        for i in range(0, len(data), 255)) or b"\0"
     return encode_name(value)
 
 

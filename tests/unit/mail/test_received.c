@@ -62,6 +62,12 @@ Test(received, form)
 	    "client.example ([IPv6:2001:db8::1])\r\n"
 	    "\tby mail.example.org with ESMTP id 0123456789abc; "
 	    "Sun, 22 Nov 2026 03:17:42 +0100\r\n")));
+	r.name = SPAN_LIT("mail.example");
+	cr_expect(span_starts_nocase(build(&r, &out), SPAN_LIT("Received: "
+	    "from client.example (mail.example [IPv6:2001:db8::1])\r\n")));
+	r.name = SPAN_LIT("a) x (\r\nb");
+	cr_expect(span_starts_nocase(build(&r, &out), SPAN_LIT("Received: "
+	    "from client.example (a??x????b [IPv6:2001:db8::1])\r\n")));
 	r.client = NULL;
 	cr_expect(span_starts_nocase(build(&r, &out),
 	    SPAN_LIT("Received: from client.example\r\n\tby ")));

@@ -234,6 +234,8 @@ fake_init(struct fake *f)
 	list_init(&sv->strangers);
 	list_init(&sv->listeners);
 	MUST(refusals_init(sv) == OK);
+	MUST(gate_open(sv) == OK);
+	MUST(gate_reload(sv, sv->conf) == OK);
 	bodies_init(&sv->bodies, 64U << 20);
 	buf_init(&sv->envelope, 1U << 20);
 	buf_init(&sv->trace_head, 4096);
@@ -267,6 +269,7 @@ fake_clear(struct fake *f)
 	buf_clear(&f->body);
 	buf_clear(&f->trace);
 	MUST(sv->arrival_count == 0);
+	gate_close(sv);
 	refusals_clear(sv);
 	conf_match_free(&sv->match);
 	conf_free(&conf);
