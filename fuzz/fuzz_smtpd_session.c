@@ -1,6 +1,7 @@
 /*
  * A whole session of the SMTP server.  The first octet chooses how the bytes
- * are cut; the engine must answer in well-formed lines whatever comes.
+ * are cut; the engine must answer in well-formed lines whatever comes.  TLS is
+ * offered, and a handshake is done as soon as it is asked for.
  */
 #include "common/base/check.h"
 #include "tests/unit/smtpd/play.h"
@@ -25,10 +26,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] & 0x40)
 		p.conf->content.bare_newline = CONF_NEWLINE_NORMALISE;
 	p.result = data[0] & 0x80 ? RX_FAILED : RX_ACCEPTED;
+	p.door.may_tls = true;
 	play_connect(&p, "192.0.2.1");
 	while (rest.n > 0 && !p.is_closed) {
 		play_feed(&p, span_sub(rest, 0, piece));
 		rest = span_from(rest, piece);
+		if (p.is_shaking) {
+			/* nothing of what came behind it may be left */
+			MUST(p.in.n == 0);
+			p.is_shaking = false;
+			rx_secured(p.rx);
+			MUST(rx_state(p.rx) == RX_START &&
+			    !rx_has_transaction(p.rx));
+		}
 	}
 	MUST(play_count_replies(&p) >= 1);
 	MUST(p.body.n <= 256 + piece * 2);

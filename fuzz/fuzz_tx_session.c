@@ -1,7 +1,8 @@
 /*
  * The client dialogue against any host.  Input: one octet of options, then
  * what the host says; an octet 0xff starts a new segment, 0xfe is a timeout,
- * 0xfd the loss of the connection.
+ * 0xfd the loss of the connection, 0xfc the end of a handshake.  Options 16 and
+ * 128: TLS may be, must be.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -42,7 +43,11 @@ event(struct play *p, uint8_t what)
 		return;
 	if (what == 0xfe)
 		tx_timeout(p->t);
-	else if (what == 0xfd)
+	else if (what == 0xfc && p->is_shaking) {
+		p->is_shaking = false;
+		p->was_secured = true;
+		tx_secured(p->t, &p->out);
+	} else if (what == 0xfd)
 		tx_lost(p->t, "lost", 0);
 	play_pump(p);
 }
@@ -88,7 +93,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
 	if (n == 0)
 		return 0;
-	play_open(&play, bytes[0] & 1 ? 1 : SIZE_MAX,
+	play_open_tls(&play, bytes[0] & 16 ? TX_TLS_MAY
+	    : bytes[0] & 128 ? TX_TLS_MUST : TX_TLS_NEVER, bytes[0] & 1 ? 1 : SIZE_MAX,
 	    bytes[0] & 2 ? 3 : SIZE_MAX);
 	play.setup.rcpts_max = bytes[0] & 8 ? 2 : 100;
 	add_mails(&play, bytes[0]);
@@ -97,13 +103,17 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	while (at < n && !play.is_closed) {
 		size_t from = at;
 
-		while (at < n && bytes[at] < 0xfd)
+		while (at < n && bytes[at] < 0xfc)
 			at++;
 		play_input(&play, bytes + from, at - from);
 		if (at < n)
 			event(&play, bytes[at++]);
 	}
 	check_output(&play.out);
+	/* where TLS must be no mail leaves without */
+	MUST(play.need != TX_TLS_MUST || play.was_secured ||
+	    play.out.n == 0 ||
+	    memmem(play.out.p, play.out.n, "MAIL FROM", 9) == NULL);
 	for (size_t i = 0; i < play.n_mails; i++)
 		check_mail(&play.mails[i]);
 	play_close(&play);

@@ -35,6 +35,7 @@ struct play {
 	bool is_closed;
 	enum tx_tls_need need;
 	bool is_shaking;	/* TX_START_TLS was said */
+	bool was_secured;	/* for the fuzz target */
 	bool is_readless;	/* content can't be read */
 };
 
