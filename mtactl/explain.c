@@ -90,7 +90,7 @@ block_name(uint8_t block)
 		[BLOCK_WINDOW] = "window", [BLOCK_RATE] = "rate",
 		[BLOCK_SCARCE] = "busy", [BLOCK_NO_WORKER] = "no_worker",
 		[BLOCK_STARTING] = "starting", [BLOCK_UNSYNCED] = "disk",
-		[BLOCK_SETTLED] = "none",
+		[BLOCK_SETTLED] = "none", [BLOCK_RELEASE] = "release",
 	};
 
 	return block < BLOCK_COUNT ? names[block] : "unknown";
@@ -124,6 +124,8 @@ block_words(uint8_t block)
 		[BLOCK_UNSYNCED] = "it has just come and is being written to "
 		    "the disk",
 		[BLOCK_SETTLED] = "nothing more happens for it",
+		[BLOCK_RELEASE] = "its sender asked that delivery begin "
+		    "later",
 	};
 
 	return block < BLOCK_COUNT ? words[block] : "unknown";

@@ -19,6 +19,7 @@
 #include "queued/spool_time.h"
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
+#include "queued/times.h"
 
 /* Of a header at most this much is looked at and returned. */
 enum { HEADER_MAX = 256 * 1024 };
@@ -218,7 +219,8 @@ compose(struct queued *q, struct bounce *b, struct span to)
 	    (int64_t)spool_time_shown(q, b->message->arrived_at);
 	r.now_at = (int64_t)spool_time_shown(q, queued_wall(q));
 	if (b->action == REPORT_DELAYED)
-		r.retry_until_at = mtime_add(r.arrived_at, b->life_ms);
+		r.retry_until_at = mtime_add((int64_t)spool_time_shown(q,
+		    times_released(b->message)), b->life_ms);
 	r.zone_min = queued_zone_min(q);
 	r.rcpts = b->rcpts;
 	r.rcpt_count = b->count;

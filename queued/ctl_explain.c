@@ -9,6 +9,7 @@
 #include "queued/plan/plan_look.h"
 #include "queued/residence.h"
 #include "queued/spool_time.h"
+#include "queued/times.h"
 
 /* ---- what keeps it ---- */
 
@@ -39,7 +40,7 @@ block_of_absent(const struct queued *q, const struct store_unit *unit)
 		return (struct block){ BLOCK_BACK_OFF, until };
 	if (unit->due_at > queued_wall(q))
 		return (struct block){ BLOCK_TIME,
-		    queued_plan_time(q, unit->due_at) };
+		    times_plan(q, unit->message, unit->due_at) };
 	return (struct block){ .kind = BLOCK_NONE };
 }
 
@@ -74,6 +75,9 @@ block_of(const struct queued *q, const struct store_unit *unit)
 		return (struct block){ .kind = BLOCK_HELD };
 	block = pu != NULL ? block_of_present(q, pu) :
 	    block_of_absent(q, unit);
+	if (block.kind == BLOCK_TIME && unit->tries == 0 &&
+	    times_released(unit->message) > queued_wall(q))
+		block.kind = BLOCK_RELEASE;
 	if (block.kind != BLOCK_NONE)
 		return block;
 	if (lease_is_waiting(q))
@@ -164,7 +168,7 @@ warn_at(struct queued *q, const struct store_unit *unit)
 
 	if (warn == 0 || m->is_warned || m->is_report || m->sender.n == 0)
 		return 0;
-	return spool_time_shown(q, m->arrived_at + (uint64_t)warn);
+	return spool_time_shown(q, times_released(m) + (uint64_t)warn);
 }
 
 static bool
@@ -179,8 +183,8 @@ explain(void *ctx, const struct store_message *m,
 	msg.ctl_state.size = store_message_size(m);
 	msg.ctl_state.arrived_at = spool_time_shown(s->q, m->arrived_at);
 	if (units[0] != NULL) {		/* by the route of the first */
-		msg.ctl_state.expires_at = msg.ctl_state.arrived_at +
-		    (uint64_t)residence_life_ms(s->q, units[0]);
+		msg.ctl_state.expires_at = spool_time_shown(s->q,
+		    times_released(m)) + (uint64_t)residence_life_ms(s->q, units[0]);
 		msg.ctl_state.warn_at = warn_at(s->q, units[0]);
 	}
 	msg.ctl_state.is_warned = m->is_warned;

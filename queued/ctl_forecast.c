@@ -9,6 +9,7 @@
 #include "queued/plan/plan_forecast.h"
 #include "queued/rates.h"
 #include "queued/residence.h"
+#include "queued/times.h"
 
 enum {
 	FORECAST_STEPS = 200,		/* of attempts, in one step of the job */
@@ -38,7 +39,7 @@ add_unit(struct ctl_session *s, const struct store_unit *unit)
 	    policy->expire_ms;
 
 	u.connections = policy->connections;
-	u.expires = queued_plan_time(s->q, m->arrived_at + (uint64_t)life);
+	u.expires = times_plan(s->q, m, times_released(m) + (uint64_t)life);
 	return forecast_add(s->forecast, &u);
 }
 

@@ -20,6 +20,7 @@
 #include "queued/store/store_list.h"
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
+#include "queued/times.h"
 
 #include <stdlib.h>
 
@@ -186,6 +187,8 @@ intake_submit(struct queued *q, struct intake_origin from,
 		return e;
 	keys.sender = envelope.sender;
 	keys.requires_tls = (envelope.flags & ENVELOPE_REQUIRE_TLS) != 0;
+	sub->content_flags = (uint8_t)((sub->content_flags & ~CONTENT_TIMED) |
+	    times_flag(&envelope));
 	sub->key_of = intake_key_of;
 	sub->ctx = &keys;
 	sub->arrived_at = queued_wall(q);

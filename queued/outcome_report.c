@@ -8,12 +8,14 @@
 #include "common/base/mtime.h"
 #include "queued/history.h"
 #include "queued/residence.h"
+#include "queued/times.h"
 
-/* By the wall clock, for the arrival may lie before our start. */
+/* By the wall clock, for the arrival may lie before our start.  Below 0 before
+ * it may be delivered. */
 int64_t
 outcome_age_ms(const struct queued *q, const struct store_message *m)
 {
-	return mtime_sub((int64_t)queued_wall(q), (int64_t)m->arrived_at);
+	return mtime_sub((int64_t)queued_wall(q), (int64_t)times_released(m));
 }
 
 /* Never of a report or to a null sender. */

@@ -21,6 +21,7 @@
 #include "queued/residence_private.h"
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
+#include "queued/times.h"
 
 #include <malloc.h>
 
@@ -87,7 +88,7 @@ residence_overdue(struct queued *q, const struct store_unit *unit)
 	if (warn > 0 && warn < life && !m->is_warned && !m->is_report &&
 	    m->sender.n > 0)
 		life = warn;
-	return queued_plan_time(q, m->arrived_at + (uint64_t)life);
+	return times_plan(q, m, times_released(m) + (uint64_t)life);
 }
 
 /* An envelope was checked before it was stored, and by its record's sum since:
@@ -112,7 +113,7 @@ residence_entry(struct queued *q, const struct store_unit *unit,
 		entry.priority = head.priority;
 	}
 	entry.key = buf_span(&q->scratch);
-	entry.due = queued_plan_time(q, unit->due_at);
+	entry.due = times_plan(q, m, unit->due_at);
 	entry.size = store_message_size(m);
 	entry.bytes = lease_inline_bytes(m);
 	entry.is_held = m->is_held;

@@ -196,6 +196,7 @@ run(struct session *s, struct span in)
 	size_t taken = 0;
 	bool goes_on = true;
 
+	s->server->site.wall_ms = loop_wall_ms(s->server->loop);
 	session_mail_look(s);
 	while (goes_on && !is_blocked(s)) {
 		size_t used = 0, before = s->body.size;

@@ -252,13 +252,17 @@ session_on_fill(struct spool_job *job, struct msg_submit *m)
 	struct session *s = session_of(job);
 	struct server *sv = s->server;
 	struct rx_message message;
+	int64_t wall_ms = loop_wall_ms(sv->loop);
 
 	rx_message(s->rx, &message);
-	message.head.arrived_at = (uint64_t)loop_wall_ms(sv->loop);
+	message.head.arrived_at = (uint64_t)wall_ms;
+	if (message.hold_until > wall_ms)
+		message.head.hold_ms =
+		    (uint64_t)(message.hold_until - wall_ms);
 	buf_reset(&sv->envelope);
 	envelope_put_head(&message.head, &sv->envelope);
 	buf_add_span(&sv->envelope, message.rcpts);
-	fill_trace(s, &message, loop_wall_ms(sv->loop));
+	fill_trace(s, &message, wall_ms);
 	m->envelope = buf_span(&sv->envelope);
 	m->trace_head = buf_span(&sv->trace_head);
 	m->trace_tail = buf_span(&sv->trace_tail);

@@ -85,3 +85,91 @@ mtime_format_utc(int64_t wall_ms, char out[MTIME_UTC_SIZE])
 	put_digits(out + 17, c.second, 2);
 	put_digits(out + 20, c.ms, 3);
 }
+
+/* N digits at *S, which moves behind them; -1 when they are none. */
+static int64_t
+take_digits(struct span *s, size_t n)
+{
+	int64_t v = 0;
+
+	if (s->n < n)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (s->p[i] < '0' || s->p[i] > '9')
+			return -1;
+		v = v * 10 + (s->p[i] - '0');
+	}
+	*s = span_from(*s, n);
+	return v;
+}
+
+static bool
+take_letter(struct span *s, uint8_t c)
+{
+	if (s->n == 0 || s->p[0] != c)
+		return false;
+	*s = span_from(*s, 1);
+	return true;
+}
+
+/* By the same eras as set_date(). */
+static int64_t
+days_of(int64_t year, int64_t month, int64_t day)
+{
+	int64_t y = month <= 2 ? year - 1 : year;
+	int64_t m = month <= 2 ? month + 9 : month - 3;
+	int64_t era, year_of_era;
+
+	era = floor_divide(y, 400, &year_of_era);
+	return era * 146097 + year_of_era * 365 + year_of_era / 4 -
+	    year_of_era / 100 + (153 * m + 2) / 5 + day - 1 - 719468;
+}
+
+/* ".5": what is below a millisecond is cut off. */
+static bool
+take_fraction(struct span *s, int64_t *ms)
+{
+	int64_t unit = 100;
+
+	*ms = 0;
+	if (!take_letter(s, '.'))
+		return true;
+	if (s->n == 0 || s->p[0] < '0' || s->p[0] > '9')
+		return false;
+	while (s->n > 0 && s->p[0] >= '0' && s->p[0] <= '9') {
+		*ms += (s->p[0] - '0') * unit;
+		unit /= 10;
+		*s = span_from(*s, 1);
+	}
+	return true;
+}
+
+/* Whether the calendar has such a day is asked of the other direction. */
+enum err
+mtime_parse_utc(struct span s, int64_t *wall_ms)
+{
+	static const struct { size_t n; char behind; } parts[] = {
+		{ 4, '-' }, { 2, '-' }, { 2, 'T' }, { 2, ':' }, { 2, ':' },
+		{ 2, 0 },
+	};
+	int64_t v[6], ms, at;
+	struct mtime_civil c;
+
+	for (size_t i = 0; i < 6; i++) {
+		if ((v[i] = take_digits(&s, parts[i].n)) < 0 ||
+		    (parts[i].behind != 0 &&
+		    !take_letter(&s, (uint8_t)parts[i].behind)))
+			return ERR_SYNTAX;
+	}
+	if (!take_fraction(&s, &ms) || !take_letter(&s, 'Z') || s.n > 0 ||
+	    v[0] < 1970 || v[1] < 1 || v[1] > 12 || v[3] > 23 || v[4] > 59 ||
+	    v[5] > 60)
+		return ERR_SYNTAX;
+	at = days_of(v[0], v[1], v[2]) * MTIME_DAY;
+	mtime_civil(at, &c);
+	if (c.year != v[0] || c.month != v[1] || c.day != v[2])
+		return ERR_SYNTAX;
+	*wall_ms = at + v[3] * MTIME_HOUR + v[4] * MTIME_MINUTE +
+	    v[5] * MTIME_SECOND + ms;
+	return OK;
+}

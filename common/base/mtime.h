@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/base/err.h"
+#include "common/base/span.h"
+
 #define MTIME_SECOND INT64_C(1000)
 #define MTIME_MINUTE (60 * MTIME_SECOND)
 #define MTIME_HOUR (60 * MTIME_MINUTE)
@@ -68,5 +71,9 @@ void mtime_civil(int64_t wall_ms, struct mtime_civil *out);
 /* RFC 3339 text of a wall time, always MTIME_UTC_SIZE - 1 characters; years
  * outside 0..9999 are shown as the nearest moment inside. */
 void mtime_format_utc(int64_t wall_ms, char out[MTIME_UTC_SIZE]);
+
+/* The moment of such a text, "2026-11-22T10:00:00Z", with a fraction of the
+ * second or without; years 1970 to 9999.  ERR_SYNTAX. */
+enum err mtime_parse_utc(struct span s, int64_t *wall_ms);
 
 #endif

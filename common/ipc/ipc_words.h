@@ -62,6 +62,7 @@ enum content_flags {
 	CONTENT_DOTS = 2,	/* some line begins with a dot */
 	CONTENT_NO_EOL = 4,	/* the last line lacks its CRLF */
 	CONTENT_BINARY = 8,	/* BINARYMIME: lines mean nothing */
+	CONTENT_TIMED = 16,	/* queued's: its envelope says when */
 };
 
 enum dns_status {
@@ -103,7 +104,8 @@ enum block_kind {
 	BLOCK_NONE,		/* its turn comes as soon as anything may */
 	BLOCK_LEASED, BLOCK_HELD, BLOCK_TIME, BLOCK_BACK_OFF, BLOCK_PROBE,
 	BLOCK_WINDOW, BLOCK_RATE, BLOCK_SCARCE, BLOCK_NO_WORKER,
-	BLOCK_STARTING, BLOCK_UNSYNCED, BLOCK_SETTLED, BLOCK_COUNT
+	BLOCK_STARTING, BLOCK_UNSYNCED, BLOCK_SETTLED,
+	BLOCK_RELEASE /* its sender put it off */, BLOCK_COUNT
 };
 
 /* The state of a message or recipient as operators name it. */

@@ -31,6 +31,7 @@ enum tag {
 	TAG_RET = 8,
 	TAG_ENVID = 9,
 	TAG_PRIORITY = 10,
+	TAG_HOLD = 11,
 	TAG_LAST,		/* of those above, which stand once */
 	TAG_RCPT = 64,
 };
@@ -62,6 +63,7 @@ static const struct limits head_limits[TAG_LAST] = {
 	[TAG_RET] = { 1, 1 },
 	[TAG_ENVID] = { 1, ENVELOPE_ENVID_MAX },
 	[TAG_PRIORITY] = { 1, 1 },
+	[TAG_HOLD] = { 8, 8 },
 };
 
 static const struct limits rcpt_limits[RCPT_LAST] = {
@@ -112,6 +114,8 @@ envelope_put_head(const struct envelope *e, struct buf *out)
 		put_span(out, TAG_ENVID, e->envid);
 	if (e->priority != 0)
 		put_number(out, TAG_PRIORITY, (uint8_t)e->priority, 1);
+	if (e->hold_ms > 0)
+		put_number(out, TAG_HOLD, e->hold_ms, 8);
 }
 
 void
@@ -252,6 +256,9 @@ take_head(struct envelope *e, unsigned tag, struct span v)
 		e->priority = (int8_t)number_of(v);
 		return e->priority >= -ENVELOPE_PRIORITY_MAX &&
 		    e->priority <= ENVELOPE_PRIORITY_MAX ? OK : ERR_RANGE;
+	case TAG_HOLD:
+		e->hold_ms = number_of(v);
+		return e->hold_ms <= ENVELOPE_HOLD_MAX ? OK : ERR_RANGE;
 	case TAG_LAST:
 	case TAG_RCPT:
 		break;

@@ -26,6 +26,7 @@
 #define ENVELOPE_PRIORITY_MAX	9	/* RFC 6710 section 3 */
 #define ENVELOPE_ENVID_MAX	100	/* RFC 3461 5.4 */
 #define ENVELOPE_ORCPT_MAX	500	/* RFC 3461 5.4 */
+#define ENVELOPE_HOLD_MAX (INT64_C(366) * 86400000)	/* ms */
 
 enum envelope_flag {
 	ENVELOPE_SAID_8BIT = 1,	/* BODY=8BITMIME was given */
@@ -55,6 +56,7 @@ struct envelope {
 	uint8_t ret;		/* enum envelope_ret */
 	int8_t priority;	/* RFC 6710: -9 to 9 */
 	struct span envid;	/* xtext as given; empty: none */
+	uint64_t hold_ms;	/* RFC 4865: after arrival; 0: none */
 	/* by envelope_check(); of no interest to the writer */
 	uint32_t rcpt_count;
 	struct span bytes;	/* the whole byte form */

@@ -138,7 +138,8 @@ fill_recipients(struct layout *l, const struct store_record_message *r,
 }
 
 static enum err
-fill_units(struct layout *l, const struct store_record_message *r)
+fill_units(struct layout *l, const struct store_record_message *r,
+    uint64_t hold_ms)
 {
 	struct wire keys;
 
@@ -149,7 +150,7 @@ fill_units(struct layout *l, const struct store_record_message *r)
 		u->pub.message = &l->m->pub;
 		u->pub.number = i;
 		u->pub.key = wire_span(&keys, STORE_KEY_MAX);
-		u->pub.due_at = r->arrived_at;
+		u->pub.due_at = (r->arrived_at + hold_ms) & ~STORE_DUE_HELD;
 		list_init(&u->dirty);
 		list_init(&u->frozen);
 		l->m->units[i] = u;
@@ -241,7 +242,7 @@ make(struct store *s, const struct store_record_message *r,
 	/* recipients point into our copy of the envelope */
 	e.bytes = keep(&l, r->envelope);
 	if ((err = divide(&l, r, e.rcpt_count)) == OK &&
-	    (err = fill_units(&l, r)) == OK) {
+	    (err = fill_units(&l, r, e.hold_ms)) == OK) {
 		fill_recipients(&l, r, &e);
 		*out = l.m;
 		return OK;

@@ -69,4 +69,11 @@ void store_memory_end(struct store *s, struct message *m);
 
 void store_memory_clear(struct store *s);
 
+/* It was not due when it came, or is put off: no lease goes without its note. */
+static inline bool
+store_is_put_off(const struct store_unit *u)
+{
+	return u->due_at != u->message->arrived_at;
+}
+
 #endif

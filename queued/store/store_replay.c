@@ -112,11 +112,11 @@ replay_message(struct replay *p, const struct store_record *r)
 	m->pub.place.offset = p->offset;
 	m->is_placed = true;
 	/* its first lease needed no note: the record is one; a list has no
-	 * lease */
+	 * lease, and what was put off has a note */
 	for (uint32_t i = 0; i < m->pub.unit_count; i++) {
 		m->units[i]->is_ours = true;
-		m->units[i]->pub.noted_lease = store_is_list(&m->pub) ? 0 :
-		    p->s->had_index ? STORE_LEASED_UNINDEXED :
+		m->units[i]->pub.noted_lease = store_is_list(&m->pub) ||
+		    store_is_put_off(&m->units[i]->pub) ? 0 : p->s->had_index ? STORE_LEASED_UNINDEXED :
 		    STORE_LEASED_AT_COMMIT;
 	}
 	p->seg->messages++;

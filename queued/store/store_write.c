@@ -343,7 +343,8 @@ store_note_lease(struct store *s, struct store_unit *unit, uint64_t lease)
 static bool
 is_fresh(const struct message *m, const struct unit *u)
 {
-	return !m->has_row && !list_is_linked(&m->frozen) && !u->has_verdict;
+	return !m->has_row && !list_is_linked(&m->frozen) && !u->has_verdict &&
+	    !store_is_put_off(&u->pub);
 }
 
 enum err

@@ -56,7 +56,7 @@ void store_want_all_synced(struct store *s);
 enum err store_reserve(struct store *s, size_t bytes);
 
 /* Gives the message an id, groups its recipients into units by key_of(), all of
- * them due at arrived_at.  *OUT is its first unit; units are numbered from 0
+ * them due at arrived_at, or as much later as its envelope says (hold_ms).  *OUT is its first unit; units are numbered from 0
  * and reached by store_find_unit().  ERR_SYNTAX for a bad envelope or one
  * without recipients, ERR_NOT_FOUND for a streamed body that is not closed. */
 enum err store_submit(struct store *s, const struct store_submission *sub,

@@ -35,6 +35,7 @@ struct rx_site {
 	enum rx_spool spool;
 	bool has_signer;	/* TLS can begin now; else 454 */
 	uint64_t room_bytes;	/* a larger SIZE= gets 452 4.3.1 */
+	int64_t wall_ms;	/* now, at each step */
 };
 
 /* What a client connected to. */

@@ -11,6 +11,7 @@
 #include "common/base/check.h"
 #include "common/base/text.h"
 #include "common/smtp/smtp_ext.h"
+#include "smtpd/engine/rx_hold.h"
 
 /* What EHLO offers, in this order: exactly what works. */
 struct row {
@@ -64,6 +65,8 @@ static const struct row rows[] = {
 	{ .ext = SMTP_EXT_REQUIRETLS, .is_offered = offers_require_tls },
 	{ .ext = SMTP_EXT_LIMITS, .write = write_limits },
 	{ .ext = SMTP_EXT_MT_PRIORITY, .for_trusted = true },
+	{ .ext = SMTP_EXT_FUTURERELEASE, .write = rx_hold_write,
+	    .for_trusted = true, .is_offered = rx_hold_is_offered },
 	{ .ext = SMTP_EXT_ENHANCEDSTATUSCODES },
 };
 

@@ -41,6 +41,7 @@ struct rx_transaction {
 	bool is_utf8;			/* SMTPUTF8 was given */
 	bool is_binary;			/* BODY=BINARYMIME was */
 	bool requires_tls;		/* REQUIRETLS was */
+	int64_t hold_until;		/* FUTURERELEASE; 0: none */
 	int8_t priority;
 	uint8_t ret;			/* enum envelope_ret */
 	uint8_t envid_n;

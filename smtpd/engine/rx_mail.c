@@ -71,6 +71,7 @@ rx_do_mail(struct rx *rx, const struct smtp_command *c)
 	rx->mail.is_utf8 = params.is_utf8;
 	rx->mail.is_binary = params.is_binary;
 	rx->mail.requires_tls = params.requires_tls;
+	rx->mail.hold_until = params.hold_until;
 	rx->mail.priority = params.priority;
 	rx->mail.ret = params.ret;
 	rx->mail.envid_n = (uint8_t)params.envid.n;

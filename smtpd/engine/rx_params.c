@@ -7,6 +7,7 @@
  */
 #include "smtpd/engine/rx_params.h"
 
+#include "smtpd/engine/rx_hold.h"
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_utf8.h"
 
@@ -83,6 +84,8 @@ static const struct row rows[SMTP_PARAM_COUNT] = {
 	[SMTP_PARAM_ORCPT] = { SMTP_VERB_RCPT, rx_dsn_orcpt },
 	[SMTP_PARAM_SMTPUTF8] = { SMTP_VERB_MAIL, rx_utf8_take },
 	[SMTP_PARAM_REQUIRETLS] = { SMTP_VERB_MAIL, take_require_tls },
+	[SMTP_PARAM_HOLDFOR] = { SMTP_VERB_MAIL, rx_hold_for },
+	[SMTP_PARAM_HOLDUNTIL] = { SMTP_VERB_MAIL, rx_hold_moment },
 	[SMTP_PARAM_MT_PRIORITY] = { SMTP_VERB_MAIL, take_priority },
 };
 

@@ -19,6 +19,7 @@ struct rx_params {
 	bool is_utf8;
 	bool is_binary;
 	bool requires_tls;
+	int64_t hold_until;		/* wall; 0: none */
 	uint8_t ret;			/* enum envelope_ret */
 	uint8_t notify;			/* enum envelope_notify */
 	struct span envid, orcpt;	/* as given; empty: none */

@@ -142,6 +142,54 @@ Test(units, plain_numbers)
 	cr_expect_eq(v, UINT64_MAX);
 }
 
+Test(mtime, utc_texts)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;	/* -1: none */
+	} rows[] = {
+		{ "1970-01-01T00:00:00Z", 0 },
+		{ "2026-11-22T02:17:42Z", INT64_C(1795313862000) },
+		{ "2026-11-22T02:17:42.5Z", INT64_C(1795313862500) },
+		{ "2026-11-22T02:17:42.0019999Z", INT64_C(1795313862001) },
+		{ "2024-02-29T00:00:00Z", INT64_C(1709164800000) },
+		{ "2000-02-29T23:59:59Z", INT64_C(951868799000) },
+		{ "9999-12-31T23:59:59Z", INT64_C(253402300799000) },
+		/* a leap second is the first of the next minute */
+		{ "2016-12-31T23:59:60Z", INT64_C(1483228800000) },
+		{ "2023-02-29T00:00:00Z", -1 }, { "1900-01-01T00:00:00Z", -1 },
+		{ "2100-02-29T00:00:00Z", -1 }, { "2026-13-01T00:00:00Z", -1 },
+		{ "2026-00-01T00:00:00Z", -1 }, { "2026-01-00T00:00:00Z", -1 },
+		{ "2026-04-31T00:00:00Z", -1 }, { "2026-04-30T24:00:00Z", -1 },
+		{ "2026-04-30T00:60:00Z", -1 }, { "2026-04-30T00:00:61Z", -1 },
+		{ "2026-04-30T00:00:00", -1 }, { "2026-04-30 00:00:00Z", -1 },
+		{ "2026-04-30T00:00:00.Z", -1 }, { "2026-04-30T00:00Z", -1 },
+		{ "2026-04-30T00:00:00ZZ", -1 }, { "", -1 },
+		{ "26-04-30T00:00:00Z", -1 }, { "2026-4-30T00:00:00Z", -1 },
+		{ "2026-04-30T00:00:00+00:00", -1 },
+		{ "+026-04-30T00:00:00Z", -1 },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		int64_t ms = -1;
+		enum err e = mtime_parse_utc(span_str(rows[i].text), &ms);
+
+		cr_expect_eq(e, rows[i].ms < 0 ? ERR_SYNTAX : OK, "%s",
+		    rows[i].text);
+		cr_expect_eq(ms, rows[i].ms, "%s", rows[i].text);
+	}
+	/* what is written is read */
+	for (int64_t at = 0; at < INT64_C(253402300799999);
+	    at += INT64_C(86399999 * 31)) {
+		char text[MTIME_UTC_SIZE];
+		int64_t ms = -1;
+
+		mtime_format_utc(at, text);
+		cr_assert_eq(mtime_parse_utc(span_str(text), &ms), OK);
+		cr_assert_eq(ms, at);
+	}
+}
+
 Test(mtime, sums_do_not_overflow)
 {
 	cr_expect_eq(mtime_add(1, 2), 3);

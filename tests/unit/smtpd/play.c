@@ -19,6 +19,7 @@ play_init(struct play *p)
 	p->site.has_signer = true;
 	p->site.spool = RX_SPOOL_OPEN;
 	p->site.room_bytes = UINT64_MAX;
+	p->site.wall_ms = PLAY_WALL_MS;
 	play_rematch(p);
 	buf_init(&p->in, 64U << 20);
 	buf_init(&p->out, 64U << 20);
@@ -100,6 +101,9 @@ note_message(struct play *p)
 		buf_add_byte(&p->messages, '>');
 		is_first = false;
 	}
+	if (m.hold_until != 0)
+		buf_addf(&p->messages, " hold=%lld",
+		    (long long)(m.hold_until - PLAY_WALL_MS));
 	buf_add_str(&p->messages, " body=");
 	text_escape_to(&p->messages, buf_span(&p->body), NULL, 1U << 20);
 	buf_add_str(&p->messages, "\r\n");

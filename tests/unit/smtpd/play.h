@@ -14,6 +14,8 @@
 
 #define PLAY_ID "0000000000001"
 
+#define PLAY_WALL_MS INT64_C(1795313862000)	/* 2026-11-22T02:17:42Z */
+
 struct play {
 	struct conf *conf;
 	struct conf_match *match;
