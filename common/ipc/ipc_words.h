@@ -108,6 +108,13 @@ enum block_kind {
 	BLOCK_RELEASE /* its sender put it off */, BLOCK_COUNT
 };
 
+enum auth_result {
+	AUTH_GOOD,
+	AUTH_BAD,		/* 535: user or password, nobody hears which */
+	AUTH_LATER,		/* 454: too much to do, or no memory */
+	AUTH_RESULT_COUNT
+};
+
 /* The state of a message or recipient as operators name it. */
 enum message_state {
 	STATE_ACTIVE,		/* due or being delivered now */
