@@ -98,10 +98,20 @@ judge(struct server *sv, int fd, const struct ipaddr *client, bool is_tls)
 	return RX_GREET_BUSY;
 }
 
+static bool
+is_within(const struct conf_networks *networks, const struct ipaddr *addr)
+{
+	for (size_t i = 0; i < networks->n; i++)
+		if (ipaddr_prefix_has(&networks->v[i], addr))
+			return true;
+	return false;
+}
+
 /* After a reload a number may be that of a row that is gone: then it is an
  * ordinary door until the parent has said more. */
 static void
-look_up(const struct server *sv, uint16_t index, struct session_door *out)
+look_up(const struct server *sv, uint16_t index, const struct ipaddr *client,
+    struct session_door *out)
 {
 	const struct conf_listeners *rows = &sv->conf->listeners;
 	struct conf_listener row = { .tls = CONF_LISTENER_TLS_NONE };
@@ -114,6 +124,7 @@ look_up(const struct server *sv, uint16_t index, struct session_door *out)
 		.rx.may_tls = row.tls == CONF_LISTENER_TLS_STARTTLS &&
 		    certificates_are_there(&sv->certificates, row.service),
 		.rx.needs_tls = row.service == CONF_SERVICE_SUBMISSION,
+		.rx.may_xclient = is_within(&row.xclient, client),
 		.service = row.service,
 	};
 }
@@ -145,7 +156,7 @@ admit(void *ctx, int fd, const struct endpoint *client,
 	enum rx_greeting how;
 	bool is_counted;
 
-	look_up(sv, door->index, &to);
+	look_up(sv, door->index, &client->addr, &to);
 	if (admission_is_too_fast(sv->clients, sv->conf, &client->addr,
 	    rx_rules_is_trusted(&sv->site, &client->addr),
 	    loop_now_ms(sv->loop))) {
@@ -170,15 +181,6 @@ admit(void *ctx, int fd, const struct endpoint *client,
 		admission_leave(sv->clients, &client->addr);
 	refusal_log(sv, client, "no memory, or no TLS");
 	fd_close(&fd);
-}
-
-static bool
-is_within(const struct conf_networks *networks, const struct ipaddr *addr)
-{
-	for (size_t i = 0; i < networks->n; i++)
-		if (ipaddr_prefix_has(&networks->v[i], addr))
-			return true;
-	return false;
 }
 
 /* A listener with proxies takes no plain client: who reached it directly could

@@ -51,7 +51,7 @@ session_free(struct session *s)
 	list_remove(&s->node);
 	list_remove(&s->idle_node);
 	if (s->is_counted)
-		admission_leave(sv->clients, &s->client.addr);
+		admission_leave(sv->clients, &s->counted);
 	session_mail_return(s);
 	gate_free(&s->gate);
 	rx_free(&s->rx);
@@ -84,7 +84,7 @@ end(struct session *s, const char *how)
 		session_log_gone(s, how);
 	s->is_over = true;
 	if (s->is_counted) {
-		admission_leave(s->server->clients, &s->client.addr);
+		admission_leave(s->server->clients, &s->counted);
 		s->is_counted = false;
 	}
 	if (!s->is_busy && spool_job_drop(&s->server->spool, &s->job))
@@ -99,6 +99,17 @@ is_blocked(const struct session *s)
 {
 	return s->is_over || session_mail_is_full(s) ||
 	    stream_backlog(s->stream) > OUT_HIGH;
+}
+
+/* By XCLIENT.  Its place stays that of the one who connected. */
+static void
+become(struct session *s)
+{
+	s->client.addr = *rx_client(s->rx);
+	s->client.port = rx_xclient(s->rx)->client.port;
+	session_log_xclient(s);
+	list_remove(&s->idle_node);
+	session_gate_prepare(s);
 }
 
 /* False: no further step now. */
@@ -126,6 +137,9 @@ act_on(struct session *s, enum rx_act act)
 		if (s->has_unread || session_tls_begin(s) != OK)
 			end(s, "no TLS");
 		return false;
+	case RX_CLIENT:
+		become(s);
+		return true;
 	case RX_REFUSED:
 		session_log_refusal(s);
 		return true;
@@ -404,6 +418,7 @@ session_new(struct server *sv, int fd, const struct endpoint *client,
 		return ERR_NOMEM;
 	s->server = sv;
 	s->client = *client;
+	s->counted = client->addr;
 	s->proxy = door->proxy;
 	s->begun_at_ms = loop_now_ms(sv->loop);
 	list_init(&s->idle_node);

@@ -35,3 +35,14 @@ session_gate_look(struct session *s)
 	if (s->gate != NULL && !s->is_over && rx_helo(s->rx).n > 0)
 		gate_begin(s->gate);
 }
+
+struct span
+session_gate_name(const struct session *s)
+{
+	const struct smtp_xclient *x = rx_xclient(s->rx);
+
+	if (x != NULL && (x->given & 1U << SMTP_XCLIENT_NAME) != 0)
+		return smtp_xclient_has(x, SMTP_XCLIENT_NAME) ?
+		    span_of(x->name.text, x->name.n) : SPAN_LIT("unknown");
+	return gate_name(s->gate);
+}

@@ -13,4 +13,8 @@ void session_gate_prepare(struct session *s);
 /* After a step: begins to ask when the client has said who it is. */
 void session_gate_look(struct session *s);
 
+/* The name of its address as others tell it: XCLIENT, or the DNS; empty when
+ * nobody was asked. */
+struct span session_gate_name(const struct session *s);
+
 #endif

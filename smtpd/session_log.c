@@ -8,6 +8,7 @@
 #include "smtpd/session_log.h"
 
 #include "smtpd/server.h"
+#include "smtpd/session_gate.h"
 
 #include <stdio.h>
 
@@ -21,8 +22,8 @@ log_client(struct log *log, const struct session *s)
 static void
 log_gate(struct log *log, const struct session *s)
 {
-	if (gate_name(s->gate).n > 0)
-		log_text(log, "name", gate_name(s->gate));
+	if (session_gate_name(s).n > 0)
+		log_text(log, "name", session_gate_name(s));
 	if (gate_is_unanswered(s->gate))
 		log_str(log, "gate", "unanswered");
 }
@@ -38,6 +39,32 @@ session_log_connected(const struct session *s)
 	log_u64(log, "port", s->client.port);
 	if (s->proxy.family != IPADDR_NONE)
 		log_ip(log, "proxy", &s->proxy);
+	log_end(log);
+}
+
+static void
+log_told(struct log *log, const char *key, const struct smtp_xclient *x,
+    enum smtp_xclient_attr attr, const struct smtp_xclient_text *text)
+{
+	if (smtp_xclient_has(x, attr))
+		log_text(log, key, span_of(text->text, text->n));
+}
+
+void
+session_log_xclient(const struct session *s)
+{
+	const struct smtp_xclient *x = rx_xclient(s->rx);
+	struct log *log = s->server->log;
+
+	if (!log_begin(log, LOG_XCLIENT, NULL))
+		return;
+	log_ip(log, "by", &s->counted);
+	log_client(log, s);
+	log_u64(log, "port", s->client.port);
+	log_told(log, "name", x, SMTP_XCLIENT_NAME, &x->name);
+	log_told(log, "login", x, SMTP_XCLIENT_LOGIN, &x->login);
+	if (smtp_xclient_has(x, SMTP_XCLIENT_DESTADDR))
+		log_ip(log, "server", &x->server.addr);
 	log_end(log);
 }
 

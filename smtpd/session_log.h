@@ -8,6 +8,7 @@
 #include "smtpd/session.h"
 
 void session_log_connected(const struct session *s);
+void session_log_xclient(const struct session *s);
 void session_log_gone(const struct session *s, const char *how);
 void session_log_tls_failed(const struct session *s);
 void session_log_accepted(const struct session *s, uint64_t id);

@@ -21,6 +21,7 @@
 #include "common/mail/queue_id.h"
 #include "common/mail/received.h"
 #include "smtpd/server.h"
+#include "smtpd/session_gate.h"
 #include "smtpd/session_log.h"
 #include "smtpd/session_tls.h"
 
@@ -225,7 +226,7 @@ fill_trace(struct session *s, const struct rx_message *m, int64_t wall_ms)
 		.helo = m->head.helo,
 		.client = s->client.addr.family != IPADDR_NONE
 		    ? &s->client.addr : NULL,
-		.name = gate_name(s->gate),
+		.name = session_gate_name(s),
 		.host = span_str(sv->conf->hostname),
 		.with = received_with(
 		    (m->is_esmtp ? RECEIVED_ESMTP : 0U) |

@@ -49,6 +49,7 @@ rx_free(struct rx **rx)
 	if (*rx == NULL)
 		return;
 	buf_clear(&(*rx)->rcpts);
+	free((*rx)->xclient);
 	free(*rx);
 	*rx = NULL;
 }
@@ -346,6 +347,10 @@ one_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 	if (rx->is_dropped) {
 		rx->is_dropped = false;
 		return RX_DROP;
+	}
+	if (rx->is_changed) {
+		rx->is_changed = false;
+		return RX_CLIENT;
 	}
 	if (rx_is_list_due(rx))
 		return RX_LIST;

@@ -44,6 +44,7 @@ struct rx_door {
 	bool may_tls;		/* STARTTLS is offered */
 	bool is_tls;		/* all is said inside TLS from the start on */
 	bool needs_tls;		/* nothing is done without it */
+	bool may_xclient;	/* it may say that it is another */
 };
 
 enum rx_act {
@@ -55,6 +56,7 @@ enum rx_act {
 	RX_DROP,	/* the content so far isn't wanted any more */
 	RX_SUBMIT,	/* a message is whole: rx_submitted() is due */
 	RX_STARTTLS,	/* write OUT, then TLS: rx_secured() is due */
+	RX_CLIENT,	/* it is another one: rx_client(), rx_xclient() */
 	RX_REFUSED,	/* something for the log: rx_refusal() */
 	RX_CLOSE,	/* write OUT, then hang up */
 };

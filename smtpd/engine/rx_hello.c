@@ -52,6 +52,19 @@ offers_require_tls(const struct rx *rx)
 	return rx->door.is_tls;
 }
 
+static bool
+offers_xclient(const struct rx *rx)
+{
+	return rx->door.may_xclient;
+}
+
+static void
+write_xclient(const struct rx *rx, struct buf *out)
+{
+	(void)rx;
+	buf_add_str(out, SMTP_XCLIENT_ATTRIBUTES);
+}
+
 /* The last one is for everybody. */
 static const struct row rows[] = {
 	{ .ext = SMTP_EXT_PIPELINING },
@@ -64,6 +77,8 @@ static const struct row rows[] = {
 	{ .ext = SMTP_EXT_DSN },
 	{ .ext = SMTP_EXT_REQUIRETLS, .is_offered = offers_require_tls },
 	{ .ext = SMTP_EXT_LIMITS, .write = write_limits },
+	{ .ext = SMTP_EXT_XCLIENT, .write = write_xclient,
+	    .is_offered = offers_xclient },
 	{ .ext = SMTP_EXT_MT_PRIORITY, .for_trusted = true },
 	{ .ext = SMTP_EXT_FUTURERELEASE, .write = rx_hold_write,
 	    .for_trusted = true, .is_offered = rx_hold_is_offered },

@@ -11,6 +11,7 @@
 #include "common/conf/conf.h"
 #include "common/mail/address.h"
 #include "common/smtp/smtp_lines.h"
+#include "common/smtp/smtp_xclient.h"
 #include "smtpd/engine/rx_content.h"
 #include "smtpd/engine/rx_gate.h"
 #include "smtpd/engine/rx_pace.h"
@@ -62,6 +63,8 @@ struct rx {
 	bool is_esmtp;
 	bool is_draining;
 	bool is_dropped;		/* RX_DROP is due: of a list */
+	bool is_changed;		/* RX_CLIENT is due */
+	struct smtp_xclient *xclient;	/* NULL: it said none */
 	bool has_more;			/* came behind the line in hand */
 	uint32_t errors;		/* since the last message */
 	uint32_t errors_paced;		/* ... of them had their pause */

@@ -58,6 +58,9 @@ static const struct rx_verb verbs[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_EXPN] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_AUTH] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_ETRN] = { rx_do_absent, .allowed = ALWAYS },
+	[SMTP_VERB_XCLIENT] = { rx_do_xclient,
+	    .allowed = RX_IN(START) | RX_IN(READY),
+	    .may_enter = RX_IN(START) | RX_IN(READY) },
 	[SMTP_VERB_UNKNOWN] = { rx_do_unknown, .allowed = ALWAYS,
 	    .is_without_tls = true },
 	[SMTP_VERB_FOREIGN] = { rx_do_foreign, .allowed = ALWAYS,
@@ -84,7 +87,8 @@ rx_table_refusal(const struct rx *rx, enum smtp_verb verb)
 		return RX_REPLY_HELLO_FIRST;
 	if (rx->state == RX_CHUNKS)
 		return RX_REPLY_CHUNKS_BEGUN;
-	if (verb == SMTP_VERB_MAIL || verb == SMTP_VERB_STARTTLS)
+	if (verb == SMTP_VERB_MAIL || verb == SMTP_VERB_STARTTLS ||
+	    verb == SMTP_VERB_XCLIENT)
 		return RX_REPLY_NESTED_MAIL;
 	if (rx->state != RX_MAIL)
 		return RX_REPLY_MAIL_FIRST;

@@ -7,6 +7,7 @@
 
 #include "common/mail/envelope.h"
 #include "common/smtp/smtp_command.h"
+#include "common/smtp/smtp_xclient.h"
 #include "smtpd/engine/rx.h"
 
 /* What the client is at, for time limits. */
@@ -45,6 +46,10 @@ struct rx_refusal {
 	struct span from;
 	struct span argument;	/* of the command, raw */
 };
+
+/* Who it is now, and what XCLIENT has said of it in all (NULL: nothing). */
+const struct ipaddr *rx_client(const struct rx *rx);
+const struct smtp_xclient *rx_xclient(const struct rx *rx);
 
 void rx_message(const struct rx *rx, struct rx_message *out);
 void rx_refusal(const struct rx *rx, struct rx_refusal *out);

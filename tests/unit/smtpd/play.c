@@ -144,6 +144,9 @@ act_on(struct play *p, enum rx_act act)
 		buf_add_span(&p->list, rx_recipients(p->rx));
 		rx_recipients_taken(p->rx);
 		return true;
+	case RX_CLIENT:
+		p->clients++;
+		return true;
 	case RX_DROP:
 		p->drops++;
 		buf_reset(&p->list);

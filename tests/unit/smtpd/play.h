@@ -32,6 +32,7 @@ struct play {
 	bool is_shaking;		/* RX_STARTTLS came */
 	struct rx_door door;		/* of the next connections */
 	bool is_keeping;		/* takes no recipients at RX_LIST */
+	unsigned clients;		/* RX_CLIENT came */
 	unsigned lists;
 	unsigned submits;
 	unsigned drops;

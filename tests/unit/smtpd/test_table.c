@@ -113,6 +113,14 @@ static const struct row rows[] = {
 		[RX_UNWANTED] = { 0, RX_UNWANTED }, DEAF } },
 	{ SMTP_VERB_AUTH, "AUTH PLAIN", { ANYWHERE(502) } },
 	{ SMTP_VERB_ETRN, "ETRN d", { ANYWHERE(502) } },
+	{ SMTP_VERB_XCLIENT, "XCLIENT NAME=n", {
+		[RX_START] = { 220, RX_START }, [RX_READY] = { 220, RX_START },
+		[RX_MAIL] = { 503, RX_MAIL }, [RX_RCPT] = { 503, RX_RCPT },
+		NOT_NOW, ONLY_QUIT, DEAF } },
+	{ SMTP_VERB_XCLIENT, "XCLIENT HELO=h", {
+		[RX_START] = { 220, RX_READY }, [RX_READY] = { 220, RX_READY },
+		[RX_MAIL] = { 503, RX_MAIL }, [RX_RCPT] = { 503, RX_RCPT },
+		NOT_NOW, ONLY_QUIT, DEAF } },
 	{ SMTP_VERB_UNKNOWN, "WHAT", { ANYWHERE(500) } },
 	{ SMTP_VERB_QUIT, "QUIT x", {
 		[RX_START] = { 501, RX_START }, [RX_READY] = { 501, RX_READY },
@@ -143,7 +151,7 @@ go_to(struct play *p, enum rx_state state)
 	};
 
 	p->is_holding = true;
-	p->door.may_tls = true;
+	p->door.may_tls = p->door.may_xclient = true;
 	play_connect_as(p, "127.0.0.1", state == RX_UNWANTED
 	    ? RX_GREET_UNWANTED : RX_GREET_WELCOME);
 	if (state == RX_CLOSED) {
