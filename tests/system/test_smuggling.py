@@ -11,6 +11,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from support import basics, client, nexthop, postfix, relay
+from support.certificate import Certificate, trusting_all
 
 ENDS = (b"\n.\n", b"\n.\r", b"\r.\n", b"\r.\r", b"\n.\r\n", b"\r.\r\n",
         b"\r\n.\n", b"\r\n.\r", b"\r\n.\r\r\n", b"\r\r\n.\r\r\n",
@@ -65,6 +66,26 @@ class Smuggling(unittest.TestCase):
                             [(x.code, x.status) for x in replies],
                             [(550, "5.5.2"), (250, "2.0.0")])
                         self.assertTrue(c.is_silent(0.01))
+            self.assertEqual(r.count(), 0)
+        self.assertEqual(self.hop.dotted, [])
+
+    def test_refused_in_tls(self):
+        """T01: the same inside TLS, cut into its records."""
+        with relay.Relay(self.hop.port, start=False) as r:
+            cert = Certificate(r.folder)
+            r.configure(tls={"certificate": cert.chain, "key": cert.key})
+            r.start()
+            context = trusting_all()
+            for end in ENDS:
+                for name, cut in splits(end):
+                    with self.subTest(end=end, cut=name), r.connect() as c:
+                        c.hello()
+                        c.expect("STARTTLS", 220)
+                        c.socket = context.wrap_socket(c.socket)
+                        replies = play(c, end, cut)
+                        self.assertEqual(
+                            [(x.code, x.status) for x in replies],
+                            [(550, "5.5.2"), (250, "2.0.0")])
             self.assertEqual(r.count(), 0)
         self.assertEqual(self.hop.dotted, [])
 
