@@ -48,6 +48,7 @@ forget(struct model *m)
 	m->rcpts = 0;
 	m->was_refused = m->is_utf8 = m->is_binary = false;
 	m->kept = STORED;
+	m->hold_s = 0;
 	if (m->at == AT_MAIL || m->at == AT_RCPT || m->at == AT_CONTENT ||
 	    m->at == AT_CHUNKS)
 		m->at = AT_READY;
@@ -178,6 +179,10 @@ submit(struct model *m)
 	buf_add_span(&m->messages, buf_span(&m->sender));
 	buf_add_str(&m->messages, "> to=");
 	buf_add_span(&m->messages, buf_span(&m->list));
+	if (m->hold_s > 0) {
+		buf_add_str(&m->messages, " hold=");
+		buf_add_u64(&m->messages, m->hold_s * 1000);
+	}
 	buf_add_str(&m->messages, " body=");
 	text_escape_to(&m->messages, buf_span(&body), NULL, 1U << 20);
 	buf_add_str(&m->messages, "\r\n");
@@ -264,6 +269,8 @@ flaw_of(const struct model *m, const struct said *s)
 		return "501";
 	case UNKNOWN_PARAMETER:
 		return "555";
+	case IN_CLEAR:
+		return m->is_tls ? NULL : "555";
 	case NOT_YOURS:
 		return m->is_trusted ? NULL : "555";
 	case NOT_ASCII:
@@ -299,6 +306,7 @@ mail(struct model *m, const struct said *s)
 		m->at = AT_MAIL;
 		m->is_utf8 = s->is_utf8;
 		m->is_binary = s->is_binary;
+		m->hold_s = s->hold_s;
 		buf_reset(&m->sender);
 		buf_add_span(&m->sender, s->address);
 	}

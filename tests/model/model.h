@@ -2,11 +2,11 @@
  * What a reader of the RFCs expects of an SMTP server: a model of the
  * dialogue, for tests to hold the real one against.
  *
- * It was written from RFC 5321, 2920, 1870, 3030, 3207, 3461, 6531 and 6710
- * and from mtad.yaml(5), not from the engine, and shares nothing with it: it
- * parses no command.  Who says something tells it what that means (struct
- * said), and it gives the replies that are right, and the messages that are
- * taken.  An event that no client makes has a function of its own.
+ * It was written from RFC 5321, 2920, 1870, 3030, 3207, 3461, 4865, 6531, 6710
+ * and 8689, and from mtad.yaml(5), not from the engine, and shares nothing with
+ * it: it parses no command.  Who says something tells it what that means
+ * (struct said), and it gives the replies that are right, and the messages that
+ * are taken.  An event that no client makes has a function of its own.
  *
  * Replies gather as patterns: "250", or "503|554" where either is right; one
  * for each reply, each with a blank behind it.
@@ -50,6 +50,7 @@ enum flaw {
 	BAD_NAME,		/* of a host */
 	UNKNOWN_PARAMETER,	/* or one of another verb */
 	NOT_YOURS,		/* of trusted clients alone */
+	IN_CLEAR,		/* fine in TLS */
 	NOT_ASCII,		/* without SMTPUTF8 */
 	DECLARED_LARGE,
 	NO_DOMAIN,		/* fine for trusted clients */
@@ -64,6 +65,7 @@ struct said {
 	bool is_utf8;		/* MAIL: SMTPUTF8 */
 	bool is_binary;		/* MAIL: BODY=BINARYMIME */
 	uint64_t declared;	/* SIZE= */
+	uint64_t hold_s;	/* HOLDFOR= */
 	struct span address;	/* as it should be kept, of MAIL and RCPT */
 	struct span chunk;
 	bool is_last;
@@ -97,6 +99,7 @@ struct model {
 	bool is_utf8, is_binary;
 	bool was_refused;	/* a recipient */
 	enum fate kept;		/* of recipients or content so far */
+	uint64_t hold_s;
 	unsigned rcpts;
 	struct buf sender, list, content;
 	/* the outcome */

@@ -37,7 +37,7 @@ struct row {
 	const char *line;	/* %s: t->address; %1000x: so many of them */
 	const char *address;	/* %u in it: the next number */
 	bool has_parameters, is_utf8, is_binary;
-	uint64_t declared;
+	uint64_t declared, hold_s;
 };
 
 #define P .has_parameters = true
@@ -80,6 +80,10 @@ static const struct row rows[] = {
 	{ SAY_MAIL, UNKNOWN_PARAMETER, "MAIL FROM:<a@b.example> NOTIFY=NEVER", .address = NULL, P },
 	{ SAY_MAIL, NOT_YOURS, "MAIL FROM:<%s> MT-PRIORITY=3", .address = "a@b.example",
 	    P },
+	{ SAY_MAIL, NOT_YOURS, "MAIL FROM:<%s> HOLDFOR=60", .address =
+	    "a@b.example", P, .hold_s = 60 },
+	{ SAY_MAIL, IN_CLEAR, "MAIL FROM:<%s> REQUIRETLS", .address =
+	    "a@b.example", P },
 	{ SAY_MAIL, NOT_ASCII, "MAIL FROM:<%s>", .address = "j\xc3\xbc@b.example" },
 	{ SAY_MAIL, NOT_ASCII, "MAIL FROM:<%s> SMTPUTF8", .address = "j\xc3\xbc@b.example",
 	    P, .is_utf8 = true },
@@ -313,7 +317,7 @@ talk_command(struct talk *t, const struct model *m, enum what what,
 	*said = (struct said){ .what = what, .flaw = row->flaw,
 	    .has_parameters = row->has_parameters, .is_utf8 = row->is_utf8,
 	    .is_binary = row->is_binary,
-	    .declared = row->declared };
+	    .declared = row->declared, .hold_s = row->hold_s };
 	if (row->address != NULL)
 		write_address(t, row->address);
 	if (what == SAY_BDAT && row->flaw == FINE)
