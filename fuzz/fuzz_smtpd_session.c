@@ -1,10 +1,27 @@
 /*
  * A whole session of the SMTP server.  The first octet chooses how the bytes
  * are cut; the engine must answer in well-formed lines whatever comes.  TLS is
- * offered, and a handshake is done as soon as it is asked for.
+ * offered, and a handshake is done as soon as it is asked for.  XCLIENT may be
+ * said; about a stranger it is asked elsewhere, with an answer by the first
+ * octet when it is waited for.
  */
 #include "common/base/check.h"
+#include "smtpd/engine/rx_gate.h"
 #include "tests/unit/smtpd/play.h"
+
+/* The gate's answer, a part of the time that it lists the client. */
+static void
+answer_gate(struct play *p, size_t piece)
+{
+	enum rx_gate gate = piece % 8 == 1 ? RX_GATE_LISTED :
+	    piece % 8 == 2 ? RX_GATE_NAMELESS : RX_GATE_OPEN;
+
+	if (!rx_is_asking(p->rx))
+		return;
+	rx_set_gate(p->rx, gate, SPAN_LIT("listed\r\n250 no\n"));
+	MUST(!rx_is_asking(p->rx));
+	play_feed(p, SPAN_NONE);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,10 +43,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] & 0x40)
 		p.conf->content.bare_newline = CONF_NEWLINE_NORMALISE;
 	p.result = data[0] & 0x80 ? RX_FAILED : RX_ACCEPTED;
-	p.door.may_tls = true;
+	p.door.may_tls = p.door.may_xclient = true;
 	play_connect(&p, "192.0.2.1");
+	rx_set_gate(p.rx, RX_GATE_ASKING, SPAN_NONE);
 	while (rest.n > 0 && !p.is_closed) {
 		play_feed(&p, span_sub(rest, 0, piece));
+		answer_gate(&p, piece);
 		rest = span_from(rest, piece);
 		if (p.is_shaking) {
 			/* nothing of what came behind it may be left */

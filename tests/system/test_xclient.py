@@ -1,5 +1,7 @@
 """XCLIENT from named clients: swaks, and scripted ones.  XCL-01 to -08"""
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -90,6 +92,48 @@ class XClient(unittest.TestCase):
             c.expect("RCPT TO:<b@elsewhere.example>", 550)
         self.finish()
         self.assertIn(" login=ann", self.relay.log())
+
+    def test_hostile(self):
+        """T16, T17: what is told of a client cannot add a field to the trace
+        or a record to the log, and does not end a comment."""
+        self.relay.stop()
+        self.relay.configure(log={"format": "json"})
+        self.relay.start()
+        good = ("NAME=a)+28b;c\"d\\", "NAME=" + "x" * 255,
+                "NAME=%s%n", "HELO=e)+20(+20id+20f;+20Mon", "LOGIN=g+22+7Bh+7D",
+                "LOGIN=" + "y" * 255)
+        bad = ("NAME=a+0D+0AX:+20b", "HELO=a+0Ab", "LOGIN=a+1B[2J",
+               "NAME=a+00", "LOGIN=+E2+80+AE", "HELO=" + "z" * 256)
+        for words in bad:
+            with self.relay.connect() as c:
+                c.expect(f"XCLIENT {words}", 501)
+        for words in good:
+            with self.relay.connect() as c:
+                c.expect(f"XCLIENT ADDR={STRANGER} {words}", 220)
+                c.hello()
+                c.expect("XCLIENT ADDR=127.0.0.1", 220)
+                c.hello("x.example") if "HELO" not in words else None
+                if "HELO" in words:
+                    c.expect(f"XCLIENT {words}", 220)
+                c.mail("a@sender.example", ["b@served.example"],
+                       b"Subject: x\r\n\r\nx\r\n")
+        self.relay.wait_empty()
+        self.assertEqual(len(self.hop.messages), len(good))
+        for m in self.hop.messages:
+            head = m.content.partition(b"\r\n\r\n")[0].decode("ascii")
+            fields = re.findall(r"(?m)^[A-Za-z-]+:", head)
+            self.assertEqual(fields, ["Received:", "Subject:"])
+            field = head.split("\r\n")[0]
+            self.assertEqual((field.count("("), field.count(")"),
+                              field.count(";")), (1, 1, 0), field)
+        self.finish()
+        told = 0
+        for line in self.relay.log().splitlines():
+            if line.startswith("{"):
+                told += json.loads(line)["event"] == "xclient"
+                self.assertLessEqual(len(line), 2048)
+                self.assertTrue(line.isascii() and line.isprintable())
+        self.assertEqual(told, 2 * len(good) + 1)
 
     def test_pipelined(self):
         """What follows in the same piece is said by the new client."""
