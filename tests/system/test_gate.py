@@ -8,7 +8,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, nameserver, nexthop, relay
+from support import basics, nameserver, nexthop, relay, unbound
 from support.nameserver import NXDOMAIN, SERVFAIL, SILENCE
 
 BLOCK, SOME, ALLOW = "block.example", "some.example", "allow.example"
@@ -222,6 +222,34 @@ class Gate(unittest.TestCase):
             self.assertLessEqual(len(line), 2048)
             rejected += json.loads(line)["event"] == "rejected"
         self.assertEqual(rejected, len(texts))
+
+    @unittest.skipUnless(unbound.is_there(), "no unbound")
+    def test_real_resolver(self):
+        """All of it by way of unbound."""
+        long = "x" * 200
+        with unbound.Unbound(
+                [BLOCK, ALLOW, "127.in-addr.arpa", "good.example"],
+                [f"{reverse(a, BLOCK)}. A 127.0.0.2" for a in (
+                    "127.0.0.2", LISTED, "127.0.0.10")] +
+                [f'{reverse(LISTED, BLOCK)}. TXT "see" " {long}"',
+                 f"{reverse('127.0.0.2', ALLOW)}. A 127.0.0.2",
+                 f"{reverse('127.0.0.10', ALLOW)}. A 127.0.7.2",
+                 f"{reverse(GOOD, 'in-addr.arpa')}. PTR mail.good.example.",
+                 f"mail.good.example. A {GOOD}"]) as names:
+            self.start(None, {"blocklists": [BLOCK], "allowlists": [ALLOW],
+                              "reverse_name": "log"})
+            self.relay.configure(dns={"servers": [f"127.0.0.1:{names.port}"]})
+            self.relay.ctl("reload")
+            reply = self.try_mail(LISTED)
+            self.assertEqual(reply.code, 550)
+            self.assertIn(f"is listed by {BLOCK}: see xxx", reply.text)
+            self.assertEqual(self.try_mail("127.0.0.10").code, 250)
+            self.assertEqual(self.try_mail(GOOD).code, 250)
+            self.finish()
+        log = self.relay.log()
+        self.assertIn("name=mail.good.example", log)
+        self.assertNotIn("list_broken", log)
+        self.assertNotIn("unanswered", log)
 
     def test_reload(self):
         """Lists come and go; sessions that are waiting are not hurt."""

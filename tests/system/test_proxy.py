@@ -3,6 +3,8 @@ itself in both versions, and headers as haproxy would not send them.
 PROXY-01 to PROXY-09"""
 import os
 import re
+import socket
+import ssl
 import sys
 import threading
 import time
@@ -10,6 +12,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from support import basics, client, haproxy, nexthop, relay
+from support.certificate import Certificate
 
 PROXY = "127.0.0.99"            # whom the relay knows
 CLIENT = "127.0.0.5"            # whom it does not
@@ -104,6 +107,72 @@ class Real(Proxied):
                 c.quit()
         self.assertNotIn(" refused ", self.relay.log())
         self.finish()
+
+
+class InsideTls(Proxied):
+    """The header is outside of TLS, which begins right behind it."""
+
+    def start_tls(self):
+        self.start()
+        self.relay.stop()
+        self.certificate = Certificate(self.relay.folder)
+        rows = self.relay.config["listeners"]
+        rows[1]["tls"] = "implicit"
+        self.relay.configure(listeners=rows, tls={
+            "certificate": [self.certificate.chain],
+            "key": [self.certificate.key]})
+        self.relay.start()
+
+    def test_one_segment(self):
+        """PROXY-07: header and ClientHello in one segment, then in pieces
+        that are cut everywhere else."""
+        self.start_tls()
+        for size in (0, 7):
+            inward, outward = ssl.MemoryBIO(), ssl.MemoryBIO()
+            tls = self.certificate.client().wrap_bio(
+                inward, outward, server_hostname="relay.example.org")
+            c = self.dial(b"")
+            first = header(CLIENT)
+            while True:
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    c.send(first + outward.read(), size, 0.001)
+                    first = b""
+                    inward.write(c.socket.recv(65536))
+            c.send(outward.read())
+            greeting = b""
+            while not greeting:
+                try:
+                    greeting = tls.read(600)
+                except ssl.SSLWantReadError:
+                    inward.write(c.socket.recv(65536))
+            self.assertTrue(greeting.startswith(b"220 "), greeting)
+            c.close()
+        # nobody hears a word in clear there
+        c = self.dial(b"", source="127.0.0.1")
+        self.assertTrue(c.is_closed())
+        self.assertEqual(c.pending, b"")
+        self.finish()
+
+    @unittest.skipUnless(haproxy.is_there(), "no haproxy")
+    def test_real(self):
+        self.start_tls()
+        with haproxy.HAProxy(self.inner, PROXY, "send-proxy-v2") as front:
+            raw = socket.create_connection(("127.0.0.1", front.port),
+                                           basics.PATIENCE,
+                                           source_address=(CLIENT, 0))
+            with self.certificate.client().wrap_socket(
+                    raw, server_hostname="relay.example.org") as s:
+                f = s.makefile("rwb")
+                self.assertTrue(f.readline().startswith(b"220 "))
+                f.write(b"EHLO a\r\nMAIL FROM:<a@b.example>\r\n"
+                        b"RCPT TO:<c@elsewhere.example>\r\nQUIT\r\n")
+                f.flush()
+                self.assertIn(b"550 5.7.1", f.read())
+        self.finish()
+        self.assertRegex(self.relay.log(), f" rejected .*client={CLIENT} ")
 
 
 class Scripted(Proxied):

@@ -237,7 +237,7 @@ Test(client_table, noise_does_no_harm)
 Test(client_rates, sums_over_workers_and_time)
 {
 	struct client_table *parent = make(2, 100), *w[2];
-	struct ipaddr a = v4(1), b = v4(2);
+	struct ipaddr a = v4(1), b = v4(2), c;
 	int64_t t = 10 * MINUTE;
 
 	for (uint32_t i = 0; i < 2; i++)
@@ -269,6 +269,12 @@ Test(client_rates, sums_over_workers_and_time)
 	    t + MINUTE), 5);
 	cr_expect_eq(client_table_rate(w[0], CLIENT_RATE_MESSAGES, &a, MINUTE,
 	    t + 2 * MINUTE), 0);
+	/* a /64 is one client */
+	cr_assert_eq(ipaddr_parse(SPAN_LIT("2001:db8::1"), &a), OK);
+	cr_assert_eq(ipaddr_parse(SPAN_LIT("2001:db8::ffff"), &c), OK);
+	client_table_note(w[0], CLIENT_RATE_MESSAGES, &a, MINUTE, t, 3);
+	cr_expect_eq(client_table_rate(w[1], CLIENT_RATE_MESSAGES, &c, MINUTE,
+	    t), 3);
 	/* a worker that died has still seen what it has seen */
 	client_table_note(w[1], CLIENT_RATE_RECIPIENTS, &b, MINUTE, t, 9);
 	client_table_forget(parent, 1);
