@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "common/base/check.h"
+#include "common/base/mtime.h"
 #include "common/mail/envelope.h"
 #include "deliverd/settings.h"
 
@@ -89,6 +90,8 @@ set_recipients(struct job *j, const struct envelope *e)
 	m->sender = e->sender;
 	m->priority = e->priority;
 	m->ret = e->ret;
+	m->by = e->by;
+	j->by_at = mtime_add((int64_t)e->arrived_at, e->by_ms);
 	m->is_utf8 = (e->flags & ENVELOPE_UTF8) != 0;
 	m->requires_tls = (e->flags & ENVELOPE_REQUIRE_TLS) != 0;
 	m->has_utf8_header = (e->flags & ENVELOPE_UTF8_HEADER) != 0;

@@ -154,6 +154,8 @@ begin(struct session *s, struct job *j)
 	j->asked_to = 0;
 	j->begun_at = (uint64_t)loop_wall_ms(s->d->loop);
 	j->begun_at_ms = loop_now_ms(s->d->loop);
+	j->mail.by_seconds = mtime_sub(j->by_at, (int64_t)j->begun_at) /
+	    MTIME_SECOND;
 	tx_begin(s->tx, &j->mail);
 }
 

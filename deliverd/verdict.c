@@ -106,7 +106,7 @@ is_same(const struct job *j, uint32_t a, uint32_t b)
 	    x->status.subject == y->status.subject &&
 	    x->status.detail == y->status.detail &&
 	    x->text_at == y->text_at && x->text_n == y->text_n &&
-	    x->has_dsn == y->has_dsn &&
+	    x->has_dsn == y->has_dsn && x->is_by_lost == y->is_by_lost &&
 	    j->attempt_of[a] == j->attempt_of[b];
 }
 
@@ -120,7 +120,7 @@ put_result(struct verdict *v, const struct job *j, uint32_t first,
 
 	result.outcome = (uint8_t)verdict_outcome(r->outcome);
 	result.code = r->code;
-	result.has_dsn = r->has_dsn;
+	result.has_dsn = r->is_by_lost ? 2 : r->has_dsn;
 	result.status = span_of(status,
 	    status_format(status_for(r), status));
 	result.text = tx_mail_text(&j->mail, r);

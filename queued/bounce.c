@@ -37,6 +37,7 @@ bounce_init(struct bounce *b, const struct store_message *message,
 	b->action = action;
 	b->life_ms = 0;
 	b->is_8bit = false;
+	b->is_by_lost = false;
 	b->is_wanted = false;
 	b->is_to_postmaster = false;
 	buf_init(&b->envelope, 64 * 1024);
@@ -53,7 +54,8 @@ bounce_clear(struct bounce *b)
 
 /* RFC 3461 4.1: without NOTIFY failures are told, and delays may be. */
 static bool
-is_asked_for(const struct envelope_rcpt *rcpt, enum report_action action)
+is_asked_for(const struct envelope_rcpt *rcpt, enum report_action action,
+    bool is_by_lost)
 {
 	static const uint8_t words[] = {
 		[REPORT_FAILED] = ENVELOPE_NOTIFY_FAILURE,
@@ -62,7 +64,7 @@ is_asked_for(const struct envelope_rcpt *rcpt, enum report_action action)
 	};
 
 	return (rcpt->notify & words[action]) != 0 ||
-	    (rcpt->notify == 0 && action != REPORT_RELAYED);
+	    (rcpt->notify == 0 && (action != REPORT_RELAYED || is_by_lost));
 }
 
 struct report_rcpt *
@@ -75,7 +77,8 @@ bounce_add(struct bounce *b, struct span address, struct span attributes)
 	(void)envelope_check_rcpt(attributes, ENVELOPE_UTF8, &rcpt);
 	/* a report says NEVER of itself, and goes to the postmaster then */
 	if (b->count == BOUNCE_RECIPIENTS ||
-	    (!b->message->is_report && !is_asked_for(&rcpt, b->action)))
+	    (!b->message->is_report && !is_asked_for(&rcpt, b->action,
+	    b->is_by_lost)))
 		return NULL;
 	b->count++;
 	memset(row, 0, sizeof(*row));

@@ -24,6 +24,7 @@ struct bounce {
 	int64_t life_ms;		/* delayed ones are given up then */
 	struct buf envelope;
 	struct buf body;
+	bool is_by_lost;		/* of the next one: told unasked (2852) */
 	bool is_8bit;
 	bool requires_tls;		/* so does its message */
 	bool is_wanted;			/* a report was built */

@@ -184,7 +184,7 @@ explain(void *ctx, const struct store_message *m,
 	msg.ctl_state.arrived_at = spool_time_shown(s->q, m->arrived_at);
 	if (units[0] != NULL) {		/* by the route of the first */
 		msg.ctl_state.expires_at = spool_time_shown(s->q,
-		    times_released(m)) + (uint64_t)residence_life_ms(s->q, units[0]);
+		    times_end(s->q, units[0]));
 		msg.ctl_state.warn_at = warn_at(s->q, units[0]);
 	}
 	msg.ctl_state.is_warned = m->is_warned;

@@ -129,8 +129,7 @@ put_units(struct queued *q, struct store_glance *g,
 	while ((u = store_glance_next(g)) != NULL) {
 		enum select_state unit = ctl_unit_state(q, u);
 		uint64_t due = spool_time_shown(q, unit_due(q, u));
-		uint64_t end = spool_time_shown(q,
-		    times_released(u->message)) + (uint64_t)residence_life_ms(q, u);
+		uint64_t end = spool_time_shown(q, times_end(q, u));
 
 		if (state == SELECT_DEFERRED)
 			state = unit;

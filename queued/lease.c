@@ -23,6 +23,7 @@
 #include "queued/residence.h"
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
+#include "queued/times.h"
 
 #include <stdlib.h>
 
@@ -320,6 +321,8 @@ give_out(struct queued *q, struct plan_unit *pu)
 		return OK;
 	if (is_held || is_deleted)
 		return is_held ? OK : ERR_NOMEM;
+	if (times_is_returned(q, unit->message) && outcome_late(q, unit) == OK)
+		return OK;
 	lease = lease_new(q, unit, q->next_lease++, peer->index);
 	if (lease == NULL)
 		return ERR_NOMEM;

@@ -23,6 +23,7 @@
 #include "queued/residence.h"
 #include "queued/spool_time.h"
 #include "queued/store/store_write.h"
+#include "queued/times.h"
 
 #include <stdlib.h>
 
@@ -88,7 +89,7 @@ read_results(struct outcome_work *w, const struct lease *lease,
 				    m.attempt);
 			/* what was told before is not told again */
 			if (w->count > at)
-				w->has_dsn[at] = m.has_dsn;
+				w->told_by[at] = m.has_dsn;
 		}
 	}
 }
@@ -123,6 +124,7 @@ decide(struct queued *q, struct outcome_work *w,
     const struct store_unit *unit, bool is_deleted)
 {
 	bool expired = was_expired(q, unit, queued_now(q));
+	bool returned = times_is_returned(q, unit->message);
 
 	for (size_t i = 0; i < w->count; i++) {
 		struct store_result *r = &w->results[i];
@@ -132,6 +134,10 @@ decide(struct queued *q, struct outcome_work *w,
 			r->outcome = OUTCOME_DISCARDED;
 		else if (!outcome_settles(r->outcome) && expired)
 			r->outcome = OUTCOME_EXPIRED;
+		else if (!outcome_settles(r->outcome) && returned) {
+			r->outcome = OUTCOME_EXPIRED;
+			r->status = SPAN_LIT("5.4.7");
+		}
 		r->is_settled = outcome_settles(r->outcome);
 	}
 }
@@ -142,9 +148,9 @@ next_due(struct queued *q, const struct store_unit *unit)
 {
 	const struct route_policy *policy = residence_policy(q, unit);
 
-	return queued_wall(q) + (uint64_t)plan_retry_delay(
-	    policy->first_retry_ms, policy->max_retry_ms, unit->tries + 1,
-	    rng_u64(&q->dice));
+	return times_cut(q, unit->message, queued_wall(q) +
+	    (uint64_t)plan_retry_delay(policy->first_retry_ms,
+	    policy->max_retry_ms, unit->tries + 1, rng_u64(&q->dice)));
 }
 
 /* ---- applying ---- */
@@ -315,7 +321,7 @@ due_after(struct queued *q, const struct outcome_work *w,
 	wait = plan_unit_blocked_until(pu) - queued_now(q);
 	if (wait > 0 && queued_wall(q) + (uint64_t)wait > due)
 		due = queued_wall(q) + (uint64_t)wait;
-	return due;
+	return times_cut(q, lease->unit->message, due);
 }
 
 /* Nobody was tried, or all of it was told before: in the latter case what is
@@ -506,6 +512,32 @@ outcome_delete(struct queued *q, struct store_unit *unit)
 	begin_own(q, w, false);
 	for (uint32_t i = 0; i < unit->count; i++)
 		add_row(w, unit, i, &deleted, OUTCOME_NO_ATTEMPT);
+	e = settle(q, w, unit, unit->due_at, &is_over);
+	if (e == OK && is_over && pu != NULL)
+		residence_end(q, pu);
+	return e;
+}
+
+/* No attempt either: what is to be returned may not be delivered any more (RFC
+ * 2852 section 4).  It stays as it is, if it is told of only. */
+enum err
+outcome_late(struct queued *q, struct store_unit *unit)
+{
+	static const struct store_result late = {
+		.outcome = OUTCOME_DEFERRED,
+		.status = SPAN_LIT("4.4.7"),
+		.text = SPAN_LIT("it could not be delivered by the time that "
+		    "its sender asked for"),
+	};
+	struct outcome_work *w = q->work;
+	struct plan_unit *pu = unit->plan;
+	bool is_over = false;
+	enum err e;
+
+	begin_own(q, w, false);
+	for (uint32_t i = 0; i < unit->count; i++)
+		add_row(w, unit, i, &late, OUTCOME_NO_ATTEMPT);
+	decide(q, w, unit, false);
 	e = settle(q, w, unit, unit->due_at, &is_over);
 	if (e == OK && is_over && pu != NULL)
 		residence_end(q, pu);

@@ -40,6 +40,9 @@ bool outcome_overdue(struct queued *q, struct plan_unit *pu);
 void outcome_tell(struct queued *q);
 bool outcome_is_telling(const struct queued *q);
 
+/* The sender's time for UNIT, which is not leased, is over (times.h). */
+enum err outcome_late(struct queued *q, struct store_unit *unit);
+
 /* An operator deletes what is left of a unit that is not leased. */
 enum err outcome_delete(struct queued *q, struct store_unit *unit);
 

@@ -32,8 +32,8 @@ wants_notice(struct queued *q, const struct store_unit *unit)
 	const struct store_message *m = unit->message;
 	int64_t warn = residence_policy(q, unit)->warn_ms;
 
-	return warn > 0 && !m->is_warned && can_be_told(m) &&
-	    outcome_age_ms(q, m) >= warn;
+	return !m->is_warned && can_be_told(m) && (times_is_late(q, m) ||
+	    (warn > 0 && outcome_age_ms(q, m) >= warn));
 }
 
 /* Tells of result I. */
@@ -80,8 +80,10 @@ outcome_build_reports(struct queued *q, struct outcome_work *w,
 		else if (!outcome_settles(r->outcome) && notice)
 			tell(&w->delay, unit, w, i);
 		else if (r->outcome == OUTCOME_DELIVERED &&
-		    can_be_told(unit->message) && !w->has_dsn[i])
+		    can_be_told(unit->message) && w->told_by[i] != 1) {
+			w->relayed.is_by_lost = w->told_by[i] == 2;
 			tell(&w->relayed, unit, w, i);
+		}
 	}
 	if ((e = bounce_build(q, &w->failure)) != OK ||
 	    (e = bounce_build(q, &w->relayed)) != OK)

@@ -25,7 +25,7 @@ struct outcome_work {
 	uint64_t begun_at;		/* wall ms, as the clock was then */
 	bool is_try;			/* counts as an attempt */
 	/* whoever took it tells the sender what he asked for */
-	bool has_dsn[STORE_UNIT_RECIPIENTS];
+	uint8_t told_by[STORE_UNIT_RECIPIENTS];	/* as has_dsn of a result */
 	struct bounce failure;
 	struct bounce delay;
 	struct bounce relayed;

@@ -548,6 +548,7 @@ queued_close(struct queued *q)
 	buf_clear(&q->rows);
 	buf_clear(&q->content);
 	free(q->work);
+	free(q->pass.by.rows);
 	q->work = NULL;
 	rates_free(&q->rates);
 }

@@ -138,8 +138,10 @@ residence_adopt(struct queued *q, struct store_unit *unit)
 	entry.owner = unit;
 	entry.overdue = residence_overdue(q, unit);
 	e = plan_add(q->plan, &entry, &pu);
-	if (e == OK)
-		unit->plan = pu;
+	if (e != OK)
+		return e;
+	unit->plan = pu;
+	times_watch(q, unit);
 	return e;
 }
 
@@ -223,7 +225,8 @@ residence_park(struct queued *q, struct plan_unit *pu)
 		wait -= (int64_t)rng_below(&q->dice, PARK_SPREAD_MS);
 	else
 		wait += mtime_min(later, wait / 2);
-	due = queued_wall(q) + (wait > 0 ? (uint64_t)wait : 0);
+	due = times_cut(q, ((struct store_unit *)plan_unit_owner(pu))->message,
+	    queued_wall(q) + (wait > 0 ? (uint64_t)wait : 0));
 	e = store_reschedule(q->store, plan_unit_owner(pu), due);
 	if (e == OK)
 		residence_move_out(q, pu);
@@ -371,6 +374,7 @@ residence_keep_house(struct queued *q)
 	sweep(q);
 	residence_refill(q);
 	residence_lines_turn(q);
+	times_turn(q);
 	trim_memory(q);
 	queued_touch(q);
 }

@@ -14,6 +14,7 @@
 #include "common/route/route.h"
 #include "queued/residence_lines_table.h"
 #include "queued/store/store_read.h"
+#include "queued/times_watch.h"
 
 struct residence_way {
 	uint64_t id;			/* 0: of none */
@@ -46,6 +47,7 @@ struct residence_pass {
 	uint64_t rows;			/* looked at in it */
 	int64_t next_at;		/* no pass begins before this */
 	struct residence_lines lines;	/* residence_lines.h */
+	struct times_watch by;		/* times.h */
 };
 
 #endif

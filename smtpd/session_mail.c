@@ -260,6 +260,8 @@ session_on_fill(struct spool_job *job, struct msg_submit *m)
 	if (message.hold_until > wall_ms)
 		message.head.hold_ms =
 		    (uint64_t)(message.hold_until - wall_ms);
+	if (message.head.by != 0)
+		message.head.by_ms = message.by_at - wall_ms;
 	buf_reset(&sv->envelope);
 	envelope_put_head(&message.head, &sv->envelope);
 	buf_add_span(&sv->envelope, message.rcpts);

@@ -32,6 +32,7 @@ enum tag {
 	TAG_ENVID = 9,
 	TAG_PRIORITY = 10,
 	TAG_HOLD = 11,
+	TAG_BY = 12,
 	TAG_LAST,		/* of those above, which stand once */
 	TAG_RCPT = 64,
 };
@@ -64,6 +65,7 @@ static const struct limits head_limits[TAG_LAST] = {
 	[TAG_ENVID] = { 1, ENVELOPE_ENVID_MAX },
 	[TAG_PRIORITY] = { 1, 1 },
 	[TAG_HOLD] = { 8, 8 },
+	[TAG_BY] = { 9, 9 },
 };
 
 static const struct limits rcpt_limits[RCPT_LAST] = {
@@ -94,6 +96,16 @@ put_number(struct buf *out, unsigned tag, uint64_t v, uint32_t bytes)
 	}
 }
 
+/* The time in eight octets, then what is to be done. */
+static void
+put_by(const struct envelope *e, struct buf *out)
+{
+	wire_put_u8(out, TAG_BY);
+	wire_put_u32(out, 9);
+	wire_put_u64(out, (uint64_t)e->by_ms);
+	wire_put_u8(out, e->by);
+}
+
 void
 envelope_put_head(const struct envelope *e, struct buf *out)
 {
@@ -116,6 +128,8 @@ envelope_put_head(const struct envelope *e, struct buf *out)
 		put_number(out, TAG_PRIORITY, (uint8_t)e->priority, 1);
 	if (e->hold_ms > 0)
 		put_number(out, TAG_HOLD, e->hold_ms, 8);
+	if (e->by != 0)
+		put_by(e, out);
 }
 
 void
@@ -217,6 +231,18 @@ is_notify(uint64_t set)
 	    set == ENVELOPE_NOTIFY_NEVER;
 }
 
+/* RFC 2852 section 4 */
+static enum err
+check_by(const struct envelope *e)
+{
+	unsigned mode = e->by & ~(unsigned)ENVELOPE_BY_TRACE;
+
+	if (mode != ENVELOPE_BY_RETURN && mode != ENVELOPE_BY_NOTIFY)
+		return ERR_SYNTAX;
+	return e->by_ms <= ENVELOPE_BY_MAX && e->by_ms >= -ENVELOPE_BY_MAX ?
+	    OK : ERR_RANGE;
+}
+
 /* An attribute of the message whose length is right already. */
 static enum err
 take_head(struct envelope *e, unsigned tag, struct span v)
@@ -259,6 +285,10 @@ take_head(struct envelope *e, unsigned tag, struct span v)
 	case TAG_HOLD:
 		e->hold_ms = number_of(v);
 		return e->hold_ms <= ENVELOPE_HOLD_MAX ? OK : ERR_RANGE;
+	case TAG_BY:
+		e->by_ms = (int64_t)number_of(span_sub(v, 0, 8));
+		e->by = v.p[8];
+		return check_by(e);
 	case TAG_LAST:
 	case TAG_RCPT:
 		break;

@@ -27,6 +27,7 @@
 #define ENVELOPE_ENVID_MAX	100	/* RFC 3461 5.4 */
 #define ENVELOPE_ORCPT_MAX	500	/* RFC 3461 5.4 */
 #define ENVELOPE_HOLD_MAX (INT64_C(366) * 86400000)	/* ms */
+#define ENVELOPE_BY_MAX	INT64_C(2000000000000)	/* ms, either way */
 
 enum envelope_flag {
 	ENVELOPE_SAID_8BIT = 1,	/* BODY=8BITMIME was given */
@@ -39,6 +40,10 @@ enum envelope_flag {
 };
 
 enum envelope_ret { ENVELOPE_RET_NONE, ENVELOPE_RET_FULL, ENVELOPE_RET_HDRS };
+
+enum envelope_by {		/* one of the first two */
+	ENVELOPE_BY_RETURN = 1, ENVELOPE_BY_NOTIFY = 2, ENVELOPE_BY_TRACE = 4,
+};
 
 enum envelope_notify {		/* a set; none given: 0 */
 	ENVELOPE_NOTIFY_NEVER = 1, ENVELOPE_NOTIFY_SUCCESS = 2,
@@ -57,6 +62,8 @@ struct envelope {
 	int8_t priority;	/* RFC 6710: -9 to 9 */
 	struct span envid;	/* xtext as given; empty: none */
 	uint64_t hold_ms;	/* RFC 4865: after arrival; 0: none */
+	int64_t by_ms;		/* RFC 2852: after arrival, also below 0 */
+	uint8_t by;		/* enum envelope_by; 0: none */
 	/* by envelope_check(); of no interest to the writer */
 	uint32_t rcpt_count;
 	struct span bytes;	/* the whole byte form */

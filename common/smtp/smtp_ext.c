@@ -50,6 +50,10 @@ parse_line(struct span line, struct smtp_ext *e)
 		if (i == SMTP_EXT_SIZE)
 			e->size_max = parse_size(span_sub(rest, 0,
 			    span_find(rest, ' ')));
+		/* further words stand behind a comma */
+		if (i == SMTP_EXT_DELIVERBY)
+			e->by_min = parse_size(span_sub(rest, 0,
+			    span_find(rest, ',')));
 		return;
 	}
 }

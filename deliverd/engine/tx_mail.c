@@ -86,6 +86,7 @@ tx_mail_settle(struct tx_mail *m, struct tx_rcpt *r,
 	r->outcome = (uint8_t)f->outcome;
 	r->stage = (uint8_t)f->stage;
 	r->has_dsn = m->has_dsn;
+	r->is_by_lost = m->is_by_lost;
 	r->code = f->code;
 	r->status = f->status;
 	r->text_at = keep_text(m, &text);

@@ -53,6 +53,7 @@ struct tx_rcpt {
 	struct span orcpt;	/* RFC 3461, as given; empty: none */
 	uint8_t notify;		/* enum envelope_notify */
 	bool has_dsn;		/* the host that decided has it */
+	bool is_by_lost;	/* it keeps no time, or is to be told of */
 	uint8_t outcome;	/* enum tx_outcome */
 	uint8_t stage;		/* enum tx_stage that decided */
 	uint8_t progress;	/* the engine's own */
@@ -69,6 +70,8 @@ struct tx_mail {
 	uint8_t flags;		/* enum tx_content_flag */
 	int8_t priority;	/* RFC 6710: -9 to 9 */
 	uint8_t ret;		/* enum envelope_ret */
+	uint8_t by;		/* enum envelope_by, RFC 2852; 0: none */
+	int64_t by_seconds;	/* left of it now */
 	bool is_utf8;		/* it came with SMTPUTF8 ... */
 	bool requires_tls;	/* it came with REQUIRETLS */
 	bool has_utf8_header;	/* ... and a header of it needs that */
@@ -82,6 +85,7 @@ struct tx_mail {
 	bool is_answered;	/* the host has said something about it */
 	bool has_dsn;		/* the host has it */
 	bool says_utf8;		/* this transaction does */
+	bool is_by_lost;	/* with this host */
 	uint32_t accepted;	/* recipients that the host takes */
 	uint32_t at;		/* the recipient whose reply is awaited */
 };

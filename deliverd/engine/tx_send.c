@@ -10,6 +10,7 @@
 
 #include "common/base/check.h"
 #include "common/mail/envelope.h"
+#include "deliverd/engine/tx_by.h"
 #include "deliverd/engine/tx_fault.h"
 #include "deliverd/engine/tx_utf8.h"
 
@@ -83,6 +84,7 @@ put_mail(struct tx *t, const struct tx_mail *m)
 		buf_add_str(t->out, " SMTPUTF8");
 	if (m->priority != 0 && smtp_ext_has(&t->ext, SMTP_EXT_MT_PRIORITY))
 		buf_addf(t->out, " MT-PRIORITY=%d", m->priority);
+	tx_by_put(t, m, t->out);
 	if (m->has_dsn)
 		put_mail_dsn(m, t->out);
 	buf_add_str(t->out, "\r\n");
@@ -168,6 +170,8 @@ static bool
 is_sendable(struct tx *t, struct tx_mail *m)
 {
 	uint64_t limit = t->ext.size_max;
+	struct status status;
+	const char *why;
 	char text[128];
 
 	if (limit != 0 && m->size > limit) {
@@ -189,6 +193,11 @@ is_sendable(struct tx *t, struct tx_mail *m)
 		settle_unsendable(t, m, STATUS(5, 6, 3), "the message would "
 		    "have to be converted: it has 8-bit text, which the host "
 		    "does not take (no 8BITMIME)");
+		return false;
+	}
+	why = tx_by_refusal(t, m, &status);
+	if (why != NULL) {
+		settle_unsendable(t, m, status, why);
 		return false;
 	}
 	tx_utf8_refuse(t, m);
@@ -232,6 +241,7 @@ tx_begin(struct tx *t, struct tx_mail *m)
 	m->is_answered = false;
 	m->accepted = 0;
 	m->has_dsn = smtp_ext_has(&t->ext, SMTP_EXT_DSN);
+	m->is_by_lost = tx_by_is_lost(t, m);
 	if (!is_sendable(t, m))
 		return;
 	choose_recipients(t, m);

@@ -76,6 +76,7 @@ static const struct row rows[] = {
 	{ .ext = SMTP_EXT_BINARYMIME },
 	{ .ext = SMTP_EXT_DSN },
 	{ .ext = SMTP_EXT_REQUIRETLS, .is_offered = offers_require_tls },
+	{ .ext = SMTP_EXT_DELIVERBY },
 	{ .ext = SMTP_EXT_LIMITS, .write = write_limits },
 	{ .ext = SMTP_EXT_XCLIENT, .write = write_xclient,
 	    .is_offered = offers_xclient },

@@ -43,6 +43,8 @@ struct rx_transaction {
 	bool is_binary;			/* BODY=BINARYMIME was */
 	bool requires_tls;		/* REQUIRETLS was */
 	int64_t hold_until;		/* FUTURERELEASE; 0: none */
+	int64_t by_at;			/* DELIVERBY */
+	uint8_t by;			/* enum envelope_by; 0: none */
 	int8_t priority;
 	uint8_t ret;			/* enum envelope_ret */
 	uint8_t envid_n;

@@ -7,6 +7,7 @@
  */
 #include "smtpd/engine/rx_params.h"
 
+#include "smtpd/engine/rx_by.h"
 #include "smtpd/engine/rx_hold.h"
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_utf8.h"
@@ -84,6 +85,7 @@ static const struct row rows[SMTP_PARAM_COUNT] = {
 	[SMTP_PARAM_ORCPT] = { SMTP_VERB_RCPT, rx_dsn_orcpt },
 	[SMTP_PARAM_SMTPUTF8] = { SMTP_VERB_MAIL, rx_utf8_take },
 	[SMTP_PARAM_REQUIRETLS] = { SMTP_VERB_MAIL, take_require_tls },
+	[SMTP_PARAM_BY] = { SMTP_VERB_MAIL, rx_by_take },
 	[SMTP_PARAM_HOLDFOR] = { SMTP_VERB_MAIL, rx_hold_for },
 	[SMTP_PARAM_HOLDUNTIL] = { SMTP_VERB_MAIL, rx_hold_moment },
 	[SMTP_PARAM_MT_PRIORITY] = { SMTP_VERB_MAIL, take_priority },
@@ -111,5 +113,7 @@ rx_params_take(struct rx *rx, enum smtp_verb verb, struct span text,
 	}
 	if (e == ERR_EXISTS)
 		return RX_REPLY_PARAM_TWICE;
-	return e == ERR_NOT_FOUND ? RX_REPLY_NONE : RX_REPLY_PARAM_SYNTAX;
+	if (e != ERR_NOT_FOUND)
+		return RX_REPLY_PARAM_SYNTAX;
+	return rx_by_is_in_vain(out) ? RX_REPLY_BY_IN_VAIN : RX_REPLY_NONE;
 }

@@ -20,6 +20,8 @@ struct rx_params {
 	bool is_binary;
 	bool requires_tls;
 	int64_t hold_until;		/* wall; 0: none */
+	int64_t by_at;			/* wall */
+	uint8_t by;			/* enum envelope_by; 0: none */
 	uint8_t ret;			/* enum envelope_ret */
 	uint8_t notify;			/* enum envelope_notify */
 	struct span envid, orcpt;	/* as given; empty: none */

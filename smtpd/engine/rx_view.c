@@ -48,6 +48,8 @@ rx_message(const struct rx *rx, struct rx_message *out)
 		.is_tls = rx->door.is_tls,
 		.is_binary = mail->is_binary,
 		.hold_until = mail->hold_until,
+		.head.by = mail->by,
+		.by_at = mail->by_at,
 		.has_no_eol = mail->is_binary && smtp_dots_in_is_open(dots),
 	};
 	out->head.flags = (mail->said_8bit ? ENVELOPE_SAID_8BIT : 0U) |

@@ -21,7 +21,7 @@ enum rx_phase {
 
 /* A whole message; borrowed until rx_submitted(). */
 struct rx_message {
-	struct envelope head;	/* all but arrived_at and hold_ms */
+	struct envelope head;	/* all but arrived_at, hold_ms, by_ms */
 	struct span rcpts;	/* byte form, to follow the head's */
 	uint32_t rcpt_count;
 	struct span first_rcpt;
@@ -31,6 +31,7 @@ struct rx_message {
 	bool is_binary;		/* BODY=BINARYMIME: any octets, no lines */
 	bool has_no_eol;	/* its end is no CRLF */
 	int64_t hold_until;	/* wall: when delivery may begin; 0: now */
+	int64_t by_at;		/* wall: when it is of no more use (head.by) */
 	bool is_esmtp;
 	bool is_utf8;		/* SMTPUTF8 was given */
 	bool is_tls;

@@ -3,7 +3,7 @@
  * played with the host's bytes in one piece and byte by byte.
  *
  *	mail NAME SENDER RCPT... [| FLAG...]	flags: 8bit dots noeol
- *				binary utf8 utf8header
+ *				binary utf8 utf8header by=MODE/SECONDS
  *	orcpt NAME TEXT		of its last recipient
  *	body NAME TEXT		\r \n \xNN \\ ; more lines are appended
  *	max N			recipients in one transaction
@@ -139,7 +139,10 @@ add_mail(struct script *s, char *args)
 			m->mail.flags |= TX_CONTENT_DOTS;
 		else if (strcmp(w, "noeol") == 0)
 			m->mail.flags |= TX_CONTENT_NO_EOL;
-		else if (strcmp(w, "binary") == 0)
+		else if (strncmp(w, "by=", 3) == 0) {
+			m->mail.by = (uint8_t)atoi(w + 3);
+			m->mail.by_seconds = atoi(strchr(w, '/') + 1);
+		} else if (strcmp(w, "binary") == 0)
 			m->mail.flags |= TX_CONTENT_BINARY;
 		else if (strcmp(w, "utf8") == 0)
 			m->mail.is_utf8 = true;

@@ -152,3 +152,74 @@ Test(times, too_long_is_refused, .fini = end)
 	WAIT(bench_answer(&b, token) != NULL);
 	cr_expect_eq(bench_answer(&b, token)->result, SUBMIT_MALFORMED);
 }
+
+/* ---- deliver by ---- */
+
+/* BY-02: it comes back at its time, without a further attempt, whether it waits
+ * for its own or its destination's. */
+static void
+returned(enum verdict_scope scope)
+{
+	begin("queue: {first_retry: 30m, max_retry: 30m, warn: 0}\n"
+	    "routes: [{to: \"*\", via: mx}]\n");
+	(void)mail((struct envelope){ .by = ENVELOPE_BY_RETURN,
+	    .by_ms = 10 * MTIME_MINUTE }, "r@b.example");
+	WAIT(b.n_leases == 1);
+	bench_next(&b, OUTCOME_DEFERRED, scope, "later");
+	bench_skip(&b, 9 * MTIME_MINUTE);
+	bench_turn(&b, 10);
+	cr_expect_eq(b.n_leases, 1);
+	cr_expect_eq(bench_log_count(&b, " reported "), 0);
+	bench_skip(&b, MTIME_MINUTE + 2000);
+	WAIT(bench_log_count(&b, " reported ") == 1);
+	cr_expect_eq(bench_log_count(&b, "kind=failed"), 1);
+	WAIT(b.n_leases == 2);
+	cr_expect_eq(bench_lease(&b, 1)->sender.n, 0);	/* the report */
+	bench_next(&b, OUTCOME_DELIVERED, SCOPE_RECIPIENTS, "ok");
+	WAIT(bench_messages(&b) == 0);
+}
+
+Test(times, returned_at_its_time, .fini = end)
+{
+	returned(SCOPE_RECIPIENTS);
+}
+
+Test(times, returned_while_its_destination_is_down, .fini = end)
+{
+	returned(SCOPE_DESTINATION);
+}
+
+/* An attempt that ends behind the time is the last one. */
+Test(times, returned_by_a_late_verdict, .fini = end)
+{
+	begin(CONF);
+	(void)mail((struct envelope){ .by = ENVELOPE_BY_RETURN,
+	    .by_ms = 5000 }, "r@b.example");
+	WAIT(b.n_leases == 1);
+	bench_skip(&b, 6000);
+	cr_expect_eq(bench_log_count(&b, " reported "), 0);
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+	WAIT(bench_log_count(&b, "kind=failed") == 1);
+}
+
+/* ... it is told of once, and goes on; also after a restart. */
+Test(times, told_at_its_time, .fini = end)
+{
+	begin("queue: {first_retry: 30m, max_retry: 30m, warn: 0}\n"
+	    "routes: [{to: \"*\", via: mx}]\n");
+	(void)mail((struct envelope){ .by = ENVELOPE_BY_NOTIFY,
+	    .by_ms = 10 * MTIME_MINUTE }, "r@b.example");
+	WAIT(b.n_leases == 1);
+	bench_next(&b, OUTCOME_DEFERRED, SCOPE_RECIPIENTS, "later");
+	WAIT(b.deliverds[0].confirms == 1);
+	restart(false);
+	bench_skip(&b, 9 * MTIME_MINUTE);
+	bench_turn(&b, 10);
+	cr_expect_eq(bench_log_count(&b, " reported "), 0);
+	bench_skip(&b, MTIME_MINUTE + 2000);
+	WAIT(bench_log_count(&b, "kind=delayed") == 1);
+	bench_skip(&b, 5000);
+	bench_turn(&b, 10);
+	cr_expect_eq(bench_log_count(&b, " reported "), 1);
+	cr_expect_eq(bench_messages(&b), 2);
+}

@@ -104,6 +104,9 @@ note_message(struct play *p)
 	if (m.hold_until != 0)
 		buf_addf(&p->messages, " hold=%lld",
 		    (long long)(m.hold_until - PLAY_WALL_MS));
+	if (m.head.by != 0)
+		buf_addf(&p->messages, " by=%lld/%u",
+		    (long long)(m.by_at - PLAY_WALL_MS), m.head.by);
 	buf_add_str(&p->messages, " body=");
 	text_escape_to(&p->messages, buf_span(&p->body), NULL, 1U << 20);
 	buf_add_str(&p->messages, "\r\n");
