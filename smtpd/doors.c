@@ -24,6 +24,7 @@
 /* Enough to find an idle one unless nearly all are busy, and no more work than
  * that for each connection of a flood. */
 #define EVICT_LOOKS	64	/* sessions looked at for an idle one */
+#define EVICT_MANY	4	/* connections of one address */
 
 #define EXHAUSTED_QUIET_MS	10000	/* between two lines about it */
 
@@ -37,26 +38,51 @@ struct door {			/* a listener */
 	char address[256];
 };
 
-/* Closes the stranger that has been idle longest; false: there is none. */
+/* One of many of the same address that sends no content now. */
 static bool
-evict(struct server *sv)
+is_one_of_many(const struct server *sv, const struct session *s)
+{
+	return session_is_between(s) &&
+	    client_table_count(sv->clients, &s->client.addr) >= EVICT_MANY;
+}
+
+/* Who has to go when there is no place for CLIENT: the stranger that has been
+ * idle longest; if there is none, and CLIENT has no connection yet, one of a
+ * crowd.  NULL: nobody. */
+static struct session *
+find_victim(struct server *sv, const struct ipaddr *client)
 {
 	struct list *node = list_first(&sv->strangers);
+	bool is_first = client_table_count(sv->clients, client) == 0;
 	int64_t now = loop_now_ms(sv->loop);
+	struct session *of_many = NULL;
 
 	for (int i = 0; node != NULL && i < EVICT_LOOKS; i++) {
 		struct session *s = CONTAINER_OF(node, struct session,
 		    idle_node);
 
-		if (session_is_idle(s, now)) {
-			refusal_log(sv, &s->client,
-			    "idle, and its place was needed");
-			session_close(s, RX_CLOSE_CROWDED);
-			return true;
-		}
+		if (session_is_idle(s, now))
+			return s;
+		if (is_first && of_many == NULL && is_one_of_many(sv, s))
+			of_many = s;
 		node = list_next(&sv->strangers, node);
 	}
-	return false;
+	return of_many;
+}
+
+/* False: nobody has to go. */
+static bool
+evict(struct server *sv, const struct ipaddr *client)
+{
+	struct session *s = find_victim(sv, client);
+
+	if (s == NULL)
+		return false;
+	refusal_log(sv, &s->client, session_is_idle(s, loop_now_ms(sv->loop)) ?
+	    "idle, and its place was needed" :
+	    "one of many, and its place was needed");
+	session_close(s, RX_CLOSE_CROWDED);
+	return true;
 }
 
 /* Who speaks before the greeting is no mail server; our own clients may be
@@ -84,7 +110,7 @@ judge(struct server *sv, int fd, const struct ipaddr *client, bool is_tls)
 		return RX_GREET_EARLY;
 	answer = admission_enter(sv->clients, sv->conf, client, is_trusted);
 	/* once only: who was thrown out has left already */
-	if (answer == ADMISSION_FULL && evict(sv))
+	if (answer == ADMISSION_FULL && evict(sv, client))
 		answer = admission_enter(sv->clients, sv->conf, client,
 		    is_trusted);
 	switch (answer) {

@@ -183,12 +183,20 @@ keep_time(struct session *s, bool has_input)
 		timer_start_at(&s->timer, deadline);
 }
 
-/* Keeps the list of strangers in order of their last sign of life. */
+/* Keeps the list of strangers in the order in which they last got on: by a
+ * command, or with content at its rate.  Single octets move nobody. */
 static void
 touch(struct session *s)
 {
-	if (rx_is_trusted(s->rx) || !s->is_counted)
+	uint64_t turns = rx_turns(s->rx);
+	bool gets_on = turns != s->turns_noted ||
+	    (rx_phase(s->rx, false) == RX_PHASE_CONTENT &&
+	    !rx_patience_is_slow(&s->patience,
+	        loop_now_ms(s->server->loop)));
+
+	if (!gets_on || rx_is_trusted(s->rx) || !s->is_counted)
 		return;
+	s->turns_noted = turns;
 	list_remove(&s->idle_node);
 	list_add_last(&s->server->strangers, &s->idle_node);
 }
@@ -377,6 +385,15 @@ session_is_idle(const struct session *s, int64_t now_ms)
 	if (phase == RX_PHASE_COMMAND && !rx_has_transaction(s->rx))
 		return true;
 	return rx_patience_is_slow(&s->patience, now_ms);
+}
+
+bool
+session_is_between(const struct session *s)
+{
+	enum rx_phase phase = rx_phase(s->rx, false);
+
+	return s->stream != NULL && !rx_has_content(s->rx) &&
+	    (phase == RX_PHASE_COMMAND || phase == RX_PHASE_LINE);
 }
 
 /* ---- the beginning ---- */

@@ -43,6 +43,7 @@ struct session {
 	struct rx *rx;
 	struct gate_check *gate;	/* NULL: nothing is asked */
 	struct rx_patience patience;
+	uint64_t turns_noted;		/* rx_turns() of its place below */
 	struct rx_budget budget;	/* before the step in hand */
 	int64_t pause_until_ms;		/* 0: none */
 	struct endpoint client;
@@ -85,6 +86,7 @@ void session_free(struct session *s);
 
 /* May it be closed for somebody else's sake? */
 bool session_is_idle(const struct session *s, int64_t now_ms);
+bool session_is_between(const struct session *s);	/* no content now */
 
 /* After what may have closed the dialogue: hangs up, or reads on. */
 void session_settle(struct session *s);

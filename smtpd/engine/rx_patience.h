@@ -14,7 +14,7 @@
 
 #define RX_PATIENCE_RATE	500	/* octets a second */
 #define RX_PATIENCE_START_MS	(10 * MTIME_MINUTE)
-#define RX_PATIENCE_SLOW_MS	(10 * MTIME_SECOND)
+#define RX_PATIENCE_SLOW_MS	(5 * MTIME_SECOND)
 
 struct rx_patience {
 	enum rx_phase phase;

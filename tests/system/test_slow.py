@@ -112,8 +112,8 @@ class Slow(unittest.TestCase):
         want = min(CLIENTS, places) * 0.98
         basics.wait_for("the crowd is there", lambda: crowd.figures.get(
             "open", 0) >= want, 60, 0.2)
-        # slow is who was so for ten seconds
-        time.sleep(12 if is_full else 2)
+        # slow is who was so for five seconds
+        time.sleep(7 if is_full else 2)
         beside = self.deliver(MESSAGES)
         tries, waited = self.insist(30)
         beside += self.deliver(MESSAGES)

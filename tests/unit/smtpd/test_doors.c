@@ -165,6 +165,30 @@ Test(smtpd_doors, busy_strangers_stay)
 	expect_greeting(1, "421 4.3.2 ");
 }
 
+/* ... but for who has none, one of many of the same address. */
+Test(smtpd_doors, a_crowd_makes_room_for_one)
+{
+	rules(10, 20);
+	for (unsigned i = 0; i < 9; i++) {
+		expect_greeting(i < 4 ? 2 : 20 + i, "220 ");
+		fake_say(&f, clients[i],
+		    SPAN_LIT("HELO c\r\nMAIL FROM:<a@b.example>\r\nRC"));
+	}
+	/* its message is on its way */
+	fake_say(&f, clients[0],
+	    SPAN_LIT("PT TO:<c@example.org>\r\nDATA\r\n"));
+	(void)fake_heard(&f, clients[0]);
+	(void)fake_heard(&f, clients[1]);
+	expect_greeting(3, "220 ");
+	cr_expect_eq(strncmp(greeting(clients[1]), "421 4.3.2 ", 10), 0);
+	/* three are no crowd, and who has one needs no second */
+	fake_say(&f, clients[9],
+	    SPAN_LIT("HELO c\r\nMAIL FROM:<a@b.example>\r\n"));
+	expect_greeting(4, "421 4.3.2 ");
+	expect_greeting(3, "421 4.3.2 ");
+	cr_expect_eq(client_table_total(f.server.clients), 9);
+}
+
 Test(smtpd_doors, our_own_are_never_thrown_out)
 {
 	rules(2, 20);

@@ -87,17 +87,18 @@ Test(smtpd_patience, waiting_for_us_is_free)
 /* T10: octets now and then hold no place that others need. */
 Test(smtpd_patience, slow_is_silent_or_long_at_one_line_or_below_the_rate)
 {
+	const int64_t slow = RX_PATIENCE_SLOW_MS;
 	struct rx_patience p;
 
 	rx_patience_init(&p, 0);
 	rx_patience_note(&p, RX_PHASE_COMMAND, 1, 6, 5000);
-	cr_expect_not(rx_patience_is_slow(&p, 14999));
-	cr_expect(rx_patience_is_slow(&p, 15000));
-	for (int64_t at = 6000; at < 16000; at += 1000) {
+	cr_expect_not(rx_patience_is_slow(&p, 5000 + slow - 1));
+	cr_expect(rx_patience_is_slow(&p, 5000 + slow));
+	for (int64_t at = 6000; at < 6000 + slow; at += 1000) {
 		rx_patience_note(&p, RX_PHASE_LINE, 1, 1, at);
 		cr_expect_not(rx_patience_is_slow(&p, at + 999));
 	}
-	cr_expect(rx_patience_is_slow(&p, 16000));
+	cr_expect(rx_patience_is_slow(&p, 6000 + slow));
 	/* a whole one is as good as any */
 	rx_patience_note(&p, RX_PHASE_COMMAND, 2, 1, 16000);
 	cr_expect_not(rx_patience_is_slow(&p, 16001));
@@ -109,7 +110,7 @@ Test(smtpd_patience, slow_is_silent_or_long_at_one_line_or_below_the_rate)
 	}
 	rx_patience_init(&p, 0);
 	rx_patience_note(&p, RX_PHASE_CONTENT, 3, 0, 0);
-	for (int64_t at = 1000; at <= 10000; at += 1000)
+	for (int64_t at = 1000; at <= slow; at += 1000)
 		rx_patience_note(&p, RX_PHASE_CONTENT, 3, 100, at);
-	cr_expect(rx_patience_is_slow(&p, 10000));
+	cr_expect(rx_patience_is_slow(&p, slow));
 }
