@@ -151,6 +151,7 @@ look_up(const struct server *sv, uint16_t index, const struct ipaddr *client,
 		    certificates_are_there(&sv->certificates, row.service),
 		.rx.needs_tls = row.service == CONF_SERVICE_SUBMISSION,
 		.rx.may_xclient = is_within(&row.xclient, client),
+		.rx.needs_auth = row.service == CONF_SERVICE_SUBMISSION,
 		.service = row.service,
 	};
 }

@@ -16,6 +16,7 @@
 #include "common/os/fd.h"
 #include "common/os/rlimit.h"
 #include "smtpd/doors.h"
+#include "smtpd/session_auth.h"
 
 #include <time.h>
 
@@ -152,6 +153,7 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 	if (sv->certificates.keyd == c) {
 		certificates_detach(&sv->certificates);
 		sv->site.has_signer = false;
+		session_auth_give_up(sv);
 	}
 	if (sv->dnsd == c) {
 		sv->dnsd = NULL;
@@ -161,6 +163,29 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 		return;
 	spool_client_detach(&sv->spool);
 	queued_is_gone(sv);
+}
+
+static void
+on_keyd(struct server *sv, const struct msg *m)
+{
+	switch (m->type) {
+	case MSG_tls_chains:
+		certificates_take(&sv->certificates, &m->tls_chains);
+		doors_resume(sv);
+		break;
+	case MSG_auth_offer:
+		sv->site.has_passwords = m->auth_offer.has_plain != 0;
+		sv->site.has_scram = m->auth_offer.has_scram != 0;
+		break;
+	case MSG_auth_done:
+		session_auth_done(sv, &m->auth_done);
+		break;
+	case MSG_scram_salt:
+		session_auth_salt(sv, &m->scram_salt);
+		break;
+	default:
+		break;
+	}
 }
 
 /* No message from queued carries a descriptor; one that does is not let
@@ -174,10 +199,8 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c,
 	(void)p;
 	if (fd >= 0)
 		fd_close(&fd);
-	if (sv->certificates.keyd == c && m->type == MSG_tls_chains) {
-		certificates_take(&sv->certificates, &m->tls_chains);
-		doors_resume(sv);
-	}
+	if (sv->certificates.keyd == c)
+		on_keyd(sv, m);
 	if (sv->dnsd == c && m->type == MSG_dns_answer)
 		ask_answer(sv->ask, &m->dns_answer);
 	if (sv->spool.channel != c)
@@ -283,6 +306,7 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	sv->log = proc_log(p);
 	list_init(&sv->sessions);
 	list_init(&sv->strangers);
+	list_init(&sv->asking);
 	list_init(&sv->listeners);
 	bodies_init(&sv->bodies, 0);
 	buf_init(&sv->envelope, ENVELOPE_MAX);

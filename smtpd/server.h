@@ -29,6 +29,8 @@ struct server {
 	struct certificates certificates;
 	struct timer tls_timer;		/* doors wait for certificates */
 	struct list sessions;
+	struct list asking;		/* asking_node: keyd is to answer */
+	uint64_t cookie;		/* of the last question to keyd */
 	struct list strangers;		/* idle_node: most idle first */
 	uint32_t session_count;
 	struct list listeners;

@@ -17,6 +17,7 @@
 
 #include "common/conf/conf.h"
 #include "smtpd/admission.h"
+#include "smtpd/session_auth.h"
 #include "smtpd/server.h"
 #include "smtpd/session_gate.h"
 #include "smtpd/session_log.h"
@@ -49,6 +50,7 @@ session_free(struct session *s)
 	stream_close(&s->stream);
 	timer_clear(&s->timer);
 	list_remove(&s->node);
+	list_remove(&s->asking_node);
 	list_remove(&s->idle_node);
 	if (s->is_counted)
 		admission_leave(sv->clients, &s->counted);
@@ -77,6 +79,7 @@ end(struct session *s, const char *how)
 {
 	stream_finish(&s->stream, linger_of(s), FINISH_MS);
 	s->tls = NULL;			/* the stream's */
+	list_remove(&s->asking_node);
 	timer_stop(&s->timer);
 	gate_stop(s->gate);
 	list_remove(&s->idle_node);
@@ -132,6 +135,8 @@ act_on(struct session *s, enum rx_act act)
 	case RX_SUBMIT:
 		session_mail_finish(s);
 		return true;
+	case RX_ASK:
+		return session_auth_ask(s);
 	case RX_STARTTLS:
 		/* what lies behind it was looked at piece by piece */
 		if (s->has_unread || session_tls_begin(s) != OK)
@@ -439,6 +444,7 @@ session_new(struct server *sv, int fd, const struct endpoint *client,
 	s->proxy = door->proxy;
 	s->begun_at_ms = loop_now_ms(sv->loop);
 	list_init(&s->idle_node);
+	list_init(&s->asking_node);
 	spool_job_init(&s->job);
 	buf_init(&s->body, BODIES_BUF_MAX);
 	s->service = door->service;

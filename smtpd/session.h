@@ -13,6 +13,7 @@
 #include "common/base/list.h"
 #include "common/loop/stream.h"
 #include "common/loop/timer.h"
+#include "smtpd/engine/rx_auth.h"
 #include "smtpd/engine/rx_view.h"
 #include "smtpd/engine/rx_pace.h"
 #include "smtpd/engine/rx_patience.h"
@@ -33,6 +34,8 @@ struct session_door {
 struct session {
 	struct server *server;
 	struct list node;		/* of all sessions */
+	struct list asking_node;	/* of those that wait for keyd */
+	uint64_t asking;		/* its cookie */
 	struct list idle_node;		/* of strangers, most idle first */
 	struct stream *stream;		/* NULL: the client is gone */
 	struct tls_filter *tls;		/* the stream's; NULL: in clear, or

@@ -109,6 +109,22 @@ session_log_tls_failed(const struct session *s)
 	log_end(log);
 }
 
+/* The name as it was tried, right or wrong; never a word of the password. */
+void
+session_log_auth(const struct session *s, const struct rx_question *q,
+    const char *outcome)
+{
+	struct log *log = s->server->log;
+
+	if (!log_begin(log, LOG_AUTH_FAILED, NULL))
+		return;
+	log_client(log, s);
+	log_text(log, "user", q->user);
+	log_str(log, "mechanism", q->mechanism);
+	log_str(log, "why", outcome);
+	log_end(log);
+}
+
 void
 session_log_accepted(const struct session *s, uint64_t id)
 {
@@ -126,6 +142,8 @@ session_log_accepted(const struct session *s, uint64_t id)
 	log_client(log, s);
 	log_text(log, "helo", m.head.helo);
 	log_gate(log, s);
+	if (rx_user(s->rx).n > 0)
+		log_text(log, "user", rx_user(s->rx));
 	log_tls(log, s);
 	log_end(log);
 }

@@ -11,6 +11,8 @@ void session_log_connected(const struct session *s);
 void session_log_xclient(const struct session *s);
 void session_log_gone(const struct session *s, const char *how);
 void session_log_tls_failed(const struct session *s);
+void session_log_auth(const struct session *s, const struct rx_question *q,
+    const char *outcome);
 void session_log_accepted(const struct session *s, uint64_t id);
 
 /* A recipient, sender or message that was refused, with all that tells who

@@ -231,6 +231,7 @@ fill_trace(struct session *s, const struct rx_message *m, int64_t wall_ms)
 		.with = received_with(
 		    (m->is_esmtp ? RECEIVED_ESMTP : 0U) |
 		    (m->is_tls ? RECEIVED_TLS : 0U) |
+		    (m->is_auth ? RECEIVED_AUTH : 0U) |
 		    (m->is_utf8 ? RECEIVED_UTF8 : 0U)),
 		.tls = session_tls_cipher(s),
 		.only_rcpt = m->rcpt_count == 1 ? m->first_rcpt : SPAN_NONE,

@@ -70,13 +70,10 @@ enum dns_status {
 	DNS_STATUS_COUNT
 };
 
-enum ctl_verb {
-	CTL_COUNT, CTL_LIST, CTL_HOLD, CTL_RELEASE, CTL_RETRY, CTL_DELETE,
-	CTL_VERB_COUNT
-};
+enum ctl_verb { CTL_COUNT, CTL_LIST, CTL_HOLD, CTL_RELEASE, CTL_RETRY,
+	CTL_DELETE, CTL_VERB_COUNT };
 
-enum ctl_spool_verb {
-	CTL_SPOOL_STATS, CTL_SPOOL_CHECK,
+enum ctl_spool_verb { CTL_SPOOL_STATS, CTL_SPOOL_CHECK,
 	CTL_SPOOL_BACKUP,	/* its files stay until the session ends */
 	CTL_SPOOL_VERB_COUNT
 };
@@ -108,12 +105,8 @@ enum block_kind {
 	BLOCK_RELEASE /* its sender put it off */, BLOCK_COUNT
 };
 
-enum auth_result {
-	AUTH_GOOD,
-	AUTH_BAD,		/* 535: user or password, nobody hears which */
-	AUTH_LATER,		/* 454: too much to do, or no memory */
-	AUTH_RESULT_COUNT
-};
+/* 235; 535, and nobody hears why; 454 */
+enum auth_result { AUTH_GOOD, AUTH_BAD, AUTH_LATER, AUTH_RESULT_COUNT };
 
 /* The state of a message or recipient as operators name it. */
 enum message_state {

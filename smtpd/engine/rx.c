@@ -16,6 +16,7 @@
 #include "smtpd/engine/rx.h"
 
 #include "common/base/check.h"
+#include "smtpd/engine/rx_auth_impl.h"
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_rules.h"
 
@@ -48,6 +49,7 @@ rx_free(struct rx **rx)
 {
 	if (*rx == NULL)
 		return;
+	rx_auth_end(*rx);
 	buf_clear(&(*rx)->rcpts);
 	free((*rx)->xclient);
 	free(*rx);
@@ -151,6 +153,8 @@ say(struct rx *rx, enum rx_reply_id id, struct buf *out)
 
 	if (id == RX_REPLY_EHLO)
 		rx_hello_reply(rx, out);
+	else if (id == RX_REPLY_CHALLENGE)
+		rx_auth_challenge(rx, out);
 	else
 		rx_reply_add(id, span_str(rx->site->conf->hostname),
 		    span_of(rx->fill, rx->fill_n), out);
@@ -257,6 +261,10 @@ run_line(struct rx *rx, struct span line, struct buf *body, struct buf *out)
 	rx->last.argument = c.argument;
 	rx->last.sender_n = rx->mail.sender.n;
 	reply = run(rx, &c);
+	if (rx->state == RX_ASKING) {
+		rx->last.argument = SPAN_NONE;
+		return RX_ASK;
+	}
 	if (reply == RX_REPLY_NONE) {
 		/* the line is gone when its chunk has come */
 		rx->last.argument = SPAN_NONE;
@@ -281,6 +289,7 @@ refuse_line(struct rx *rx, enum rx_reply_id reply, struct buf *out)
 	rx->last.verb = SMTP_VERB_UNKNOWN;
 	rx->last.argument = SPAN_NONE;
 	rx->last.sender_n = rx->mail.sender.n;
+	rx_auth_end(rx);
 	rx_answer(rx, rx->state == RX_UNWANTED ? RX_REPLY_ONLY_QUIT : reply,
 	    out);
 	return RX_REFUSED;
@@ -299,6 +308,8 @@ command_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 	case SMTP_LINES_LINE:
 		*taken += used;
 		rx->has_more = used < in.n;
+		if (rx->state == RX_AUTH)
+			return rx_auth_line(rx, line, out);
 		return run_line(rx, line, body, out);
 	case SMTP_LINES_BARE:
 		*taken += used;
@@ -362,6 +373,7 @@ one_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 		return rx_chunk_step(rx, in, taken, body, out);
 	case RX_SUBMITTING:
 	case RX_HANDSHAKE:
+	case RX_ASKING:
 		return RX_WAIT;
 	case RX_CLOSED:
 		return RX_CLOSE;

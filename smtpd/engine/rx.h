@@ -17,35 +17,9 @@
 
 #include "common/base/buf.h"
 #include "common/base/ipaddr.h"
+#include "smtpd/engine/rx_site.h"
 
-struct conf;
-struct conf_match;
 struct rx;
-
-enum rx_spool {
-	RX_SPOOL_OPEN,
-	RX_SPOOL_FULL,		/* MAIL gets 452 4.3.1 */
-	RX_SPOOL_GONE,		/* nobody to hand mail to: MAIL gets 451 */
-};
-
-/* What all sessions share. */
-struct rx_site {
-	const struct conf *conf;
-	const struct conf_match *match;
-	enum rx_spool spool;
-	bool has_signer;	/* TLS can begin now; else 454 */
-	uint64_t room_bytes;	/* a larger SIZE= gets 452 4.3.1 */
-	int64_t wall_ms;	/* now, at each step */
-};
-
-/* What a client connected to. */
-struct rx_door {
-	uint16_t listener;	/* row of the configuration, for the envelope */
-	bool may_tls;		/* STARTTLS is offered */
-	bool is_tls;		/* all is said inside TLS from the start on */
-	bool needs_tls;		/* nothing is done without it */
-	bool may_xclient;	/* it may say that it is another */
-};
 
 enum rx_act {
 	RX_READ,	/* more input, please; the rest is half a line */
@@ -55,6 +29,7 @@ enum rx_act {
 	RX_LIST,	/* very many recipients: take rx_recipients() away */
 	RX_DROP,	/* the content so far isn't wanted any more */
 	RX_SUBMIT,	/* a message is whole: rx_submitted() is due */
+	RX_ASK,		/* a question to keyd is due: rx_auth.h */
 	RX_STARTTLS,	/* write OUT, then TLS: rx_secured() is due */
 	RX_CLIENT,	/* it is another one: rx_client(), rx_xclient() */
 	RX_REFUSED,	/* something for the log: rx_refusal() */

@@ -5,6 +5,7 @@
  * refused one changes nothing.  The name is kept for the Received line and the
  * log and decides about nothing.
  */
+#include "smtpd/engine/rx_auth_impl.h"
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_verbs.h"
 
@@ -69,6 +70,8 @@ write_xclient(const struct rx *rx, struct buf *out)
 static const struct row rows[] = {
 	{ .ext = SMTP_EXT_PIPELINING },
 	{ .ext = SMTP_EXT_STARTTLS, .is_offered = offers_tls },
+	{ .ext = SMTP_EXT_AUTH, .write = rx_auth_write,
+	    .is_offered = rx_auth_is_offered },
 	{ .ext = SMTP_EXT_SIZE, .write = write_size },
 	{ .ext = SMTP_EXT_8BITMIME },
 	{ .ext = SMTP_EXT_SMTPUTF8 },

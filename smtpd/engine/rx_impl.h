@@ -11,12 +11,14 @@
 #include "common/conf/conf.h"
 #include "common/mail/address.h"
 #include "common/smtp/smtp_lines.h"
+#include "common/smtp/smtp_sasl.h"
 #include "common/smtp/smtp_xclient.h"
 #include "smtpd/engine/rx_content.h"
 #include "smtpd/engine/rx_gate.h"
 #include "smtpd/engine/rx_pace.h"
 #include "smtpd/engine/rx_params.h"
 #include "smtpd/engine/rx_table.h"
+#include "smtpd/engine/rx_transaction.h"
 #include "smtpd/engine/rx_view.h"
 
 #define RX_HELO_MAX	ENVELOPE_HELO_MAX
@@ -27,38 +29,11 @@
 #define RX_RCPTS_STRANGER 1000	/* RFC 5321 4.5.3.1.10 wants 100 */
 #define RX_JUNK_MAX	100	/* idle commands between two messages */
 
-struct rx_text {
-	uint16_t n;
-	char text[ADDRESS_MAX];
-};
-
-/* Lives from MAIL to rx_forget(). */
-struct rx_transaction {
-	struct rx_text sender;
-	struct rx_text first_rcpt;
-	uint32_t rcpt_count;
-	uint32_t rcpt_refused;
-	bool said_8bit;
-	bool is_utf8;			/* SMTPUTF8 was given */
-	bool is_binary;			/* BODY=BINARYMIME was */
-	bool requires_tls;		/* REQUIRETLS was */
-	int64_t hold_until;		/* FUTURERELEASE; 0: none */
-	int64_t by_at;			/* DELIVERBY */
-	uint8_t by;			/* enum envelope_by; 0: none */
-	int8_t priority;
-	uint8_t ret;			/* enum envelope_ret */
-	uint8_t envid_n;
-	char envid[ENVELOPE_ENVID_MAX];	/* xtext, as given */
-	bool is_overfull_told;		/* 452 4.5.3 was logged once */
-	bool is_list;			/* the driver took some recipients */
-	bool has_chunks;		/* ... or some content, by BDAT */
-	enum rx_reply_id refusal;	/* they can't be kept; or NONE */
-};
-
 struct rx {
 	const struct rx_site *site;
 	struct ipaddr client;
 	struct rx_door door;
+	struct rx_exchange *exchange;	/* of AUTH; NULL: none */
 	enum rx_state state;
 	bool is_trusted;
 	bool has_quit;
@@ -90,8 +65,10 @@ struct rx {
 	} last;
 	uint8_t fill_n;
 	uint8_t helo_n;
+	uint8_t user_n;
 	char fill[RX_FILL_MAX];		/* %s of the reply to come */
 	char helo[RX_HELO_MAX];
+	char user[SASL_USER_MAX];	/* who authenticated */
 };
 
 void rx_enter(struct rx *rx, enum rx_state state);

@@ -51,7 +51,10 @@ rx_do_mail(struct rx *rx, const struct smtp_command *c)
 
 	/* for the whole transaction: a reload between two RCPTs changes no
 	 * rule */
-	rx->is_trusted = rx_rules_is_trusted(rx->site, &rx->client);
+	rx->is_trusted = rx->user_n > 0 ||
+	    rx_rules_is_trusted(rx->site, &rx->client);
+	if (rx->door.needs_auth && rx->user_n == 0)
+		return RX_REPLY_AUTH_FIRST;
 	reply = read_path(rx, c->argument, &path, &is_utf8);
 	if (reply == RX_REPLY_NONE)
 		reply = rx_params_take(rx, c->verb, path.params, &params);

@@ -9,6 +9,7 @@
 
 #include "smtpd/engine/rx_by.h"
 #include "smtpd/engine/rx_hold.h"
+#include "smtpd/engine/rx_auth_impl.h"
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_utf8.h"
 
@@ -83,6 +84,7 @@ static const struct row rows[SMTP_PARAM_COUNT] = {
 	[SMTP_PARAM_ENVID] = { SMTP_VERB_MAIL, rx_dsn_envid },
 	[SMTP_PARAM_NOTIFY] = { SMTP_VERB_RCPT, rx_dsn_notify },
 	[SMTP_PARAM_ORCPT] = { SMTP_VERB_RCPT, rx_dsn_orcpt },
+	[SMTP_PARAM_AUTH] = { SMTP_VERB_MAIL, rx_auth_take },
 	[SMTP_PARAM_SMTPUTF8] = { SMTP_VERB_MAIL, rx_utf8_take },
 	[SMTP_PARAM_REQUIRETLS] = { SMTP_VERB_MAIL, take_require_tls },
 	[SMTP_PARAM_BY] = { SMTP_VERB_MAIL, rx_by_take },

@@ -4,11 +4,12 @@
  * A test walks every state with every verb and holds the dialogue against it,
  * so a new verb or state needs its row here and nothing in rx.c.
  *
- * RX_IN_CONTENT, RX_IN_CHUNK, RX_SUBMITTING and RX_HANDSHAKE are in no row: no
- * command is read in them.
+ * RX_IN_CONTENT, RX_IN_CHUNK, RX_SUBMITTING, RX_HANDSHAKE, RX_AUTH and
+ * RX_ASKING are in no row: no command is read in them.
  */
 #include "smtpd/engine/rx_table.h"
 
+#include "smtpd/engine/rx_auth_impl.h"
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_verbs.h"
 
@@ -53,10 +54,12 @@ static const struct rx_verb verbs[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_STARTTLS] = { rx_do_starttls, .allowed = RX_IN(READY),
 	    .may_enter = RX_IN(HANDSHAKE) | TO_END, .argument = RX_ARG_NONE,
 	    .is_without_tls = true },
+	[SMTP_VERB_AUTH] = { rx_do_auth, .allowed = RX_IN(READY),
+	    .may_enter = RX_IN(AUTH) | RX_IN(ASKING), .argument = RX_ARG_SOME,
+	    .without_argument = RX_REPLY_NEED_ARGUMENT },
 	/* not offered, and said so in every state: no state makes them
 	 * right */
 	[SMTP_VERB_EXPN] = { rx_do_absent, .allowed = ALWAYS },
-	[SMTP_VERB_AUTH] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_ETRN] = { rx_do_absent, .allowed = ALWAYS },
 	[SMTP_VERB_XCLIENT] = { rx_do_xclient,
 	    .allowed = RX_IN(START) | RX_IN(READY),
@@ -83,12 +86,14 @@ rx_table_refusal(const struct rx *rx, enum smtp_verb verb)
 	if (verb == SMTP_VERB_STARTTLS && !rx->door.may_tls)
 		return rx->door.is_tls ? RX_REPLY_TLS_ALREADY
 		    : RX_REPLY_NOT_OFFERED;
+	if (verb == SMTP_VERB_AUTH && rx_auth_refusal(rx) != RX_REPLY_NONE)
+		return rx_auth_refusal(rx);
 	if (rx->state == RX_START)
 		return RX_REPLY_HELLO_FIRST;
 	if (rx->state == RX_CHUNKS)
 		return RX_REPLY_CHUNKS_BEGUN;
 	if (verb == SMTP_VERB_MAIL || verb == SMTP_VERB_STARTTLS ||
-	    verb == SMTP_VERB_XCLIENT)
+	    verb == SMTP_VERB_XCLIENT || verb == SMTP_VERB_AUTH)
 		return RX_REPLY_NESTED_MAIL;
 	if (rx->state != RX_MAIL)
 		return RX_REPLY_MAIL_FIRST;

@@ -20,6 +20,8 @@ enum rx_state {
 	RX_IN_CHUNK,	/* behind BDAT */
 	RX_CHUNKS,	/* between two of them */
 	RX_HANDSHAKE,	/* behind STARTTLS */
+	RX_AUTH,	/* a line of its exchange is awaited */
+	RX_ASKING,	/* ... keyd's answer is */
 	RX_UNWANTED,	/* greeted with 554 */
 	RX_CLOSED,
 	RX_STATE_COUNT

@@ -46,6 +46,7 @@ rx_message(const struct rx *rx, struct rx_message *out)
 		.is_esmtp = rx->is_esmtp,
 		.is_utf8 = mail->is_utf8,
 		.is_tls = rx->door.is_tls,
+		.is_auth = rx->user_n > 0,
 		.is_binary = mail->is_binary,
 		.hold_until = mail->hold_until,
 		.head.by = mail->by,
@@ -94,6 +95,7 @@ rx_phase(const struct rx *rx, bool has_input)
 	case RX_IN_CHUNK:
 		return RX_PHASE_CONTENT;
 	case RX_SUBMITTING:
+	case RX_ASKING:
 		return RX_PHASE_OURS;
 	case RX_CLOSED:
 		return RX_PHASE_CLOSED;

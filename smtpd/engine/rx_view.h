@@ -35,6 +35,7 @@ struct rx_message {
 	bool is_esmtp;
 	bool is_utf8;		/* SMTPUTF8 was given */
 	bool is_tls;
+	bool is_auth;
 };
 
 /* What was refused; borrowed until the next step. */

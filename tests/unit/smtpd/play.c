@@ -134,6 +134,9 @@ act_on(struct play *p, enum rx_act act)
 		p->is_closed = true;
 		buf_reset(&p->in);
 		return false;
+	case RX_ASK:
+		p->asks++;
+		return false;
 	case RX_STARTTLS:
 		p->is_shaking = true;
 		return false;

@@ -33,6 +33,7 @@ struct play {
 	struct rx_door door;		/* of the next connections */
 	bool is_keeping;		/* takes no recipients at RX_LIST */
 	unsigned clients;		/* RX_CLIENT came */
+	unsigned asks;			/* RX_ASK */
 	unsigned lists;
 	unsigned submits;
 	unsigned drops;

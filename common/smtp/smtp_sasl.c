@@ -1,0 +1,243 @@
+#include "common/smtp/smtp_sasl.h"
+
+#include "common/base/base64.h"
+#include "common/base/check.h"
+#include "common/base/utf8.h"
+
+static const char *const names[SASL_MECHANISM_COUNT] = {
+	[SASL_PLAIN] = "PLAIN", [SASL_LOGIN] = "LOGIN",
+	[SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
+};
+
+bool
+sasl_find(struct span name, enum sasl_mechanism *out)
+{
+	for (unsigned i = 0; i < SASL_MECHANISM_COUNT; i++) {
+		if (span_equal_nocase(name, span_str(names[i]))) {
+			*out = (enum sasl_mechanism)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *
+sasl_name(enum sasl_mechanism m)
+{
+	return names[m];
+}
+
+/* What is a name or password: text, as RFC 4013 would have it at the least. */
+static enum err
+check_text(struct span s, size_t max)
+{
+	if (s.n == 0)
+		return ERR_SYNTAX;
+	if (s.n > max)
+		return ERR_RANGE;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return ERR_SYNTAX;
+	}
+	return utf8_is_valid(s) ? OK : ERR_SYNTAX;
+}
+
+enum err
+sasl_check_user(struct span user)
+{
+	return check_text(user, SASL_USER_MAX);
+}
+
+enum err
+sasl_check_password(struct span password)
+{
+	return check_text(password, SASL_PASSWORD_MAX);
+}
+
+/* Takes all before the next C off the front of *REST; false: there is none. */
+static bool
+take_to(struct span *rest, uint8_t c, struct span *out)
+{
+	const size_t at = span_find(*rest, c);
+
+	if (at == rest->n)
+		return false;
+	*out = span_sub(*rest, 0, at);
+	*rest = span_from(*rest, at + 1);
+	return true;
+}
+
+/* Nobody acts for another here, so the identity to act as is empty or the
+ * user's own. */
+enum err
+sasl_plain(struct span message, struct sasl_plain *out)
+{
+	struct span rest = message, as, user;
+	enum err e;
+
+	if (!take_to(&rest, '\0', &as) || !take_to(&rest, '\0', &user))
+		return ERR_SYNTAX;
+	e = sasl_check_user(user);
+	if (e == OK)
+		e = sasl_check_password(rest);
+	if (e == OK && as.n > 0 && !span_equal(as, user))
+		e = ERR_SYNTAX;
+	if (e == OK)
+		*out = (struct sasl_plain){ user, rest };
+	return e;
+}
+
+/* ---- SCRAM ---- */
+
+/* "k=value" up to the next comma or the end; *REST is behind the comma. */
+static bool
+take_field(struct span *rest, char key, struct span *value)
+{
+	struct span field;
+
+	if (rest->n < 2 || rest->p[0] != (uint8_t)key || rest->p[1] != '=')
+		return false;
+	if (!take_to(rest, ',', &field)) {
+		field = *rest;
+		*rest = span_from(*rest, rest->n);
+	}
+	*value = span_from(field, 2);
+	return true;
+}
+
+/* RFC 5802 5.1: a comma is =2C and an equals sign =3D. */
+static enum err
+unescape(struct span s, char out[SASL_USER_MAX], size_t *n)
+{
+	*n = 0;
+	for (size_t i = 0; i < s.n; i++) {
+		char c = (char)s.p[i];
+
+		if (*n == SASL_USER_MAX)
+			return ERR_RANGE;
+		if (c == '=') {
+			struct span code = span_sub(s, i + 1, 2);
+
+			if (span_equal(code, SPAN_LIT("2C")))
+				c = ',';
+			else if (!span_equal(code, SPAN_LIT("3D")))
+				return ERR_SYNTAX;
+			i += 2;
+		}
+		out[(*n)++] = c;
+	}
+	return sasl_check_user(span_of(out, *n));
+}
+
+/* Printable, no comma. */
+static bool
+is_nonce(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < 0x21 || s.p[i] > 0x7e || s.p[i] == ',')
+			return false;
+	}
+	return s.n > 0 && s.n <= SASL_NONCE_MAX;
+}
+
+/* "y" says that the client could bind and thinks that we can't, which is
+ * so. */
+static enum err
+take_gs2(struct span message, struct span *rest, struct span *as)
+{
+	struct span flag;
+
+	*rest = message;
+	if (!take_to(rest, ',', &flag) || !take_to(rest, ',', as))
+		return ERR_SYNTAX;
+	return span_equal(flag, SPAN_LIT("n")) ||
+	    span_equal(flag, SPAN_LIT("y")) ? OK : ERR_SYNTAX;
+}
+
+enum err
+sasl_scram_first(struct span message, struct sasl_first *out)
+{
+	struct sasl_first f;
+	struct span rest, as, user;
+	enum err e;
+
+	if (message.n > SASL_MESSAGE_MAX)
+		return ERR_RANGE;
+	e = take_gs2(message, &rest, &as);
+	if (e != OK)
+		return e;
+	f.bare = rest;
+	f.gs2 = span_sub(message, 0, message.n - rest.n);
+	if (!take_field(&rest, 'n', &user) ||
+	    !take_field(&rest, 'r', &f.nonce) || !is_nonce(f.nonce))
+		return ERR_SYNTAX;
+	e = unescape(user, f.user, &f.user_n);
+	/* "a=" and the name as it is written there */
+	if (e == OK && as.n > 0 && !(take_field(&as, 'a', &rest) &&
+	    span_equal(rest, user)))
+		e = ERR_SYNTAX;
+	if (e == OK)
+		*out = f;
+	return e;
+}
+
+void
+sasl_scram_put_first(struct span client_nonce, struct span server_nonce,
+    struct span salt, uint32_t iterations, struct buf *out)
+{
+	buf_add_str(out, "r=");
+	buf_add_span(out, client_nonce);
+	buf_add_span(out, server_nonce);
+	buf_add_str(out, ",s=");
+	base64_encode(out, salt);
+	buf_add_str(out, ",i=");
+	buf_add_u64(out, iterations);
+}
+
+static bool
+is_bound(struct span text, struct span gs2)
+{
+	uint8_t bytes[SASL_MESSAGE_MAX];
+	size_t n;
+
+	return base64_decode(text, bytes, sizeof(bytes), &n) == OK &&
+	    span_equal(span_of(bytes, n), gs2);
+}
+
+static bool
+is_both(struct span nonce, struct span client, struct span server)
+{
+	return nonce.n == client.n + server.n &&
+	    span_equal(span_sub(nonce, 0, client.n), client) &&
+	    span_equal(span_from(nonce, client.n), server);
+}
+
+/* The proof is the last field; between it and the nonce there may be others,
+ * which are signed with it and mean nothing to us. */
+enum err
+sasl_scram_final(struct span message, struct span gs2,
+    struct span client_nonce, struct span server_nonce,
+    struct sasl_final *out)
+{
+	struct sasl_final f;
+	struct span rest = message, binding, nonce, proof;
+	size_t n, at = message.n;
+
+	while (at > 0 && message.p[at - 1] != ',')
+		at--;
+	if (at == 0)
+		return ERR_SYNTAX;
+	proof = span_from(message, at);
+	f.without_proof = span_sub(message, 0, at - 1);
+	rest = f.without_proof;
+	if (!take_field(&rest, 'c', &binding) || !is_bound(binding, gs2) ||
+	    !take_field(&rest, 'r', &nonce) ||
+	    !is_both(nonce, client_nonce, server_nonce))
+		return ERR_SYNTAX;
+	if (!take_field(&proof, 'p', &rest) ||
+	    base64_decode(rest, f.proof, sizeof(f.proof), &n) != OK ||
+	    n != sizeof(f.proof))
+		return ERR_SYNTAX;
+	*out = f;
+	return OK;
+}

@@ -1,0 +1,66 @@
+/*
+ * SASL messages of a client, taken apart: PLAIN (RFC 4616), LOGIN, and
+ * SCRAM-SHA-256 (RFC 5802, 7677).  Already decoded from base64.
+ *
+ * Only syntax: whether a password or proof is right is keyd's to say.  Fields
+ * borrow the message, but for the user of SCRAM, which is unescaped.  What is
+ * given is UTF-8 without control characters, and within bounds.
+ */
+#ifndef MTAD_SMTP_SMTP_SASL_H
+#define MTAD_SMTP_SMTP_SASL_H
+
+#include "common/base/buf.h"
+#include "common/base/err.h"
+
+#define SASL_USER_MAX		255
+#define SASL_PASSWORD_MAX	1024
+#define SASL_NONCE_MAX		256
+#define SASL_MESSAGE_MAX	9216	/* of a line of 12288 in base64 */
+
+enum sasl_mechanism {
+	SASL_PLAIN, SASL_LOGIN, SASL_SCRAM_SHA_256, SASL_MECHANISM_COUNT
+};
+
+/* By its name, in any case; false: none of these. */
+bool sasl_find(struct span name, enum sasl_mechanism *out);
+const char *sasl_name(enum sasl_mechanism m);
+
+struct sasl_plain {
+	struct span user, password;
+};
+
+/* ERR_SYNTAX: not two NULs, an empty user, an authorisation identity that is
+ * another's, or octets that may not be; ERR_RANGE: too long. */
+enum err sasl_plain(struct span message, struct sasl_plain *out);
+
+/* A user or password of LOGIN, or in general. */
+enum err sasl_check_user(struct span user);
+enum err sasl_check_password(struct span password);
+
+struct sasl_first {
+	struct span gs2;		/* "n,," */
+	struct span bare;		/* the rest */
+	struct span nonce;		/* of the client */
+	char user[SASL_USER_MAX];
+	size_t user_n;
+};
+
+/* The first message of SCRAM, without channel binding.  ERR_SYNTAX,
+ * ERR_RANGE. */
+enum err sasl_scram_first(struct span message, struct sasl_first *out);
+
+/* The server's answer to it. */
+void sasl_scram_put_first(struct span client_nonce, struct span server_nonce,
+    struct span salt, uint32_t iterations, struct buf *out);
+
+struct sasl_final {
+	struct span without_proof;
+	uint8_t proof[32];
+};
+
+/* The last message: it must name the GS2 header and both nonces. */
+enum err sasl_scram_final(struct span message, struct span gs2,
+    struct span client_nonce, struct span server_nonce,
+    struct sasl_final *out);
+
+#endif

@@ -1,0 +1,452 @@
+/*
+ * AUTH, RFC 4954, with PLAIN, LOGIN and SCRAM-SHA-256.
+ *
+ * Offered inside TLS only, so that no password and no chosen mechanism can be
+ * seen or changed on the way.  A wrong user and a wrong password hear the same.
+ * Who has authenticated is trusted as relay.networks are.
+ */
+#include "smtpd/engine/rx_auth.h"
+
+#include "common/base/base64.h"
+#include "common/base/check.h"
+#include "common/mail/xtext.h"
+#include "common/smtp/smtp_sasl.h"
+#include "smtpd/engine/rx_auth_impl.h"
+#include "smtpd/engine/rx_verbs.h"
+
+#include <stdlib.h>
+
+enum step {
+	STEP_FIRST,
+	STEP_PASSWORD,		/* LOGIN's second */
+	STEP_FINAL,		/* SCRAM's proof */
+	STEP_END,		/* SCRAM's empty last word */
+};
+
+/* Lives from AUTH to its end. */
+struct rx_exchange {
+	enum sasl_mechanism mechanism;
+	enum step step;
+	enum rx_question_kind asks;
+	struct buf message;		/* the last of the client, decoded */
+	struct buf first;		/* SCRAM's first one */
+	struct buf auth_message;
+	struct buf challenge;		/* to be said */
+	struct sasl_first scram;	/* borrows first */
+	struct span password;		/* borrows message */
+	uint8_t proof[32];
+	char user[SASL_USER_MAX];
+	size_t user_n;
+	char nonce[2 * RX_AUTH_NONCE_BYTES];	/* ours, in base64 */
+	size_t nonce_n;
+};
+
+/* ---- life ---- */
+
+static void
+wipe(struct buf *b)
+{
+	if (b->p != NULL)
+		explicit_bzero(b->p, b->size);
+	buf_clear(b);
+}
+
+void
+rx_auth_end(struct rx *rx)
+{
+	struct rx_exchange *x = rx->exchange;
+
+	if (x == NULL)
+		return;
+	wipe(&x->message);
+	wipe(&x->first);
+	wipe(&x->auth_message);
+	wipe(&x->challenge);
+	explicit_bzero(x, sizeof(*x));
+	free(x);
+	rx->exchange = NULL;
+	rx->lines.max = SMTP_LINES_MAX;
+	if (rx->state == RX_AUTH || rx->state == RX_ASKING)
+		rx_enter(rx, RX_READY);
+}
+
+/* The buffer for messages has its whole size at once: one that grows would
+ * leave copies behind. */
+static bool
+begin(struct rx *rx, enum sasl_mechanism mechanism)
+{
+	struct rx_exchange *x = calloc(1, sizeof(*x));
+
+	if (x == NULL)
+		return false;
+	x->mechanism = mechanism;
+	buf_init(&x->message, SASL_MESSAGE_MAX);
+	buf_init(&x->first, SASL_MESSAGE_MAX);
+	buf_init(&x->auth_message, 2 * SASL_MESSAGE_MAX);
+	buf_init(&x->challenge, 2048);
+	rx->exchange = x;
+	rx->lines.max = RX_AUTH_LINE_MAX;
+	if (buf_reserve(&x->message, SASL_MESSAGE_MAX) != NULL)
+		return true;
+	rx_auth_end(rx);
+	return false;
+}
+
+static enum rx_reply_id
+refuse(struct rx *rx, enum rx_reply_id reply)
+{
+	rx_auth_end(rx);
+	return reply;
+}
+
+/* ---- what goes on ---- */
+
+/* 334 with these bytes; the next line is the answer to it. */
+static enum rx_reply_id
+challenge(struct rx *rx, enum step next, struct span text)
+{
+	struct rx_exchange *x = rx->exchange;
+
+	x->step = next;
+	buf_reset(&x->challenge);
+	buf_add_span(&x->challenge, text);
+	rx_enter(rx, RX_AUTH);
+	return RX_REPLY_CHALLENGE;
+}
+
+void
+rx_auth_challenge(struct rx *rx, struct buf *out)
+{
+	buf_add_str(out, "334 ");
+	base64_encode(out, buf_span(&rx->exchange->challenge));
+	buf_add_str(out, "\r\n");
+}
+
+static enum rx_reply_id
+ask(struct rx *rx, enum rx_question_kind kind)
+{
+	rx->exchange->asks = kind;
+	rx_enter(rx, RX_ASKING);
+	return RX_REPLY_NONE;
+}
+
+static void
+set_user(struct rx_exchange *x, struct span user)
+{
+	MUST(user.n <= sizeof(x->user));
+	memcpy(x->user, user.p, user.n);
+	x->user_n = user.n;
+}
+
+static enum rx_reply_id
+take_plain(struct rx *rx, struct span message)
+{
+	struct sasl_plain p;
+
+	if (sasl_plain(message, &p) != OK)
+		return refuse(rx, RX_REPLY_AUTH_SYNTAX);
+	set_user(rx->exchange, p.user);
+	rx->exchange->password = p.password;
+	return ask(rx, RX_ASK_PASSWORD);
+}
+
+static enum rx_reply_id
+take_login(struct rx *rx, struct span message)
+{
+	struct rx_exchange *x = rx->exchange;
+
+	if (x->step == STEP_FIRST) {
+		if (sasl_check_user(message) != OK)
+			return refuse(rx, RX_REPLY_AUTH_SYNTAX);
+		set_user(x, message);
+		return challenge(rx, STEP_PASSWORD, SPAN_LIT("Password:"));
+	}
+	if (sasl_check_password(message) != OK)
+		return refuse(rx, RX_REPLY_AUTH_SYNTAX);
+	x->password = message;
+	return ask(rx, RX_ASK_PASSWORD);
+}
+
+static enum rx_reply_id
+take_scram_first(struct rx *rx, struct span message)
+{
+	struct rx_exchange *x = rx->exchange;
+
+	buf_add_span(&x->first, message);
+	if (buf_failed(&x->first) ||
+	    sasl_scram_first(buf_span(&x->first), &x->scram) != OK)
+		return refuse(rx, RX_REPLY_AUTH_SYNTAX);
+	set_user(x, span_of(x->scram.user, x->scram.user_n));
+	return ask(rx, RX_ASK_SALT);
+}
+
+static enum rx_reply_id
+take_scram_final(struct rx *rx, struct span message)
+{
+	struct rx_exchange *x = rx->exchange;
+	struct sasl_final f;
+
+	if (sasl_scram_final(message, x->scram.gs2, x->scram.nonce,
+	    span_of(x->nonce, x->nonce_n), &f) != OK)
+		return refuse(rx, RX_REPLY_AUTH_SYNTAX);
+	memcpy(x->proof, f.proof, sizeof(x->proof));
+	buf_add_byte(&x->auth_message, ',');
+	buf_add_span(&x->auth_message, f.without_proof);
+	if (buf_failed(&x->auth_message))
+		return refuse(rx, RX_REPLY_AUTH_LATER);
+	return ask(rx, RX_ASK_PROOF);
+}
+
+/* The rest of a session is that user's. */
+static enum rx_reply_id
+succeed(struct rx *rx)
+{
+	struct rx_exchange *x = rx->exchange;
+
+	memcpy(rx->user, x->user, x->user_n);
+	rx->user_n = (uint8_t)x->user_n;
+	rx->is_trusted = true;
+	rx_auth_end(rx);
+	return RX_REPLY_AUTH_OK;
+}
+
+static enum rx_reply_id
+take_message(struct rx *rx, struct span message)
+{
+	switch (rx->exchange->mechanism) {
+	case SASL_PLAIN:
+		return take_plain(rx, message);
+	case SASL_LOGIN:
+		return take_login(rx, message);
+	default:
+		break;
+	}
+	switch (rx->exchange->step) {
+	case STEP_FIRST:
+		return take_scram_first(rx, message);
+	case STEP_FINAL:
+		return take_scram_final(rx, message);
+	default:
+		/* nothing is left to be said */
+		return message.n == 0 ? succeed(rx)
+		    : refuse(rx, RX_REPLY_AUTH_SYNTAX);
+	}
+}
+
+/* RFC 4954 section 4: what is no base64 ends the exchange. */
+static enum rx_reply_id
+take_text(struct rx *rx, struct span text)
+{
+	struct buf *b = &rx->exchange->message;
+	size_t n;
+
+	if (base64_decode(text, b->p, b->size, &n) != OK)
+		return refuse(rx, RX_REPLY_AUTH_BASE64);
+	b->n = n;
+	return take_message(rx, buf_span(b));
+}
+
+/* ---- the command ---- */
+
+bool
+rx_auth_is_offered(const struct rx *rx)
+{
+	return rx->door.is_tls &&
+	    (rx->site->has_passwords || rx->site->has_scram);
+}
+
+static bool
+is_listed(const struct rx *rx, enum sasl_mechanism m)
+{
+	return m == SASL_SCRAM_SHA_256 ? rx->site->has_scram
+	    : rx->site->has_passwords;
+}
+
+void
+rx_auth_write(const struct rx *rx, struct buf *out)
+{
+	for (unsigned i = 0; i < SASL_MECHANISM_COUNT; i++) {
+		enum sasl_mechanism m = (enum sasl_mechanism)i;
+
+		if (!is_listed(rx, m))
+			continue;
+		buf_add_byte(out, ' ');
+		buf_add_str(out, sasl_name(m));
+	}
+}
+
+enum rx_reply_id
+rx_auth_refusal(const struct rx *rx)
+{
+	if (rx_auth_is_offered(rx))
+		return RX_REPLY_NONE;
+	return rx->door.may_tls && (rx->site->has_passwords ||
+	    rx->site->has_scram) ? RX_REPLY_AUTH_NEEDS_TLS
+	    : RX_REPLY_NOT_OFFERED;
+}
+
+static enum rx_reply_id
+may_begin(const struct rx *rx)
+{
+	if (!rx_auth_is_offered(rx))
+		return rx_auth_refusal(rx);
+	if (!rx->is_esmtp)
+		return RX_REPLY_HELLO_FIRST;
+	return rx->user_n > 0 ? RX_REPLY_AUTH_TWICE : RX_REPLY_NONE;
+}
+
+/* What a client that sends no first message is asked. */
+static enum rx_reply_id
+ask_first(struct rx *rx)
+{
+	return challenge(rx, STEP_FIRST, rx->exchange->mechanism == SASL_LOGIN
+	    ? SPAN_LIT("Username:") : SPAN_NONE);
+}
+
+enum rx_reply_id
+rx_do_auth(struct rx *rx, const struct smtp_command *c)
+{
+	const size_t blank = span_find(c->argument, ' ');
+	struct span initial = span_from(c->argument, blank + 1);
+	enum rx_reply_id reply = may_begin(rx);
+	enum sasl_mechanism m;
+
+	if (reply != RX_REPLY_NONE)
+		return reply;
+	if (!sasl_find(span_sub(c->argument, 0, blank), &m) ||
+	    !is_listed(rx, m))
+		return RX_REPLY_AUTH_MECHANISM;
+	if (!begin(rx, m))
+		return RX_REPLY_AUTH_LATER;
+	if (blank == c->argument.n)
+		return ask_first(rx);
+	/* "=" is an empty one */
+	if (span_equal(initial, SPAN_LIT("=")))
+		initial = SPAN_NONE;
+	return take_text(rx, initial);
+}
+
+enum rx_act
+rx_auth_line(struct rx *rx, struct span line, struct buf *out)
+{
+	enum rx_reply_id reply;
+
+	rx->last.verb = SMTP_VERB_AUTH;
+	rx->last.argument = SPAN_NONE;
+	reply = span_equal(line, SPAN_LIT("*"))
+	    ? refuse(rx, RX_REPLY_AUTH_CANCELLED) : take_text(rx, line);
+	if (reply == RX_REPLY_NONE)
+		return RX_ASK;
+	if (rx_answer(rx, reply, out))
+		return RX_REFUSED;
+	return rx->state == RX_CLOSED ? RX_CLOSE : RX_READ;
+}
+
+/* ---- keyd's answers ---- */
+
+void
+rx_question(const struct rx *rx, struct rx_question *out)
+{
+	const struct rx_exchange *x = rx->exchange;
+
+	MUST(x != NULL);
+	*out = (struct rx_question){
+		.kind = x->asks,
+		.mechanism = sasl_name(x->mechanism),
+		.user = span_of(x->user, x->user_n),
+		.password = x->password,
+		.auth_message = buf_span(&x->auth_message),
+		.proof = span_of(x->proof, sizeof(x->proof)),
+	};
+}
+
+/* The server's first message; our nonce is printable as base64 is. */
+static enum rx_reply_id
+go_on_with_salt(struct rx *rx, const struct rx_answer *a)
+{
+	struct rx_exchange *x = rx->exchange;
+	struct span nonce;
+	struct buf text, b64;
+	enum rx_reply_id reply;
+
+	buf_init(&b64, sizeof(x->nonce));
+	base64_encode(&b64, span_of(a->nonce, RX_AUTH_NONCE_BYTES));
+	nonce = buf_span(&b64);
+	MUST(!buf_failed(&b64) || b64.p == NULL);
+	if (nonce.n > 0)
+		memcpy(x->nonce, nonce.p, nonce.n);
+	x->nonce_n = nonce.n;
+	buf_clear(&b64);
+	buf_init(&text, 1024);
+	sasl_scram_put_first(x->scram.nonce, span_of(x->nonce, x->nonce_n),
+	    a->salt, a->iterations, &text);
+	buf_add_span(&x->auth_message, x->scram.bare);
+	buf_add_byte(&x->auth_message, ',');
+	buf_add_span(&x->auth_message, buf_span(&text));
+	reply = x->nonce_n > 0 && !buf_failed(&text)
+	    ? challenge(rx, STEP_FINAL, buf_span(&text))
+	    : refuse(rx, RX_REPLY_AUTH_LATER);
+	buf_clear(&text);
+	return reply;
+}
+
+static enum rx_reply_id
+go_on_with_signature(struct rx *rx, const struct rx_answer *a)
+{
+	struct buf text;
+	enum rx_reply_id reply;
+
+	buf_init(&text, 128);
+	buf_add_str(&text, "v=");
+	base64_encode(&text, a->signature);
+	reply = buf_failed(&text) ? refuse(rx, RX_REPLY_AUTH_LATER)
+	    : challenge(rx, STEP_END, buf_span(&text));
+	buf_clear(&text);
+	return reply;
+}
+
+static enum rx_reply_id
+judge(struct rx *rx, const struct rx_answer *a)
+{
+	if (a->verdict == RX_VERDICT_BAD)
+		return refuse(rx, RX_REPLY_AUTH_BAD);
+	if (a->verdict == RX_VERDICT_LATER)
+		return refuse(rx, RX_REPLY_AUTH_LATER);
+	switch (rx->exchange->asks) {
+	case RX_ASK_SALT:
+		return go_on_with_salt(rx, a);
+	case RX_ASK_PROOF:
+		return go_on_with_signature(rx, a);
+	default:
+		return succeed(rx);
+	}
+}
+
+void
+rx_answered(struct rx *rx, const struct rx_answer *answer, struct buf *out)
+{
+	if (rx->state != RX_ASKING)
+		return;
+	(void)rx_answer(rx, judge(rx, answer), out);
+	if (rx->is_draining)
+		rx_close(rx, RX_CLOSE_STOPPING, out);
+}
+
+struct span
+rx_user(const struct rx *rx)
+{
+	return span_of(rx->user, rx->user_n);
+}
+
+/* ---- AUTH= ---- */
+
+/* Nobody here speaks for another, so whatever stands there counts as <>. */
+enum rx_reply_id
+rx_auth_take(struct rx *rx, const struct smtp_param *p, struct rx_params *out)
+{
+	(void)out;
+	if (!rx_auth_is_offered(rx))
+		return RX_REPLY_PARAM_UNKNOWN;
+	return p->value.n > 0 && xtext_is_printable(p->value) ? RX_REPLY_NONE
+	    : RX_REPLY_PARAM_SYNTAX;
+}

@@ -1,0 +1,45 @@
+/*
+ * AUTH, RFC 4954: what the driver asks keyd between two steps.
+ *
+ * RX_ASK says that a question is due; nothing goes on before rx_answered().
+ * What a client said of its password is in the exchange only, which is wiped
+ * when it ends.
+ */
+#ifndef MTAD_SMTPD_ENGINE_RX_AUTH_H
+#define MTAD_SMTPD_ENGINE_RX_AUTH_H
+
+#include "smtpd/engine/rx.h"
+
+#define RX_AUTH_NONCE_BYTES 24	/* of randomness, in each SCRAM exchange */
+
+enum rx_question_kind { RX_ASK_PASSWORD, RX_ASK_SALT, RX_ASK_PROOF };
+
+struct rx_question {		/* borrowed until rx_answered() */
+	enum rx_question_kind kind;
+	const char *mechanism;
+	struct span user;
+	struct span password;
+	struct span auth_message;
+	struct span proof;
+};
+
+enum rx_verdict { RX_VERDICT_GOOD, RX_VERDICT_BAD, RX_VERDICT_LATER };
+
+struct rx_answer {
+	enum rx_verdict verdict;
+	uint32_t iterations;		/* of RX_ASK_SALT, as is salt */
+	struct span salt;
+	const uint8_t *nonce;		/* RX_AUTH_NONCE_BYTES random ones */
+	struct span signature;		/* of RX_ASK_PROOF */
+};
+
+void rx_question(const struct rx *rx, struct rx_question *out);
+
+/* Nothing happens when none is due any more. */
+void rx_answered(struct rx *rx, const struct rx_answer *answer,
+    struct buf *out);
+
+/* Who the client is; empty: it has not said. */
+struct span rx_user(const struct rx *rx);
+
+#endif

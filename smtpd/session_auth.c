@@ -1,0 +1,143 @@
+#include "smtpd/session_auth.h"
+
+#include "common/ipc/channel.h"
+#include "common/os/random.h"
+#include "smtpd/server.h"
+#include "smtpd/session_log.h"
+
+#include <string.h>
+
+static struct span
+client_of(const struct session *s)
+{
+	const struct ipaddr *a = &s->client.addr;
+
+	return span_of(a->bytes, a->family == IPADDR_4 ? 4
+	    : a->family == IPADDR_6 ? 16 : 0);
+}
+
+/* The session's words are the dialogue's until it is answered. */
+static void
+fill(const struct session *s, const struct rx_question *q, struct msg *m)
+{
+	switch (q->kind) {
+	case RX_ASK_PASSWORD:
+		m->type = MSG_auth_check;
+		m->auth_check = (struct msg_auth_check){
+			s->asking, q->user, q->password, client_of(s),
+		};
+		break;
+	case RX_ASK_SALT:
+		m->type = MSG_scram_begin;
+		m->scram_begin = (struct msg_scram_begin){
+			s->asking, q->user,
+		};
+		break;
+	case RX_ASK_PROOF:
+		m->type = MSG_scram_proof;
+		m->scram_proof = (struct msg_scram_proof){
+			s->asking, q->user, q->auth_message, q->proof,
+			client_of(s),
+		};
+		break;
+	}
+}
+
+/* The session may be gone afterwards, unless it is in the middle of its own
+ * bytes. */
+static void
+answer(struct session *s, const struct rx_answer *a)
+{
+	struct rx_question q;
+
+	list_remove(&s->asking_node);
+	rx_question(s->rx, &q);
+	if (a->verdict != RX_VERDICT_GOOD)
+		session_log_auth(s, &q, a->verdict == RX_VERDICT_BAD
+		    ? "wrong user or password" : "could not be checked");
+	rx_answered(s->rx, a, stream_out(s->stream));
+	session_settle(s);
+}
+
+bool
+session_auth_ask(struct session *s)
+{
+	static const struct rx_answer later = { .verdict = RX_VERDICT_LATER };
+	struct server *sv = s->server;
+	struct rx_question q;
+	struct msg m;
+
+	rx_question(s->rx, &q);
+	s->asking = ++sv->cookie;
+	fill(s, &q, &m);
+	if (sv->certificates.keyd == NULL ||
+	    channel_send(sv->certificates.keyd, &m) != OK) {
+		answer(s, &later);
+		return true;
+	}
+	list_add_last(&sv->asking, &s->asking_node);
+	return false;
+}
+
+static struct session *
+find(struct server *sv, uint64_t cookie)
+{
+	struct list *node;
+
+	for (node = list_first(&sv->asking); node != NULL;
+	    node = list_next(&sv->asking, node)) {
+		struct session *s = CONTAINER_OF(node, struct session,
+		    asking_node);
+
+		if (s->asking == cookie)
+			return s;
+	}
+	return NULL;
+}
+
+void
+session_auth_done(struct server *sv, const struct msg_auth_done *m)
+{
+	static const enum rx_verdict verdicts[AUTH_RESULT_COUNT] = {
+		[AUTH_GOOD] = RX_VERDICT_GOOD, [AUTH_BAD] = RX_VERDICT_BAD,
+		[AUTH_LATER] = RX_VERDICT_LATER,
+	};
+	const struct rx_answer a = {
+		.verdict = m->result < AUTH_RESULT_COUNT
+		    ? verdicts[m->result] : RX_VERDICT_LATER,
+		.signature = m->signature,
+	};
+	struct session *s = find(sv, m->cookie);
+
+	if (s != NULL)
+		answer(s, &a);
+}
+
+/* Each exchange has its own nonce (RFC 5802 section 9). */
+void
+session_auth_salt(struct server *sv, const struct msg_scram_salt *m)
+{
+	uint8_t nonce[RX_AUTH_NONCE_BYTES];
+	struct rx_answer a = {
+		.verdict = RX_VERDICT_GOOD, .iterations = m->iterations,
+		.salt = m->salt, .nonce = nonce,
+	};
+	struct session *s = find(sv, m->cookie);
+
+	if (s == NULL)
+		return;
+	if (random_fill(nonce, sizeof(nonce)) != OK)
+		a.verdict = RX_VERDICT_LATER;
+	answer(s, &a);
+}
+
+void
+session_auth_give_up(struct server *sv)
+{
+	static const struct rx_answer later = { .verdict = RX_VERDICT_LATER };
+	struct list *node;
+
+	while ((node = list_first(&sv->asking)) != NULL)
+		answer(CONTAINER_OF(node, struct session, asking_node),
+		    &later);
+}

@@ -1,0 +1,172 @@
+/*
+ * SASL messages, whole, cut, and with every octet changed.  AUTH-13, T18.
+ */
+#include "common/base/check.h"
+#include "common/smtp/smtp_sasl.h"
+
+#include <criterion/criterion.h>
+
+static const struct {
+	struct span message;
+	enum err e;
+	const char *user, *password;
+} plains[] = {
+	{ SPAN_LIT("\0ann\0secret"), OK, "ann", "secret" },
+	{ SPAN_LIT("ann\0ann\0secret"), OK, "ann", "secret" },
+	{ SPAN_LIT("\0ann@example.org\0p w"), OK, "ann@example.org", "p w" },
+	{ SPAN_LIT("\0\xc3\xa4\0\xe2\x82\xac"), OK, "\xc3\xa4",
+	    "\xe2\x82\xac" },
+	{ SPAN_LIT("bob\0ann\0secret"), ERR_SYNTAX, NULL, NULL },
+	{ SPAN_LIT("\0ann"), ERR_SYNTAX, NULL, NULL },
+	{ SPAN_LIT("ann"), ERR_SYNTAX, NULL, NULL },
+	{ SPAN_LIT(""), ERR_SYNTAX, NULL, NULL },
+	{ SPAN_LIT("\0\0secret"), ERR_SYNTAX, NULL, NULL },
+	{ SPAN_LIT("\0ann\0"), ERR_SYNTAX, NULL, NULL },
+	{ SPAN_LIT("\0ann\0sec\0ret"), ERR_SYNTAX, NULL, NULL },
+	{ SPAN_LIT("\0ann\0sec\nret"), ERR_SYNTAX, NULL, NULL },
+	{ SPAN_LIT("\0a\r\nn\0secret"), ERR_SYNTAX, NULL, NULL },
+	{ SPAN_LIT("\0ann\0\xff"), ERR_SYNTAX, NULL, NULL },
+};
+
+Test(smtp_sasl, plain)
+{
+	static char big[2048];
+	struct sasl_plain p;
+
+	for (size_t i = 0; i < COUNT_OF(plains); i++) {
+		cr_expect_eq(sasl_plain(plains[i].message, &p), plains[i].e,
+		    "%zu", i);
+		if (plains[i].e != OK)
+			continue;
+		cr_expect(span_equal(p.user, span_str(plains[i].user)));
+		cr_expect(span_equal(p.password,
+		    span_str(plains[i].password)));
+	}
+	memset(big, 'x', sizeof(big));
+	big[0] = '\0';
+	big[1 + SASL_USER_MAX] = '\0';
+	cr_expect_eq(sasl_plain(span_of(big, 300), &p), OK);
+	big[1 + SASL_USER_MAX] = 'x';
+	big[2 + SASL_USER_MAX] = '\0';
+	cr_expect_eq(sasl_plain(span_of(big, 300), &p), ERR_RANGE);
+	big[2 + SASL_USER_MAX] = 'x';
+	big[2] = '\0';
+	cr_expect_eq(sasl_plain(span_of(big, 3 + SASL_PASSWORD_MAX), &p), OK);
+	cr_expect_eq(sasl_plain(span_of(big, 4 + SASL_PASSWORD_MAX), &p),
+	    ERR_RANGE);
+}
+
+/* RFC 7677 section 3. */
+#define FIRST	"n,,n=user,r=rOprNGfwEbeRWgbNEkqO"
+#define C_NONCE	"rOprNGfwEbeRWgbNEkqO"
+#define S_NONCE	"%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0"
+#define FINAL	"c=biws,r=" C_NONCE S_NONCE ","				\
+	"p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+
+Test(smtp_sasl, scram_of_the_rfc)
+{
+	static const uint8_t salt[16] = {
+		0x5b, 0x6d, 0x99, 0x68, 0x9d, 0x12, 0x35, 0x8e,
+		0xec, 0xa0, 0x4b, 0x14, 0x12, 0x36, 0xfa, 0x81,
+	};
+	struct sasl_first first;
+	struct sasl_final final;
+	struct buf out;
+
+	cr_assert_eq(sasl_scram_first(SPAN_LIT(FIRST), &first), OK);
+	cr_expect(span_equal(span_of(first.user, first.user_n),
+	    SPAN_LIT("user")));
+	cr_expect(span_equal(first.gs2, SPAN_LIT("n,,")));
+	cr_expect(span_equal(first.bare, SPAN_LIT("n=user,r=" C_NONCE)));
+	cr_expect(span_equal(first.nonce, SPAN_LIT(C_NONCE)));
+	buf_init(&out, 1024);
+	sasl_scram_put_first(first.nonce, SPAN_LIT(S_NONCE),
+	    span_of(salt, sizeof(salt)), 4096, &out);
+	cr_expect(span_equal(buf_span(&out), SPAN_LIT("r=" C_NONCE S_NONCE
+	    ",s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096")));
+	cr_assert_eq(sasl_scram_final(SPAN_LIT(FINAL), first.gs2, first.nonce,
+	    SPAN_LIT(S_NONCE), &final), OK);
+	cr_expect(span_equal(final.without_proof,
+	    SPAN_LIT("c=biws,r=" C_NONCE S_NONCE)));
+	cr_expect_eq(final.proof[0], 0x74);
+	buf_clear(&out);
+}
+
+static const struct {
+	const char *message;
+	enum err e;
+	const char *user;
+} firsts[] = {
+	{ "n,,n=a=2Cb=3Dc,r=x", OK, "a,b=c" },
+	{ "y,,n=u,r=x,ext=1", OK, "u" },
+	{ "n,a=u,n=u,r=x", OK, "u" },
+	{ "n,a=v,n=u,r=x", ERR_SYNTAX, NULL },
+	{ "p=tls-unique,,n=u,r=x", ERR_SYNTAX, NULL },
+	{ "n,,m=1,n=u,r=x", ERR_SYNTAX, NULL },
+	{ "n,,n=u", ERR_SYNTAX, NULL },
+	{ "n,,n=,r=x", ERR_SYNTAX, NULL },
+	{ "n,,n=u,r=", ERR_SYNTAX, NULL },
+	{ "n,,n=u=2,r=x", ERR_SYNTAX, NULL },
+	{ "n,,n=u=41,r=x", ERR_SYNTAX, NULL },
+	{ "n,,n=u,r=x y", ERR_SYNTAX, NULL },
+	{ "n,n=u,r=x", ERR_SYNTAX, NULL },
+	{ "", ERR_SYNTAX, NULL },
+};
+
+Test(smtp_sasl, scram_first)
+{
+	for (size_t i = 0; i < COUNT_OF(firsts); i++) {
+		struct sasl_first f;
+
+		cr_expect_eq(sasl_scram_first(span_str(firsts[i].message),
+		    &f), firsts[i].e, "%s", firsts[i].message);
+		if (firsts[i].e == OK)
+			cr_expect(span_equal(span_of(f.user, f.user_n),
+			    span_str(firsts[i].user)));
+	}
+}
+
+static enum err
+final_of(struct span message)
+{
+	struct sasl_final f;
+
+	return sasl_scram_final(message, SPAN_LIT("n,,"), SPAN_LIT(C_NONCE),
+	    SPAN_LIT(S_NONCE), &f);
+}
+
+/* Everything but the proof itself is fixed; a changed proof is keyd's to
+ * refuse. */
+Test(smtp_sasl, scram_final_changed)
+{
+	char text[] = FINAL;
+	const size_t proof = strstr(text, "p=") - text + 2;
+
+	for (size_t n = 0; n < sizeof(text) - 1; n++)
+		cr_expect_eq(final_of(span_of(text, n)), ERR_SYNTAX, "%zu",
+		    n);
+	for (size_t i = 0; i < proof; i++) {
+		for (int bit = 0; bit < 8; bit++) {
+			text[i] = (char)(text[i] ^ (1 << bit));
+			cr_expect_eq(final_of(span_of(text,
+			    sizeof(text) - 1)), ERR_SYNTAX, "%zu", i);
+			text[i] = (char)(text[i] ^ (1 << bit));
+		}
+	}
+	cr_expect_eq(final_of(SPAN_LIT("c=biws,r=" C_NONCE S_NONCE ",x=1,"
+	    "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")), OK);
+	cr_expect_eq(final_of(SPAN_LIT("c=biws,r=" C_NONCE S_NONCE ",p=AAAA")),
+	    ERR_SYNTAX);
+}
+
+Test(smtp_sasl, names)
+{
+	enum sasl_mechanism m;
+
+	cr_expect(sasl_find(SPAN_LIT("plain"), &m) && m == SASL_PLAIN);
+	cr_expect(sasl_find(SPAN_LIT("SCRAM-SHA-256"), &m) &&
+	    m == SASL_SCRAM_SHA_256);
+	cr_expect_not(sasl_find(SPAN_LIT("CRAM-MD5"), &m));
+	cr_expect_not(sasl_find(SPAN_LIT("SCRAM-SHA-256-PLUS"), &m));
+	cr_expect_not(sasl_find(SPAN_LIT(""), &m));
+}

@@ -1,0 +1,281 @@
+/*
+ * AUTH in the dialogue, RFC 4954: AUTH-01 to -14, SUB-01, SUB-10, T06, T18.
+ */
+#include "common/base/base64.h"
+#include "common/base/check.h"
+#include "smtpd/engine/rx_auth.h"
+#include "tests/unit/smtpd/play.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+static struct play p;
+
+static void
+begin(void)
+{
+	play_init(&p);
+	p.site.has_passwords = p.site.has_scram = true;
+	p.door.is_tls = true;
+	play_connect(&p, "192.0.2.1");
+	rx_secured(p.rx);
+	play_say(&p, "EHLO c\r\n");
+}
+
+static void
+end(void)
+{
+	play_clear(&p);
+}
+
+TestSuite(smtpd_auth, .init = begin, .fini = end);
+
+static bool
+said(const char *word)
+{
+	buf_add_byte(&p.out, '\0');
+	p.out.n--;
+	return strstr((const char *)p.out.p, word) != NULL;
+}
+
+/* Answers the question that is due, and goes on with the input. */
+static unsigned
+answer(enum rx_verdict verdict)
+{
+	static const uint8_t nonce[RX_AUTH_NONCE_BYTES];
+	const struct rx_answer a = {
+		.verdict = verdict, .iterations = 4096,
+		.salt = SPAN_LIT("salt"), .nonce = nonce,
+		.signature = SPAN_LIT("12345678901234567890123456789012"),
+	};
+
+	cr_assert_eq(rx_state(p.rx), RX_ASKING);
+	buf_reset(&p.out);
+	rx_answered(p.rx, &a, &p.out);
+	return p.out.n < 3 ? 0 : (unsigned)(p.out.p[0] - '0') * 100 +
+	    (unsigned)(p.out.p[1] - '0') * 10 +
+	    (unsigned)(p.out.p[2] - '0');
+}
+
+static struct rx_question
+question(void)
+{
+	struct rx_question q;
+
+	rx_question(p.rx, &q);
+	return q;
+}
+
+static bool
+may_relay(void)
+{
+	return play_code(&p, "MAIL FROM:<a@b.example>\r\n") == 250 &&
+	    play_code(&p, "RCPT TO:<x@elsewhere.example>\r\n") == 250;
+}
+
+Test(smtpd_auth, plain)
+{
+	cr_expect(said("250-AUTH PLAIN LOGIN SCRAM-SHA-256\r\n"));
+	cr_expect_eq(play_code(&p, "AUTH PLAIN\r\n"), 334);
+	cr_expect(said("334 \r\n"));
+	play_say(&p, "AGFubgBzZWNyZXQ=\r\n");
+	cr_expect(span_equal(question().user, SPAN_LIT("ann")));
+	cr_expect(span_equal(question().password, SPAN_LIT("secret")));
+	cr_expect_eq(answer(RX_VERDICT_GOOD), 235);
+	cr_expect(span_equal(rx_user(p.rx), SPAN_LIT("ann")));
+	cr_expect(may_relay());
+}
+
+Test(smtpd_auth, initial_response_and_login)
+{
+	play_say(&p, "auth plain AGFubgBzZWNyZXQ=\r\n");
+	cr_expect_eq(answer(RX_VERDICT_BAD), 535);
+	cr_expect_eq(play_code(&p, "AUTH LOGIN\r\n"), 334);
+	cr_expect(said("334 VXNlcm5hbWU6\r\n"));
+	cr_expect_eq(play_code(&p, "YW5u\r\n"), 334);
+	cr_expect(said("334 UGFzc3dvcmQ6\r\n"));
+	play_say(&p, "c2VjcmV0\r\n");
+	cr_expect(span_equal(question().user, SPAN_LIT("ann")));
+	cr_expect(span_equal(question().password, SPAN_LIT("secret")));
+	cr_expect_eq(answer(RX_VERDICT_LATER), 454);
+	cr_expect_eq(play_code(&p, "AUTH LOGIN YW5u\r\n"), 334);
+	play_say(&p, "c2VjcmV0\r\n");
+	cr_expect_eq(answer(RX_VERDICT_GOOD), 235);
+}
+
+static void
+say_b64(const char *verb, const char *text)
+{
+	struct buf line;
+
+	buf_init(&line, 1 << 16);
+	buf_add_str(&line, verb);
+	base64_encode(&line, span_str(text));
+	buf_add_str(&line, "\r\n");
+	buf_reset(&p.out);
+	play_feed(&p, buf_span(&line));
+	buf_clear(&line);
+}
+
+Test(smtpd_auth, scram)
+{
+	/* nonces: ours is 24 zero octets */
+#define SERVER_NONCE "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+	say_b64("AUTH SCRAM-SHA-256 ", "n,,n=ann,r=abc");
+	cr_expect_eq(question().kind, RX_ASK_SALT);
+	cr_expect_eq(answer(RX_VERDICT_GOOD), 334);
+	say_b64("", "c=biws,r=abc" SERVER_NONCE
+	    ",p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+	cr_expect_eq(question().kind, RX_ASK_PROOF);
+	cr_expect(span_equal(question().auth_message,
+	    SPAN_LIT("n=ann,r=abc,r=abc" SERVER_NONCE ",s=c2FsdA==,i=4096,"
+	    "c=biws,r=abc" SERVER_NONCE)));
+	cr_expect_eq(answer(RX_VERDICT_GOOD), 334);
+	/* not before the client has seen who we are */
+	cr_expect_eq(rx_user(p.rx).n, 0);
+	cr_expect_eq(play_code(&p, "\r\n"), 235);
+	cr_expect(span_equal(rx_user(p.rx), SPAN_LIT("ann")));
+}
+
+/* What a client may get wrong: the exchange ends, and nothing is left of
+ * it. */
+static const struct {
+	const char *lines[3];
+	unsigned codes[3];
+} wrongs[] = {
+	{ { "AUTH PLAIN !!!\r\n" }, { 501 } },
+	{ { "AUTH PLAIN a===\r\n" }, { 501 } },
+	{ { "AUTH PLAIN ab=c\r\n" }, { 501 } },
+	{ { "AUTH PLAIN =\r\n" }, { 501 } },
+	{ { "AUTH PLAIN\r\n", "!!!\r\n" }, { 334, 501 } },
+	{ { "AUTH PLAIN\r\n", "*\r\n" }, { 334, 501 } },
+	{ { "AUTH LOGIN\r\n", "YW5u\r\n", "*\r\n" }, { 334, 334, 501 } },
+	{ { "AUTH PLAIN\r\n", "YW5u\r\n" }, { 334, 501 } },	/* no NUL */
+	{ { "AUTH PLAIN\r\n", "AAA=\r\n" }, { 334, 501 } },	/* empty */
+	{ { "AUTH PLAIN\r\n", "\r\n" }, { 334, 501 } },
+	{ { "AUTH LOGIN\r\n", "\r\n" }, { 334, 501 } },
+	{ { "AUTH LOGIN\r\n", "AA==\r\n" }, { 334, 501 } },	/* NUL */
+	{ { "AUTH CRAM-MD5\r\n" }, { 504 } },
+	{ { "AUTH EXTERNAL =\r\n" }, { 504 } },
+	{ { "AUTH SCRAM-SHA-256-PLUS\r\n" }, { 504 } },
+	{ { "AUTH SCRAM-SHA-256\r\n", "bixuPWEscj1i\r\n" }, { 334, 501 } },
+	{ { "AUTH PLAIN\r\n", "AGFu\nbgBi\r\n" }, { 334, 500 } },
+	{ { "AUTH \r\n" }, { 501 } },
+};
+
+Test(smtpd_auth, mistakes)
+{
+	for (size_t i = 0; i < COUNT_OF(wrongs); i++) {
+		for (int k = 0; k < 3 && wrongs[i].lines[k] != NULL; k++)
+			cr_expect_eq(play_code(&p, wrongs[i].lines[k]),
+			    wrongs[i].codes[k], "%zu %d", i, k);
+		cr_expect_eq(rx_state(p.rx), RX_READY, "%zu", i);
+		cr_expect_eq(rx_user(p.rx).n, 0);
+		cr_expect_not(may_relay());
+		cr_expect_eq(play_code(&p, "RSET\r\n"), 250);
+		/* so many would end the session */
+		play_connect(&p, "192.0.2.1");
+		play_say(&p, "EHLO c\r\n");
+	}
+}
+
+/* 12288 octets are a line, one more is none: AUTH-07. */
+Test(smtpd_auth, long_lines)
+{
+	static char line[12288 + 8];
+
+	memset(line, 'A', sizeof(line));
+	cr_expect_eq(play_code(&p, "AUTH PLAIN\r\n"), 334);
+	memcpy(line + 12288, "\r\n", 3);
+	cr_expect_eq(play_code(&p, line), 501);
+	cr_expect_eq(play_code(&p, "AUTH PLAIN\r\n"), 334);
+	memcpy(line + 12289, "\r\n", 3);
+	line[12288] = 'A';
+	cr_expect_eq(play_code(&p, line), 500);
+	cr_expect_eq(rx_state(p.rx), RX_READY);
+	/* behind it commands have their own limit again */
+	memcpy(line + 9000, "\r\n", 3);
+	cr_expect_eq(play_code(&p, line), 500);
+}
+
+Test(smtpd_auth, order)
+{
+	cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example>\r\n"), 250);
+	cr_expect_eq(play_code(&p, "AUTH PLAIN\r\n"), 503);
+	cr_expect_eq(play_code(&p, "RSET\r\n"), 250);
+	play_say(&p, "AUTH PLAIN AGFubgBzZWNyZXQ=\r\n");
+	/* nothing goes on before the answer */
+	play_say(&p, "NOOP\r\n");
+	cr_expect_eq(answer(RX_VERDICT_GOOD), 235);
+	play_say(&p, "");
+	cr_expect(said("250 2.0.0"));
+	cr_expect_eq(play_code(&p, "AUTH PLAIN\r\n"), 503);
+	/* RSET and EHLO keep it */
+	cr_expect_eq(play_code(&p, "RSET\r\n"), 250);
+	play_say(&p, "EHLO c\r\n");
+	cr_expect(may_relay());
+}
+
+Test(smtpd_auth, not_before_tls)
+{
+	p.door = (struct rx_door){ .may_tls = true };
+	play_connect(&p, "192.0.2.1");
+	play_say(&p, "EHLO c\r\n");
+	cr_expect_not(said("AUTH"));
+	cr_expect_eq(play_code(&p, "AUTH PLAIN AGFubgBzZWNyZXQ=\r\n"), 538);
+	cr_expect_eq(p.asks, 0);
+	/* without users, or without TLS, there is none */
+	p.site.has_passwords = p.site.has_scram = false;
+	cr_expect_eq(play_code(&p, "AUTH PLAIN AGFubgBzZWNyZXQ=\r\n"), 502);
+}
+
+/* Only what was listed: AUTH-11, AUTH-12. */
+Test(smtpd_auth, only_what_is_listed)
+{
+	p.site.has_scram = false;
+	play_say(&p, "EHLO c\r\n");
+	cr_expect(said("250-AUTH PLAIN LOGIN\r\n"));
+	cr_expect_eq(play_code(&p, "AUTH SCRAM-SHA-256\r\n"), 504);
+	cr_expect_eq(play_code(&p, "AUTH PLAIN\r\n"), 334);
+}
+
+/* AUTH= of MAIL counts as <>, from whomever: AUTH-09. */
+Test(smtpd_auth, auth_parameter)
+{
+	cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example> AUTH=<>\r\n"),
+	    250);
+	cr_expect_eq(play_code(&p, "RSET\r\n"), 250);
+	cr_expect_eq(play_code(&p,
+	    "MAIL FROM:<a@b.example> AUTH=e+3Dmc2@example.com\r\n"), 250);
+	cr_expect_eq(play_code(&p, "RSET\r\n"), 250);
+	cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example> AUTH=a+0D\r\n"),
+	    501);
+	cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example> AUTH\r\n"), 501);
+}
+
+/* SUB-01 */
+Test(smtpd_auth, submission_needs_it)
+{
+	p.door.needs_auth = true;
+	play_connect(&p, "127.0.0.1");
+	play_say(&p, "EHLO c\r\n");
+	cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example>\r\n"), 530);
+	play_say(&p, "AUTH PLAIN AGFubgBzZWNyZXQ=\r\n");
+	cr_expect_eq(answer(RX_VERDICT_GOOD), 235);
+	cr_expect(may_relay());
+}
+
+/* Guesses count as mistakes: the session ends. */
+Test(smtpd_auth, guesses)
+{
+	unsigned code = 0;
+	int n = 0;
+
+	for (; n < 100 && !p.is_closed; n++) {
+		play_say(&p, "AUTH PLAIN AGFubgBzZWNyZXQ=\r\n");
+		code = answer(RX_VERDICT_BAD);
+		play_say(&p, "");
+	}
+	cr_expect_eq(code, 421);
+	cr_expect_lt(n, 30);
+}
