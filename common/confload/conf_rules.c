@@ -174,6 +174,26 @@ is_same_address(const struct conf_address *a, const struct conf_address *b)
 	return endpoint_equal(&a->endpoint, &b->endpoint);
 }
 
+static bool
+is_everybody(const struct conf_networks *networks)
+{
+	for (size_t i = 0; i < networks->n; i++)
+		if (networks->v[i].bits == 0)
+			return true;
+	return false;
+}
+
+/* Whoever may say that he is one of ours may do what those may. */
+static void
+check_claims(const struct conf_listener *listener, struct conf_place place,
+    struct conf_report *report)
+{
+	if (is_everybody(&listener->proxy) || is_everybody(&listener->xclient))
+		conf_report_add(report, CONF_WARNING, place,
+		    "everybody may say that he is anybody: this is an open "
+		    "relay");
+}
+
 /* Better told with the place in the file than by a bind() that fails. */
 static void
 check_listeners(const struct conf *conf, const struct yaml_node *root,
@@ -188,6 +208,7 @@ check_listeners(const struct conf *conf, const struct yaml_node *root,
 	for (size_t i = 0; i < conf->listeners.n; i++) {
 		struct conf_place place = next_place(list, &at);
 
+		check_claims(&conf->listeners.v[i], place, report);
 		for (size_t j = 0; j < i; j++)
 			if (is_same_address(&conf->listeners.v[i].address,
 			    &conf->listeners.v[j].address))
@@ -206,12 +227,21 @@ static void
 check_networks(const struct conf *conf, const struct conf_places *places,
     struct conf_report *report)
 {
-	for (size_t i = 0; i < conf->relay.networks.n; i++)
-		if (conf->relay.networks.v[i].bits == 0)
-			conf_report_add(report, CONF_WARNING,
-			    place_of(places, "relay.networks"),
-			    "everybody may send to everybody: this is an "
-			    "open relay");
+	if (is_everybody(&conf->relay.networks))
+		conf_report_add(report, CONF_WARNING,
+		    place_of(places, "relay.networks"),
+		    "everybody may send to everybody: this is an open relay");
+}
+
+/* An allowlist alone lets nobody in whom a blocklist would not keep out. */
+static void
+check_gate(const struct conf *conf, const struct conf_places *places,
+    struct conf_report *report)
+{
+	if (conf->gate.allowlists.n > 0 && conf->gate.blocklists.n == 0)
+		conf_report_add(report, CONF_WARNING,
+		    place_of(places, "gate.allowlists"),
+		    "gate.allowlists does nothing without gate.blocklists");
 }
 
 /* A `*` among others makes the others moot. */
@@ -319,6 +349,7 @@ conf_rules_check(const struct conf *conf, const struct yaml_node *root,
 	check_times(conf, places, report);
 	check_listeners(conf, root, report);
 	check_networks(conf, places, report);
+	check_gate(conf, places, report);
 	check_routes(conf, root, report);
 	check_tls(conf, places, report);
 	check_size(conf, report);
