@@ -132,9 +132,10 @@ judge(const struct model *m, bool is_whole)
 {
 	struct span s = buf_span(&m->content);
 	bool is_bare = !m->normalises && !m->is_binary && has_bare(s, is_whole);
-	/* a CR at the very end may be given a line's end behind it */
+	/* a CR or LF alone at the very end may be given a line's end */
 	bool is_open = is_whole && !m->is_binary && s.n > 0 &&
-	    s.p[s.n - 1] == '\r';
+	    (s.p[s.n - 1] == '\r' || (s.p[s.n - 1] == '\n' &&
+	    (s.n == 1 || s.p[s.n - 2] != '\r')));
 	bool is_large = s.n + (is_open ? 2 : 0) > m->size_max;
 	bool is_loop = count_hops(s) > m->hops_max;
 
