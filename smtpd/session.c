@@ -53,7 +53,7 @@ session_free(struct session *s)
 	list_remove(&s->asking_node);
 	list_remove(&s->idle_node);
 	if (s->is_counted)
-		admission_leave(sv->clients, &s->counted);
+		admission_leave(sv->clients, &s->peer.addr);
 	session_mail_return(s);
 	gate_free(&s->gate);
 	rx_free(&s->rx);
@@ -87,7 +87,7 @@ end(struct session *s, const char *how)
 		session_log_gone(s, how);
 	s->is_over = true;
 	if (s->is_counted) {
-		admission_leave(s->server->clients, &s->counted);
+		admission_leave(s->server->clients, &s->peer.addr);
 		s->is_counted = false;
 	}
 	if (!s->is_busy && spool_job_drop(&s->server->spool, &s->job))
@@ -104,12 +104,14 @@ is_blocked(const struct session *s)
 	    stream_backlog(s->stream) > OUT_HIGH;
 }
 
-/* By XCLIENT.  Its place stays that of the one who connected. */
+/* By XCLIENT, or because that is forgotten.  Its place stays that of the one who connected. */
 static void
 become(struct session *s)
 {
+	const struct smtp_xclient *x = rx_xclient(s->rx);
+
 	s->client.addr = *rx_client(s->rx);
-	s->client.port = rx_xclient(s->rx)->client.port;
+	s->client.port = x != NULL ? x->client.port : s->peer.port;
 	session_log_xclient(s);
 	list_remove(&s->idle_node);
 	session_gate_prepare(s);
@@ -440,7 +442,7 @@ session_new(struct server *sv, int fd, const struct endpoint *client,
 		return ERR_NOMEM;
 	s->server = sv;
 	s->client = *client;
-	s->counted = client->addr;
+	s->peer = *client;
 	s->proxy = door->proxy;
 	s->begun_at_ms = loop_now_ms(sv->loop);
 	list_init(&s->idle_node);

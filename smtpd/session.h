@@ -50,7 +50,7 @@ struct session {
 	struct rx_budget budget;	/* before the step in hand */
 	int64_t pause_until_ms;		/* 0: none */
 	struct endpoint client;
-	struct ipaddr counted;		/* by admission: who connected */
+	struct endpoint peer;		/* who connected, and is counted */
 	struct ipaddr proxy;		/* by which it came, or none */
 	struct buf body;		/* of the message, not yet handed over */
 	struct spool_job job;

@@ -58,9 +58,14 @@ session_log_xclient(const struct session *s)
 
 	if (!log_begin(log, LOG_XCLIENT, NULL))
 		return;
-	log_ip(log, "by", &s->counted);
+	log_ip(log, "by", &s->peer.addr);
 	log_client(log, s);
 	log_u64(log, "port", s->client.port);
+	if (x == NULL) {
+		log_str(log, "why", "said before TLS: forgotten");
+		log_end(log);
+		return;
+	}
 	log_told(log, "name", x, SMTP_XCLIENT_NAME, &x->name);
 	log_told(log, "login", x, SMTP_XCLIENT_LOGIN, &x->login);
 	if (smtp_xclient_has(x, SMTP_XCLIENT_DESTADDR))

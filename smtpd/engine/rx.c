@@ -34,6 +34,7 @@ rx_new(const struct rx_site *site, const struct ipaddr *client,
 		return ERR_NOMEM;
 	rx->site = site;
 	rx->client = *client;
+	rx->peer = *client;
 	rx->door = *door;
 	rx->state = RX_START;
 	rx->budget = (struct rx_budget){ UINT32_MAX, UINT32_MAX };

@@ -32,6 +32,7 @@
 struct rx {
 	const struct rx_site *site;
 	struct ipaddr client;
+	struct ipaddr peer;		/* who it was when it connected */
 	struct rx_door door;
 	struct rx_exchange *exchange;	/* of AUTH; NULL: none */
 	enum rx_state state;
@@ -85,6 +86,9 @@ bool rx_answer(struct rx *rx, enum rx_reply_id id, struct buf *out);
 
 /* One less of what is left of a budget. */
 void rx_spend(uint32_t *left);
+
+/* What XCLIENT has said is no more. */
+void rx_xclient_forget(struct rx *rx);
 
 /* No command is looked at now. */
 bool rx_is_held(const struct rx *rx);

@@ -42,6 +42,7 @@ rx_secured(struct rx *rx)
 	if (rx->state != RX_HANDSHAKE)
 		return;
 	rx_enter(rx, RX_START);
+	rx_xclient_forget(rx);
 	rx->helo_n = 0;
 	rx->is_esmtp = false;
 }

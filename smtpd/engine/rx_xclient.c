@@ -5,6 +5,9 @@
  * Who may say it was decided when it connected (listeners[].xclient), by the
  * address that it has itself; having become another takes nothing from that.
  * LOGIN is logged and gives no right: the password was shown to somebody else.
+ * A user of this server that has authenticated is not the one it speaks for, and
+ * is forgotten; as is, behind STARTTLS, all that was said in clear (RFC 3207
+ * 4.2).
  */
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_verbs.h"
@@ -30,6 +33,19 @@ become(struct rx *rx, const struct smtp_xclient *x)
 		memcpy(rx->helo, x->helo.text, x->helo.n);
 		rx->helo_n = x->helo.n;
 	}
+	rx->user_n = 0;
+	rx->is_trusted = rx_rules_is_trusted(rx->site, &rx->client);
+	rx->is_changed = true;
+}
+
+void
+rx_xclient_forget(struct rx *rx)
+{
+	if (rx->xclient == NULL)
+		return;
+	free(rx->xclient);
+	rx->xclient = NULL;
+	rx->client = rx->peer;
 	rx->is_trusted = rx_rules_is_trusted(rx->site, &rx->client);
 	rx->is_changed = true;
 }

@@ -1,5 +1,6 @@
-/* XCLIENT in the dialogue.  XCL-01 to -08 */
+/* XCLIENT in the dialogue.  XCL-01 to -10 */
 #include "common/base/check.h"
+#include "smtpd/engine/rx_auth.h"
 #include "tests/unit/smtpd/play.h"
 
 #include <criterion/criterion.h>
@@ -132,6 +133,45 @@ Test(smtpd_xclient, helo_and_proto)
 	    555);
 	cr_expect_eq(play_code(&p, "EHLO i.example\r\n"), 250);
 	cr_expect(span_equal(rx_helo(p.rx), SPAN_LIT("i.example")));
+}
+
+/* XCL-09: somebody else may have put it there. */
+Test(smtpd_xclient, is_forgotten_behind_starttls)
+{
+	p.door.may_tls = true;
+	play_connect(&p, "192.0.2.1");
+	play_say(&p, "XCLIENT ADDR=127.0.0.1 NAME=n\r\n");
+	cr_expect(may_relay());
+	play_say(&p, "STARTTLS\r\n");
+	cr_assert(p.is_shaking);
+	rx_secured(p.rx);
+	cr_expect_not(may_relay());
+	cr_expect_eq(p.clients, 2);
+	cr_expect_null(rx_xclient(p.rx));
+	expect_client("192.0.2.1");
+	/* inside it counts */
+	cr_expect_eq(play_code(&p, "XCLIENT ADDR=127.0.0.1\r\n"), 220);
+	cr_expect(may_relay());
+}
+
+/* XCL-10: a filter that authenticates gives none of that to the clients it
+ * speaks for. */
+Test(smtpd_xclient, has_no_user)
+{
+	static const uint8_t nonce[RX_AUTH_NONCE_BYTES];
+	const struct rx_answer yes = { .verdict = RX_VERDICT_GOOD,
+	    .nonce = nonce };
+
+	p.site.has_passwords = true;
+	p.door.is_tls = true;
+	play_connect(&p, "192.0.2.9");
+	rx_secured(p.rx);
+	play_say(&p, "EHLO c\r\nAUTH PLAIN AGFubgBzZWNyZXQ=\r\n");
+	cr_assert_eq(rx_state(p.rx), RX_ASKING);
+	rx_answered(p.rx, &yes, &p.out);
+	cr_expect(may_relay());
+	play_say(&p, "XCLIENT ADDR=192.0.2.1\r\n");
+	cr_expect_not(may_relay());
 }
 
 /* A mistake changes nothing. */
