@@ -18,8 +18,10 @@
 #include "smtpd/session_mail.h"
 
 #include "common/conf/conf.h"
+#include "common/mail/mail_date.h"
 #include "common/mail/queue_id.h"
 #include "common/mail/received.h"
+#include "common/os/random.h"
 #include "smtpd/server.h"
 #include "smtpd/session_gate.h"
 #include "smtpd/session_log.h"
@@ -215,6 +217,30 @@ session_of(struct spool_job *job)
 	return CONTAINER_OF(job, struct session, job);
 }
 
+/* RFC 6409 8.1, 8.2: what a user's program has left out.  The identification is
+ * random: unique whatever the clock says. */
+static void
+add_missing(struct session *s, const struct rx_message *m,
+    const struct received *r)
+{
+	struct buf *out = &s->server->trace_tail;
+	char date[MAIL_DATE_SIZE];
+	uint64_t id[2];
+
+	if (m->lacks_date) {
+		buf_add_str(out, "Date: ");
+		buf_add(out, date, mail_date_format(r->at_ms, r->zone_min,
+		    date));
+		buf_add_str(out, "\r\n");
+	}
+	if (m->lacks_message_id && random_fill(id, sizeof(id)) == OK) {
+		buf_addf(out, "Message-ID: <%016llx.%016llx@",
+		    (unsigned long long)id[0], (unsigned long long)id[1]);
+		buf_add_span(out, r->host);
+		buf_add_str(out, ">\r\n");
+	}
+}
+
 /* Received in two halves: the queue id, which queued chooses, stands between
  * them.  FOR only with one recipient, or it would tell each of the others (RFC
  * 5321 7.2). */
@@ -243,6 +269,7 @@ fill_trace(struct session *s, const struct rx_message *m, int64_t wall_ms)
 	buf_reset(&sv->trace_tail);
 	received_head(&r, &sv->trace_head);
 	received_tail(&r, &sv->trace_tail);
+	add_missing(s, m, &r);
 }
 
 /* Called when the submission is about to leave, perhaps for the second time

@@ -195,6 +195,22 @@ check_claims(const struct conf_listener *listener, struct conf_place place,
 }
 
 /* Better told with the place in the file than by a bind() that fails. */
+/* It takes nothing without TLS and AUTH; with one of them missing nobody could
+ * hand in anything. */
+static void
+check_submission(const struct conf *conf, const struct conf_listener *row,
+    struct conf_place place, struct conf_report *report)
+{
+	if (conf->tls.certificate.n == 0 ||
+	    row->tls == CONF_LISTENER_TLS_NONE)
+		conf_report_add(report, CONF_ERROR, place,
+		    "service: submission needs TLS: tls.certificate and "
+		    "tls.key, and starttls or implicit here");
+	if (conf->auth.passwords[0] == '\0')
+		conf_report_add(report, CONF_ERROR, place,
+		    "service: submission needs users: auth.passwords");
+}
+
 static void
 check_listeners(const struct conf *conf, const struct yaml_node *root,
     struct conf_report *report)
@@ -219,6 +235,9 @@ check_listeners(const struct conf *conf, const struct yaml_node *root,
 		    conf->tls.certificate.n == 0)
 			conf_report_add(report, CONF_ERROR, place,
 			    "tls: implicit needs tls.certificate and tls.key");
+		if (conf->listeners.v[i].service == CONF_SERVICE_SUBMISSION)
+			check_submission(conf, &conf->listeners.v[i], place,
+			    report);
 	}
 }
 

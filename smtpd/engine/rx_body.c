@@ -32,6 +32,7 @@ begin(struct rx_content *c)
 {
 	header_scan_init(&c->header);
 	parts_scan_init(&c->parts);
+	submit_head_init(&c->submitted);
 	c->raw_bytes = 0;
 	c->refusal = RX_REPLY_NONE;
 }
@@ -61,11 +62,15 @@ rx_body_refuse(struct rx *rx, enum rx_reply_id why)
 
 /* Looks at what one feed added to the content. */
 static void
-judge(struct rx *rx, const struct buf *body, size_t before)
+judge(struct rx *rx, struct buf *body, size_t before)
 {
 	struct rx_content *c = &rx->content;
 	const struct conf *conf = rx->site->conf;
 
+	if (rx->door.needs_auth)
+		submit_head_edit(&c->submitted, body, before,
+		    c->dots.is_end || (rx->state == RX_IN_CHUNK &&
+		    rx->chunk.is_ended));
 	/* first of all: the rest may have been judged by bytes that aren't
 	 * there */
 	if (buf_failed(body)) {

@@ -40,7 +40,11 @@ rx_message(const struct rx *rx, struct rx_message *out)
 		.rcpt_count = mail->rcpt_count,
 		.first_rcpt = span_of(mail->first_rcpt.text,
 		    mail->first_rcpt.n),
-		.body_bytes = dots->bytes,
+		.body_bytes = dots->bytes - rx->content.submitted.removed,
+		.lacks_date = rx->door.needs_auth &&
+		    !rx->content.submitted.has_date,
+		.lacks_message_id = rx->door.needs_auth &&
+		    !rx->content.submitted.has_message_id,
 		.has_8bit = dots->has_8bit,
 		.has_dots = dots->has_dots,
 		.is_esmtp = rx->is_esmtp,

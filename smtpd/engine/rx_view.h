@@ -36,6 +36,8 @@ struct rx_message {
 	bool is_utf8;		/* SMTPUTF8 was given */
 	bool is_tls;
 	bool is_auth;
+	bool lacks_date;	/* a submission: to be added */
+	bool lacks_message_id;
 };
 
 /* What was refused; borrowed until the next step. */

@@ -376,9 +376,6 @@ static const struct later {
 	const char *says;
 	enum err e;
 } laters[] = {
-	{ "listeners: [{address: \"*:587\", service: submission}]\n",
-	    ":1:41: listeners[].service: service submission is not available "
-	    "in this version\n", ERR_SYNTAX },
 	{ "listeners: [{address: \"/run/mtad/submit.sock\"}]\n",
 	    "socket file is not available", ERR_SYNTAX },
 	{ "routes: [{via: \"smtps://u@relay.example\"}]\n",

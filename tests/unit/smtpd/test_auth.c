@@ -279,3 +279,39 @@ Test(smtpd_auth, guesses)
 	cr_expect_eq(code, 421);
 	cr_expect_lt(n, 30);
 }
+
+/* RFC 6409 8: Bcc is taken out, and nothing else is changed; elsewhere nothing
+ * is.  SUB-05, SUB-06. */
+Test(smtpd_auth, submitted_header)
+{
+	static const char *const ends[] = {
+		"DATA\r\nTo: x\r\nBcc: y\r\n z\r\nSubject: s\r\n\r\n"
+		    "Bcc: body\r\n..\r\n.\r\n",
+		"BDAT 19\r\nTo: x\r\nBcc: y\r\n z\r\n"
+		    "BDAT 25 LAST\r\nSubject: s\r\n\r\nBcc: body\r\n",
+	};
+	struct rx_message m;
+
+	p.is_holding = true;
+	for (int needs = 0; needs < 2; needs++) {
+		p.door.needs_auth = needs == 1;
+		for (size_t i = 0; i < COUNT_OF(ends); i++) {
+			play_connect(&p, "127.0.0.1");
+			play_say(&p, "EHLO c\r\nAUTH PLAIN AGFubgBz\r\n");
+			cr_expect_eq(answer(RX_VERDICT_GOOD), 235);
+			play_say(&p, "MAIL FROM:<a@b.example>\r\n"
+			    "RCPT TO:<c@example.org>\r\n");
+			play_say(&p, ends[i]);
+			rx_message(p.rx, &m);
+			cr_expect_eq(m.body_bytes, p.body.n);
+			cr_expect_eq(memmem(p.body.p, p.body.n, "Bcc: y", 6)
+			    == NULL, needs == 1);
+			cr_expect(memmem(p.body.p, p.body.n, "To: x\r\n", 7)
+			    != NULL);
+			cr_expect(memmem(p.body.p, p.body.n, "Bcc: body", 9)
+			    != NULL);
+			cr_expect_eq(m.lacks_date, needs == 1);
+			cr_expect_eq(m.lacks_message_id, needs == 1);
+		}
+	}
+}
