@@ -41,7 +41,8 @@ class Gate(unittest.TestCase):
         self.addCleanup(self.names.close)
         self.relay = relay.Relay(
             self.hop.port, dns={"servers": [f"127.0.0.1:{self.names.port}"]},
-            gate=gate or {"blocklists": [BLOCK]}, log=log or {}, **keys)
+            gate=gate or {"blocklists": [BLOCK]}, log=log or {},
+            workers={"smtpd": 1}, **keys)
         self.addCleanup(self.relay.remove)
 
     def try_mail(self, source, to="to@served.example"):

@@ -27,7 +27,8 @@ class Proxied(unittest.TestCase):
         self.hop = nexthop.NextHop()
         self.addCleanup(self.hop.close)
         self.relay = relay.Relay(self.hop.port, start=False,
-                                 log={"level": "debug"}, **keys)
+                                 log={"level": "debug"},
+                                 workers={"smtpd": 1}, **keys)
         self.addCleanup(self.relay.remove)
         self.inner = basics.free_ports(1)[0]
         self.relay.configure(listeners=[
