@@ -56,6 +56,7 @@ class Crowd:
         self.process.stdout.close()
 
 
+@unittest.skipUnless(basics.is_root(), "needs root for so many descriptors")
 class Slow(unittest.TestCase):
     def start(self, **limits):
         self.relay = relay.Relay(start=False, limits=limits)
