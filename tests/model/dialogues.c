@@ -15,6 +15,7 @@
  */
 #include "common/base/check.h"
 #include "common/base/text.h"
+#include "smtpd/engine/rx_auth.h"
 #include "tests/model/talk.h"
 #include "tests/unit/smtpd/play.h"
 
@@ -35,10 +36,12 @@ struct stage {
 	struct buf said;		/* of the whole dialogue, to be told */
 	enum fate fates[FATES_MAX];	/* of the messages of the group */
 	unsigned fate_count, fate_next;
+	enum verdict verdicts[FATES_MAX];	/* of AUTH, the same */
+	unsigned verdict_count, verdict_next;
 	bool is_full;			/* behind STARTTLS nothing may follow */
 	bool is_loud, must_fail;
 	uint64_t seen[PLACES][SAYS];
-	uint64_t submitted, told, lists, secured, drained;
+	uint64_t submitted, told, lists, secured, drained, known;
 };
 
 /* ---- the engine's side ---- */
@@ -48,6 +51,22 @@ result_of(enum fate fate)
 {
 	return fate == STORED ? RX_ACCEPTED : fate == NO_ROOM ? RX_NO_ROOM :
 	    RX_FAILED;
+}
+
+/* In the place of who knows the passwords. */
+static void
+answer(struct stage *s)
+{
+	static const enum rx_verdict verdicts[] = { [YES] = RX_VERDICT_GOOD,
+	    [NO] = RX_VERDICT_BAD, [LATER] = RX_VERDICT_LATER };
+	enum verdict v = NO;
+
+	if (s->verdict_next < s->verdict_count)
+		v = s->verdicts[s->verdict_next];
+	s->verdict_next++;
+	s->known += v == YES;
+	rx_answered(s->play.rx, &(struct rx_answer){ .verdict = verdicts[v] },
+	    &s->play.out);
 }
 
 /* What play_feed() left to us.  False: nothing. */
@@ -73,6 +92,10 @@ attend(struct stage *s, bool may_wait)
 			return true;
 		}
 		play_submitted(p, result_of(s->fates[s->fate_next++]));
+		return true;
+	}
+	if (rx_state(p->rx) == RX_ASKING) {
+		answer(s);
 		return true;
 	}
 	if (!p->is_shaking)
@@ -152,6 +175,18 @@ add_fate(struct stage *s)
 }
 
 static void
+add_verdict(struct stage *s)
+{
+	uint64_t dice = rng_below(&s->talk.rng, 4);
+	enum verdict verdict = dice == 0 ? NO : dice == 1 ? LATER : YES;
+
+	MUST(s->verdict_count < FATES_MAX);
+	s->verdicts[s->verdict_count++] = verdict;
+	note(s, verdict == YES ? "  (known)" : "  (not known)", SPAN_NONE);
+	model_answered(&s->model, verdict);
+}
+
+static void
 add_command(struct stage *s, struct said *said)
 {
 	struct model *m = &s->model;
@@ -166,6 +201,8 @@ add_command(struct stage *s, struct said *said)
 	model_say(m, said);
 	if (m->whole > 0)
 		add_fate(s);
+	if (m->asks)
+		add_verdict(s);
 }
 
 /* Sometimes the spool fails in the middle of it; which of two reasons would
@@ -396,7 +433,8 @@ is_right(struct stage *s)
 	return are_replies_right(s) && is_state_right(s) &&
 	    span_equal(buf_span(&s->play.messages),
 	        buf_span(&s->model.messages)) &&
-	    s->fate_next == s->fate_count;
+	    s->fate_next == s->fate_count &&
+	    s->verdict_next == s->verdict_count;
 }
 
 /* ---- one dialogue ---- */
@@ -417,6 +455,8 @@ set_up(struct stage *s)
 	m->hops_max = m->normalises ? 1000 : 1 + (unsigned)rng_below(rng, 2);
 	m->offers_tls = talk_one_in(&s->talk, 2);
 	m->needs_tls = m->offers_tls && talk_one_in(&s->talk, 5);
+	m->offers_auth = talk_one_in(&s->talk, 2);
+	s->play.site.has_passwords = m->offers_auth;
 	m->is_full = m->is_gone = false;
 	m->room = UINT64_MAX;
 	m->has_key = true;
@@ -431,6 +471,7 @@ set_up(struct stage *s)
 	s->play.site.has_signer = true;
 	s->play.door = (struct rx_door){ .may_tls = m->offers_tls,
 	    .needs_tls = m->needs_tls };
+	m->rcpts_known = m->rcpts_max;
 	/* RFC 5321 4.5.3.1.10: of a stranger no more than a thousand */
 	if (!m->is_trusted && m->rcpts_max > 1000)
 		m->rcpts_max = 1000;
@@ -447,6 +488,7 @@ begin(struct stage *s)
 	buf_reset(&s->play.messages);
 	s->talk.names = 0;
 	s->fate_count = s->fate_next = 0;
+	s->verdict_count = s->verdict_next = 0;
 	play_connect_as(&s->play, s->model.is_trusted ? "127.0.0.1" :
 	    "192.0.2.1", is_wanted ? RX_GREET_WELCOME : RX_GREET_UNWANTED);
 	model_greet(&s->model, is_wanted);
@@ -465,6 +507,7 @@ play_dialogue(struct stage *s, uint64_t seed, uint64_t number)
 		uint64_t n = 1 + rng_below(&s->talk.rng, GROUP_MAX);
 
 		s->fate_count = s->fate_next = 0;
+		s->verdict_count = s->verdict_next = 0;
 		s->is_full = false;
 		while (n-- > 0 && s->model.at != AT_END && !s->is_full)
 			add_one(s);
@@ -502,7 +545,8 @@ is_seen(const struct stage *s)
 			printf("never said: %d in place %d\n", w, p);
 		}
 	}
-	return is_all && s->lists > 0 && s->secured > 0 && s->drained > 0;
+	return is_all && s->lists > 0 && s->secured > 0 && s->drained > 0 &&
+	    s->known > 0;
 }
 
 static void

@@ -82,7 +82,7 @@ static void
 look_at_drain(struct model *m)
 {
 	if (m->is_draining && m->at != AT_END && m->at != AT_CONTENT &&
-	    m->at != AT_CHUNKS && m->at != AT_HANDSHAKE && m->whole == 0)
+	    m->at != AT_CHUNKS && m->at != AT_HANDSHAKE && m->whole == 0 && !m->asks)
 		end_with(m, "421");
 }
 
@@ -461,6 +461,36 @@ model_secured(struct model *m)
 	look_at_drain(m);
 }
 
+/* RFC 4954 4: inside TLS, outside of a transaction, once. */
+static void
+auth(struct model *m, const struct said *s)
+{
+	if (!m->offers_auth || !m->is_tls)
+		(void)reply(m, s->flaw == NO_ARGUMENT ?
+		    "501|502|503|530|538" : "502|503|530|538");
+	else if (m->is_known || m->at != AT_READY || !m->is_esmtp)
+		(void)reply(m, "503");
+	else if (s->flaw == NO_ARGUMENT || s->flaw == MALFORMED)
+		(void)reply(m, "501");
+	else if (s->flaw == UNKNOWN_PARAMETER)
+		(void)reply(m, "504");
+	else
+		m->asks = true;
+}
+
+/* Who is known is trusted as a client of relay.networks is. */
+void
+model_answered(struct model *m, enum verdict verdict)
+{
+	m->asks = false;
+	if (verdict == YES) {
+		m->is_known = m->is_trusted = true;
+		m->rcpts_max = m->rcpts_known;
+	}
+	(void)reply(m, verdict == YES ? "235" : verdict == NO ? "535" : "454");
+	look_at_drain(m);
+}
+
 /* RFC 3207 4: all that a server which requires TLS answers without it. */
 static bool
 is_free(const struct said *s)
@@ -534,7 +564,7 @@ act(struct model *m, const struct said *s)
 		end_with(m, "521|554");
 		break;
 	case SAY_AUTH:
-		(void)reply(m, "502|503|530|538");
+		auth(m, s);
 		break;
 	case SAY_ABSENT:
 		(void)reply(m, "502");
@@ -562,7 +592,8 @@ model_greet(struct model *m, bool is_wanted)
 	m->at = AT_READY;
 	forget(m);
 	m->at = is_wanted ? AT_START : AT_UNWANTED;
-	m->is_esmtp = m->is_tls = m->is_draining = false;
+	m->is_esmtp = m->is_tls = m->is_draining = m->is_known = false;
+	m->asks = false;
 	m->errors = m->idle = m->whole = 0;
 	buf_reset(&m->replies);
 	buf_reset(&m->messages);

@@ -2,8 +2,8 @@
  * What a reader of the RFCs expects of an SMTP server: a model of the
  * dialogue, for tests to hold the real one against.
  *
- * It was written from RFC 5321, 2920, 1870, 3030, 3207, 3461, 4865, 6531, 6710
- * and 8689, and from mtad.yaml(5), not from the engine, and shares nothing with
+ * It was written from RFC 5321, 2920, 1870, 3030, 3207, 3461, 4865, 4954, 6531,
+ * 6710 and 8689, and from mtad.yaml(5), not from the engine, and shares nothing with
  * it: it parses no command.  Who says something tells it what that means
  * (struct said), and it gives the replies that are right, and the messages that
  * are taken.  An event that no client makes has a function of its own.
@@ -86,14 +86,14 @@ struct model {
 	const char *host;
 	bool is_trusted;
 	bool normalises;	/* content.bare_newline */
-	unsigned errors_max, rcpts_max, hops_max;
+	unsigned errors_max, rcpts_max, rcpts_known, hops_max;
 	uint64_t size_max;
 	bool is_full, is_gone;	/* the spool */
 	uint64_t room;
-	bool offers_tls, needs_tls, has_key;
+	bool offers_tls, needs_tls, has_key, offers_auth;
 	/* the session */
 	enum place at;
-	bool is_esmtp, is_tls, is_draining;
+	bool is_esmtp, is_tls, is_draining, is_known;
 	unsigned errors, idle;
 	/* the transaction */
 	bool is_utf8, is_binary;
@@ -106,6 +106,7 @@ struct model {
 	struct buf replies;	/* patterns */
 	struct buf messages;	/* from=<…> to=<…>,<…> body=…, escaped */
 	unsigned whole;		/* messages that wait for model_stored() */
+	bool asks;		/* a password waits for model_answered() */
 };
 
 void model_init(struct model *m);
@@ -118,6 +119,9 @@ void model_say(struct model *m, const struct said *s);
 void model_content(struct model *m, const struct content *c);
 bool model_likes(struct model *m, const struct content *c);
 void model_stored(struct model *m, enum fate fate);
+
+enum verdict { YES, NO, LATER };
+void model_answered(struct model *m, enum verdict verdict);
 
 void model_secured(struct model *m);
 void model_drain(struct model *m);
