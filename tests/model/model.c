@@ -82,7 +82,8 @@ static void
 look_at_drain(struct model *m)
 {
 	if (m->is_draining && m->at != AT_END && m->at != AT_CONTENT &&
-	    m->at != AT_CHUNKS && m->at != AT_HANDSHAKE && m->whole == 0 && !m->asks)
+	    m->at != AT_CHUNKS && m->at != AT_HANDSHAKE && m->whole == 0 &&
+	    !m->asks)
 		end_with(m, "421");
 }
 
@@ -469,7 +470,7 @@ auth(struct model *m, const struct said *s)
 		(void)reply(m, s->flaw == NO_ARGUMENT ?
 		    "501|502|503|530|538" : "502|503|530|538");
 	else if (m->is_known || m->at != AT_READY || !m->is_esmtp)
-		(void)reply(m, "503");
+		(void)reply(m, s->flaw == NO_ARGUMENT ? "501|503" : "503");
 	else if (s->flaw == NO_ARGUMENT || s->flaw == MALFORMED)
 		(void)reply(m, "501");
 	else if (s->flaw == UNKNOWN_PARAMETER)

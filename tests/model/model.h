@@ -3,8 +3,8 @@
  * dialogue, for tests to hold the real one against.
  *
  * It was written from RFC 5321, 2920, 1870, 3030, 3207, 3461, 4865, 4954, 6531,
- * 6710 and 8689, and from mtad.yaml(5), not from the engine, and shares nothing with
- * it: it parses no command.  Who says something tells it what that means
+ * 6710 and 8689, and from mtad.yaml(5), not from the engine, and shares nothing
+ * with it: it parses no command.  Who says something tells it what that means
  * (struct said), and it gives the replies that are right, and the messages that
  * are taken.  An event that no client makes has a function of its own.
  *
