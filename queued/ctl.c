@@ -12,6 +12,7 @@
 #include "common/base/slots.h"
 #include "common/log/log.h"
 #include "common/loop/listener.h"
+#include "common/mail/domain.h"
 #include "common/os/clock.h"
 #include "common/os/creds.h"
 #include "common/proc/proc.h"
@@ -19,6 +20,7 @@
 #include "queued/ctl_forecast.h"
 #include "queued/ctl_history.h"
 #include "queued/ctl_spool.h"
+#include "queued/history.h"
 #include "queued/lease_doubt.h"
 #include "queued/store/store_write.h"
 
@@ -26,6 +28,8 @@
 #include <unistd.h>
 
 /* A timer of 0 ms comes with the next turn: others have theirs in between. */
+enum { CALLS_MAX = 4 };		/* of clients, at a time */
+
 enum { CTL_NEXT_TURN_MS = 0, CTL_WAIT_MS = 5, CTL_ASIDE_MS = 4 };
 
 /* ---- answers ---- */
@@ -33,7 +37,9 @@ enum { CTL_NEXT_TURN_MS = 0, CTL_WAIT_MS = 5, CTL_ASIDE_MS = 4 };
 void
 ctl_send(struct ctl_session *s, const struct msg *m)
 {
-	channel_send_or_end(s->channel, m);	/* its end is told by on_close */
+	/* its end is told by on_close; clients of smtpd have none */
+	if (s->channel != NULL)
+		channel_send_or_end(s->channel, m);
 }
 
 /* Also what a job that never began has left; the counts stay for the answer. */
@@ -114,7 +120,8 @@ run_slice(struct ctl_session *s)
 	int64_t end = clock_mono_ms() + CTL_SLICE_MS;
 
 	while (s->job.step != NULL) {
-		if (channel_backlog(s->channel) > CTL_BACKLOG_MAX)
+		if (s->channel != NULL &&
+		    channel_backlog(s->channel) > CTL_BACKLOG_MAX)
 			return SLICE_OVER;
 		if (must_wait(s))
 			return SLICE_WAITS;
@@ -138,6 +145,29 @@ next_turn_ms(struct ctl *ctl, bool is_change)
 	    CTL_NEXT_TURN_MS;
 }
 
+/* ---- the end of a session ---- */
+
+/* Its number first: what others still hold of it leads nowhere then. */
+static void
+session_free(struct ctl *ctl, struct ctl_session *s)
+{
+	slots_remove(ctl->sessions, s->id);
+	ctl_history_end(s);
+	ctl_spool_gone(s);
+	job_clear(s);
+	buf_clear(&s->rows);
+	channel_close(&s->channel);
+	free(s);
+}
+
+/* One without a channel ends with its job. */
+static void
+end_call(struct ctl *ctl, struct ctl_session *s)
+{
+	if (s->channel == NULL && s->job.step == NULL && !s->awaits_sync)
+		session_free(ctl, s);
+}
+
 /* A reader that is slow says itself when it has taken all (on_sent). */
 static void
 on_slice(void *ctx)
@@ -159,6 +189,7 @@ on_slice(void *ctx)
 			waits = true;
 			break;
 		case SLICE_OVER:
+			end_call(ctl, s);
 			break;
 		}
 	}
@@ -170,19 +201,6 @@ on_slice(void *ctx)
 }
 
 /* ---- sessions ---- */
-
-/* Its number first: what others still hold of it leads nowhere then. */
-static void
-session_free(struct ctl *ctl, struct ctl_session *s)
-{
-	slots_remove(ctl->sessions, s->id);
-	ctl_history_end(s);
-	ctl_spool_gone(s);
-	job_clear(s);
-	buf_clear(&s->rows);
-	channel_close(&s->channel);
-	free(s);
-}
 
 /* The cookie tells this answer from that of a reload by signal, which has 0. */
 static void
@@ -373,8 +391,6 @@ static const struct listener_ops listener_ops = {
 	.on_accept = on_accept,
 };
 
-/* ---- life ---- */
-
 static struct ctl *
 ctl_new(struct queued *q)
 {
@@ -401,6 +417,71 @@ ctl_get(struct queued *q)
 		q->ctl = ctl_new(q);
 	return q->ctl;
 }
+
+/* ---- clients of smtpd that call for mail ---- */
+
+static bool
+is_called(struct ctl *ctl, struct span selection, unsigned *calls)
+{
+	struct ctl_session *s;
+	uint32_t cursor = 0;
+	bool is_there = false;
+
+	while ((s = slots_next(ctl->sessions, &cursor)) != NULL) {
+		*calls += s->channel == NULL;
+		is_there |= s->channel == NULL &&
+		    span_equal(buf_span(&s->job.words), selection);
+	}
+	return is_there;
+}
+
+static enum err
+begin_call(struct ctl *ctl, struct span selection)
+{
+	struct msg_ctl_queue m = { .verb = CTL_RETRY, .selection = selection };
+	struct ctl_session *s = calloc(1, sizeof(*s));
+	enum err e;
+
+	if (s == NULL)
+		return ERR_NOMEM;
+	s->q = ctl->q;
+	s->uid = HISTORY_NOBODY;
+	buf_init(&s->rows, 1024 * 1024);
+	if ((e = slots_add(ctl->sessions, s, &s->id)) != OK) {
+		free(s);
+		return e;
+	}
+	ctl_queue_begin(s, &m);
+	if (s->job.step != NULL)
+		timer_start(&ctl->slice, CTL_NEXT_TURN_MS);
+	end_call(ctl, s);
+	return OK;
+}
+
+/* Another call for the same is what is under way already. */
+void
+ctl_call(struct queued *q, const struct msg_etrn *m)
+{
+	struct ctl *ctl = ctl_get(q);
+	struct buf words;
+	unsigned calls = 0;
+
+	if (ctl == NULL || domain_check(m->domain, DOMAIN_UNDERSCORE) != OK)
+		return;
+	buf_init(&words, 1024);
+	buf_add_str(&words, "domain:");
+	buf_add_span(&words, m->domain);
+	if (m->is_below) {
+		buf_add_str(&words, " or domain:*.");
+		buf_add_span(&words, m->domain);
+	}
+	if (!buf_failed(&words) && !is_called(ctl, buf_span(&words), &calls) &&
+	    calls < CALLS_MAX)
+		(void)begin_call(ctl, buf_span(&words));
+	buf_clear(&words);
+}
+
+/* ---- life ---- */
 
 /* At the start; a reload may bring another socket.  Without one no operator
  * could ever ask (I-10): then a new process is to try. */
@@ -437,6 +518,7 @@ ctl_synced(struct queued *q, uint64_t session)
 		ctl_history_synced(s);
 	else
 		ctl_end(s, CTL_DONE, s->job.count, SPAN_NONE);
+	end_call(q->ctl, s);
 }
 
 static void

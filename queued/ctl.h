@@ -14,6 +14,11 @@
  * of GROUP may speak (~0: nobody by that). */
 void ctl_listen(struct queued *q, int fd, uint32_t group);
 
+/* A client of smtpd calls for mail: what waits is due, and its destinations' back-off
+ * is lifted; what its sender put off stays so. */
+struct msg_etrn;
+void ctl_call(struct queued *q, const struct msg_etrn *m);
+
 /* EFFECT_ANSWER: the group that session A's answer waits for is synced. */
 void ctl_synced(struct queued *q, uint64_t session);
 

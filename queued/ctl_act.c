@@ -13,6 +13,7 @@
 #include "queued/residence.h"
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
+#include "queued/times.h"
 
 /* Records of an operator are synced at once rather than with the next group
  * that must be: someone waits for the answer. */
@@ -112,7 +113,8 @@ retry_unit(struct ctl_session *s, struct store_unit *unit)
 	if (residence_adopt(s->q, unit) != OK)
 		return;
 	if (unit->message->is_held || plan_unit_state(unit->plan) ==
-	    PLAN_LEASED)
+	    PLAN_LEASED || (s->channel == NULL &&
+	    times_released(unit->message) > now))
 		return;
 	if (has_failed_anew(s, unit->plan)) {
 		follow_others(s, unit, was_away);

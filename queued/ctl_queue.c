@@ -11,6 +11,7 @@
 #include "common/base/mtime.h"
 #include "common/log/log.h"
 #include "queued/ctl_private.h"
+#include "queued/history.h"
 
 /* More ids than these are not gathered: a walk over all finds them as well. */
 enum {
@@ -339,7 +340,8 @@ log_operator(const struct ctl_session *s)
 	if (!log_begin(log, LOG_OPERATOR, NULL))
 		return;
 	log_str(log, "verb", names[s->job.verb]);
-	log_u64(log, "uid", s->uid);
+	if (s->uid != HISTORY_NOBODY)
+		log_u64(log, "uid", s->uid);
 	log_text(log, "selection", buf_span(&s->job.words));
 	log_u64(log, "messages", s->job.count);
 	log_end(log);

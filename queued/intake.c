@@ -15,6 +15,7 @@
 #include "queued/intake_private.h"
 
 #include "common/mail/envelope.h"
+#include "queued/ctl.h"
 #include "queued/residence.h"
 #include "queued/store/store_body.h"
 #include "queued/store/store_list.h"
@@ -332,6 +333,9 @@ intake_msg(struct queued *q, struct queued_peer *peer, const struct msg *m)
 			intake_stream_msg(q, peer, m);
 		else
 			on_submit(q, peer, &m->submit);
+		break;
+	case MSG_etrn:
+		ctl_call(q, &m->etrn);
 		break;
 	case MSG_token_ask:
 		on_token_ask(q, peer, m->token_ask.token);

@@ -117,6 +117,20 @@ become(struct session *s)
 	session_gate_prepare(s);
 }
 
+/* queued may be gone by now: the client calls again. */
+static void
+session_call(struct session *s)
+{
+	struct msg m = { .type = MSG_etrn };
+	bool is_below;
+
+	m.etrn.domain = rx_called(s->rx, &is_below);
+	m.etrn.is_below = is_below;
+	session_log_call(s, m.etrn.domain);
+	if (s->server->spool.channel != NULL)
+		channel_send_or_end(s->server->spool.channel, &m);
+}
+
 /* False: no further step now. */
 static bool
 act_on(struct session *s, enum rx_act act)
@@ -146,6 +160,9 @@ act_on(struct session *s, enum rx_act act)
 		return false;
 	case RX_CLIENT:
 		become(s);
+		return true;
+	case RX_CALL:
+		session_call(s);
 		return true;
 	case RX_REFUSED:
 		session_log_refusal(s);

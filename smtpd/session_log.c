@@ -170,6 +170,18 @@ path_of(struct span argument)
 	return path;
 }
 
+void
+session_log_call(const struct session *s, struct span domain)
+{
+	struct log *log = s->server->log;
+
+	if (!log_begin(log, LOG_CALLED, NULL))
+		return;
+	log_text(log, "domain", domain);
+	log_client(log, s);
+	log_end(log);
+}
+
 /* What is no policy (a typo, a verb that doesn't exist) is logged for those
  * who debug, or scanners would fill the log. */
 void

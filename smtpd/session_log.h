@@ -17,6 +17,7 @@ void session_log_accepted(const struct session *s, uint64_t id);
 
 /* A recipient, sender or message that was refused, with all that tells who
  * wanted what (RFC 2505 2.4); typing errors at debug level only. */
+void session_log_call(const struct session *s, struct span domain);
 void session_log_refusal(const struct session *s);
 
 /* A message that queued did not take. */

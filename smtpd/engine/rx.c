@@ -365,6 +365,10 @@ one_step(struct rx *rx, struct span in, size_t *taken, struct buf *body,
 		rx->is_changed = false;
 		return RX_CLIENT;
 	}
+	if (rx->call.is_due) {
+		rx->call.is_due = false;
+		return RX_CALL;
+	}
 	if (rx_is_list_due(rx))
 		return RX_LIST;
 	switch (rx->state) {

@@ -32,6 +32,7 @@ enum rx_act {
 	RX_ASK,		/* a question to keyd is due: rx_auth.h */
 	RX_STARTTLS,	/* write OUT, then TLS: rx_secured() is due */
 	RX_CLIENT,	/* it is another one: rx_client(), rx_xclient() */
+	RX_CALL,	/* a client calls for mail: rx_called() */
 	RX_REFUSED,	/* something for the log: rx_refusal() */
 	RX_CLOSE,	/* write OUT, then hang up */
 };

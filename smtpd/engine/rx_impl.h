@@ -40,6 +40,12 @@ struct rx {
 	bool has_quit;
 	bool is_esmtp;
 	bool is_draining;
+	struct {			/* ETRN: RX_CALL is due */
+		bool is_due;
+		bool is_below;
+		uint8_t n;
+		char domain[DOMAIN_MAX];
+	} call;
 	bool is_dropped;		/* RX_DROP is due: of a list */
 	bool is_changed;		/* RX_CLIENT is due */
 	struct smtp_xclient *xclient;	/* NULL: it said none */

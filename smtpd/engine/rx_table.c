@@ -60,7 +60,9 @@ static const struct rx_verb verbs[SMTP_VERB_COUNT] = {
 	/* not offered, and said so in every state: no state makes them
 	 * right */
 	[SMTP_VERB_EXPN] = { rx_do_absent, .allowed = ALWAYS },
-	[SMTP_VERB_ETRN] = { rx_do_absent, .allowed = ALWAYS },
+	[SMTP_VERB_ETRN] = { rx_do_etrn, .allowed = RX_IN(READY),
+	    .argument = RX_ARG_SOME,
+	    .without_argument = RX_REPLY_ETRN_SYNTAX, .is_junk = true },
 	[SMTP_VERB_XCLIENT] = { rx_do_xclient,
 	    .allowed = RX_IN(START) | RX_IN(READY),
 	    .may_enter = RX_IN(START) | RX_IN(READY) },
@@ -93,7 +95,8 @@ rx_table_refusal(const struct rx *rx, enum smtp_verb verb)
 	if (rx->state == RX_CHUNKS)
 		return RX_REPLY_CHUNKS_BEGUN;
 	if (verb == SMTP_VERB_MAIL || verb == SMTP_VERB_STARTTLS ||
-	    verb == SMTP_VERB_XCLIENT || verb == SMTP_VERB_AUTH)
+	    verb == SMTP_VERB_XCLIENT || verb == SMTP_VERB_AUTH ||
+	    verb == SMTP_VERB_ETRN)
 		return RX_REPLY_NESTED_MAIL;
 	if (rx->state != RX_MAIL)
 		return RX_REPLY_MAIL_FIRST;

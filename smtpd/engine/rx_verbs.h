@@ -20,6 +20,7 @@ enum rx_reply_id rx_do_noop(struct rx *rx, const struct smtp_command *c);
 enum rx_reply_id rx_do_vrfy(struct rx *rx, const struct smtp_command *c);
 enum rx_reply_id rx_do_help(struct rx *rx, const struct smtp_command *c);
 enum rx_reply_id rx_do_bdat(struct rx *rx, const struct smtp_command *c);
+enum rx_reply_id rx_do_etrn(struct rx *rx, const struct smtp_command *c);
 enum rx_reply_id rx_do_quit(struct rx *rx, const struct smtp_command *c);
 enum rx_reply_id rx_do_auth(struct rx *rx, const struct smtp_command *c);
 enum rx_reply_id rx_do_starttls(struct rx *rx, const struct smtp_command *c);

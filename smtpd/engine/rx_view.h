@@ -64,6 +64,7 @@ bool rx_is_trusted(const struct rx *rx);	/* in relay.networks */
 bool rx_is_tls(const struct rx *rx);
 bool rx_has_transaction(const struct rx *rx);
 bool rx_has_content(const struct rx *rx);	/* begun: no recipient more */
+struct span rx_called(const struct rx *rx, bool *is_below); /* at RX_CALL */
 struct span rx_helo(const struct rx *rx);
 
 #endif

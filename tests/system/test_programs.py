@@ -70,7 +70,7 @@ class Smtplib(unittest.TestCase):
                                   if not x.startswith("FUTURERELEASE ")},
                                  {"PIPELINING", "SIZE 52428800", "8BITMIME",
                                   "CHUNKING", "DSN", "LIMITS RCPTMAX=1000", "SMTPUTF8",
-                                  "BINARYMIME", "DELIVERBY",
+                                  "BINARYMIME", "DELIVERBY", "ETRN",
                                   "MT-PRIORITY", "ENHANCEDSTATUSCODES"})
                 mail = email.message.EmailMessage()
                 mail["From"] = "Änn <ann@sender.example>"

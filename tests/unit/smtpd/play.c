@@ -140,6 +140,9 @@ act_on(struct play *p, enum rx_act act)
 	case RX_STARTTLS:
 		p->is_shaking = true;
 		return false;
+	case RX_CALL:
+		p->calls++;
+		return true;
 	case RX_CONTENT:
 		MUST(p->body.n == 0);
 		return true;

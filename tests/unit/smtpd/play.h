@@ -34,6 +34,7 @@ struct play {
 	bool is_keeping;		/* takes no recipients at RX_LIST */
 	unsigned clients;		/* RX_CLIENT came */
 	unsigned asks;			/* RX_ASK */
+	unsigned calls;
 	unsigned lists;
 	unsigned submits;
 	unsigned drops;

@@ -126,7 +126,14 @@ static const struct row rows[] = {
 		[RX_START] = { 503, RX_START }, [RX_READY] = { 501, RX_READY },
 		[RX_MAIL] = { 503, RX_MAIL }, [RX_RCPT] = { 503, RX_RCPT },
 		NOT_NOW, ONLY_QUIT, DEAF } },
-	{ SMTP_VERB_ETRN, "ETRN d", { ANYWHERE(502) } },
+	{ SMTP_VERB_ETRN, "ETRN d.example", {
+		[RX_START] = { 503, RX_START }, [RX_READY] = { 250, RX_READY },
+		[RX_MAIL] = { 503, RX_MAIL }, [RX_RCPT] = { 503, RX_RCPT },
+		NOT_NOW, ONLY_QUIT, DEAF } },
+	{ SMTP_VERB_ETRN, "ETRN", {
+		[RX_START] = { 503, RX_START }, [RX_READY] = { 501, RX_READY },
+		[RX_MAIL] = { 503, RX_MAIL }, [RX_RCPT] = { 503, RX_RCPT },
+		NOT_NOW, ONLY_QUIT, DEAF } },
 	{ SMTP_VERB_XCLIENT, "XCLIENT NAME=n", {
 		[RX_START] = { 220, RX_START }, [RX_READY] = { 220, RX_START },
 		[RX_MAIL] = { 503, RX_MAIL }, [RX_RCPT] = { 503, RX_RCPT },

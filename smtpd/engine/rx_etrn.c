@@ -1,0 +1,44 @@
+/*
+ * ETRN, RFC 1985: a client calls for what waits for a domain, or with `@` in
+ * front for that and all below it.  There are no queues with names (`#`).
+ *
+ * Only who may relay may call, and between two messages; nothing is sent to the
+ * client itself but by the routes, so nobody gets mail that isn't his.  How many
+ * messages there are is nobody's business but an operator's: 250, not 253.
+ */
+#include "smtpd/engine/rx_impl.h"
+#include "smtpd/engine/rx_rules.h"
+#include "smtpd/engine/rx_verbs.h"
+
+#include "common/mail/domain.h"
+
+enum rx_reply_id
+rx_do_etrn(struct rx *rx, const struct smtp_command *c)
+{
+	struct span node = c->argument;
+	bool is_below = node.n > 0 && node.p[0] == '@';
+
+	/* not who has a password: a user's mail waits in his mailbox */
+	if (!rx_rules_is_trusted(rx->site, &rx->client))
+		return RX_REPLY_ETRN_DENIED;
+	if (node.n > 0 && node.p[0] == '#')
+		return RX_REPLY_ETRN_NO_QUEUE;
+	node = span_from(node, is_below);
+	if (domain_check(node, DOMAIN_UNDERSCORE) != OK)
+		return RX_REPLY_ETRN_SYNTAX;
+	if (rx->site->spool == RX_SPOOL_GONE)
+		return RX_REPLY_ETRN_NO_SPOOL;
+	rx->call.is_due = true;
+	rx->call.is_below = is_below;
+	rx->call.n = (uint8_t)node.n;
+	memcpy(rx->call.domain, node.p, node.n);
+	rx_fill(rx, node);
+	return RX_REPLY_ETRN_OK;
+}
+
+struct span
+rx_called(const struct rx *rx, bool *is_below)
+{
+	*is_below = rx->call.is_below;
+	return span_of(rx->call.domain, rx->call.n);
+}
