@@ -41,8 +41,7 @@ struct rx {
 	bool is_esmtp;
 	bool is_draining;
 	struct {			/* ETRN: RX_CALL is due */
-		bool is_due;
-		bool is_below;
+		bool is_due, is_below;
 		uint8_t n;
 		char domain[DOMAIN_MAX];
 	} call;
