@@ -54,6 +54,7 @@ enum conf_reader {
 #define CONF_MEMBER_DOMAINS(key)	struct conf_texts key
 #define CONF_MEMBER_PATHS(key)		struct conf_texts key
 #define CONF_MEMBER_PATTERNS(key)	struct conf_texts key
+#define CONF_MEMBER_USERS(key)		struct conf_texts key
 #define CONF_MEMBER_SENDERS(key)	struct conf_texts key
 #define CONF_MEMBER_SERVERS(key)	struct conf_endpoints key
 #define CONF_MEMBER_TARGETS(key)	struct conf_targets key
@@ -105,7 +106,7 @@ struct conf_change {
 	bool needs_restart;
 };
 
-#define CONF_CHANGES_MAX 64	/* no schema has more top-level keys */
+#define CONF_CHANGES_MAX 96	/* no schema has more top-level keys */
 
 /* Fills OUT, which has room for CONF_CHANGES_MAX, and returns how many. */
 size_t conf_compare(const struct conf *a, const struct conf *b, unsigned who,

@@ -34,6 +34,7 @@
 #define AT_DOMAINS(of, key)		offsetof(of, key)
 #define AT_PATHS(of, key)		offsetof(of, key)
 #define AT_PATTERNS(of, key)		offsetof(of, key)
+#define AT_USERS(of, key)		offsetof(of, key)
 #define AT_SENDERS(of, key)		offsetof(of, key)
 #define AT_SERVERS(of, key)		offsetof(of, key)
 #define AT_TARGETS(of, key)		offsetof(of, key)
@@ -123,6 +124,7 @@ static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_DOMAIN] = sizeof(const char *),
 	[CONF_TYPE_PATTERN] = sizeof(const char *),
 	[CONF_TYPE_SENDER] = sizeof(const char *),
+	[CONF_TYPE_USER] = sizeof(const char *),
 	[CONF_TYPE_SERVER] = sizeof(struct endpoint),
 	[CONF_TYPE_TARGET] = sizeof(struct conf_target),
 	[CONF_TYPE_DNSLIST] = sizeof(struct conf_dnslist),
@@ -137,6 +139,7 @@ static const enum conf_type elements[CONF_TYPES] = {
 	[CONF_TYPE_PATHS] = CONF_TYPE_PATH,
 	[CONF_TYPE_PATTERNS] = CONF_TYPE_PATTERN,
 	[CONF_TYPE_SENDERS] = CONF_TYPE_SENDER,
+	[CONF_TYPE_USERS] = CONF_TYPE_USER,
 	[CONF_TYPE_SERVERS] = CONF_TYPE_SERVER,
 	[CONF_TYPE_TARGETS] = CONF_TYPE_TARGET,
 	[CONF_TYPE_DNSLISTS] = CONF_TYPE_DNSLIST,

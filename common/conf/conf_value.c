@@ -237,6 +237,20 @@ check_pattern(enum conf_type type, struct span text, struct why *why)
 	return OK;
 }
 
+/* "user pattern" of auth.senders. */
+static enum err
+check_user(struct span text, struct why *why)
+{
+	const size_t blank = span_find(text, ' ');
+	struct span pattern = span_from(text, blank + 1);
+
+	if (blank == 0 || blank == text.n || !is_line(text) ||
+	    conf_name_pattern(pattern).kind == CONF_PATTERN_NONE)
+		return why_set(why, ERR_SYNTAX, "expected a user, a blank and "
+		    "a sender: ann ann@example.org, ann example.org, * <>");
+	return OK;
+}
+
 /* For relay.domains: what opens the relay to the world has to be refused. */
 static enum err
 check_domain(struct span text, struct why *why)
@@ -267,6 +281,8 @@ check_text(enum conf_type type, struct span text, struct why *why)
 		    "expected an address such as postmaster@example.org");
 	case CONF_TYPE_DOMAIN:
 		return check_domain(text, why);
+	case CONF_TYPE_USER:
+		return check_user(text, why);
 	case CONF_TYPE_PATTERN:
 	case CONF_TYPE_SENDER:
 		return check_pattern(type, text, why);

@@ -70,6 +70,12 @@ rx_do_mail(struct rx *rx, const struct smtp_command *c)
 	if (!path.is_null &&
 	    rx_qualify(rx, &path.address, &rx->mail.sender) != OK)
 		return RX_REPLY_SENDER_BARE;
+	if (rx->user_n > 0 && !rx_rules_may_send_as(rx->site,
+	    span_of(rx->user, rx->user_n), span_of(rx->mail.sender.text,
+	    path.is_null ? 0 : rx->mail.sender.n))) {
+		rx_forget(rx);
+		return RX_REPLY_SENDER_FOREIGN;
+	}
 	rx->mail.said_8bit = params.said_8bit;
 	rx->mail.is_utf8 = params.is_utf8;
 	rx->mail.is_binary = params.is_binary;

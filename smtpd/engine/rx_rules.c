@@ -9,6 +9,7 @@
 
 #include "common/conf/conf.h"
 #include "common/conf/conf_match.h"
+#include "common/conf/conf_name.h"
 
 bool
 rx_rules_is_trusted(const struct rx_site *site, const struct ipaddr *client)
@@ -64,4 +65,62 @@ rx_rules_sender(bool is_trusted, const struct smtp_path *path)
 	    path->address.domain.n > 0)
 		return RX_REPLY_NONE;
 	return RX_REPLY_SENDER_BARE;
+}
+
+/* ---- as whom a user may send ---- */
+
+static bool
+is_below(struct span domain, struct span of)
+{
+	return domain.n > of.n + 1 &&
+	    domain.p[domain.n - of.n - 1] == '.' &&
+	    span_equal_nocase(span_from(domain, domain.n - of.n), of);
+}
+
+/* A local part's case counts, RFC 5321 2.4. */
+static bool
+matches(struct span pattern, struct span sender)
+{
+	const struct conf_pattern p = conf_name_pattern(pattern);
+	size_t at = sender.n;
+	struct span domain;
+
+	while (at > 0 && sender.p[at - 1] != '@')
+		at--;
+	domain = span_from(sender, at);
+	switch (p.kind) {
+	case CONF_PATTERN_ANY:
+		return true;
+	case CONF_PATTERN_NULL:
+		return sender.n == 0;
+	case CONF_PATTERN_DOMAIN:
+		return at > 0 && span_equal_nocase(domain, p.domain);
+	case CONF_PATTERN_BELOW:
+		return at > 0 && is_below(domain, p.domain);
+	case CONF_PATTERN_ADDRESS:
+		return at > 0 && span_equal_nocase(domain, p.domain) &&
+		    span_equal(span_sub(sender, 0, at - 1), p.local);
+	case CONF_PATTERN_NONE:
+		break;
+	}
+	return false;
+}
+
+bool
+rx_rules_may_send_as(const struct rx_site *site, struct span user,
+    struct span sender)
+{
+	const struct conf_texts *rows = &site->conf->auth.senders;
+
+	for (size_t i = 0; i < rows->n; i++) {
+		struct span row = span_str(rows->v[i]);
+		const size_t blank = span_find(row, ' ');
+		struct span who = span_sub(row, 0, blank);
+
+		if ((span_equal(who, user) ||
+		    span_equal(who, SPAN_LIT("*"))) &&
+		    matches(span_from(row, blank + 1), sender))
+			return true;
+	}
+	return rows->n == 0;
 }

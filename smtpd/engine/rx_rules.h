@@ -31,4 +31,12 @@ enum rx_reply_id rx_rules_recipient(const struct rx_site *site,
 enum rx_reply_id rx_rules_sender(bool is_trusted,
     const struct smtp_path *path);
 
+/*
+ * Whether USER may send as that (RFC 6409 6.1): by a row of auth.senders for
+ * him or for `*`, or because there are none.  SENDER without domain has ours;
+ * empty: null.
+ */
+bool rx_rules_may_send_as(const struct rx_site *site, struct span user,
+    struct span sender);
+
 #endif

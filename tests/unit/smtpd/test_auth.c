@@ -315,3 +315,39 @@ Test(smtpd_auth, submitted_header)
 		}
 	}
 }
+
+/* SUB-04 */
+Test(smtpd_auth, as_whom_a_user_may_send)
+{
+	static const char *rows[] = {
+		"ann ann@b.example", "ann shop.example", "ann .shop.example",
+		"bob *", "* <>", "* info@b.example",
+	};
+	static const struct {
+		const char *from;
+		unsigned code;
+	} froms[] = {
+		{ "ann@b.example", 250 }, { "ann@B.example", 250 },
+		{ "Ann@b.example", 550 }, { "x@shop.example", 250 },
+		{ "x@a.shop.example", 250 }, { "x@notshop.example", 550 },
+		{ "", 250 }, { "info@b.example", 250 },
+		{ "bob@b.example", 550 }, { "ann@b.example.com", 550 },
+	};
+	char line[128];
+
+	p.conf->auth.senders.v = rows;
+	p.conf->auth.senders.n = COUNT_OF(rows);
+	play_say(&p, "AUTH PLAIN AGFubgBzZWNyZXQ=\r\n");
+	cr_expect_eq(answer(RX_VERDICT_GOOD), 235);
+	for (size_t i = 0; i < COUNT_OF(froms); i++) {
+		snprintf(line, sizeof(line), "MAIL FROM:<%s>\r\n",
+		    froms[i].from);
+		cr_expect_eq(play_code(&p, line), froms[i].code, "%s", line);
+		cr_expect_eq(rx_has_transaction(p.rx),
+		    froms[i].code == 250);
+		play_say(&p, "RSET\r\n");
+	}
+	p.conf->auth.senders.v = NULL;
+	p.conf->auth.senders.n = 0;
+	cr_expect_eq(play_code(&p, "MAIL FROM:<bob@b.example>\r\n"), 250);
+}
