@@ -145,7 +145,7 @@ load_secrets(const struct conf *conf, int program, struct secrets *out)
 		return e;
 	}
 	buf_init(&text, REPORT_MAX);
-	e = secrets_check(out, program, &text);
+	e = secrets_check(out, conf, program, &text);
 	print_text(&text);
 	buf_clear(&text);
 	if (e != OK)

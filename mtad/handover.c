@@ -68,10 +68,11 @@ send_names(struct child *c)
 static void
 send_secrets(struct child *c)
 {
-	struct msg msg = { .type = MSG_tls_pairs };
+	struct msg msg;
 
-	msg.tls_pairs.rows.n = c->mtad->secrets.pair_count;
-	msg.tls_pairs.rows.bytes = buf_span(&c->mtad->secrets.pairs);
+	secrets_pairs(&c->mtad->secrets, &msg);
+	child_send(c, &msg, -1);
+	secrets_passwords(&c->mtad->secrets, c->mtad->conf, &msg);
 	child_send(c, &msg, -1);
 }
 

@@ -212,7 +212,7 @@ load_secrets(struct mtad *m, const struct conf *conf, struct secrets *out)
 	if (e != OK) {
 		buf_addf(&m->reload_text, "%s\n", why.text);
 	} else {
-		e = secrets_check(out, m->programs[PROC_KEYD],
+		e = secrets_check(out, conf, m->programs[PROC_KEYD],
 		    &m->reload_text);
 		if (e != OK)
 			secrets_clear(out);

@@ -12,12 +12,15 @@
 #include "common/os/file_check.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #define CHAIN_MAX	((size_t)64 * 1024)	/* as in messages.def */
 #define KEY_MAX		((size_t)16 * 1024)
 #define AUTHORITIES_MAX	((size_t)2 * 1024 * 1024)
 #define STAPLE_MAX	((size_t)16 * 1024)
 #define PAIRS_MAX	((size_t)1024 * 1024)
+#define PASSWORDS_MAX	((size_t)16 * 1024 * 1024)
+#define READ_SLACK	((size_t)64 * 1024)	/* asked for to see the end */
 
 /* Before the memory goes back: a later allocation may be sent somewhere. */
 static void
@@ -34,6 +37,24 @@ secrets_clear(struct secrets *s)
 	buf_clear(&s->authorities);
 	wipe(&s->pairs);
 	s->pair_count = 0;
+	wipe(&s->passwords);
+	s->has_passwords = false;
+}
+
+/* Room for all of it at once: what grows leaves its beginning behind in memory
+ * that nobody overwrites. */
+static enum err
+make_room(int fd, size_t max, struct buf *out)
+{
+	struct stat st;
+	size_t n;
+
+	if (fstat(fd, &st) != 0)
+		return ERR_IO;
+	if ((uint64_t)st.st_size > max)
+		return ERR_RANGE;
+	n = (size_t)st.st_size + READ_SLACK;
+	return buf_reserve(out, n < max ? n : max) != NULL ? OK : ERR_NOMEM;
 }
 
 static enum err
@@ -49,7 +70,9 @@ read_file(const char *path, size_t max, bool is_secret, struct buf *out,
 	if (is_secret)
 		e = file_check_secret(fd, path, why);
 	if (e == OK) {
-		e = file_read_fd(fd, max, out);
+		e = is_secret ? make_room(fd, max, out) : OK;
+		if (e == OK)
+			e = file_read_fd(fd, max, out);
 		if (e != OK)
 			(void)why_set(why, e, "%s: %s", path, err_text(e));
 	}
@@ -84,7 +107,6 @@ add_pair(struct secrets *s, const struct conf *conf, size_t i,
 	buf_init(&parts[0], CHAIN_MAX);
 	buf_init(&parts[1], KEY_MAX);
 	buf_init(&parts[2], STAPLE_MAX);
-	(void)buf_reserve(&parts[1], KEY_MAX);
 	e = read_pair(conf, i, parts, why);
 	if (e == OK) {
 		const struct msg_tls_pair row = {
@@ -138,6 +160,16 @@ read_authorities(const struct conf *conf, struct buf *out, struct why *why)
 	    "ca-certificates");
 }
 
+static enum err
+read_passwords(struct secrets *s, const struct conf *conf, struct why *why)
+{
+	if (conf->auth.passwords[0] == '\0')
+		return OK;
+	s->has_passwords = true;
+	return read_file(conf->auth.passwords, PASSWORDS_MAX, true,
+	    &s->passwords, why);
+}
+
 enum err
 secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 {
@@ -145,6 +177,7 @@ secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 	enum err e = OK;
 
 	buf_init(&s.pairs, PAIRS_MAX);
+	buf_init(&s.passwords, PASSWORDS_MAX);
 	buf_init(&s.authorities, AUTHORITIES_MAX);
 	/* rows that move to larger memory leave their key behind in the old */
 	if (conf->tls.certificate.n > 0 &&
@@ -153,10 +186,30 @@ secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 	for (size_t i = 0; i < conf->tls.certificate.n && e == OK; i++)
 		e = add_pair(&s, conf, i, why);
 	if (e == OK)
+		e = read_passwords(&s, conf, why);
+	if (e == OK)
 		e = read_authorities(conf, &s.authorities, why);
 	if (e == OK)
 		*out = s;
 	else
 		secrets_clear(&s);
 	return e;
+}
+
+void
+secrets_pairs(const struct secrets *s, struct msg *out)
+{
+	*out = (struct msg){ .type = MSG_tls_pairs };
+	out->tls_pairs.rows.n = s->pair_count;
+	out->tls_pairs.rows.bytes = buf_span(&s->pairs);
+}
+
+/* Sent also when there is none any more. */
+void
+secrets_passwords(const struct secrets *s, const struct conf *conf,
+    struct msg *out)
+{
+	*out = (struct msg){ .type = MSG_passwords };
+	out->passwords.name = span_str(conf->auth.passwords);
+	out->passwords.file = buf_span(&s->passwords);
 }

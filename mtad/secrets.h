@@ -1,6 +1,6 @@
 /*
- * What only keyd may know: private keys with their certificates; and beside
- * them the authorities that deliverd believes.
+ * What only keyd may know: private keys with their certificates, and users'
+ * passwords; and beside them the authorities that deliverd believes.
  *
  * The parent reads the files, as nobody else can open them, understands no
  * byte of them, and keeps them in the form in which keyd is told, so that a
@@ -16,10 +16,13 @@
 #define SECRETS_CHECK_MS 10000
 
 struct conf;
+struct msg;
 
 struct secrets {
 	struct buf pairs;		/* rows of `tls_pairs` */
 	uint32_t pair_count;
+	struct buf passwords;		/* the file's bytes */
+	bool has_passwords;
 	struct buf authorities;		/* PEM, no secret; for `verified` */
 };
 
@@ -31,11 +34,16 @@ enum err secrets_read(const struct conf *conf, struct secrets *out,
 
 /*
  * Has PROGRAM, keyd's, look at them (`keyd --check`) and appends what it says,
- * remarks and errors, one a line.  Waits for it, SECRETS_CHECK_MS at most.
+ * remarks and errors, one a line; CONF knows the files' names.  Waits for it, SECRETS_CHECK_MS at most.
  * ERR_DENIED: something is wrong with them; ERR_IO: it could not be asked.
  */
-enum err secrets_check(const struct secrets *s, int program,
-    struct buf *text);
+enum err secrets_check(const struct secrets *s, const struct conf *conf,
+    int program, struct buf *text);
+
+/* The messages that keyd gets; borrowed from S and CONF. */
+void secrets_pairs(const struct secrets *s, struct msg *out);
+void secrets_passwords(const struct secrets *s, const struct conf *conf,
+    struct msg *out);
 
 /* Overwrites and frees; S may be all zero. */
 void secrets_clear(struct secrets *s);

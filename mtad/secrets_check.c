@@ -5,6 +5,7 @@
  */
 #include "mtad/secrets.h"
 
+#include "common/base/wire.h"
 #include "common/ipc/messages.h"
 #include "common/os/fd.h"
 #include "common/os/file.h"
@@ -19,24 +20,43 @@
 #include <unistd.h>
 
 #define TEXT_MAX	((size_t)16 * 1024)
-#define BYTES_MAX	((size_t)2 * 1024 * 1024)
+#define SLACK		((size_t)8 * 1024)
+#define BYTES_MAX	((size_t)32 * 1024 * 1024)
 
-/* The fields of `tls_pairs`. */
+/* Each message's fields behind their length. */
 static enum err
-write_secrets(const struct secrets *s, int fd)
+put_fields(const struct msg *m, struct buf *out)
 {
-	struct msg m = { .type = MSG_tls_pairs };
+	const size_t at = out->n;
+	enum err e;
+
+	wire_put_u32(out, 0);
+	e = msg_encode(m, out);
+	if (e == OK && !buf_failed(out))
+		wire_patch_u32(out, at, (uint32_t)(out->n - at - 4));
+	return e;
+}
+
+/* As keyd/check.h has it. */
+static enum err
+write_secrets(const struct secrets *s, const struct conf *conf, int fd)
+{
+	struct msg pairs, passwords;
 	struct buf bytes;
 	enum err e;
 
-	m.tls_pairs.rows.n = s->pair_count;
-	m.tls_pairs.rows.bytes = buf_span(&s->pairs);
+	secrets_pairs(s, &pairs);
+	secrets_passwords(s, conf, &passwords);
 	buf_init(&bytes, BYTES_MAX);
-	e = msg_encode(&m, &bytes);
+	/* what moves to larger memory leaves a copy behind */
+	if (buf_reserve(&bytes, s->pairs.n + s->passwords.n + SLACK) == NULL)
+		return ERR_NOMEM;
+	e = put_fields(&pairs, &bytes);
+	if (e == OK)
+		e = put_fields(&passwords, &bytes);
 	if (e == OK)
 		e = file_pwrite_all(fd, bytes.p, bytes.n, 0);
-	if (bytes.p != NULL)
-		explicit_bzero(bytes.p, bytes.size);
+	explicit_bzero(bytes.p, bytes.size);
 	buf_clear(&bytes);
 	return e;
 }
@@ -84,10 +104,11 @@ run(int program, int in, int out)
 }
 
 static enum err
-ask(const struct secrets *s, int program, int in, int out, struct buf *text)
+ask(const struct secrets *s, const struct conf *conf, int program, int in,
+    int out, struct buf *text)
 {
 	const size_t begin = text->n;
-	enum err e = in >= 0 && out >= 0 ? write_secrets(s, in) : ERR_IO;
+	enum err e = in >= 0 && out >= 0 ? write_secrets(s, conf, in) : ERR_IO;
 
 	if (e == OK)
 		e = run(program, in, out);
@@ -101,16 +122,17 @@ ask(const struct secrets *s, int program, int in, int out, struct buf *text)
 }
 
 enum err
-secrets_check(const struct secrets *s, int program, struct buf *text)
+secrets_check(const struct secrets *s, const struct conf *conf, int program,
+    struct buf *text)
 {
 	int in, out;
 	enum err e;
 
-	if (s->pair_count == 0)
+	if (s->pair_count == 0 && !s->has_passwords)
 		return OK;
 	in = memfd_create("secrets", MFD_CLOEXEC);
 	out = memfd_create("words", MFD_CLOEXEC);
-	e = ask(s, program, in, out, text);
+	e = ask(s, conf, program, in, out, text);
 	fd_close(&in);
 	fd_close(&out);
 	return e;

@@ -389,8 +389,6 @@ static const struct later {
 	{ "routes: [{via: mx, tls: opportunistic-dane-sts}]\n",
 	    "warning: routes[].tls: DANE or MTA-STS is not available in "
 	    "this version, the value is ignored\n", OK },
-	{ "auth: {passwords: p}\n", "authentication is not available",
-	    ERR_SYNTAX },
 	{ "aliases: a\n", "aliases is not available", ERR_SYNTAX },
 	{ "metrics: {address: \"127.0.0.1:9125\"}\n",
 	    "warning: metrics.address", OK },
