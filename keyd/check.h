@@ -6,7 +6,8 @@
 #define MTAD_KEYD_CHECK_H
 
 /* Standard input has the fields of `tls_pairs` and of `passwords`, each behind
- * their length (u32), standard output gets words for people, one line each.  Returns the exit code: 0 when all can be used. */
+ * their length (u32), standard output gets words for people, one line each.
+ * Returns the exit code: 0 when all can be used. */
 int check_main(void);
 
 #endif

@@ -1,6 +1,7 @@
 /*
  * keyd: holds what must not lie in the memory of a process that reads the
- * network: private keys; and signs for those that do (I-07).
+ * network: private keys and users' passwords; and signs and checks for those
+ * that do (I-07).
  *
  * It can open no file: the parent reads them and sends their bytes, at the
  * start and with each reload, after `keyd --check` found them good.  smtpds
@@ -13,6 +14,7 @@
 #include "common/os/fd.h"
 #include "common/os/random.h"
 #include "common/proc/proc.h"
+#include "keyd/auth.h"
 #include "keyd/check.h"
 #include "keyd/doors.h"
 
@@ -20,6 +22,7 @@
 #include <string.h>
 #include <time.h>
 
+#define NAME_MAX_BYTES	((size_t)4096)
 #define SECRETS_MAX	((size_t)4 * 1024 * 1024)
 #define TEXT_MAX	((size_t)16 * 1024)
 #define TICKETS_MS	((int64_t)12 * 60 * 60 * 1000)	/* a secret's life */
@@ -28,9 +31,16 @@ struct keyd {
 	struct proc *proc;
 	struct pairs pairs;
 	struct doors doors;
+	struct passwords passwords;
+	struct auth *auth;
 	struct list peers;		/* struct peer: smtpds */
-	struct buf early;		/* rows that came before the start */
-	uint32_t early_count;
+	uint64_t last_peer;
+	struct early {			/* what came before the start */
+		struct buf rows;
+		uint32_t count;
+		struct buf name;
+		struct buf file;
+	} early;
 	struct timer timer;
 	uint8_t tickets[64];		/* smtpds make their keys from it */
 };
@@ -38,6 +48,7 @@ struct keyd {
 struct peer {
 	struct list node;
 	struct channel *channel;
+	uint64_t id;			/* is never another's */
 };
 
 /* ---- certificates ---- */
@@ -133,50 +144,181 @@ reload_pairs(struct keyd *k, const struct msg_list *rows)
 	buf_clear(&text);
 }
 
+/* ---- passwords ---- */
+
 static void
-wipe_early(struct keyd *k)
+send_offer(struct keyd *k, struct channel *c)
 {
-	if (k->early.p != NULL)
-		explicit_bzero(k->early.p, k->early.size);
-	buf_clear(&k->early);
+	struct msg m;
+
+	auth_offer(k->auth, &m);
+	channel_send_or_end(c, &m);
+}
+
+static void
+send_offer_to_all(struct keyd *k)
+{
+	struct list *node;
+
+	for (node = list_first(&k->peers); node != NULL;
+	    node = list_next(&k->peers, node))
+		send_offer(k, CONTAINER_OF(node, struct peer,
+		    node)->channel);
+}
+
+/* The answer to a question; its asker may be gone. */
+static void
+send_answer(void *ctx, uint64_t peer, const struct msg *m)
+{
+	struct keyd *k = ctx;
+	struct list *node;
+
+	for (node = list_first(&k->peers); node != NULL;
+	    node = list_next(&k->peers, node)) {
+		struct peer *p = CONTAINER_OF(node, struct peer, node);
+
+		if (p->id == peer) {
+			channel_send_or_end(p->channel, m);
+			return;
+		}
+	}
+}
+
+/* As with certificates: the old ones stay if the new can't be used. */
+static enum err
+take_passwords(struct keyd *k, struct span name, struct span file,
+    struct buf *text)
+{
+	struct passwords passwords;
+	struct siphash_key seed;
+	enum err e = random_key(&seed);
+
+	if (e == OK)
+		e = passwords_load(name, file, &seed, &passwords, text);
+	if (e != OK)
+		return e;
+	passwords_clear(&k->passwords);
+	k->passwords = passwords;
+	return OK;
+}
+
+static void
+reload_passwords(struct keyd *k, const struct msg_passwords *m)
+{
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX);
+	if (take_passwords(k, m->name, m->file, &text) == OK)
+		send_offer_to_all(k);
+	else
+		log_trouble(k, "taking over passwords", buf_span(&text));
+	buf_clear(&text);
+}
+
+/* ---- before the start ---- */
+
+static void
+wipe(struct buf *b)
+{
+	if (b->p != NULL)
+		explicit_bzero(b->p, b->size);
+	buf_clear(b);
+}
+
+static void
+early_init(struct early *early)
+{
+	buf_init(&early->rows, SECRETS_MAX);
+	buf_init(&early->name, NAME_MAX_BYTES);
+	buf_init(&early->file, PASSWORDS_FILE_MAX);
+}
+
+static void
+early_wipe(struct early *early)
+{
+	wipe(&early->rows);
+	wipe(&early->name);
+	wipe(&early->file);
+}
+
+static bool
+early_failed(const struct early *early)
+{
+	return buf_failed(&early->rows) || buf_failed(&early->name) ||
+	    buf_failed(&early->file);
+}
+
+/* Nothing is parsed with privileges. */
+static void
+early_keep(struct early *early, const struct msg *m)
+{
+	if (m->type == MSG_tls_pairs) {
+		wipe(&early->rows);
+		buf_add_span(&early->rows, m->tls_pairs.rows.bytes);
+		early->count = m->tls_pairs.rows.n;
+	} else if (m->type == MSG_passwords) {
+		wipe(&early->name);
+		wipe(&early->file);
+		buf_add_span(&early->name, m->passwords.name);
+		buf_add_span(&early->file, m->passwords.file);
+	}
 }
 
 /* ---- the skeleton's calls ---- */
 
-/* Before the start they are kept: nothing is parsed with privileges. */
 static void
 on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 {
 	struct keyd *k = ctx;
 
-	fd_close(&fd);
-	if (m->type != MSG_tls_pairs)
-		return;
-	if (k->proc != NULL) {
-		reload_pairs(k, &m->tls_pairs.rows);
-		return;
-	}
 	(void)p;
-	wipe_early(k);
-	buf_add_span(&k->early, m->tls_pairs.rows.bytes);
-	k->early_count = m->tls_pairs.rows.n;
+	fd_close(&fd);
+	if (k->proc == NULL)
+		early_keep(&k->early, m);
+	else if (m->type == MSG_tls_pairs)
+		reload_pairs(k, &m->tls_pairs.rows);
+	else if (m->type == MSG_passwords)
+		reload_passwords(k, &m->passwords);
+}
+
+static enum err
+take_early(struct keyd *k, struct buf *text)
+{
+	const struct msg_list rows = { k->early.count,
+	    buf_span(&k->early.rows) };
+	enum err e = early_failed(&k->early) ? ERR_NOMEM : OK;
+
+	if (e == OK)
+		e = take_pairs(k, &rows, text);
+	if (e == OK)
+		e = take_passwords(k, buf_span(&k->early.name),
+		    buf_span(&k->early.file), text);
+	early_wipe(&k->early);
+	return e;
 }
 
 static enum err
 start_parts(struct keyd *k, struct buf *text)
 {
-	const struct msg_list rows = { k->early_count, buf_span(&k->early) };
-	enum err e = buf_failed(&k->early) ? ERR_NOMEM : OK;
+	enum err e = random_fill(k->tickets, sizeof(k->tickets));
 
 	if (e == OK)
-		e = random_fill(k->tickets, sizeof(k->tickets));
+		e = take_early(k, text);
 	if (e == OK)
-		e = take_pairs(k, &rows, text);
-	wipe_early(k);
+		e = auth_new(proc_loop(k->proc), &k->passwords, send_answer, k,
+		    &k->auth);
 	if (e == OK)
 		e = timer_init(&k->timer, proc_loop(k->proc), renew_tickets,
 		    k);
 	return e;
+}
+
+static void
+free_parts(struct keyd *k)
+{
+	auth_free(&k->auth);
+	passwords_clear(&k->passwords);
+	pairs_clear(&k->pairs);
 }
 
 static enum err
@@ -192,7 +334,7 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	buf_init(&text, TEXT_MAX);
 	e = start_parts(k, &text);
 	if (e != OK) {
-		pairs_clear(&k->pairs);
+		free_parts(k);
 		(void)why_set(why, e, "%.*s", (int)text.n,
 		    text.n > 0 ? (const char *)text.p : err_text(e));
 	}
@@ -215,8 +357,10 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 		return;
 	}
 	peer->channel = c;
+	peer->id = ++k->last_peer;
 	list_add_last(&k->peers, &peer->node);
 	send_chains(k, c);
+	send_offer(k, c);
 }
 
 static void
@@ -224,6 +368,7 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
     int fd)
 {
 	struct keyd *k = ctx;
+	const struct peer *peer = channel_user(c);
 
 	(void)p;
 	if (m->type == MSG_sign_door && fd >= 0) {
@@ -233,6 +378,8 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 		return;
 	}
 	fd_close(&fd);
+	if (peer != NULL)
+		auth_message(k->auth, peer->id, m);
 }
 
 static void
@@ -271,7 +418,7 @@ on_stop(void *ctx, struct proc *p)
 		list_remove(node);
 		free(CONTAINER_OF(node, struct peer, node));
 	}
-	pairs_clear(&k->pairs);
+	free_parts(k);
 }
 
 int
@@ -291,6 +438,6 @@ main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "--check") == 0)
 		return check_main();
-	buf_init(&k.early, SECRETS_MAX);
+	early_init(&k.early);
 	return proc_main(argc, argv, &ops, &k);
 }

@@ -34,7 +34,8 @@ enum err secrets_read(const struct conf *conf, struct secrets *out,
 
 /*
  * Has PROGRAM, keyd's, look at them (`keyd --check`) and appends what it says,
- * remarks and errors, one a line; CONF knows the files' names.  Waits for it, SECRETS_CHECK_MS at most.
+ * remarks and errors, one a line; CONF knows the files' names.  Waits for it,
+ * SECRETS_CHECK_MS at most.
  * ERR_DENIED: something is wrong with them; ERR_IO: it could not be asked.
  */
 enum err secrets_check(const struct secrets *s, const struct conf *conf,
