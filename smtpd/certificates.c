@@ -47,6 +47,8 @@ certificates_attach(struct certificates *c, struct channel *keyd)
 	int fd;
 
 	c->keyd = keyd;
+	/* passwords go there */
+	channel_keep_secret(keyd);
 	if (tls_signer_open(&c->signer, &fd) != OK) {
 		complain(c, "asking for a door to keyd", "no descriptor");
 		return;

@@ -285,6 +285,8 @@ on_bytes(void *ctx, struct span in)
 
 	s->is_busy = true;
 	taken = run(s, in);
+	if (rx_is_secret(s->rx) && s->stream != NULL)
+		stream_wipe(s->stream);
 	/* all that came before the end is answered */
 	if (s->is_at_eof && !s->is_over && !is_waiting(s))
 		end(s, "closed by the client");

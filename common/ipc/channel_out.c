@@ -19,6 +19,8 @@
 /* Late frames are small; so many bytes of them need not wait for others. */
 #define LATE_BYTES	((size_t)4096)
 
+#define SECRET_BYTES	((size_t)16 * 1024)
+
 /* Each holds a descriptor open; so many that wait mean a peer that is dead. */
 #define MARKS_MAX	4096
 
@@ -101,6 +103,14 @@ enum err
 channel_send(struct channel *c, const struct msg *m)
 {
 	return put(c, m, 0);
+}
+
+/* Room at once: memory that grows would leave copies behind. */
+void
+channel_keep_secret(struct channel *c)
+{
+	c->out.is_secret = true;
+	(void)buf_reserve(outq_buf(&c->out), SECRET_BYTES);
 }
 
 void

@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 
 void
@@ -44,6 +45,8 @@ outq_advance(struct outq *q, size_t n)
 	if (q->sent < q->buf.n)
 		return;
 	q->sent = 0;
+	if (q->is_secret && q->buf.p != NULL)
+		explicit_bzero(q->buf.p, q->buf.size);
 	if (q->buf.size > q->keep)
 		buf_clear(&q->buf);
 	else

@@ -11,6 +11,7 @@ struct outq {
 	struct buf buf;
 	size_t sent;		/* bytes of buf the kernel has already */
 	size_t keep;		/* memory kept when all is sent */
+	bool is_secret;		/* overwritten when all is sent */
 };
 
 /* life: at most MAX bytes wait; KEEP bytes of memory stay for the next use */

@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* False after stream_close() and after stream_finish(). */
@@ -108,11 +109,19 @@ offer(struct stream *s, size_t n)
 	struct span bytes = span_of(s->loop->scratch, n);
 	size_t used = s->ops->on_bytes(s->ctx, bytes);
 
+	/* the rest may belong to it */
+	if (s->is_wiping && s->in.p != NULL)
+		explicit_bzero(s->in.p, s->in.size);
+	if (has_owner(s)) {
+		MUST(used <= n);
+		buf_reset(&s->in);
+		buf_add_span(&s->in, span_from(bytes, used));
+	}
+	if (s->is_wiping)
+		explicit_bzero(s->loop->scratch, n);
+	s->is_wiping = false;
 	if (!has_owner(s))
 		return;
-	MUST(used <= n);
-	buf_reset(&s->in);
-	buf_add_span(&s->in, span_from(bytes, used));
 	/* before anything else clears that: bytes are lost */
 	if (buf_failed(&s->in)) {
 		tell_end(s, STREAM_ERROR, ENOMEM);
@@ -389,6 +398,12 @@ size_t
 stream_backlog(const struct stream *s)
 {
 	return outq_backlog(&s->out) + s->text.n;
+}
+
+void
+stream_wipe(struct stream *s)
+{
+	s->is_wiping = true;
 }
 
 void

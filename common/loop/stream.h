@@ -68,6 +68,10 @@ enum err stream_set_filter(struct stream *s, struct stream_filter *f);
  */
 void stream_finish(struct stream **s, int64_t linger_ms, int64_t timeout_ms);
 
+/* Inside on_bytes: overwrites what was offered, when that returns, and what was
+ * kept of it before. */
+void stream_wipe(struct stream *s);
+
 /* output: append to the buffer that stream_out() gives, which also asks for
  * the write at the end of this turn; flush writes now */
 struct buf *stream_out(struct stream *s);

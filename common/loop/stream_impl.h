@@ -30,6 +30,7 @@ struct stream {
 	unsigned depth;			/* callbacks under way */
 	int error;			/* of writing; told when reading ends */
 	bool is_paused;
+	bool is_wiping;			/* the offer under way is secret */
 	bool is_offer_due;		/* after resume */
 	bool has_overflown;
 	bool is_ended;			/* on_end was called */

@@ -13,7 +13,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, client, nexthop, relay
+from support import basics, client, memory, nexthop, relay
 from support.certificate import Certificate, trusting_all
 
 MAIL = (b"From: a@sender.example\r\nTo: b@served.example\r\n"
@@ -364,25 +364,6 @@ class Secrets(Tls):
     and in no process that reads a network (T51)."""
     kind = "rsa"
 
-    def holds(self, pid, needles):
-        """Whether any of them is somewhere in its memory."""
-        with open(f"/proc/{pid}/maps", encoding="ascii") as f:
-            maps = [line.split() for line in f]
-        with open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
-            for entry in maps:
-                if "r" not in entry[1] or entry[-1] in ("[vvar]",
-                                                        "[vsyscall]"):
-                    continue
-                begin, end = (int(x, 16) for x in entry[0].split("-"))
-                try:
-                    mem.seek(begin)
-                    bytes_ = mem.read(end - begin)
-                except (OSError, OverflowError, MemoryError):
-                    continue
-                if bytes_ and any(n in bytes_ for n in needles):
-                    return True
-        return False
-
     def test_no_prime_outside_of_keyd(self):
         for _ in range(3):
             self.connect().close()
@@ -393,11 +374,11 @@ class Secrets(Tls):
         with open(self.certificate.key, "rb") as f:
             needles.append(f.read().split(b"\n")[5])
         pids = self.relay.pids()
-        self.assertTrue(any(self.holds(p, needles) for p in pids["keyd"]),
+        self.assertTrue(any(memory.holds(p, needles) for p in pids["keyd"]),
                         "the search finds nothing even in keyd")
         for name in ("smtpd", "deliverd", "dnsd", "queued"):
             for pid in pids[name]:
-                self.assertFalse(self.holds(pid, needles), name)
+                self.assertFalse(memory.holds(pid, needles), name)
 
 
 if __name__ == "__main__":
