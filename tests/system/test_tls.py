@@ -325,6 +325,38 @@ class Certificates(Tls):
         self.configure(self.certificate)
         self.relay.start()
 
+    def test_stapled_response(self):
+        """The file of the certificate that is shown, and none for others."""
+        folder, c = self.relay.folder, self.certificate
+        other = self.make("other", names=("other.example.org",))
+        serial = run("openssl", "x509", "-in", c.chain, "-noout",
+                     "-serial").stdout.strip()[7:]
+        index = os.path.join(folder, "index")
+        with open(index, "w", encoding="ascii") as f:
+            f.write(f"V\t471231235959Z\t\t{serial}\tunknown\t/CN=x\n")
+        response = os.path.join(folder, "response")
+        p = run("openssl", "ocsp", "-index", index, "-rsigner", c.chain,
+                "-rkey", c.key, "-CA", c.chain, "-issuer", c.chain,
+                "-cert", c.chain, "-respout", response, "-ndays", "7")
+        self.assertEqual(p.returncode, 0, p.stderr)
+        empty = os.path.join(folder, "empty")
+        with open(empty, "wb"):
+            pass
+        self.configure(c, other)
+        self.relay.configure(tls={
+            "certificate": [c.chain, other.chain],
+            "key": [c.key, other.key], "ocsp": [response, empty]})
+        self.reload()
+        for name, has in (("relay.example.org", True),
+                          ("other.example.org", False)):
+            p = run("openssl", "s_client", "-connect",
+                    f"127.0.0.1:{self.implicit}", "-status", "-servername",
+                    name, "-CAfile", c.chain)
+            self.assertEqual("OCSP Response Status: successful" in p.stdout,
+                             has, name)
+        self.relay.configure(tls={"ocsp": [index, empty]})
+        self.assertIn("no successful OCSP response", self.reload(False))
+
     def test_soon_expired(self):
         late = self.make("late", days=3)
         self.configure(late)
