@@ -68,6 +68,8 @@ take_value(struct reader *r, enum option_id id, const char *value)
 		r->args->socket = value;
 	else if (id == OPTION_JOURNAL)
 		r->args->journal = value;
+	else if (id == OPTION_SCHEME)
+		r->args->scheme = value;
 	else if (units_parse_u64(span_str(value), &r->args->limit) != OK ||
 	    r->args->limit == 0)
 		return why_set(r->why, ERR_SYNTAX,
@@ -203,6 +205,9 @@ check_verb(const struct reader *r)
 		    "--limit means nothing to `%s`", v->name);
 	if (check_restore(r) != OK)
 		return ERR_SYNTAX;
+	if (args->scheme != NULL && !(v->options & VERB_SCHEME))
+		return why_set(r->why, ERR_SYNTAX,
+		    "--scheme means nothing to `%s`", v->name);
 	if (args->wants_mail && !(v->options & VERB_SALVAGE))
 		return why_set(r->why, ERR_SYNTAX,
 		    "--mail means nothing to `%s`", v->name);

@@ -19,6 +19,7 @@ struct args {
 	bool does_set_aside;		/* of `spool restore', as these: */
 	bool does_release;
 	const char *journal;		/* NULL: that of the spool */
+	const char *scheme;		/* of `auth hash'; NULL: the best */
 	bool wants_mail;		/* of `spool salvage' */
 	bool wants_help;
 	bool wants_version;

@@ -212,6 +212,8 @@ knows(const struct verb *v, enum option_id id)
 	if (id == OPTION_SET_ASIDE || id == OPTION_RELEASE ||
 	    id == OPTION_JOURNAL)
 		return (v->options & VERB_RESTORE) != 0;
+	if (id == OPTION_SCHEME)
+		return (v->options & VERB_SCHEME) != 0;
 	if (id == OPTION_MAIL)
 		return (v->options & VERB_SALVAGE) != 0;
 	return true;

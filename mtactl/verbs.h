@@ -15,6 +15,7 @@ enum {
 	VERB_LIMIT = 1 << 2,
 	VERB_RESTORE = 1 << 3,		/* its three options */
 	VERB_SALVAGE = 1 << 4,		/* --mail */
+	VERB_SCHEME = 1 << 5,
 };
 
 struct verb {

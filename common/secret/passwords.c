@@ -60,7 +60,7 @@ words_of(enum crypt_verdict v)
 	switch (v) {
 	case CRYPT_WEAK:
 		return "this kind of hash protects nothing; make another "
-		    "with openssl passwd -6";
+		    "with mtactl auth hash";
 	case CRYPT_MALFORMED:
 		return "the hash is cut or garbled";
 	case CRYPT_COSTLY:
@@ -68,7 +68,7 @@ words_of(enum crypt_verdict v)
 		    "check";
 	default:
 		return "what stands behind the user is no hash; make one with "
-		    "openssl passwd -6";
+		    "mtactl auth hash";
 	}
 }
 

@@ -20,6 +20,8 @@ forecast:when the queue will be empty, if all goes on as of late
 config check:look for mistakes in the configuration
 config show:the configuration with all defaults
 reload:take a changed configuration over
+auth hash:a line for the file of users, from a password
+auth test:is this the user's password in the file?
 log level:log more or less from now on
 help:about mtactl, or about a verb
 version:the version of this program
@@ -60,12 +62,12 @@ _mtactl()
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '--config --socket --json
 			--no-color --dry-run --limit --yes --set-aside --release
-			--journal --mail --help --version' -- "$cur")
+			--journal --scheme --mail --help --version' -- "$cur")
 		return
 	fi
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
-		-c | --config | -s | --socket | -l | --limit | --journal) i=$((i + 1)) ;;
+		-c | --config | -s | --socket | -l | --limit | --journal | --scheme) i=$((i + 1)) ;;
 		-*) ;;
 		*) given+=("${words[i]}") ;;
 		esac

@@ -19,6 +19,8 @@ set -l verbs \
     'forecast:when the queue will be empty, if all goes on as of late' \
     'config check:look for mistakes in the configuration' \
     'config show:the configuration with all defaults' \
+    'auth hash:a line for the file of users' \
+    'auth test:is this the password in the file?' \
     'reload:take a changed configuration over' \
     'log level:log more or less from now on' \
     'help:about mtactl, or about a verb' \
@@ -80,6 +82,7 @@ complete -c mtactl -s l -l limit -x -d 'list no more than this'
 complete -c mtactl -s y -l yes -d 'do not ask'
 complete -c mtactl -l set-aside -d 'keep the spool that is there'
 complete -c mtactl -l release -d 'send what nobody knows the fate of'
+complete -c mtactl -l scheme -x -a 'yescrypt sha512 scram-sha-256' -d 'the kind of hash'
 complete -c mtactl -l journal -r -F -d 'who knows what was delivered'
 complete -c mtactl -l mail -d 'save each message as a file, too'
 complete -c mtactl -s h -l help -d help

@@ -278,6 +278,35 @@ class Secrets(Users):
                 for n in memory.holds(pid, needles)]
 
 
+class Tools(Users):
+    """mtactl auth hash and auth test."""
+
+    def tool(self, *words, line):
+        return subprocess.run(self.relay.command("mtactl", "auth", *words),
+                              input=line, text=True, capture_output=True,
+                              check=False, timeout=basics.PATIENCE)
+
+    def test_hash_and_test(self):
+        for scheme, begin in (("yescrypt", "$y$"), ("sha512", "$6$"),
+                              ("scram-sha-256", "{SCRAM-SHA-256}")):
+            p = self.tool("hash", "carl", "--scheme", scheme,
+                          line="p\u00e4ss word\n")
+            self.assertEqual(p.returncode, 0, p.stderr)
+            self.assertTrue(p.stdout.startswith(f"carl:{begin}"), p.stdout)
+            self.write(p.stdout)
+            self.relay.ctl("reload")
+            self.assertRegex(self.try_plain("carl", "p\u00e4ss word"),
+                             r"\A235 ")
+            p = self.tool("test", "carl", line="p\u00e4ss word\n")
+            self.assertEqual(p.returncode, 0, p.stdout + p.stderr)
+            p = self.tool("test", "carl", line="other\n")
+            self.assertEqual(p.returncode, 4, p.stdout + p.stderr)
+        self.assertEqual(self.tool("test", "dora", line="x\n").returncode, 4)
+        self.assertEqual(self.tool("hash", line="\n").returncode, 2)
+        self.assertEqual(self.tool("hash", "--scheme", "md5",
+                                   line="x\n").returncode, 2)
+
+
 class Programs(Users):
     """The password is told to the server only inside TLS."""
 

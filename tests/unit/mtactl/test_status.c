@@ -94,7 +94,7 @@ Test(status, for_programs)
 {
 	o.is_json = true;
 	expect("{\"v\":1,\"version\":\"0.1.0\",\"pids\":{\"mtad\":[10],"
-	    "\"smtpd\":[11,12],\"queued\":[],\"deliverd\":[],\"dnsd\":[]},"
+	    "\"smtpd\":[11,12],\"queued\":[],\"deliverd\":[],\"keyd\":[],\"dnsd\":[]},"
 	    "\"processes\":["
 	    "{\"name\":\"mtad\",\"index\":0,\"pid\":10," STARTED
 	    "\"restarts\":0},"
@@ -116,6 +116,7 @@ Test(status, nothing_known)
 	memset(&status.figures, 0, sizeof(status.figures));
 	o.is_json = true;
 	expect("{\"v\":1,\"version\":\"0.1.0\",\"pids\":{\"mtad\":[],"
-	    "\"smtpd\":[],\"queued\":[],\"deliverd\":[],\"dnsd\":[]},"
+	    "\"smtpd\":[],\"queued\":[],\"deliverd\":[],"
+	    "\"keyd\":[],\"dnsd\":[]},"
 	    "\"processes\":[],\"figures\":{}}\n");
 }

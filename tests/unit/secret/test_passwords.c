@@ -150,7 +150,7 @@ Test(passwords, all_mistakes_are_told_with_their_lines)
 	cr_expect_str_eq(words(),
 	    "/p:2: a second hash of the same user (user anna)\n"
 	    "/p:4: this kind of hash protects nothing; make another with "
-	    "openssl passwd -6 (user bert)\n"
+	    "mtactl auth hash (user bert)\n"
 	    "/p:5: a line is user:hash\n"
 	    "/p:6: a user's name is 1 to 255 octets of UTF-8 without control "
 	    "characters or a blank at its end\n"
@@ -166,7 +166,7 @@ Test(passwords, all_mistakes_are_told_with_their_lines)
 	    "/p:12: the SCRAM secret is cut or garbled (user j)\n"
 	    "/p:14: a second SCRAM secret of the same user (user k)\n"
 	    "/p:15: what stands behind the user is no hash; make one with "
-	    "openssl passwd -6 (user l)\n");
+	    "mtactl auth hash (user l)\n");
 	cr_expect_eq(p.n, 0, "untouched");
 }
 
