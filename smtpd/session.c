@@ -104,7 +104,8 @@ is_blocked(const struct session *s)
 	    stream_backlog(s->stream) > OUT_HIGH;
 }
 
-/* By XCLIENT, or because that is forgotten.  Its place stays that of the one who connected. */
+/* By XCLIENT, or because that is forgotten.  Its place stays that of the one
+ * who connected. */
 static void
 become(struct session *s)
 {
@@ -281,12 +282,14 @@ static size_t
 on_bytes(void *ctx, struct span in)
 {
 	struct session *s = ctx;
+	/* it lives as long as this callback, even if the session lets go */
+	struct stream *stream = s->stream;
 	size_t taken;
 
 	s->is_busy = true;
 	taken = run(s, in);
-	if (rx_is_secret(s->rx) && s->stream != NULL)
-		stream_wipe(s->stream);
+	if (rx_take_secret(s->rx))
+		stream_wipe(stream);
 	/* all that came before the end is answered */
 	if (s->is_at_eof && !s->is_over && !is_waiting(s))
 		end(s, "closed by the client");

@@ -56,6 +56,15 @@ leave(struct stream *s)
 		stream_destroy(s);
 }
 
+/* Nobody has said yet whether it is a secret. */
+void
+stream_drop_input(struct stream *s)
+{
+	if (s->in.p != NULL)
+		explicit_bzero(s->in.p, s->in.size);
+	buf_clear(&s->in);
+}
+
 /* Twice when called from inside a callback: first closes, then frees. */
 void
 stream_destroy(struct stream *s)
@@ -69,7 +78,7 @@ stream_destroy(struct stream *s)
 	}
 	if (s->depth > 0)
 		return;
-	buf_clear(&s->in);
+	stream_drop_input(s);
 	stream_filter_free(s);
 	outq_clear(&s->out);
 	free(s);

@@ -93,7 +93,7 @@ stream_finish(struct stream **stream, int64_t linger_ms, int64_t timeout_ms)
 	}
 	/* from now on the loop owns it */
 	orphan_add(&s->orphan, s->loop, end, s);
-	buf_clear(&s->in);
+	stream_drop_input(s);
 	stream_filter_end(s);
 	s->ops = NULL;
 	s->linger_ms = linger_ms;

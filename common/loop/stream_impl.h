@@ -58,6 +58,9 @@ void stream_filter_free(struct stream *s);
 /* Closes now; frees when no callback is under way. */
 void stream_destroy(struct stream *s);
 
+/* Wipes what was kept of the input. */
+void stream_drop_input(struct stream *s);
+
 /* The readiness of a stream that finishes. */
 void stream_finish_ready(struct stream *s, unsigned events);
 

@@ -260,6 +260,7 @@ run_line(struct rx *rx, struct span line, struct buf *body, struct buf *out)
 	smtp_command_parse(line, &c);
 	rx->last.verb = c.verb;
 	rx->last.argument = c.argument;
+	rx->has_read_secret |= c.verb == SMTP_VERB_AUTH;
 	rx->last.sender_n = rx->mail.sender.n;
 	reply = run(rx, &c);
 	if (rx->state == RX_ASKING) {

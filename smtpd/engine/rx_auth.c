@@ -58,6 +58,7 @@ rx_auth_end(struct rx *rx)
 
 	if (x == NULL)
 		return;
+	rx->has_read_secret = true;
 	wipe(&x->message);
 	wipe(&x->first);
 	wipe(&x->auth_message);
@@ -68,6 +69,15 @@ rx_auth_end(struct rx *rx)
 	rx->lines.max = SMTP_LINES_MAX;
 	if (rx->state == RX_AUTH || rx->state == RX_ASKING)
 		rx_enter(rx, RX_READY);
+}
+
+bool
+rx_take_secret(struct rx *rx)
+{
+	bool has = rx->has_read_secret || rx->exchange != NULL;
+
+	rx->has_read_secret = false;
+	return has;
 }
 
 /* The buffer for messages has its whole size at once: one that grows would

@@ -39,6 +39,9 @@ void rx_question(const struct rx *rx, struct rx_question *out);
 void rx_answered(struct rx *rx, const struct rx_answer *answer,
     struct buf *out);
 
+/* What was read since the last call may hold a secret: the driver wipes it. */
+bool rx_take_secret(struct rx *rx);
+
 /* Who the client is; empty: it has not said. */
 struct span rx_user(const struct rx *rx);
 

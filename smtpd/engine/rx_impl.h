@@ -35,9 +35,9 @@ struct rx {
 	struct ipaddr peer;		/* who it was when it connected */
 	struct rx_door door;
 	struct rx_exchange *exchange;	/* of AUTH; NULL: none */
+	bool has_read_secret;		/* the input is to be wiped */
 	enum rx_state state;
-	bool is_trusted;
-	bool has_quit;
+	bool is_trusted, has_quit;
 	bool is_esmtp;
 	bool is_draining;
 	struct {			/* ETRN: RX_CALL is due */

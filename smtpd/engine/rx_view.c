@@ -130,12 +130,6 @@ rx_is_trusted(const struct rx *rx)
 }
 
 bool
-rx_is_secret(const struct rx *rx)
-{
-	return rx->exchange != NULL || rx->last.verb == SMTP_VERB_AUTH;
-}
-
-bool
 rx_is_tls(const struct rx *rx)
 {
 	return rx->door.is_tls;

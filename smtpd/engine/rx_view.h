@@ -62,7 +62,6 @@ uint64_t rx_turns(const struct rx *rx);		/* replies so far */
 bool rx_has_quit(const struct rx *rx);		/* and was answered */
 bool rx_is_trusted(const struct rx *rx);	/* in relay.networks */
 bool rx_is_tls(const struct rx *rx);
-bool rx_is_secret(const struct rx *rx);	/* the client is saying who it is */
 bool rx_has_transaction(const struct rx *rx);
 bool rx_has_content(const struct rx *rx);	/* begun: no recipient more */
 struct span rx_called(const struct rx *rx, bool *is_below); /* at RX_CALL */

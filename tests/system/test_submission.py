@@ -19,6 +19,8 @@ from support.certificate import Certificate, trusting_all
 
 ANN, BOB = ("ann", "s3cret pass"), ("bob@example.org", "pw of b\u00f6b")
 
+SECRET = "Xq7-unlikely-word-Zk9"
+
 
 class Users(unittest.TestCase):
     def setUp(self):
@@ -247,7 +249,7 @@ class Secrets(Users):
     """A password is in smtpd's memory during its exchange only (T51)."""
 
     def test_nothing_is_left(self):
-        secret = "Xq7-unlikely-word-Zk9"
+        secret = SECRET
         self.write(passwords.crypt_line("carl", secret))
         self.relay.ctl("reload")
         sent = base64.b64encode(f"\0carl\0{secret}".encode())
@@ -270,8 +272,26 @@ class Secrets(Users):
         basics.wait_for("half a line", lambda: self.found(
             [half[:16]], "smtpd"))
         self.assertRegex(self.say(g, ""), r"\A235 ")
+        self.say_behind(needles)
         for name in ("smtpd", "queued", "deliverd", "dnsd"):
             self.assertEqual(self.found(needles, name), [], name)
+
+    def say_behind(self, needles):
+        """One that is refused before keyd is asked, with commands behind it;
+        and a session that ends with it."""
+        # no authorization identity; the name is as long as "\0carl\0"
+        bad = "AUTH PLAIN " + passwords.b64(f"doras\0{SECRET}".encode())
+        f = self.connect()
+        self.assertRegex(self.say(f, f"{bad}\r\nNOOP\r\nNOOP"), r"\A501 ")
+        for _ in range(2):
+            self.assertRegex(f.readline(), rb"\A250 ")
+        self.assertEqual(self.found(needles, "smtpd"), [])
+        self.relay.configure(limits={"errors": 1})
+        self.relay.ctl("reload")
+        f = self.connect()
+        f.write((bad + "\r\n").encode() * 2)
+        f.flush()
+        self.assertRegex(f.read(), rb"\A501 [^\n]*\n421 [^\n]*\n\Z")
 
     def found(self, needles, name):
         return [n for pid in self.relay.pids(name)
