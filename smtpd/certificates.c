@@ -39,21 +39,29 @@ certificates_clear(struct certificates *c)
 	tls_signer_close(&c->signer);
 }
 
-/* A door of its own for each process that lives. */
 void
 certificates_attach(struct certificates *c, struct channel *keyd)
+{
+	c->keyd = keyd;
+	/* passwords go there */
+	channel_keep_secret(keyd);
+	certificates_open_signer(c);
+}
+
+/* A door of its own for each process that lives. */
+void
+certificates_open_signer(struct certificates *c)
 {
 	const struct msg m = { .type = MSG_sign_door };
 	int fd;
 
-	c->keyd = keyd;
-	/* passwords go there */
-	channel_keep_secret(keyd);
+	if (c->keyd == NULL || c->signer.fd >= 0)
+		return;
 	if (tls_signer_open(&c->signer, &fd) != OK) {
 		complain(c, "asking for a door to keyd", "no descriptor");
 		return;
 	}
-	if (channel_send_fd(keyd, &m, fd) != OK)
+	if (channel_send_fd(c->keyd, &m, fd) != OK)
 		tls_signer_close(&c->signer);
 }
 
@@ -123,7 +131,6 @@ certificates_are_there(const struct certificates *c,
 	return c->servers[service] != NULL;
 }
 
-/* A door that broke (keyd was slow) is made anew as soon as somebody asks. */
 bool
 certificates_can_sign(const struct certificates *c)
 {
@@ -134,8 +141,6 @@ enum err
 certificates_accept(struct certificates *c, enum conf_service service,
     struct tls_filter **out)
 {
-	if (c->keyd != NULL && c->signer.fd < 0)
-		certificates_attach(c, c->keyd);
 	MUST(c->servers[service] != NULL);
 	return tls_server_accept(c->servers[service], out);
 }

@@ -32,6 +32,9 @@ void certificates_clear(struct certificates *c);
 void certificates_attach(struct certificates *c, struct channel *keyd);
 void certificates_detach(struct certificates *c);
 
+/* The way to signatures closes when an answer is late.  Opens it again. */
+void certificates_open_signer(struct certificates *c);
+
 /* What it says; when it can't be used the old ones stay. */
 void certificates_take(struct certificates *c,
     const struct msg_tls_chains *m);

@@ -22,6 +22,7 @@
 
 #define SPARE_FILES	64	/* channels, listeners, log */
 #define TLS_AWAITED_MS	5000	/* keyd is late: serve without TLS */
+#define SIGNER_REST_MS	10000	/* keyd gave no signature */
 #define GONE_AFTER_MS	5000	/* queued away so long: refuse MAIL */
 #define GIVE_UP_MS	60000	/* … so long: refuse what waits for it */
 /* Zones change their offset at such a boundary only, so that the calendar is
@@ -123,6 +124,29 @@ on_tls_timer(void *ctx)
 	doors_resume(ctx);
 }
 
+/*
+ * Whoever asks for a signature waits, and all others with it.  When keyd is
+ * there and does not answer, clients are therefore asked to come again (454),
+ * and it is tried once in SIGNER_REST_MS.
+ */
+void
+server_look_at_signer(struct server *sv)
+{
+	sv->site.has_signer = certificates_can_sign(&sv->certificates);
+	if (!sv->site.has_signer && sv->certificates.keyd != NULL &&
+	    !timer_is_running(&sv->signer_timer))
+		timer_start(&sv->signer_timer, SIGNER_REST_MS);
+}
+
+static void
+on_signer_timer(void *ctx)
+{
+	struct server *sv = ctx;
+
+	certificates_open_signer(&sv->certificates);
+	server_look_at_signer(sv);
+}
+
 static void
 on_peer(void *ctx, struct proc *p, struct channel *c)
 {
@@ -131,7 +155,7 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 	(void)p;
 	if (channel_peer(c)->role == ROLE_KEYD)
 		certificates_attach(&sv->certificates, c);
-	sv->site.has_signer = certificates_can_sign(&sv->certificates);
+	server_look_at_signer(sv);
 	if (channel_peer(c)->role == ROLE_DNSD) {
 		sv->dnsd = c;
 		ask_set_channel(sv->ask, c);
@@ -318,6 +342,8 @@ on_start(void *ctx, struct proc *p, struct why *why)
 		return why_set(why, ERR_PEER, "no table of clients came");
 	if (timer_init(&sv->spool_timer, sv->loop, on_spool_timer, sv) != OK ||
 	    timer_init(&sv->tls_timer, sv->loop, on_tls_timer, sv) != OK ||
+	    timer_init(&sv->signer_timer, sv->loop, on_signer_timer, sv) !=
+	    OK ||
 	    refusals_init(sv) != OK || gate_open(sv) != OK)
 		return why_set(why, ERR_NOMEM, "no memory for timers");
 	if (take_conf(sv, proc_conf(p)) != OK)
@@ -364,6 +390,7 @@ on_stop(void *ctx, struct proc *p)
 	gate_close(sv);
 	timer_clear(&sv->spool_timer);
 	timer_clear(&sv->tls_timer);
+	timer_clear(&sv->signer_timer);
 	certificates_clear(&sv->certificates);
 	refusals_clear(sv);
 	spool_client_clear(&sv->spool);

@@ -28,6 +28,7 @@ struct server {
 	struct bodies bodies;
 	struct certificates certificates;
 	struct timer tls_timer;		/* doors wait for certificates */
+	struct timer signer_timer;	/* no signatures before it ends */
 	struct list sessions;
 	struct list asking;		/* asking_node: keyd is to answer */
 	uint64_t cookie;		/* of the last question to keyd */
@@ -56,6 +57,9 @@ extern const struct proc_ops server_ops;
 
 /* The session was freed. */
 void server_session_over(struct server *sv);
+
+/* A handshake failed: perhaps keyd gives no signatures. */
+void server_look_at_signer(struct server *sv);
 
 /* Minutes east of UTC at a wall time. */
 int server_zone_min(struct server *sv, int64_t wall_ms);

@@ -324,6 +324,8 @@ on_end(void *ctx, enum stream_end how, int error)
 	}
 	if (how == STREAM_ERROR && session_tls_fault(s) != NULL)
 		session_log_tls_failed(s);
+	if (session_tls_is_shaking(s))
+		server_look_at_signer(s->server);
 	end(s, how == STREAM_EOF ? "closed by the client"
 	    : how == STREAM_OVERFLOW ? "reads no replies" : "connection lost");
 }

@@ -378,6 +378,7 @@ class Certificates(Tls):
             c = client.Client(self.port)
             c.command("EHLO client.example")
             self.assertEqual(c.command("NOOP").code, 250)
+            self.assertEqual(c.command("STARTTLS").code, 454)
             c.close()
         finally:
             os.kill(pid, signal.SIGCONT)
