@@ -27,7 +27,8 @@ enum record_class {
 };
 
 /* Records what happens below DIR from now on, in this process.  WITH_BASE: what
- * is there already is appended, as durable; a recording that goes on has it.
+ * is there already is appended, as durable; a recording that goes on has it.  No
+ * other thread may change DIR meanwhile: a file that it makes would be unknown.
  * Returns DIR's inode, 0 on failure. */
 uint64_t record_start(struct trace *t, const char *dir, bool with_base);
 

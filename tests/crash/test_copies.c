@@ -601,9 +601,15 @@ make_spool(struct spool *sp)
 Test(copies, a_backup_beside_mail)
 {
 	struct spool sp;
+	char path[PATH_BYTES];
 
+	/* closed, so that no thread of it makes a file while the recording's
+	 * beginning is taken */
 	make_spool(&sp);
+	store_close(&sp.s);
 	begin_recording();
+	join(path, dir, "spool");
+	open_spool(&sp, path, "the spool once more");
 	back_up(&sp);
 	record_stop();
 	store_close(&sp.s);
