@@ -1,5 +1,6 @@
 """Waiting, free ports, and how a test script ends."""
 import os
+import random
 import socket
 import sys
 import time
@@ -13,6 +14,7 @@ IS_SANITIZED = os.environ.get("MTAD_SANITIZE", "OFF") not in ("", "OFF", "0")
 # Sanitized processes start and run some times slower.
 PATIENCE = 40 if IS_SANITIZED else 20
 SKIP = 77               # the exit code by which ctest knows a skipped test
+_claims = []            # sockets that stand for the ports of free_ports
 
 
 def wait_for(what, condition, seconds=PATIENCE, pause=0.02):
@@ -27,17 +29,32 @@ def wait_for(what, condition, seconds=PATIENCE, pause=0.02):
         time.sleep(pause)
 
 
+def _ports_of_tests():
+    """Those that the kernel gives to nobody who asks for any port."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        first = int(f.read().split()[0])
+    return range(10000, first) if first >= 12000 else range(10000, 32768)
+
+
 def free_ports(count, host="127.0.0.1"):
-    """Ports that nobody uses at this moment, all different."""
-    sockets = []
-    for _ in range(count):
-        s = socket.socket()
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind((host, 0))
-        sockets.append(s)
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
+    """Ports that nobody uses, all different, and that no other test gets
+    while this process lives: whoever wants a dead next hop can rely on it.
+    A name of the abstract Unix namespace stands for each port taken."""
+    everyone = _ports_of_tests()
+    ports = []
+    while len(ports) < count:
+        port = random.choice(everyone)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0mtad-test-port-{port}")
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind((host, port))
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        ports.append(port)
     return ports
 
 

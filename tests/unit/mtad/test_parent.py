@@ -11,28 +11,12 @@ import tempfile
 import time
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../.."))
+from support.basics import IS_SANITIZED, PATIENCE, free_ports, wait_for
+
 BIN = os.environ.get("MTAD_BIN", "build/dev/bin")
-IS_SANITIZED = os.environ.get("MTAD_SANITIZE", "OFF") != "OFF"
-PATIENCE = 20
 CHILDREN = ("smtpd", "queued", "deliverd", "keyd", "dnsd")
 NOBODY = 65534
-
-
-def wait_for(what, condition, seconds=PATIENCE):
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError("waited in vain: " + what)
-        time.sleep(0.01)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def ask(address, word):
@@ -59,7 +43,7 @@ class Instance:
         self.as_root = as_root and os.geteuid() == 0
         self.dir = tempfile.mkdtemp(prefix="mtad-parent-")
         test.addCleanup(self.clean)
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         self.config = os.path.join(self.dir, "mtad.yaml")
         self.log = os.path.join(self.dir, "log")
         self.bin = os.path.join(self.dir, "bin")
@@ -454,7 +438,7 @@ class Reloading(unittest.TestCase):
     def test_takes_over_settings_and_ports(self):
         i = Instance(self).start()
         before = wait_for("children", i.all_there)
-        other = free_port()
+        other = free_ports(1)[0]
         i.configure("new.example.org", [other, i.port])
         i.process.send_signal(signal.SIGHUP)
         wait_for("the new port", lambda: f":{other}\n" in i.text())
