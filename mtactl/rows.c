@@ -142,6 +142,10 @@ rows_json_message(struct rows *r, const struct msg_ctl_row *row)
 	json_string(j, row->client);
 	json_key(j, "helo");
 	json_string(j, row->helo);
+	if (row->user.n > 0) {
+		json_key(j, "user");
+		json_string(j, row->user);
+	}
 }
 
 /* The failure is the output's, which main() looks at. */

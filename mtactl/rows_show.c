@@ -60,6 +60,17 @@ put_client(struct rows *r, const struct msg_ctl_row *row)
 	end_line(r);
 }
 
+/* Who authenticated. */
+static void
+put_user(struct rows *r, const struct msg_ctl_row *row)
+{
+	if (row->user.n == 0)
+		return;
+	label(r, "user");
+	output_text(r->o, row->user);
+	end_line(r);
+}
+
 /* Begun, and neither delivered nor ended otherwise. */
 static uint32_t
 waiting(const struct rows *r, const struct msg_ctl_row *row)
@@ -129,6 +140,7 @@ show_for_people(struct rows *r, const struct msg_ctl_row *row)
 	rows_put_sender(r->o, row->sender);
 	end_line(r);
 	put_client(r, row);
+	put_user(r, row);
 	put_moment(r, "arrived", row->arrived_at);
 	if (row->state == STATE_DEFERRED && row->due_at < (uint64_t)INT64_MAX)
 		put_moment(r, "next try", row->due_at);

@@ -274,6 +274,9 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 	case MSG_ctl_forecast:
 		ctl_forecast(s);
 		break;
+	case MSG_ctl_quota:
+		ctl_quota(s, &m->ctl_quota);
+		break;
 	case MSG_ctl_reload:
 		ask_reload(s);
 		break;

@@ -79,8 +79,7 @@ struct ctl_session {
 	uint64_t reload_cookie;		/* awaited; 0: none */
 	bool wants_status;		/* when the parent has told of all */
 	bool awaits_sync;		/* the answer waits for job.group */
-	bool is_checking;		/* ctl->check is its own ... */
-	bool has_backup;		/* ... and is what keeps its files */
+	bool is_checking, has_backup;	/* ctl->check is its own, and keeps files */
 	struct ctl_job job;
 	struct forecast *forecast;	/* while one is made */
 	struct ctl_history *history;	/* asked for, ctl_history.c */
@@ -114,6 +113,7 @@ void ctl_send_row(struct ctl_session *s, struct store_glance *g,
 
 void ctl_queue_begin(struct ctl_session *s, const struct msg_ctl_queue *m);
 void ctl_show(struct ctl_session *s, uint64_t id);
+void ctl_quota(struct ctl_session *s, const struct msg_ctl_quota *m);
 void ctl_status(struct ctl_session *s);
 void ctl_act_batch(struct ctl_session *s);	/* the verb, on the batch */
 

@@ -192,5 +192,6 @@ ctl_send_row(struct ctl_session *s, struct store_glance *g,
 	}
 	row->client = span_str(client);
 	row->helo = span_sub(envelope.helo, 0, 256);
+	row->user = envelope.user;
 	ctl_send(s, &msg);
 }

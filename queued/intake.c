@@ -16,6 +16,7 @@
 
 #include "common/mail/envelope.h"
 #include "queued/ctl.h"
+#include "queued/quotas.h"
 #include "queued/residence.h"
 #include "queued/store/store_body.h"
 #include "queued/store/store_list.h"
@@ -110,6 +111,7 @@ intake_open(struct queued *q, struct queued_peer *peer)
 	peer->credit_owed = 0;
 	give_credit(peer, INTAKE_CREDIT);
 	send_room(peer);
+	quotas_tell(peer);
 }
 
 /* ---- submissions ---- */
@@ -145,6 +147,10 @@ intake_result_of(enum err e)
 	case ERR_RANGE:
 	case ERR_VERSION:
 		return SUBMIT_MALFORMED;
+	case ERR_AGAIN:
+		return SUBMIT_OVER_QUOTA;
+	case ERR_DENIED:
+		return SUBMIT_BEYOND_QUOTA;
 	default:
 		return SUBMIT_IO;
 	}
@@ -186,6 +192,9 @@ intake_submit(struct queued *q, struct intake_origin from,
 		return ERR_FULL;
 	if ((e = effects_reserve(&q->on_synced)) != OK)
 		return e;
+	if ((e = quotas_count(q, &envelope, keys.is_list ? sub->list_total :
+	    envelope.rcpt_count)) != OK)
+		return e;
 	keys.sender = envelope.sender;
 	keys.requires_tls = (envelope.flags & ENVELOPE_REQUIRE_TLS) != 0;
 	sub->content_flags = (uint8_t)((sub->content_flags & ~CONTENT_TIMED) |
@@ -194,7 +203,7 @@ intake_submit(struct queued *q, struct intake_origin from,
 	sub->ctx = &keys;
 	sub->arrived_at = queued_wall(q);
 	if ((e = store_submit(q->store, sub, &unit)) != OK)
-		return e;
+		return e == ERR_AGAIN || e == ERR_DENIED ? ERR_IO : e;
 	effect.group = store_group(q->store);
 	effect.a = sub->token;
 	effect.b = unit->message->id;

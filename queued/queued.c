@@ -24,6 +24,7 @@
 #include "queued/lists.h"
 #include "queued/outcome.h"
 #include "queued/outcome_work.h"
+#include "queued/quotas.h"
 #include "queued/rates.h"
 #include "queued/residence.h"
 #include "queued/residence_lines.h"
@@ -338,6 +339,7 @@ on_housekeeping(void *ctx)
 	if (age >= TOKENS_KEPT_MS)
 		intake_forget_tokens(q);
 	history_keep_house(q);
+	quotas_keep_house(q);
 	residence_keep_house(q);
 	timer_start(&q->housekeeping, HOUSEKEEPING_MS);
 }
@@ -393,6 +395,8 @@ queued_take_conf(struct queued *q)
 	q->conf = conf;
 	q->generation = proc_generation(q->proc);
 	history_reload(q);
+	if ((e = quotas_reload(q)) != OK)
+		return e;
 	plan_set_params(q->plan, &params, limits_of, q);
 	return OK;
 }
@@ -487,7 +491,7 @@ open_all(struct queued *q, struct why *why)
 	q->rates = rates_new();		/* without it nothing is known */
 	init_buffers(q);
 	if (q->work == NULL || (e = seed(q)) != OK ||
-	    (e = spool_time_open(q)) != OK ||
+	    (e = spool_time_open(q)) != OK || (e = quotas_open(q)) != OK ||
 	    (e = queued_take_conf(q)) != OK || (e = init_loop_parts(q)) != OK)
 		return why_set(why, ERR_NOMEM, "cannot begin: no memory");
 	if ((e = open_store(q, why)) != OK)
@@ -538,6 +542,7 @@ queued_close(struct queued *q)
 	effects_clear(&q->on_synced);
 	store_close(&q->store);
 	history_free(q);
+	quotas_close(q);
 	spool_time_close(q);
 	deferred_clear(&q->turn_end);
 	deferred_clear(&q->store_due);

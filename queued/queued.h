@@ -13,7 +13,6 @@
 #include "common/base/rng.h"
 #include "common/conf/conf.h"
 #include "common/ipc/channel.h"
-#include "common/loop/loop.h"
 #include "common/loop/deferred.h"
 #include "common/loop/timer.h"
 #include "common/loop/watch.h"
@@ -29,6 +28,7 @@ struct history;
 struct log;
 struct outcome_work;
 struct proc;
+struct quotas;
 struct rates;
 struct spool_time;
 
@@ -55,6 +55,7 @@ struct queued {
 	struct plan *plan;
 	struct spool_time *time;	/* spool_time.c */
 	struct rates *rates;		/* of late, for forecasts */
+	struct quotas *quotas;		/* quotas.c */
 	struct rng dice;
 
 	struct queued_peer smtpds[QUEUED_WORKERS_MAX];
@@ -82,8 +83,7 @@ struct queued {
 	struct buf content;		/* a message read from the spool */
 	struct timer housekeeping;	/* once a second */
 	int64_t started_at_ms;
-	bool is_started, is_draining;
-	bool was_accepting;		/* as last logged */
+	bool is_started, is_draining, was_accepting;	/* as last logged */
 	bool has_orphans;		/* units that found no memory */
 	bool has_stopped_waiting;	/* for deliverds to present leases */
 	struct store_doubt doubt;	/* lease_doubt.c */

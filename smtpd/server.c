@@ -16,6 +16,7 @@
 #include "common/os/fd.h"
 #include "common/os/rlimit.h"
 #include "smtpd/doors.h"
+#include "smtpd/quotas.h"
 #include "smtpd/session_auth.h"
 
 #include <time.h>
@@ -163,6 +164,7 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 	if (channel_peer(c)->role != ROLE_QUEUED)
 		return;
 	timer_stop(&sv->spool_timer);
+	quotas_forget(sv->quotas);
 	sv->site.spool = RX_SPOOL_OPEN;
 	sv->site.room_bytes = UINT64_MAX;	/* `room` comes at once */
 	spool_client_attach(&sv->spool, c);
@@ -233,7 +235,9 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c,
 		sv->site.spool = m->room.is_accepting ? RX_SPOOL_OPEN
 		    : RX_SPOOL_FULL;
 		sv->site.room_bytes = m->room.bytes;
-	} else
+	} else if (m->type == MSG_quota_full)
+		quotas_take(sv->quotas, &m->quota_full);
+	else
 		spool_client_msg(&sv->spool, m);
 	/* a large envelope's memory isn't kept */
 	if (sv->envelope.size > SCRATCH_KEEP)
@@ -254,7 +258,8 @@ take_conf(struct server *sv, const struct conf *conf)
 
 	if (e != OK)
 		return e;
-	if ((e = gate_reload(sv, conf)) != OK) {
+	if ((e = quotas_reload(sv->quotas, conf)) != OK ||
+	    (e = gate_reload(sv, conf)) != OK) {
 		conf_match_free(&match);
 		return e;
 	}
@@ -344,7 +349,8 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	    timer_init(&sv->tls_timer, sv->loop, on_tls_timer, sv) != OK ||
 	    timer_init(&sv->signer_timer, sv->loop, on_signer_timer, sv) !=
 	    OK ||
-	    refusals_init(sv) != OK || gate_open(sv) != OK)
+	    refusals_init(sv) != OK || gate_open(sv) != OK ||
+	    quotas_new(sv, &sv->quotas) != OK)
 		return why_set(why, ERR_NOMEM, "no memory for timers");
 	if (take_conf(sv, proc_conf(p)) != OK)
 		return why_set(why, ERR_NOMEM, "no memory for the rules");
@@ -388,6 +394,7 @@ on_stop(void *ctx, struct proc *p)
 	sv->spool.channel = NULL;
 	each_session(sv, session_free);
 	gate_close(sv);
+	quotas_free(&sv->quotas);
 	timer_clear(&sv->spool_timer);
 	timer_clear(&sv->tls_timer);
 	timer_clear(&sv->signer_timer);

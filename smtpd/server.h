@@ -41,6 +41,7 @@ struct server {
 	struct timer gate_timer;	/* the lists are tested again */
 	int64_t gate_quiet_until_ms;	/* no line about missing answers */
 	struct refusals refusals;	/* in the log */
+	struct quotas *quotas;		/* who has used one up */
 	uint32_t arrival_count;		/* not yet known clients of proxies */
 	struct timer spool_timer;	/* queued is away */
 	int64_t spool_gone_at_ms;

@@ -160,6 +160,7 @@ act_on(struct session *s, enum rx_act act)
 			end(s, "no TLS");
 		return false;
 	case RX_CLIENT:
+		s->quota_changes = 0;
 		become(s);
 		return true;
 	case RX_CALL:

@@ -49,6 +49,9 @@ struct session {
 	uint64_t turns_noted;		/* rx_turns() of its place below */
 	struct rx_budget budget;	/* before the step in hand */
 	int64_t pause_until_ms;		/* 0: none */
+	int64_t quota_until_ms;		/* quotas.c: as looked up when ... */
+	uint64_t quota_changes;		/* ... this was its state ... */
+	size_t quota_user_n;		/* ... and this the user */
 	struct endpoint client;
 	struct endpoint peer;		/* who connected, and is counted */
 	struct ipaddr proxy;		/* by which it came, or none */

@@ -218,6 +218,8 @@ session_log_not_stored(const struct session *s, enum submit_result result)
 		[SUBMIT_NO_ROOM] = "no room in the spool",
 		[SUBMIT_IO] = "the spool could not be written",
 		[SUBMIT_MALFORMED] = "queued found the submission malformed",
+		[SUBMIT_OVER_QUOTA] = "a quota is used up",
+		[SUBMIT_BEYOND_QUOTA] = "more recipients than a quota has",
 	};
 	struct log *log = s->server->log;
 	struct rx_message m;

@@ -317,6 +317,8 @@ session_on_result(struct spool_job *job, enum submit_result result,
 		[SUBMIT_NO_ROOM] = RX_NO_ROOM,
 		[SUBMIT_IO] = RX_FAILED,
 		[SUBMIT_MALFORMED] = RX_FAILED,
+		[SUBMIT_OVER_QUOTA] = RX_OVER_QUOTA,
+		[SUBMIT_BEYOND_QUOTA] = RX_BEYOND_QUOTA,
 	};
 	struct session *s = session_of(job);
 	char text[QUEUE_ID_SIZE] = "";

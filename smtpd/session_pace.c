@@ -1,6 +1,7 @@
 #include "smtpd/session_pace.h"
 
 #include "common/conf/conf.h"
+#include "smtpd/quotas.h"
 #include "smtpd/server.h"
 
 /* What is left of RATE for the client. */
@@ -30,7 +31,8 @@ void
 session_pace_before(struct session *s)
 {
 	const struct conf *conf = s->server->conf;
-	struct rx_budget budget = { UINT32_MAX, UINT32_MAX };
+	struct rx_budget budget = { UINT32_MAX, UINT32_MAX,
+		quotas_wait_s(s) };
 
 	if (has_rates(s)) {
 		budget.messages = left_of(s, CLIENT_RATE_MESSAGES,

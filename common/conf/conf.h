@@ -12,6 +12,7 @@
 
 #include "common/base/err.h"
 #include "common/base/span.h"
+#include "common/conf/conf_members.h"
 #include "common/conf/conf_types.h"
 
 struct arena;
@@ -26,41 +27,6 @@ enum conf_reader {
 	CONF_KEYD = 1 << 5,
 	CONF_ALL = (1 << 6) - 1,
 };
-
-/* The C type of each type of the schema. */
-#define CONF_MEMBER_HOST(key)		const char *key
-#define CONF_MEMBER_TEXT(key)		const char *key
-#define CONF_MEMBER_PATH(key)		const char *key
-#define CONF_MEMBER_MAILBOX(key)	const char *key
-#define CONF_MEMBER_COUNT(key)		uint32_t key
-#define CONF_MEMBER_PORT(key)		uint32_t key
-#define CONF_MEMBER_WORKERS(key)	uint32_t key	/* 0: auto */
-#define CONF_MEMBER_SIZE(key)		uint64_t key##_bytes
-#define CONF_MEMBER_TIME(key)		int64_t key##_ms
-#define CONF_MEMBER_RATE(key)		struct conf_rate key
-#define CONF_MEMBER_ADDRESS(key)	struct conf_address key
-#define CONF_MEMBER_METRICS(key)	struct conf_address key
-#define CONF_MEMBER_SERVICE(key)	enum conf_service key
-#define CONF_MEMBER_LISTENER_TLS(key)	enum conf_listener_tls key
-#define CONF_MEMBER_ROUTE_TLS(key)	enum conf_route_tls key
-#define CONF_MEMBER_LEVEL(key)		enum conf_level key
-#define CONF_MEMBER_FORMAT(key)		enum conf_format key
-#define CONF_MEMBER_NEWLINE(key)	enum conf_newline key
-#define CONF_MEMBER_FAMILY(key)		enum conf_family key
-#define CONF_MEMBER_LANGUAGE(key)	enum conf_language key
-#define CONF_MEMBER_DOUBT(key)		enum conf_doubt key
-#define CONF_MEMBER_REVERSE(key)	enum conf_reverse key
-#define CONF_MEMBER_NETWORKS(key)	struct conf_networks key
-#define CONF_MEMBER_DOMAINS(key)	struct conf_texts key
-#define CONF_MEMBER_PATHS(key)		struct conf_texts key
-#define CONF_MEMBER_PATTERNS(key)	struct conf_texts key
-#define CONF_MEMBER_USERS(key)		struct conf_texts key
-#define CONF_MEMBER_SENDERS(key)	struct conf_texts key
-#define CONF_MEMBER_SERVERS(key)	struct conf_endpoints key
-#define CONF_MEMBER_TARGETS(key)	struct conf_targets key
-#define CONF_MEMBER_DNSLISTS(key)	struct conf_dnslists key
-#define CONF_MEMBER_LISTENERS(key)	struct conf_listeners key
-#define CONF_MEMBER_ROUTES(key)		struct conf_routes key
 
 /* One pass over the schema for each struct; conf_rows.def names what a pass
  * leaves out. */
@@ -81,6 +47,16 @@ struct conf_route {
 
 struct conf_routes {
 	struct conf_route *v;
+	size_t n;
+};
+
+struct conf_quota {
+#define CONF_QUOTA(type, member, ...) CONF_MEMBER_##type(member);
+#include "common/conf/conf_rows.def"
+};
+
+struct conf_quotas {
+	struct conf_quota *v;
 	size_t n;
 };
 

@@ -30,17 +30,20 @@
 #define AT_LANGUAGE(of, key)		offsetof(of, key)
 #define AT_DOUBT(of, key)		offsetof(of, key)
 #define AT_REVERSE(of, key)		offsetof(of, key)
+#define AT_EACH(of, key)		offsetof(of, key)
 #define AT_NETWORKS(of, key)		offsetof(of, key)
 #define AT_DOMAINS(of, key)		offsetof(of, key)
 #define AT_PATHS(of, key)		offsetof(of, key)
 #define AT_PATTERNS(of, key)		offsetof(of, key)
 #define AT_USERS(of, key)		offsetof(of, key)
+#define AT_GLOBS(of, key)		offsetof(of, key)
 #define AT_SENDERS(of, key)		offsetof(of, key)
 #define AT_SERVERS(of, key)		offsetof(of, key)
 #define AT_TARGETS(of, key)		offsetof(of, key)
 #define AT_DNSLISTS(of, key)		offsetof(of, key)
 #define AT_LISTENERS(of, key)		offsetof(of, key)
 #define AT_ROUTES(of, key)		offsetof(of, key)
+#define AT_QUOTAS(of, key)		offsetof(of, key)
 
 /* the readers of a row, as the schema names them */
 #define ALL		CONF_ALL
@@ -76,6 +79,13 @@ static const struct conf_row route_rows[] = {
 #include "common/conf/conf_rows.def"
 };
 
+static const struct conf_row quota_rows[] = {
+#define CONF_QUOTA(type, member, key, fallback, min, max, doc)		\
+	{ key, CONF_TYPE_##type, AT_##type(struct conf_quota, member),	\
+	    fallback, min, max, CONF_RELOAD_LIVE, ALL, doc },
+#include "common/conf/conf_rows.def"
+};
+
 static const struct section {
 	const char *name;
 	const char *doc;
@@ -92,6 +102,9 @@ const struct conf_schema conf_schema_listener = {
 };
 const struct conf_schema conf_schema_route = {
 	"routes[].", route_rows, COUNT_OF(route_rows)
+};
+const struct conf_schema conf_schema_quota = {
+	"quotas[].", quota_rows, COUNT_OF(quota_rows)
 };
 
 _Static_assert(COUNT_OF(main_rows) <= CONF_CHANGES_MAX, "see conf.h");
@@ -120,16 +133,19 @@ static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_LANGUAGE] = sizeof(enum conf_language),
 	[CONF_TYPE_DOUBT] = sizeof(enum conf_doubt),
 	[CONF_TYPE_REVERSE] = sizeof(enum conf_reverse),
+	[CONF_TYPE_EACH] = sizeof(enum conf_each),
 	[CONF_TYPE_NETWORK] = sizeof(struct ipaddr_prefix),
 	[CONF_TYPE_DOMAIN] = sizeof(const char *),
 	[CONF_TYPE_PATTERN] = sizeof(const char *),
 	[CONF_TYPE_SENDER] = sizeof(const char *),
 	[CONF_TYPE_USER] = sizeof(const char *),
+	[CONF_TYPE_GLOB] = sizeof(const char *),
 	[CONF_TYPE_SERVER] = sizeof(struct endpoint),
 	[CONF_TYPE_TARGET] = sizeof(struct conf_target),
 	[CONF_TYPE_DNSLIST] = sizeof(struct conf_dnslist),
 	[CONF_TYPE_LISTENER] = sizeof(struct conf_listener),
 	[CONF_TYPE_ROUTE] = sizeof(struct conf_route),
+	[CONF_TYPE_QUOTA] = sizeof(struct conf_quota),
 };
 
 /* By list type. */
@@ -140,11 +156,13 @@ static const enum conf_type elements[CONF_TYPES] = {
 	[CONF_TYPE_PATTERNS] = CONF_TYPE_PATTERN,
 	[CONF_TYPE_SENDERS] = CONF_TYPE_SENDER,
 	[CONF_TYPE_USERS] = CONF_TYPE_USER,
+	[CONF_TYPE_GLOBS] = CONF_TYPE_GLOB,
 	[CONF_TYPE_SERVERS] = CONF_TYPE_SERVER,
 	[CONF_TYPE_TARGETS] = CONF_TYPE_TARGET,
 	[CONF_TYPE_DNSLISTS] = CONF_TYPE_DNSLIST,
 	[CONF_TYPE_LISTENERS] = CONF_TYPE_LISTENER,
 	[CONF_TYPE_ROUTES] = CONF_TYPE_ROUTE,
+	[CONF_TYPE_QUOTAS] = CONF_TYPE_QUOTA,
 };
 
 /* The section's one sentence for people, or NULL. */
@@ -185,9 +203,16 @@ conf_type_element(enum conf_type type)
 const struct conf_schema *
 conf_type_schema(enum conf_type type)
 {
-	if (type == CONF_TYPE_LISTENER)
+	switch (type) {
+	case CONF_TYPE_LISTENER:
 		return &conf_schema_listener;
-	return type == CONF_TYPE_ROUTE ? &conf_schema_route : NULL;
+	case CONF_TYPE_ROUTE:
+		return &conf_schema_route;
+	case CONF_TYPE_QUOTA:
+		return &conf_schema_quota;
+	default:
+		return NULL;
+	}
 }
 
 /* By copy, as struct conf_texts and its like are types of their own, and only

@@ -26,24 +26,22 @@ enum conf_type {
 	CONF_TYPE_SERVICE,
 	CONF_TYPE_LISTENER_TLS,
 	CONF_TYPE_ROUTE_TLS,
-	CONF_TYPE_LEVEL,
-	CONF_TYPE_FORMAT,
-	CONF_TYPE_NEWLINE,
-	CONF_TYPE_FAMILY,
-	CONF_TYPE_LANGUAGE,
-	CONF_TYPE_DOUBT,
-	CONF_TYPE_REVERSE,
+	CONF_TYPE_LEVEL, CONF_TYPE_FORMAT, CONF_TYPE_NEWLINE,
+	CONF_TYPE_FAMILY, CONF_TYPE_LANGUAGE, CONF_TYPE_DOUBT,
+	CONF_TYPE_REVERSE, CONF_TYPE_EACH,
 	/* elements of lists only */
 	CONF_TYPE_NETWORK,
 	CONF_TYPE_DOMAIN,
 	CONF_TYPE_PATTERN,
 	CONF_TYPE_SENDER,
 	CONF_TYPE_USER,
+	CONF_TYPE_GLOB,
 	CONF_TYPE_SERVER,
 	CONF_TYPE_TARGET,
 	CONF_TYPE_DNSLIST,
 	CONF_TYPE_LISTENER,	/* objects with a schema of their own */
 	CONF_TYPE_ROUTE,
+	CONF_TYPE_QUOTA,
 	/* lists */
 	CONF_TYPE_NETWORKS,
 	CONF_TYPE_DOMAINS,
@@ -51,11 +49,13 @@ enum conf_type {
 	CONF_TYPE_PATTERNS,
 	CONF_TYPE_SENDERS,
 	CONF_TYPE_USERS,
+	CONF_TYPE_GLOBS,
 	CONF_TYPE_SERVERS,
 	CONF_TYPE_TARGETS,
 	CONF_TYPE_DNSLISTS,
 	CONF_TYPE_LISTENERS,
 	CONF_TYPE_ROUTES,
+	CONF_TYPE_QUOTAS,
 	CONF_TYPES,
 };
 
@@ -81,6 +81,7 @@ struct conf_schema {
 extern const struct conf_schema conf_schema_main;
 extern const struct conf_schema conf_schema_listener;
 extern const struct conf_schema conf_schema_route;
+extern const struct conf_schema conf_schema_quota;
 
 /* The sentence of a section of the main schema; NULL when there is none. */
 const char *conf_schema_section(struct span name);
@@ -95,7 +96,7 @@ size_t conf_type_size(enum conf_type type);
 /* The type of a list's elements; TYPE itself when it is no list. */
 enum conf_type conf_type_element(enum conf_type type);
 
-/* Of an object (LISTENER, ROUTE), else NULL. */
+/* Of an object (LISTENER, ROUTE, QUOTA), else NULL. */
 const struct conf_schema *conf_type_schema(enum conf_type type);
 
 static inline bool

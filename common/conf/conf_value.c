@@ -33,6 +33,7 @@ static const char *const families[] = { "any", "ipv4", "ipv6" };
 static const char *const languages[] = { "en" };
 static const char *const doubts[] = { "retry", "hold" };
 static const char *const reverses[] = { "none", "log", "refuse" };
+static const char *const eaches[] = { "user", "client", "network" };
 
 static const struct choice {
 	const char *const *names;
@@ -48,6 +49,7 @@ static const struct choice {
 	[CONF_TYPE_LANGUAGE] = { languages, COUNT_OF(languages) },
 	[CONF_TYPE_DOUBT] = { doubts, COUNT_OF(doubts) },
 	[CONF_TYPE_REVERSE] = { reverses, COUNT_OF(reverses) },
+	[CONF_TYPE_EACH] = { eaches, COUNT_OF(eaches) },
 };
 
 /* an enum is written and read by copying an unsigned int */
@@ -283,6 +285,9 @@ check_text(enum conf_type type, struct span text, struct why *why)
 		return check_domain(text, why);
 	case CONF_TYPE_USER:
 		return check_user(text, why);
+	case CONF_TYPE_GLOB:
+		return text.n > 0 && is_line(text) ? OK : why_set(why,
+		    ERR_SYNTAX, "expected a name, perhaps with * and ?");
 	case CONF_TYPE_PATTERN:
 	case CONF_TYPE_SENDER:
 		return check_pattern(type, text, why);

@@ -167,8 +167,9 @@ load_element(struct loader *l, const struct conf_schema *schema,
 	    conf_type_schema(conf_type_element(row->type));
 	enum err e;
 
-	/* a route is never one text: which of its members should it be? */
-	if (node->kind == YAML_TEXT && inner != &conf_schema_route) {
+	/* rules are never one text: which of its members should it be? */
+	if (node->kind == YAML_TEXT &&
+	    (inner == NULL || inner == &conf_schema_listener)) {
 		load_text(l, schema, row, node, element);
 		return;
 	}
@@ -177,6 +178,8 @@ load_element(struct loader *l, const struct conf_schema *schema,
 		    inner == NULL ? "plain values" :
 		    inner == &conf_schema_route ?
 		    "a rule such as {to: example.org, via: mx}" :
+		    inner == &conf_schema_quota ?
+		    "a rule such as {each: user, messages: 100/1h}" :
 		    "an entry such as {address: \"*:25\"}");
 		return;
 	}

@@ -327,6 +327,26 @@ check_routes(const struct conf *conf, const struct yaml_node *root,
 	}
 }
 
+/* Users are known where they authenticate; a rule without a number is one that
+ * exempts whom it names. */
+static void
+check_quotas(const struct conf *conf, const struct yaml_node *root,
+    struct conf_report *report)
+{
+	const struct yaml_node *list = top(root, "quotas"), *at = NULL;
+
+	for (size_t i = 0; i < conf->quotas.n; i++) {
+		const struct conf_quota *quota = &conf->quotas.v[i];
+		struct conf_place place = next_place(list, &at);
+
+		if (quota->each == CONF_EACH_NETWORK &&
+		    quota->networks.n == 0)
+			conf_report_add(report, CONF_ERROR, place,
+			    "each: network needs `networks`, which are "
+			    "counted together");
+	}
+}
+
 /* Half a pair would leave a listener without the TLS that was asked for. */
 static void
 check_tls(const struct conf *conf, const struct conf_places *places,
@@ -370,6 +390,7 @@ conf_rules_check(const struct conf *conf, const struct yaml_node *root,
 	check_networks(conf, places, report);
 	check_gate(conf, places, report);
 	check_routes(conf, root, report);
+	check_quotas(conf, root, report);
 	check_tls(conf, places, report);
 	check_size(conf, report);
 }

@@ -7,6 +7,8 @@
 #ifndef MTAD_IPC_IPC_WORDS_H
 #define MTAD_IPC_IPC_WORDS_H
 
+#include "common/ipc/ctl_words.h"
+
 enum ipc_role {
 	ROLE_PARENT, ROLE_SMTPD, ROLE_QUEUED, ROLE_DELIVERD, ROLE_DNSD,
 	ROLE_KEYD, ROLE_CTL, ROLE_COUNT
@@ -29,6 +31,8 @@ enum submit_result {
 	SUBMIT_NO_ROOM,		/* 452 4.3.1 */
 	SUBMIT_IO,		/* 451 4.3.0, nothing kept */
 	SUBMIT_MALFORMED,	/* 451 4.3.0; our own mistake, logged */
+	SUBMIT_OVER_QUOTA,	/* 450 4.7.1 */
+	SUBMIT_BEYOND_QUOTA,	/* 550 5.7.1: it has too many recipients */
 	SUBMIT_RESULT_COUNT
 };
 
@@ -70,51 +74,7 @@ enum dns_status {
 	DNS_STATUS_COUNT
 };
 
-enum ctl_verb { CTL_COUNT, CTL_LIST, CTL_HOLD, CTL_RELEASE, CTL_RETRY,
-	CTL_DELETE, CTL_VERB_COUNT };
-
-enum ctl_spool_verb { CTL_SPOOL_STATS, CTL_SPOOL_CHECK,
-	CTL_SPOOL_BACKUP,	/* its files stay until the session ends */
-	CTL_SPOOL_VERB_COUNT
-};
-
-enum ctl_result {
-	CTL_DONE, CTL_BAD_SELECTION, CTL_NO_SUCH_MESSAGE, CTL_FAILED,
-	CTL_BUSY,
-	CTL_AMBIGUOUS,		/* the id was cut too short */
-	CTL_DAMAGED,		/* a check was done, and found damage */
-	CTL_RESULT_COUNT
-};
-
-/* What can happen to a message; mtactl(1) has their names. */
-enum event_kind {
-	EVENT_ACCEPTED, EVENT_RECIPIENTS, EVENT_ATTEMPT,
-	EVENT_DELIVERED, EVENT_DEFERRED, EVENT_FAILED, EVENT_IN_DOUBT,
-	EVENT_EXPIRED, EVENT_DISCARDED,
-	EVENT_HELD, EVENT_RELEASED, EVENT_RETRIED, EVENT_REPORTED,
-	EVENT_NOTICED, EVENT_QUARANTINED, EVENT_DELETED,
-	EVENT_PART, EVENT_BEGUN, EVENT_COUNT
-};
-
-/* What keeps a recipient from being tried now. */
-enum block_kind {
-	BLOCK_NONE,		/* its turn comes as soon as anything may */
-	BLOCK_LEASED, BLOCK_HELD, BLOCK_TIME, BLOCK_BACK_OFF, BLOCK_PROBE,
-	BLOCK_WINDOW, BLOCK_RATE, BLOCK_SCARCE, BLOCK_NO_WORKER,
-	BLOCK_STARTING, BLOCK_UNSYNCED, BLOCK_SETTLED,
-	BLOCK_RELEASE /* its sender put it off */, BLOCK_COUNT
-};
-
 /* 235; 535, and nobody hears why; 454 */
 enum auth_result { AUTH_GOOD, AUTH_BAD, AUTH_LATER, AUTH_RESULT_COUNT };
-
-/* The state of a message or recipient as operators name it. */
-enum message_state {
-	STATE_ACTIVE,		/* due or being delivered now */
-	STATE_DEFERRED,		/* waits for its time or its destination */
-	STATE_HELD,
-	STATE_DELIVERED, STATE_FAILED, STATE_DELETED,	/* recipients only */
-	STATE_COUNT
-};
 
 #endif

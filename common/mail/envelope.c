@@ -33,6 +33,7 @@ enum tag {
 	TAG_PRIORITY = 10,
 	TAG_HOLD = 11,
 	TAG_BY = 12,
+	TAG_USER = 13,
 	TAG_LAST,		/* of those above, which stand once */
 	TAG_RCPT = 64,
 };
@@ -66,6 +67,7 @@ static const struct limits head_limits[TAG_LAST] = {
 	[TAG_PRIORITY] = { 1, 1 },
 	[TAG_HOLD] = { 8, 8 },
 	[TAG_BY] = { 9, 9 },
+	[TAG_USER] = { 1, ENVELOPE_USER_MAX },
 };
 
 static const struct limits rcpt_limits[RCPT_LAST] = {
@@ -130,6 +132,8 @@ envelope_put_head(const struct envelope *e, struct buf *out)
 		put_number(out, TAG_HOLD, e->hold_ms, 8);
 	if (e->by != 0)
 		put_by(e, out);
+	if (e->user.n > 0)
+		put_span(out, TAG_USER, e->user);
 }
 
 void
@@ -289,6 +293,10 @@ take_head(struct envelope *e, unsigned tag, struct span v)
 		e->by_ms = (int64_t)number_of(span_sub(v, 0, 8));
 		e->by = v.p[8];
 		return check_by(e);
+	/* any octets, as HELO */
+	case TAG_USER:
+		e->user = v;
+		return OK;
 	case TAG_LAST:
 	case TAG_RCPT:
 		break;

@@ -23,6 +23,7 @@
 #define ENVELOPE_TAG_CRITICAL	128
 #define ENVELOPE_RCPT_COUNT_MAX	1000000
 #define ENVELOPE_HELO_MAX	255
+#define ENVELOPE_USER_MAX	255
 #define ENVELOPE_PRIORITY_MAX	9	/* RFC 6710 section 3 */
 #define ENVELOPE_ENVID_MAX	100	/* RFC 3461 5.4 */
 #define ENVELOPE_ORCPT_MAX	500	/* RFC 3461 5.4 */
@@ -54,6 +55,7 @@ struct envelope {
 	struct span sender;	/* reverse-path without <>; empty: null */
 	struct span client;	/* 4 or 16 raw octets; empty: local */
 	struct span helo;	/* as the client said, may be hostile */
+	struct span user;	/* who authenticated; empty: nobody */
 	uint64_t arrived_at;	/* wall ms */
 	uint32_t flags;		/* enum envelope_flag */
 	uint32_t longest_line;	/* octets without line end, 0: not known */

@@ -236,7 +236,8 @@ file_sync_dir(int dir_fd)
 
 /* O_EXCL: nobody may have laid a file, or a link, in the way. */
 static enum err
-write_new(int dir_fd, const char *name, mode_t mode, struct span content)
+write_new(int dir_fd, const char *name, mode_t mode, struct span content,
+    bool is_durable)
 {
 	int fd = openat(dir_fd, name,
 	    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -245,7 +246,8 @@ write_new(int dir_fd, const char *name, mode_t mode, struct span content)
 	if (fd < 0)
 		return error_of(errno);
 	e = file_write_all(fd, content.p, content.n);
-	if (e == OK && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
+	if (e == OK && (fchmod(fd, mode) < 0 ||
+	    (is_durable && fsync(fd) < 0)))
 		e = error_of(errno);
 	fd_close(&fd);
 	return e;
@@ -269,10 +271,9 @@ file_dir_is_empty(int dir_fd)
 	return n <= 2;			/* itself and its parent */
 }
 
-/* The file is synced before it gets its name, and the directory after: no crash
- * shows a name with nothing behind it. */
-enum err
-file_replace(int dir_fd, const char *name, mode_t mode, struct span content)
+static enum err
+replace(int dir_fd, const char *name, mode_t mode, struct span content,
+    bool is_durable)
 {
 	char beside[NAME_MAX + 1];
 	int n = snprintf(beside, sizeof(beside), ".%s.new", name);
@@ -283,7 +284,7 @@ file_replace(int dir_fd, const char *name, mode_t mode, struct span content)
 	/* what an interrupted earlier try has left */
 	if (unlinkat(dir_fd, beside, 0) < 0 && errno != ENOENT)
 		return error_of(errno);
-	e = write_new(dir_fd, beside, mode, content);
+	e = write_new(dir_fd, beside, mode, content, is_durable);
 	if (e == OK && renameat(dir_fd, beside, dir_fd, name) < 0)
 		e = error_of(errno);
 	if (e != OK) {
@@ -291,7 +292,23 @@ file_replace(int dir_fd, const char *name, mode_t mode, struct span content)
 
 		(void)unlinkat(dir_fd, beside, 0);
 		errno = saved;
-		return e;
 	}
-	return file_sync_dir(dir_fd);
+	return e;
+}
+
+/* The file is synced before it gets its name, and the directory after: no crash
+ * shows a name with nothing behind it. */
+enum err
+file_replace(int dir_fd, const char *name, mode_t mode, struct span content)
+{
+	enum err e = replace(dir_fd, name, mode, content, true);
+
+	return e == OK ? file_sync_dir(dir_fd) : e;
+}
+
+enum err
+file_replace_soon(int dir_fd, const char *name, mode_t mode,
+    struct span content)
+{
+	return replace(dir_fd, name, mode, content, false);
 }

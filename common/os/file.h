@@ -47,4 +47,9 @@ enum err file_sync_dir(int dir_fd);
 enum err file_replace(int dir_fd, const char *name, mode_t mode,
     struct span content);
 
+/* The same without waiting for the disk: after a crash of the machine there may
+ * be the old content, the new, or a part of it. */
+enum err file_replace_soon(int dir_fd, const char *name, mode_t mode,
+    struct span content);
+
 #endif

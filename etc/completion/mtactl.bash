@@ -20,6 +20,8 @@ forecast:when the queue will be empty, if all goes on as of late
 config check:look for mistakes in the configuration
 config show:the configuration with all defaults
 reload:take a changed configuration over
+quota list:what users, clients and networks handed in of late, against their limits
+quota reset:let one go on: user:NAME, client:ADDRESS or network:NETWORKS
 auth hash:a line for the file of users, from a password
 auth test:is this the user's password in the file?
 log level:log more or less from now on

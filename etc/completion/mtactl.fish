@@ -19,6 +19,8 @@ set -l verbs \
     'forecast:when the queue will be empty, if all goes on as of late' \
     'config check:look for mistakes in the configuration' \
     'config show:the configuration with all defaults' \
+    'quota list:what was handed in of late, against limits' \
+    'quota reset:let one go on that has used up its quota' \
     'auth hash:a line for the file of users' \
     'auth test:is this the password in the file?' \
     'reload:take a changed configuration over' \

@@ -37,7 +37,7 @@ rx_new(const struct rx_site *site, const struct ipaddr *client,
 	rx->peer = *client;
 	rx->door = *door;
 	rx->state = RX_START;
-	rx->budget = (struct rx_budget){ UINT32_MAX, UINT32_MAX };
+	rx->budget = (struct rx_budget){ UINT32_MAX, UINT32_MAX, 0 };
 	rx->is_trusted = rx_rules_is_trusted(site, client);
 	smtp_lines_init(&rx->lines, SMTP_LINES_MAX);
 	buf_init(&rx->rcpts, RX_RCPTS_MAX);
@@ -426,6 +426,8 @@ rx_submitted(struct rx *rx, enum rx_result result, struct span id,
 		[RX_ACCEPTED] = RX_REPLY_ACCEPTED,
 		[RX_NO_ROOM] = RX_REPLY_NO_ROOM,
 		[RX_FAILED] = RX_REPLY_CONTENT_FAILED,
+		[RX_OVER_QUOTA] = RX_REPLY_OVER_QUOTA,
+		[RX_BEYOND_QUOTA] = RX_REPLY_BEYOND_QUOTA,
 	};
 
 	if (rx->state != RX_SUBMITTING)	/* closed meanwhile */

@@ -70,7 +70,8 @@ enum rx_act rx_step(struct rx *rx, struct span in, size_t *taken,
 
 /* The fate of what RX_SUBMIT announced; RESULT is an enum submit_result's
  * meaning in enum rx_result, ID the queue id as text. */
-enum rx_result { RX_ACCEPTED, RX_NO_ROOM, RX_FAILED };
+enum rx_result { RX_ACCEPTED, RX_NO_ROOM, RX_FAILED, RX_OVER_QUOTA,
+	RX_BEYOND_QUOTA };
 void rx_submitted(struct rx *rx, enum rx_result result, struct span id,
     struct buf *out);
 

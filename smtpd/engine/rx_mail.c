@@ -8,6 +8,7 @@
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_verbs.h"
 
+#include "common/base/units.h"
 #include "smtpd/engine/rx_rules.h"
 #include "smtpd/engine/rx_utf8.h"
 
@@ -41,6 +42,20 @@ ask_spool(const struct rx_site *site, uint64_t size)
 	return RX_REPLY_NONE;
 }
 
+/* In a unit that a person would use. */
+static enum rx_reply_id
+refuse_for_quota(struct rx *rx)
+{
+	uint32_t unit = rx->budget.quota_wait_s > 2 * 3600 ? 3600 :
+	    rx->budget.quota_wait_s > 2 * 60 ? 60 : 1;
+	uint32_t n = (rx->budget.quota_wait_s - 1) / unit + 1;
+	char text[UNITS_TEXT_SIZE];
+
+	units_format_ms((int64_t)n * unit * 1000, text);
+	rx_fill(rx, span_str(text));
+	return RX_REPLY_MAIL_QUOTA;
+}
+
 enum rx_reply_id
 rx_do_mail(struct rx *rx, const struct smtp_command *c)
 {
@@ -65,6 +80,8 @@ rx_do_mail(struct rx *rx, const struct smtp_command *c)
 	if (reply == RX_REPLY_NONE && !rx->is_trusted &&
 	    rx->budget.messages == 0)
 		reply = RX_REPLY_MAIL_RATE;
+	if (reply == RX_REPLY_NONE && rx->budget.quota_wait_s > 0)
+		reply = refuse_for_quota(rx);
 	if (reply != RX_REPLY_NONE)
 		return reply;
 	if (!path.is_null &&

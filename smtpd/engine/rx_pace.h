@@ -21,6 +21,8 @@
 struct rx_budget {
 	uint32_t messages;	/* transactions: MAIL gets 450 behind them */
 	uint32_t recipients;	/* RCPT gets 450 */
+	uint32_t quota_wait_s;	/* not 0: MAIL gets 450 from everybody, for the
+				 * quota is used up for so long */
 };
 
 void rx_set_budget(struct rx *rx, const struct rx_budget *budget);

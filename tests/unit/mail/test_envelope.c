@@ -341,3 +341,34 @@ Test(envelope, flips_and_truncations)
 	}
 	buf_clear(&out);
 }
+
+/* Who authenticated; whatever octets, but not none and not too many. */
+Test(envelope, user)
+{
+	uint8_t long_one[ENVELOPE_USER_MAX + 1] = { 0 };
+	struct envelope e = { .sender = SPAN_LIT("a@b.example") }, got;
+	static const struct { const char *name; size_t n; enum err e; } users[] = {
+		{ "ann", 3, OK }, { "\xff\0\n", 3, OK },
+		{ NULL, ENVELOPE_USER_MAX, OK },
+		{ NULL, ENVELOPE_USER_MAX + 1, ERR_RANGE },
+	};
+	struct buf out;
+
+	buf_init(&out, 4096);
+	for (size_t i = 0; i < COUNT_OF(users); i++) {
+		e.user = span_of(users[i].name != NULL ?
+		    (const void *)users[i].name : long_one, users[i].n);
+		buf_reset(&out);
+		envelope_put_head(&e, &out);
+		cr_assert_eq(envelope_check(buf_span(&out), &got), users[i].e,
+		    "%zu", i);
+		if (users[i].e == OK)
+			cr_assert(span_equal(got.user, e.user));
+	}
+	e.user = SPAN_NONE;
+	buf_reset(&out);
+	envelope_put_head(&e, &out);
+	cr_assert_eq(envelope_check(buf_span(&out), &got), OK);
+	cr_assert_eq(got.user.n, 0);
+	buf_clear(&out);
+}

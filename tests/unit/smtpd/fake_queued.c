@@ -3,6 +3,7 @@
 #include "common/base/check.h"
 #include "common/conf/conf_match.h"
 #include "smtpd/admission.h"
+#include "smtpd/quotas.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -234,6 +235,8 @@ fake_init(struct fake *f)
 	list_init(&sv->strangers);
 	list_init(&sv->listeners);
 	MUST(refusals_init(sv) == OK);
+	MUST(quotas_new(sv, &sv->quotas) == OK);
+	MUST(quotas_reload(sv->quotas, sv->conf) == OK);
 	MUST(gate_open(sv) == OK);
 	MUST(gate_reload(sv, sv->conf) == OK);
 	bodies_init(&sv->bodies, 64U << 20);
@@ -270,6 +273,7 @@ fake_clear(struct fake *f)
 	buf_clear(&f->trace);
 	MUST(sv->arrival_count == 0);
 	gate_close(sv);
+	quotas_free(&sv->quotas);
 	refusals_clear(sv);
 	conf_match_free(&sv->match);
 	conf_free(&conf);

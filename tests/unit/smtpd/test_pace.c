@@ -117,7 +117,7 @@ Test(smtpd_pace, nothing_goes_on_in_a_pause)
 /* Of its rates only what was accepted is taken. */
 Test(smtpd_pace, budgets)
 {
-	struct rx_budget budget = { 2, 3 };
+	struct rx_budget budget = { 2, 3, 0 };
 
 	play_connect(&p, "192.0.2.1");
 	play_say(&p, "EHLO c.example\r\n");
@@ -138,7 +138,7 @@ Test(smtpd_pace, budgets)
 	cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example>\r\n"), 250);
 	cr_expect_eq(play_code(&p, "RSET\r\n"), 250);
 	cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example>\r\n"), 450);
-	budget = (struct rx_budget){ UINT32_MAX, UINT32_MAX };
+	budget = (struct rx_budget){ UINT32_MAX, UINT32_MAX, 0 };
 	rx_set_budget(p.rx, &budget);
 	cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example>\r\n"), 250);
 	cr_expect_eq(rx_budget(p.rx).messages, UINT32_MAX);
@@ -146,11 +146,60 @@ Test(smtpd_pace, budgets)
 
 Test(smtpd_pace, our_own_have_no_rates)
 {
-	const struct rx_budget none = { 0, 0 };
+	const struct rx_budget none = { 0, 0, 0 };
 
 	play_connect(&p, "127.0.0.1");
 	play_say(&p, "EHLO c.example\r\n");
 	rx_set_budget(p.rx, &none);
 	cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example>\r\n"), 250);
 	cr_expect_eq(play_code(&p, "RCPT TO:<c@else.example>\r\n"), 250);
+}
+
+/* A quota holds for everybody; the wait is told as a person would tell it. */
+Test(smtpd_pace, quota)
+{
+	static const struct {
+		uint32_t wait_s;
+		const char *said;
+	} waits[] = {
+		{ 1, "in 1s\r\n" }, { 120, "in 2m\r\n" }, { 121, "in 3m\r\n" },
+		{ 119, "in 119s\r\n" }, { 7201, "in 3h\r\n" },
+		{ UINT32_MAX, "h\r\n" },
+	};
+	struct rx_budget budget = { UINT32_MAX, UINT32_MAX, 0 };
+
+	play_connect(&p, "127.0.0.1");
+	play_say(&p, "EHLO c.example\r\n");
+	for (size_t i = 0; i < COUNT_OF(waits); i++) {
+		budget.quota_wait_s = waits[i].wait_s;
+		rx_set_budget(p.rx, &budget);
+		cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example>\r\n"), 450);
+		cr_expect_not_null(memmem(p.out.p, p.out.n, waits[i].said,
+		    strlen(waits[i].said)), "%.*s", (int)p.out.n, p.out.p);
+	}
+	budget.quota_wait_s = 0;
+	rx_set_budget(p.rx, &budget);
+	cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example>\r\n"), 250);
+}
+
+/* queued has counted it. */
+Test(smtpd_pace, quota_at_the_end)
+{
+	static const struct {
+		enum rx_result result;
+		unsigned code;
+	} ends[] = {
+		{ RX_OVER_QUOTA, 450 }, { RX_BEYOND_QUOTA, 550 },
+		{ RX_ACCEPTED, 250 },
+	};
+
+	play_connect(&p, "127.0.0.1");
+	play_say(&p, "EHLO c.example\r\n");
+	for (size_t i = 0; i < COUNT_OF(ends); i++) {
+		p.result = ends[i].result;
+		cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example>\r\n"), 250);
+		cr_expect_eq(play_code(&p, "RCPT TO:<c@d.example>\r\n"), 250);
+		cr_expect_eq(play_code(&p, "DATA\r\n"), 354);
+		cr_expect_eq(play_code(&p, ".\r\n"), ends[i].code);
+	}
 }
