@@ -194,6 +194,21 @@ class Sessions(unittest.TestCase):
         self.assertNotIn("bcc@", trace)
         self.assertRegex(both[1].trace.decode("ascii"), r"with SMTP\b")
 
+    def test_refusals_are_logged(self):
+        """SPAM-03"""
+        with self.relay.connect("127.0.0.3") as c:
+            c.hello("stranger.example")
+            c.command("MAIL FROM:<spam@sender.example>")
+            self.assertEqual(c.command("RCPT TO:<x@foreign.example>").code,
+                             550)
+        self.relay.wait_log("to=<x@foreign.example>")
+        line = next(line for line in self.relay.log().splitlines()
+                    if "to=<x@foreign.example>" in line)
+        for word in (" rejected ", "stage=RCPT", "550 5.7.1",
+                     "from=<spam@sender.example>", "127.0.0.3",
+                     "helo=stranger.example"):
+            self.assertIn(word, line)
+
     def test_hops(self):
         """S5321-73, T22: 99 Received fields pass, 101 are a loop."""
         field = b"Received: from a by b; Mon, 1 Jan 2024 00:00:00 +0000\r\n"

@@ -1,6 +1,6 @@
 """Submission, spoken by hand octet by octet and with curl: what EHLO offers
 there, SCRAM's proofs both ways, what is added to a message and what is not.
-AUTH-10, AUTH-14, SUB-01, SUB-02, SUB-05, SUB-06, SUB-07, SUB-10, S5321-27,
+AUTH-10, AUTH-14, SUB-01 to -03, SUB-05, SUB-06, SUB-07, SUB-10, S5321-27,
 T18, T19, T51."""
 import base64
 import os
@@ -133,6 +133,27 @@ class Auth(Users):
         self.assertRegex(self.relay.log(),
                          r"auth_failed .*user=nobody .*mechanism=PLAIN")
         self.assertNotIn("s3cret", self.relay.log())
+
+    def test_addresses_get_a_domain(self):
+        """SUB-03"""
+        f = self.connect()
+        self.say(f, self.plain(*ANN))
+        for line in ("MAIL FROM:<ann>", "RCPT TO:<bob>", "DATA", "\r\nhi\r\n."):
+            self.assertRegex(self.say(f, line), r"\A[23]")
+        message = basics.wait_for("mail", lambda: self.hop.messages)[0]
+        self.assertEqual((message.sender, message.recipients),
+                         ("ann@relay.example.org", ["bob@relay.example.org"]))
+
+    def test_old_tls(self):
+        """SUB-09: no session, so no AUTH in it."""
+        for version in ("-tls1", "-tls1_1", "-tls1_2"):
+            p = subprocess.run(
+                ["openssl", "s_client", version, "-cipher",
+                 "ALL:@SECLEVEL=0", "-connect",
+                 f"127.0.0.1:{self.implicit}"], input="", text=True,
+                capture_output=True, check=False, timeout=basics.PATIENCE)
+            self.assertEqual("Cipher is (NONE)" not in p.stdout,
+                             version == "-tls1_2", p.stdout)
 
     def test_rset_keeps_it(self):
         f = self.connect()

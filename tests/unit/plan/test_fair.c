@@ -231,7 +231,7 @@ Test(plan_fair, priorities_have_their_weights)
 		    served[i] <= (100U << i) + 2, "%d: %u", i, served[i]);
 }
 
-/* The bound that plan_fair.c states: a message of -9 waits for 64 turns of
+/* PRIO-04.  The bound that plan_fair.c states: a message of -9 waits for 64 turns of
  * each band of 9, for 8 of the usual. */
 Test(plan_fair, no_priority_starves)
 {
