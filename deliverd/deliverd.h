@@ -10,6 +10,7 @@
 #define MTAD_DELIVERD_DELIVERD_H
 
 #include "common/base/buf.h"
+#include "common/base/list.h"
 #include "common/base/rng.h"
 #include "common/base/siphash.h"
 #include "common/proc/proc.h"
@@ -26,6 +27,9 @@ struct deliverd {
 	struct log *log;
 	struct channel *queued;		/* NULL while it is away */
 	struct channel *dnsd;
+	struct channel *keyd;
+	struct list asking;		/* sessions: keyd is to answer */
+	uint64_t cookie;		/* of the last question to it */
 	struct settings *settings;	/* of the present configuration */
 	struct settings *previous;	/* leases of it may be on their way */
 	struct tls_client *tls;		/* NULL: no TLS can be made */

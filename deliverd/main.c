@@ -82,6 +82,7 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	d->proc = p;
 	d->loop = proc_loop(p);
 	d->log = proc_log(p);
+	list_init(&d->asking);
 	/* woken by a lease it would stop queued before the client of the next
 	 * message has its reply */
 	thread_set_patient();
@@ -108,6 +109,7 @@ on_stop(void *ctx, struct proc *p)
 	d->is_draining = true;
 	d->is_drained = true;
 	d->queued = NULL;
+	d->keyd = NULL;
 	pool_free(&d->pool);
 	jobs_free(&d->jobs);
 	ask_free(&d->ask);
@@ -173,6 +175,9 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 	} else if (channel_peer(c)->role == ROLE_DNSD) {
 		d->dnsd = c;
 		ask_set_channel(d->ask, c);
+	} else if (channel_peer(c)->role == ROLE_KEYD) {
+		channel_keep_secret(c);
+		d->keyd = c;
 	}
 }
 
@@ -213,6 +218,8 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 		on_queued(d, m);
 	else if (c == d->dnsd && m->type == MSG_dns_answer)
 		ask_answer(d->ask, &m->dns_answer);
+	else if (c == d->keyd && m->type == MSG_hop_answer)
+		session_auth_answer(d, &m->hop_answer);
 }
 
 static void
@@ -227,6 +234,9 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 	} else if (c == d->dnsd) {
 		d->dnsd = NULL;
 		ask_set_channel(d->ask, NULL);
+	} else if (c == d->keyd) {
+		d->keyd = NULL;
+		session_auth_give_up(d);
 	}
 }
 

@@ -25,6 +25,7 @@
 #include "common/ipc/channel.h"
 #include "common/log/log.h"
 #include "deliverd/body.h"
+#include "deliverd/engine/tx_auth.h"
 #include "deliverd/jobs.h"
 #include "deliverd/own.h"
 #include "deliverd/verdict.h"
@@ -36,8 +37,6 @@
 /* For QUIT to leave and the host to close; nothing hangs on it. */
 #define GOODBYE_MS	2000
 
-static void	pump(struct session *s);
-
 /* ---- the stream's events ---- */
 
 /* Whatever the engine has to say to these bytes leaves in one piece. */
@@ -48,7 +47,7 @@ on_bytes(void *ctx, struct span bytes)
 
 	(void)stream_out(s->stream);
 	tx_input(s->tx, bytes);
-	pump(s);
+	session_pump(s);
 	return bytes.n;
 }
 
@@ -70,7 +69,7 @@ on_end(void *ctx, enum stream_end end, int error)
 	/* of what is turned into TLS nobody can tell how much has gone */
 	tx_lost(s->tx, text, s->tls != NULL ? 0
 	    : stream_backlog(s->stream));
-	pump(s);
+	session_pump(s);
 }
 
 /* Behind this EHLO is said again, or for the first time. */
@@ -81,7 +80,7 @@ on_open(void *ctx)
 
 	session_tls_note(s);
 	tx_secured(s->tx, stream_out(s->stream));
-	pump(s);
+	session_pump(s);
 }
 
 /* More content may be asked for now (body_feed()). */
@@ -91,7 +90,7 @@ on_sent(void *ctx)
 	struct session *s = ctx;
 
 	(void)stream_out(s->stream);
-	pump(s);
+	session_pump(s);
 }
 
 /* The engine has no clock for an idle connection; that one just ends. */
@@ -109,7 +108,7 @@ on_timer(void *ctx)
 	}
 	(void)stream_out(s->stream);
 	tx_timeout(s->tx);
-	pump(s);
+	session_pump(s);
 }
 
 /* Each wait has its whole time; an idle connection has the pool's.  Called
@@ -305,6 +304,7 @@ hang_up(struct session *s)
 {
 	timer_stop(&s->timer);
 	s->is_timed = false;
+	session_auth_leave(s);
 	if (s->tx != NULL)
 		log_violation(s);
 	tx_free(&s->tx);
@@ -332,9 +332,11 @@ try_next(struct session *s)
 }
 
 /* Whatever the engine wants done; the session may be gone afterwards. */
-static void
-pump(struct session *s)
+void
+session_pump(struct session *s)
 {
+	if (tx_auth_take_secret(s->tx))
+		stream_wipe_out(s->stream);
 	for (;;) {
 		struct tx_mail *mail = NULL;
 		enum tx_action action = tx_next(s->tx, &mail);
@@ -362,6 +364,11 @@ pump(struct session *s)
 				break;
 			tx_lost(s->tx, "no memory for TLS", 0);
 			continue;
+		case TX_ASK:
+			session_auth_ask(s);
+			if (!list_is_linked(&s->asking))
+				continue;
+			break;
 		case TX_CLOSE:
 			session_end(s);
 			return;
@@ -401,7 +408,9 @@ session_connected(struct session *s, int fd)
 		return;
 	}
 	if (tx_new(&s->settings->tx, session_tls_need(s),
-	    stream_out(s->stream), &s->tx) != OK) {
+	    stream_out(s->stream), &s->tx) != OK ||
+	    session_auth_begin(s) != OK) {
+		tx_free(&s->tx);
 		stream_close(&s->stream);
 		s->tls = NULL;
 		session_dial_note(s, &why);
@@ -473,6 +482,8 @@ session_new(struct deliverd *d, struct dest *dest, struct session **out)
 	list_init(&s->idle);
 	list_init(&s->least);
 	list_init(&s->early);
+	list_init(&s->asking);
+	s->user = "";
 	buf_init(&s->failed, FAILED_BYTES);
 	s->d = d;
 	s->dest = dest;
@@ -509,7 +520,7 @@ void
 session_offer(struct session *s)
 {
 	(void)stream_out(s->stream);
-	pump(s);
+	session_pump(s);
 }
 
 /* An idle one says QUIT at once, a busy one when its mails are over. */
@@ -546,5 +557,5 @@ session_content(struct session *s, struct job *j, const struct msg_content *m)
 {
 	(void)stream_out(s->stream);
 	body_content(s, j, m);
-	pump(s);
+	session_pump(s);
 }

@@ -41,6 +41,9 @@ struct session {
 	int64_t made_at_ms;
 	char host[DNS_NAME_SIZE];	/* now tried, or connected to */
 	struct endpoint at;
+	const char *user;		/* at this host; "": the route's */
+	struct list asking;		/* of d->asking */
+	uint64_t cookie;
 	bool is_tls_host;		/* it begins with TLS */
 	bool is_literal;		/* its name is an address */
 	bool is_plain;			/* TLS failed there: once without */
@@ -91,8 +94,17 @@ void session_tls_note(struct session *s);	/* it is open */
 bool session_tls_may_retry(const struct session *s,
     const struct tx_finding *why);
 
+/* session_auth */
+bool session_auth_is_wanted(const struct session *s);
+enum err session_auth_begin(struct session *s);	/* of a new dialogue */
+void session_auth_ask(struct session *s);	/* TX_ASK */
+void session_auth_answer(struct deliverd *d, const struct msg_hop_answer *m);
+void session_auth_give_up(struct deliverd *d);	/* keyd is gone */
+void session_auth_leave(struct session *s);	/* expects no answer */
+
 /* session: for session_dial */
 void session_connected(struct session *s, int fd);
 void session_end(struct session *s);
+void session_pump(struct session *s);		/* may end the session */
 
 #endif

@@ -118,6 +118,7 @@ dial_hop(struct session *s, const struct hop *hop)
 	s->at = hop->at;
 	s->is_tls_host = hop->is_tls;
 	s->is_literal = hop->is_literal;
+	s->user = hop->user;
 	s->is_plain = false;
 	return dial(s);
 }

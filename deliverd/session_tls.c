@@ -7,10 +7,12 @@
 
 #include "common/tls/tls_client.h"
 
+/* A password is given to who can prove that it is the host it is meant for,
+ * unless the route says that any TLS will do, or none. */
 static bool
 is_opportunistic(const struct session *s)
 {
-	return !s->requires_tls &&
+	return !s->requires_tls && !session_auth_is_wanted(s) &&
 	    (s->route.tls == CONF_ROUTE_TLS_OPPORTUNISTIC ||
 	    s->route.tls == CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS);
 }
@@ -37,7 +39,10 @@ session_tls_make(struct session *s)
 	const struct tls_client_peer peer = {
 		.host = s->host, .is_address = s->is_literal,
 		.is_verified = s->requires_tls ||
-		    s->route.tls == CONF_ROUTE_TLS_VERIFIED,
+		    s->route.tls == CONF_ROUTE_TLS_VERIFIED ||
+		    (session_auth_is_wanted(s) &&
+		    s->route.tls != CONF_ROUTE_TLS_REQUIRED &&
+		    s->route.tls != CONF_ROUTE_TLS_NONE),
 		.port = s->at.port,
 	};
 

@@ -17,6 +17,7 @@
 #include "keyd/auth.h"
 #include "keyd/check.h"
 #include "keyd/doors.h"
+#include "keyd/relay.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct keyd {
 	struct doors doors;
 	struct passwords passwords;
 	struct auth *auth;
+	struct relay relay;		/* our own, for next hops */
 	struct list peers;		/* struct peer: smtpds */
 	uint64_t last_peer;
 	struct early {			/* what came before the start */
@@ -215,6 +217,28 @@ reload_passwords(struct keyd *k, const struct msg_passwords *m)
 	buf_clear(&text);
 }
 
+/* ---- passwords of ours ---- */
+
+static void
+take_relay(struct keyd *k, const struct msg_list *rows)
+{
+	if (relay_take(&k->relay, rows) != OK && k->proc != NULL)
+		log_trouble(k, "taking over passwords for next hops",
+		    SPAN_LIT("no memory"));
+}
+
+static void
+answer_relay(const struct keyd *k, struct channel *c,
+    const struct msg_hop_ask *ask)
+{
+	struct relay_answer store;
+	struct msg m;
+
+	relay_ask(&k->relay, ask, &store, &m);
+	channel_send_or_end(c, &m);
+	explicit_bzero(&store, sizeof(store));
+}
+
 /* ---- before the start ---- */
 
 static void
@@ -273,7 +297,10 @@ on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 
 	(void)p;
 	fd_close(&fd);
-	if (k->proc == NULL)
+	/* kept as it comes, also before the start */
+	if (m->type == MSG_hop_secrets)
+		take_relay(k, &m->hop_secrets.rows);
+	else if (k->proc == NULL)
 		early_keep(&k->early, m);
 	else if (m->type == MSG_tls_pairs)
 		reload_pairs(k, &m->tls_pairs.rows);
@@ -319,6 +346,7 @@ free_parts(struct keyd *k)
 	auth_free(&k->auth);
 	passwords_clear(&k->passwords);
 	pairs_clear(&k->pairs);
+	relay_clear(&k->relay);
 }
 
 static enum err
@@ -348,9 +376,14 @@ static void
 on_peer(void *ctx, struct proc *p, struct channel *c)
 {
 	struct keyd *k = ctx;
-	struct peer *peer = calloc(1, sizeof(*peer));
+	struct peer *peer;
 
 	(void)p;
+	channel_keep_secret(c);
+	channel_set_user(c, NULL);
+	if (channel_peer(c)->role == ROLE_DELIVERD)
+		return;
+	peer = calloc(1, sizeof(*peer));
 	channel_set_user(c, peer);
 	if (peer == NULL) {
 		log_trouble(k, "meeting a sibling", SPAN_LIT("no memory"));
@@ -378,7 +411,9 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 		return;
 	}
 	fd_close(&fd);
-	if (peer != NULL)
+	if (m->type == MSG_hop_ask)
+		answer_relay(k, c, &m->hop_ask);
+	else if (peer != NULL)
 		auth_message(k->auth, peer->id, m);
 }
 
@@ -439,5 +474,6 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--check") == 0)
 		return check_main();
 	early_init(&k.early);
+	relay_init(&k.relay);
 	return proc_main(argc, argv, &ops, &k);
 }

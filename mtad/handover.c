@@ -74,6 +74,8 @@ send_secrets(struct child *c)
 	child_send(c, &msg, -1);
 	secrets_passwords(&c->mtad->secrets, c->mtad->conf, &msg);
 	child_send(c, &msg, -1);
+	secrets_hops(&c->mtad->secrets, &msg);
+	child_send(c, &msg, -1);
 }
 
 static void

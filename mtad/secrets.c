@@ -20,6 +20,9 @@
 #define STAPLE_MAX	((size_t)16 * 1024)
 #define PAIRS_MAX	((size_t)1024 * 1024)
 #define PASSWORDS_MAX	((size_t)16 * 1024 * 1024)
+#define HOP_FILE_MAX	((size_t)64 * 1024)
+#define HOP_PASSWORD_MAX ((size_t)1024)	/* as in messages.def */
+#define HOPS_MAX	((size_t)4 * 1024 * 1024)
 #define READ_SLACK	((size_t)64 * 1024)	/* asked for to see the end */
 
 /* Before the memory goes back: a later allocation may be sent somewhere. */
@@ -39,6 +42,8 @@ secrets_clear(struct secrets *s)
 	s->pair_count = 0;
 	wipe(&s->passwords);
 	s->has_passwords = false;
+	wipe(&s->hops);
+	s->hop_count = 0;
 }
 
 /* Room for all of it at once: what grows leaves its beginning behind in memory
@@ -126,11 +131,17 @@ add_pair(struct secrets *s, const struct conf *conf, size_t i,
 	return e;
 }
 
+/* A route with a password verifies its hosts unless it says otherwise. */
 static bool
 has_verified(const struct conf *conf)
 {
 	for (size_t i = 0; i < conf->routes.n; i++) {
-		if (conf->routes.v[i].tls == CONF_ROUTE_TLS_VERIFIED)
+		const struct conf_route *route = &conf->routes.v[i];
+
+		if (route->tls == CONF_ROUTE_TLS_VERIFIED ||
+		    (route->auth_password_file[0] != '\0' &&
+		    route->tls != CONF_ROUTE_TLS_NONE &&
+		    route->tls != CONF_ROUTE_TLS_REQUIRED))
 			return true;
 	}
 	return false;
@@ -170,6 +181,66 @@ read_passwords(struct secrets *s, const struct conf *conf, struct why *why)
 	    &s->passwords, why);
 }
 
+/* One line, as an editor leaves it. */
+static enum err
+add_hop(struct secrets *s, const char *path, struct why *why)
+{
+	struct msg_hop_secret row = { .name = span_str(path) };
+	struct buf file;
+	enum err e;
+
+	buf_init(&file, HOP_FILE_MAX);
+	e = read_file(path, HOP_FILE_MAX, true, &file, why);
+	row.password = buf_span(&file);
+	row.password = span_sub(row.password, 0,
+	    span_find(row.password, '\n'));
+	if (row.password.n > 0 && row.password.p[row.password.n - 1] == '\r')
+		row.password.n--;
+	if (e == OK && (row.password.n == 0 ||
+	    row.password.n > HOP_PASSWORD_MAX))
+		e = why_set(why, ERR_RANGE, "%s: its first line is to be the "
+		    "password, of 1 to %d bytes", path,
+		    (int)HOP_PASSWORD_MAX);
+	if (e == OK) {
+		msg_put_hop_secret(&s->hops, &row);
+		s->hop_count++;
+		if (buf_failed(&s->hops))
+			e = why_set(why, ERR_NOMEM, "no memory for secrets");
+	}
+	wipe(&file);
+	return e;
+}
+
+static bool
+is_read_already(const struct conf *conf, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(conf->routes.v[k].auth_password_file,
+		    conf->routes.v[i].auth_password_file) == 0)
+			return true;
+	return false;
+}
+
+/* At one time, so that no row moves and leaves its password behind. */
+static enum err
+read_hops(struct secrets *s, const struct conf *conf, struct why *why)
+{
+	enum err e = OK;
+
+	for (size_t i = 0; i < conf->routes.n && e == OK; i++) {
+		const char *path = conf->routes.v[i].auth_password_file;
+
+		if (path[0] == '\0' || is_read_already(conf, i))
+			continue;
+		if (s->hop_count == 0 &&
+		    buf_reserve(&s->hops, HOPS_MAX) == NULL)
+			e = why_set(why, ERR_NOMEM, "no memory for secrets");
+		if (e == OK)
+			e = add_hop(s, path, why);
+	}
+	return e;
+}
+
 enum err
 secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 {
@@ -179,6 +250,7 @@ secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 	buf_init(&s.pairs, PAIRS_MAX);
 	buf_init(&s.passwords, PASSWORDS_MAX);
 	buf_init(&s.authorities, AUTHORITIES_MAX);
+	buf_init(&s.hops, HOPS_MAX);
 	/* rows that move to larger memory leave their key behind in the old */
 	if (conf->tls.certificate.n > 0 &&
 	    buf_reserve(&s.pairs, PAIRS_MAX) == NULL)
@@ -187,6 +259,8 @@ secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 		e = add_pair(&s, conf, i, why);
 	if (e == OK)
 		e = read_passwords(&s, conf, why);
+	if (e == OK)
+		e = read_hops(&s, conf, why);
 	if (e == OK)
 		e = read_authorities(conf, &s.authorities, why);
 	if (e == OK)
@@ -212,4 +286,12 @@ secrets_passwords(const struct secrets *s, const struct conf *conf,
 	*out = (struct msg){ .type = MSG_passwords };
 	out->passwords.name = span_str(conf->auth.passwords);
 	out->passwords.file = buf_span(&s->passwords);
+}
+
+void
+secrets_hops(const struct secrets *s, struct msg *out)
+{
+	*out = (struct msg){ .type = MSG_hop_secrets };
+	out->hop_secrets.rows.n = s->hop_count;
+	out->hop_secrets.rows.bytes = buf_span(&s->hops);
 }

@@ -1,6 +1,6 @@
 /*
- * What only keyd may know: private keys with their certificates, and users'
- * passwords; and beside them the authorities that deliverd believes.
+ * What only keyd may know: private keys with their certificates, users'
+ * passwords, and ours at next hops; and beside them the authorities that deliverd believes.
  *
  * The parent reads the files, as nobody else can open them, understands no
  * byte of them, and keeps them in the form in which keyd is told, so that a
@@ -23,6 +23,8 @@ struct secrets {
 	uint32_t pair_count;
 	struct buf passwords;		/* the file's bytes */
 	bool has_passwords;
+	struct buf hops;		/* rows of `hop_secrets` */
+	uint32_t hop_count;
 	struct buf authorities;		/* PEM, no secret; for `verified` */
 };
 
@@ -45,6 +47,8 @@ enum err secrets_check(const struct secrets *s, const struct conf *conf,
 void secrets_pairs(const struct secrets *s, struct msg *out);
 void secrets_passwords(const struct secrets *s, const struct conf *conf,
     struct msg *out);
+
+void secrets_hops(const struct secrets *s, struct msg *out);
 
 /* Overwrites and frees; S may be all zero. */
 void secrets_clear(struct secrets *s);

@@ -273,6 +273,43 @@ is_catch_all(const struct conf_texts *patterns)
 	return false;
 }
 
+static bool
+is_this_host(const struct conf_target *target)
+{
+	return target->is_address && ipaddr_is_loopback(&target->ip);
+}
+
+/* A user is named for the rule, or for each of its hosts. */
+static void
+check_credential(const struct conf_route *route, struct conf_place place,
+    struct conf_report *report)
+{
+	const bool has_file = route->auth_password_file[0] != '\0';
+	size_t users = 0, others = 0;
+
+	for (size_t i = 0; i < route->via.n; i++) {
+		users += route->auth_user[0] != '\0' ||
+		    route->via.v[i].user[0] != '\0';
+		others += !is_this_host(&route->via.v[i]) &&
+		    route->via.v[i].scheme != CONF_SCHEME_SMTPS;
+	}
+	if (has_file && users < route->via.n)
+		conf_report_add(report, CONF_ERROR, place,
+		    "auth.user and auth.password_file go together");
+	if (!has_file && users > 0)
+		conf_report_add(report, CONF_ERROR, place,
+		    "auth.password_file and a user go together");
+	if (!has_file)
+		return;
+	if (route->via.n > 0 && route->via.v[0].scheme == CONF_SCHEME_MX)
+		conf_report_add(report, CONF_ERROR, place, "a password is for "
+		    "hosts that are named: `via: mx` may be any");
+	if (route->tls == CONF_ROUTE_TLS_NONE && others > 0)
+		conf_report_add(report, CONF_WARNING, place, "tls: none: a "
+		    "host that knows no SCRAM-SHA-256 is told no password, "
+		    "and gets no mail");
+}
+
 /* Mistakes inside one rule. */
 static void
 check_route(const struct conf_route *route, struct conf_place place,
@@ -287,10 +324,7 @@ check_route(const struct conf_route *route, struct conf_place place,
 	    route->retry_first_ms > route->retry_max_ms)
 		conf_report_add(report, CONF_ERROR, place,
 		    "retry.first is longer than retry.max");
-	if ((route->auth_user[0] == '\0') !=
-	    (route->auth_password_file[0] == '\0'))
-		conf_report_add(report, CONF_ERROR, place,
-		    "auth.user and auth.password_file go together");
+	check_credential(route, place, report);
 }
 
 /* Also that the pairs which route_table makes of the patterns stay few. */

@@ -75,7 +75,8 @@ void channel_send_or_end(struct channel *c, const struct msg *m);
  * next, or after CHANNEL_LATE_MS. */
 void channel_send_late(struct channel *c, const struct msg *m);
 
-/* From now on what was sent is overwritten here, for it holds secrets. */
+/* From now on what was sent is overwritten here, and what came when it was
+ * handled, for it holds secrets. */
 void channel_keep_secret(struct channel *c);
 
 /* As channel_send() with a descriptor: FD is taken, also on failure. */

@@ -31,6 +31,7 @@ struct channel {
 	struct watch *watch;
 	unsigned depth;			/* callbacks under way */
 	bool is_paused;
+	bool is_secret;			/* both ways: overwritten */
 	bool has_hello;
 
 	/* out */

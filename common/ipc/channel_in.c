@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The descriptor that came with this frame, or -1. */
 static int
@@ -89,11 +90,16 @@ make_room(struct channel *c, size_t wanted)
 
 	if (wanted <= c->in_size)
 		return;
-	in = realloc(c->in, wanted);
+	/* not realloc(), which may leave a copy behind */
+	in = malloc(wanted);
 	if (in == NULL) {
 		channel_fail(c, CHANNEL_ERROR, "no memory for a long message");
 		return;
 	}
+	memcpy(in, c->in, c->in_n);
+	if (c->is_secret)
+		explicit_bzero(c->in, c->in_n);
+	free(c->in);
 	c->in = in;
 	c->in_size = wanted;
 }
@@ -141,6 +147,8 @@ channel_parse(struct channel *c)
 		return;
 	/* mostly nothing, and whole frames only after a pause */
 	memmove(c->in, c->in + at, c->in_n - at);
+	if (c->is_secret)
+		explicit_bzero(c->in + (c->in_n - at), at);
 	c->in_n -= at;
 	/* the last frame is not whole */
 	if (e == ERR_AGAIN)

@@ -109,7 +109,7 @@ channel_send(struct channel *c, const struct msg *m)
 void
 channel_keep_secret(struct channel *c)
 {
-	c->out.is_secret = true;
+	c->is_secret = c->out.is_secret = true;
 	(void)buf_reserve(outq_buf(&c->out), SECRET_BYTES);
 }
 

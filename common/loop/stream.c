@@ -264,6 +264,8 @@ stream_push(struct stream *s)
 			(void)shutdown(s->fd, SHUT_RDWR);
 	} else {
 		s->bytes_out += before - outq_backlog(&s->out);
+		if (e == OK)
+			s->out.is_secret = false;
 	}
 	stream_rewatch(s);
 }
@@ -388,6 +390,15 @@ stream_out(struct stream *s)
 {
 	deferred_add(&s->write);
 	return s->filter != NULL ? &s->text : outq_buf(&s->out);
+}
+
+void
+stream_wipe_out(struct stream *s)
+{
+	if (s->filter != NULL)
+		s->is_text_secret = true;
+	else
+		s->out.is_secret = true;
 }
 
 void

@@ -72,6 +72,9 @@ void stream_finish(struct stream **s, int64_t linger_ms, int64_t timeout_ms);
  * kept of it before. */
 void stream_wipe(struct stream *s);
 
+/* What was appended to the output is overwritten here when it has gone. */
+void stream_wipe_out(struct stream *s);
+
 /* output: append to the buffer that stream_out() gives, which also asks for
  * the write at the end of this turn; flush writes now */
 struct buf *stream_out(struct stream *s);

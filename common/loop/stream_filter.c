@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* Shared by all streams of a loop, made for the first that needs it. */
@@ -52,6 +53,9 @@ stream_filter_turn(struct stream *s)
 		return;
 	if (ops->write(s->filter, buf_span(&s->text), outq_buf(&s->out)) != OK)
 		s->error = EPROTO;
+	if (s->is_text_secret)
+		explicit_bzero(s->text.p, s->text.size);
+	s->is_text_secret = false;
 	if (s->text.size > s->out.keep)
 		buf_clear(&s->text);
 	else
@@ -96,5 +100,7 @@ stream_filter_free(struct stream *s)
 	if (s->filter != NULL)
 		s->filter->ops->free(s->filter);
 	s->filter = NULL;
+	if (s->is_text_secret && s->text.p != NULL)
+		explicit_bzero(s->text.p, s->text.size);
 	buf_clear(&s->text);
 }

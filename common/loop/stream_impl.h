@@ -32,6 +32,7 @@ struct stream {
 	bool is_paused;
 	bool is_wiping;			/* the offer under way is secret */
 	bool is_offer_due;		/* after resume */
+	bool is_text_secret;		/* overwritten once it has gone */
 	bool has_overflown;
 	bool is_ended;			/* on_end was called */
 

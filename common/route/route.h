@@ -40,6 +40,7 @@ struct route {
 	enum conf_route_tls tls;
 	const struct route_policy *policy;
 	const char *auth_user;	/* "" without */
+	const char *auth_secret; /* the file of its password; "" without */
 	const char *manner;	/* see route_key() */
 	const char *to;		/* the pattern that matched, as written: for */
 	const char *from;	/* an operator's question; "*" for ROUTE_BY_MX */

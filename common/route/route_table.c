@@ -354,6 +354,8 @@ add_rule(struct route_table *table, const struct conf *conf, uint32_t index)
 	    (e = set_policy(table, conf, rule, route)) != OK ||
 	    (e = copy_text(table->arena, rule->auth_user,
 	    &route->auth_user)) != OK ||
+	    (e = copy_text(table->arena, rule->auth_password_file,
+	    &route->auth_secret)) != OK ||
 	    (e = set_manner(table, route)) != OK)
 		return e;
 	return add_patterns(table, index, rule);
@@ -371,7 +373,7 @@ add_by_mx(struct route_table *table, const struct conf *conf)
 	*route = (struct route){
 		.index = ROUTE_BY_MX,
 		.tls = CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS,
-		.auth_user = "", .to = "*", .from = "*",
+		.auth_user = "", .auth_secret = "", .to = "*", .from = "*",
 	};
 	if ((e = set_targets(table, conf, &via, route)) != OK ||
 	    (e = set_policy(table, conf, NULL, route)) != OK)

@@ -50,31 +50,72 @@ is_in_range(size_t salt_bytes, uint64_t iterations)
 	    iterations <= SCRAM_ITERATIONS_MAX;
 }
 
+static bool
+salt_password(struct span password, struct span salt, uint32_t iterations,
+    uint8_t salted[SCRAM_KEY_BYTES])
+{
+	return PKCS5_PBKDF2_HMAC(password.n > 0 ?
+	    (const char *)password.p : "", (int)password.n, salt.p,
+	    (int)salt.n, (int)iterations, EVP_sha256(), SCRAM_KEY_BYTES,
+	    salted) == 1;
+}
+
+/* All three of a password. */
+static bool
+make_keys(struct span password, struct span salt, uint32_t iterations,
+    uint8_t client_key[SCRAM_KEY_BYTES], struct scram_secret *s)
+{
+	uint8_t salted[SCRAM_KEY_BYTES];
+	bool is_made = salt_password(password, salt, iterations, salted) &&
+	    scram_hmac(key_span(salted), SPAN_LIT("Client Key"),
+	    client_key) &&
+	    scram_hmac(key_span(salted), SPAN_LIT("Server Key"),
+	    s->server_key) &&
+	    SHA256(client_key, SCRAM_KEY_BYTES, s->stored_key) != NULL;
+
+	explicit_bzero(salted, sizeof(salted));
+	return is_made;
+}
+
 enum err
 scram_make(struct span password, struct span salt, uint32_t iterations,
     struct scram_secret *out)
 {
 	struct scram_secret s = { .iterations = iterations };
-	uint8_t salted[SCRAM_KEY_BYTES], client_key[SCRAM_KEY_BYTES];
+	uint8_t client_key[SCRAM_KEY_BYTES];
 	bool is_made;
 
 	if (!is_in_range(salt.n, iterations))
 		return ERR_RANGE;
 	s.salt_bytes = (uint8_t)salt.n;
 	memcpy(s.salt, salt.p, salt.n);
-	is_made = PKCS5_PBKDF2_HMAC(password.n > 0 ?
-	    (const char *)password.p : "", (int)password.n, s.salt,
-	    (int)salt.n, (int)iterations, EVP_sha256(), sizeof(salted),
-	    salted) == 1 &&
-	    scram_hmac(key_span(salted), SPAN_LIT("Client Key"),
-	    client_key) &&
-	    scram_hmac(key_span(salted), SPAN_LIT("Server Key"),
-	    s.server_key) &&
-	    SHA256(client_key, sizeof(client_key), s.stored_key) != NULL;
-	explicit_bzero(salted, sizeof(salted));
+	is_made = make_keys(password, salt, iterations, client_key, &s);
 	explicit_bzero(client_key, sizeof(client_key));
 	if (is_made)
 		*out = s;
+	explicit_bzero(&s, sizeof(s));
+	return is_made ? OK : ERR_NOMEM;
+}
+
+enum err
+scram_answer(struct span password, struct span salt, uint32_t iterations,
+    struct span auth_message, uint8_t proof[SCRAM_KEY_BYTES],
+    uint8_t signature[SCRAM_KEY_BYTES])
+{
+	uint8_t client_key[SCRAM_KEY_BYTES];
+	struct scram_secret s = { .iterations = iterations };
+	bool is_made;
+
+	if (salt.n == 0 || salt.n > SCRAM_SALT_MAX ||
+	    iterations < SCRAM_ITERATIONS_MIN ||
+	    iterations > SCRAM_ITERATIONS_MAX)
+		return ERR_RANGE;
+	is_made = make_keys(password, salt, iterations, client_key, &s) &&
+	    scram_hmac(key_span(s.stored_key), auth_message, proof) &&
+	    scram_hmac(key_span(s.server_key), auth_message, signature);
+	for (size_t i = 0; i < SCRAM_KEY_BYTES && is_made; i++)
+		proof[i] ^= client_key[i];
+	explicit_bzero(client_key, sizeof(client_key));
 	explicit_bzero(&s, sizeof(s));
 	return is_made ? OK : ERR_NOMEM;
 }

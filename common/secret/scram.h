@@ -48,6 +48,16 @@ enum err scram_read(struct span text, struct scram_secret *out);
 bool scram_prove(const struct scram_secret *s, struct span auth_message,
     struct span proof, uint8_t signature[SCRAM_KEY_BYTES]);
 
+/*
+ * The client's side: the proof that one knows PASSWORD, and what the server is to
+ * answer it with.  Takes as long as ITERATIONS want.  ERR_RANGE (a salt of no
+ * octets or too many; fewer iterations than SCRAM_ITERATIONS_MIN, by which a
+ * false server would guess, or more than SCRAM_ITERATIONS_MAX), ERR_NOMEM.
+ */
+enum err scram_answer(struct span password, struct span salt,
+    uint32_t iterations, struct span auth_message,
+    uint8_t proof[SCRAM_KEY_BYTES], uint8_t signature[SCRAM_KEY_BYTES]);
+
 /* Whether it is the secret of PASSWORD: for who sends that itself. */
 bool scram_fits(const struct scram_secret *s, struct span password);
 

@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/base/text.h"
+#include "common/smtp/smtp_sasl_client.h"
 
 _Static_assert(SMTP_EXT_COUNT <= 32, "ids are bits of `set`");
 
@@ -47,6 +48,8 @@ parse_line(struct span line, struct smtp_ext *e)
 		if (!span_equal_nocase(keywords[i], keyword))
 			continue;
 		e->set |= 1U << i;
+		if (i == SMTP_EXT_AUTH)
+			e->auth |= sasl_client_offered(rest);
 		if (i == SMTP_EXT_SIZE)
 			e->size_max = parse_size(span_sub(rest, 0,
 			    span_find(rest, ' ')));

@@ -17,6 +17,7 @@ enum smtp_ext_id {
 struct smtp_ext {
 	uint32_t set;		/* 1 << enum smtp_ext_id */
 	uint64_t size_max;	/* of SIZE; 0: no limit was told */
+	uint8_t auth;		/* of AUTH: 1 << enum sasl_mechanism */
 	uint64_t by_min;	/* of DELIVERBY, seconds; 0: none was told */
 };
 

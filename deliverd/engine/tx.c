@@ -18,6 +18,7 @@
 #include "common/base/check.h"
 #include "common/base/mtime.h"
 #include "deliverd/engine/tx_fault.h"
+#include "deliverd/engine/tx_login.h"
 
 /* RFC 5321 4.5.3.2, but for QUIT: nothing depends on its reply, and until then
  * the connection takes the place of another. */
@@ -63,6 +64,7 @@ tx_free(struct tx **t)
 	MUST((*t)->mail == NULL && (*t)->ahead == NULL &&
 	    (*t)->over[0] == NULL);
 	smtp_response_clear(&(*t)->response);
+	tx_login_free(*t);
 	free(*t);
 	*t = NULL;
 }
@@ -183,6 +185,8 @@ tx_next(struct tx *t, struct tx_mail **mail)
 		t->is_begun = true;
 		return TX_START_TLS;
 	}
+	if (tx_login_asks(t))
+		return TX_ASK;
 	return may_begin(t) ? TX_READY : TX_WAIT;
 }
 

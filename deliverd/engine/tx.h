@@ -42,6 +42,7 @@ enum tx_action {
 	TX_MAIL_OVER,		/* the mail given is the owner's again */
 	TX_START_TLS,		/* write what there is, then TLS: tx_secured()
 				 * or tx_lost() is due */
+	TX_ASK,			/* for a password: tx_auth.h */
 	TX_CLOSE,		/* write what is left if it can be, close */
 };
 
@@ -63,7 +64,6 @@ void tx_free(struct tx **t);	/* no mail may be in it */
 /* events */
 void tx_connected(struct tx *t);
 void tx_input(struct tx *t, struct span bytes);
-
 void tx_secured(struct tx *t, struct buf *out);	/* TLS is open; OUT from now */
 
 /* After TX_READY.  What the host can't take is settled without being sent. */

@@ -11,6 +11,7 @@
 
 #include "common/base/check.h"
 #include "deliverd/engine/tx_fault.h"
+#include "deliverd/engine/tx_login.h"
 
 void
 tx_fault_give_back(struct tx *t, struct tx_mail *m, enum tx_rest rest)
@@ -83,12 +84,12 @@ abandon_mails(struct tx *t, const struct tx_finding *f, bool is_doubtful)
 }
 
 /* QUIT can't be said in the middle of a message: it would be a line of it; nor
- * in the middle of a handshake. */
+ * in the middle of a handshake or of AUTH. */
 static void
 say_goodbye(struct tx *t)
 {
 	if (t->state == TX_SENDING || t->state == TX_CONNECTING ||
-	    t->state == TX_TLS_SHAKING) {
+	    t->state == TX_TLS_SHAKING || tx_login_is_open(t)) {
 		tx_rules_enter(t, TX_OVER);
 		return;
 	}

@@ -7,6 +7,7 @@
  * tried.
  */
 #include "deliverd/engine/tx_fault.h"
+#include "deliverd/engine/tx_login.h"
 #include "deliverd/engine/tx_tls.h"
 
 static void
@@ -65,7 +66,7 @@ tx_hello_ehlo(struct tx *t, const struct smtp_response *r)
 {
 	if (r->code / 100 == 2) {
 		smtp_ext_parse(buf_span(&r->text), &t->ext);
-		if (!tx_tls_ask(t))
+		if (!tx_tls_ask(t) && !tx_login_begin(t))
 			tx_hello_up(t);
 	} else if (is_helo_worth_it(r->code)) {
 		tx_rules_enter(t, TX_HELO);
@@ -79,6 +80,6 @@ tx_hello_helo(struct tx *t, const struct smtp_response *r)
 {
 	if (r->code / 100 != 2)
 		tx_fault_reply(t, r);
-	else if (!tx_tls_ask(t))
+	else if (!tx_tls_ask(t) && !tx_login_begin(t))
 		tx_hello_up(t);
 }

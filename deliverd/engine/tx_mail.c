@@ -16,6 +16,7 @@ static const char *const stage_names[TX_STAGE_COUNT] = {
 	[TX_STAGE_GREETING] = "the greeting",
 	[TX_STAGE_HELLO] = "EHLO",
 	[TX_STAGE_TLS] = "STARTTLS",
+	[TX_STAGE_AUTH] = "AUTH",
 	[TX_STAGE_MAIL] = "MAIL FROM",
 	[TX_STAGE_RCPT] = "RCPT TO",
 	[TX_STAGE_DATA] = "DATA",

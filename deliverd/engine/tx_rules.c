@@ -4,6 +4,7 @@
  * they have no reader; quit and over name a stage only to have one.
  */
 #include "common/base/check.h"
+#include "deliverd/engine/tx_login.h"
 #include "deliverd/engine/tx_tls.h"
 
 static const struct tx_rule rules[TX_STATE_COUNT] = {
@@ -19,6 +20,10 @@ static const struct tx_rule rules[TX_STATE_COUNT] = {
 	    tx_tls_send, tx_tls_reply },
 	[TX_TLS_SHAKING] = { "TLS handshake", TX_STAGE_TLS, TX_FOR_HELLO,
 	    NULL, NULL },
+	[TX_AUTH_ASKING] = { "AUTH, asking for a password", TX_STAGE_AUTH,
+	    TX_FOR_HELLO, NULL, tx_login_early },
+	[TX_AUTH_SAID] = { "AUTH", TX_STAGE_AUTH, TX_FOR_HELLO,
+	    NULL, tx_login_reply },
 	[TX_IDLE] = { "idle", TX_STAGE_MAIL, -1,
 	    NULL, tx_reply_idle },
 	[TX_RSET] = { "RSET", TX_STAGE_MAIL, TX_FOR_MAIL,

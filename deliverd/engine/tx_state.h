@@ -21,6 +21,8 @@ enum tx_state {
 	TX_HELO,
 	TX_TLS_ASKED,		/* STARTTLS was said */
 	TX_TLS_SHAKING,		/* the owner is at it; nothing is read */
+	TX_AUTH_ASKING,		/* the owner asks for a password */
+	TX_AUTH_SAID,		/* the reply to a step of AUTH is due */
 	TX_IDLE,		/* between two mails */
 	TX_RSET,
 	TX_MAIL,
@@ -40,9 +42,8 @@ enum tx_rcpt_progress {
 	TX_RCPT_ANSWERED,
 	TX_RCPT_ACCEPTED,
 };
-
+struct tx_login;
 #define TX_INPUT_IGNORED_MAX 65536	/* octets behind QUIT */
-
 struct tx {
 	const struct tx_setup *setup;
 	struct buf *out;
@@ -58,19 +59,18 @@ struct tx {
 	uint32_t progress;
 	uint32_t mail_count;
 	uint8_t need;			/* enum tx_tls_need */
-	bool is_secured;
-	bool requires_ext;		/* REQUIRETLS */
+	struct tx_login *login;		/* AUTH; NULL: none is wanted */
+	bool is_secured, requires_ext;	/* REQUIRETLS */
 	bool is_begun;			/* TX_START_TLS was said */
 	bool is_up;
 	bool needs_rset;		/* a transaction was left open */
 	bool has_just_sent;		/* in answer to the last reply */
-	bool is_quit_wanted;
-	bool is_violated;
+	bool is_quit_wanted, is_violated;
 	struct tx_finding trouble;
 	char trouble_text[TX_TEXT_MAX];
 };
 
-/* One row for each state; asked at run time and walked by a test. */
+/* One row for each state, walked by a test. */
 struct tx_rule {
 	const char *name;
 	enum tx_stage stage;
@@ -88,7 +88,7 @@ tx_rules_may_pipeline(const struct tx *t)
 	return smtp_ext_has(&t->ext, SMTP_EXT_PIPELINING);
 }
 
-/* tx_hello: up to the first mail */
+/* up to the first mail */
 void tx_hello_send_ehlo(struct tx *t);
 void tx_hello_send_helo(struct tx *t);
 void tx_hello_greeting(struct tx *t, const struct smtp_response *r);

@@ -8,6 +8,7 @@
  */
 #include "common/base/check.h"
 #include "deliverd/engine/tx_fault.h"
+#include "deliverd/engine/tx_login.h"
 #include "deliverd/engine/tx_tls.h"
 
 static bool
@@ -84,7 +85,7 @@ tx_tls_reply(struct tx *t, const struct smtp_response *r)
 		tx_fault_violation(t, "a strange reply to STARTTLS");
 	else if (is_needed(t))
 		tx_fault_reply(t, r);
-	else
+	else if (!tx_login_begin(t))
 		tx_hello_up(t);
 }
 

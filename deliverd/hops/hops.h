@@ -65,6 +65,7 @@ struct hop {
 	const char *host;	/* name or address; borrowed for the round */
 	bool is_tls;		/* begins with it: smtps:// */
 	bool is_literal;	/* host is an address */
+	const char *user;	/* of its target; "": the route's */
 };
 
 enum hops_step {

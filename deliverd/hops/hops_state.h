@@ -25,6 +25,7 @@ struct hops_host {
 	uint16_t port;
 	bool is_tls;
 	bool is_literal;
+	const char *user;	/* NULL: none of its own */
 	uint16_t preference;
 	uint64_t order;			/* among those of one preference */
 	uint8_t ask[HOPS_FAMILIES];	/* enum hops_ask */

@@ -54,7 +54,17 @@ static const struct rule {
 	{ HOST "routes: [{via: mx, retry: {first: 2h}}]\n", "", OK },
 	{ HOST "routes: [{via: mx, retry: {max: 1s}}]\n", "", OK },
 	{ HOST "routes: [{via: mx, auth: {user: u}}]\n",
-	    "routes[].auth.user: authentication", ERR_SYNTAX },
+	    "auth.password_file and a user go together", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://u@h.example\"}]\n",
+	    "auth.password_file and a user go together", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://h.example\", "
+	    "auth: {password_file: f}}]\n",
+	    "auth.user and auth.password_file go together", ERR_SYNTAX },
+	{ HOST "routes: [{via: mx, auth: {user: u, password_file: f}}]\n",
+	    "a password is for hosts that are named", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://h.example\", tls: none, "
+	    "auth: {user: u, password_file: f}}]\n",
+	    "is told no password", OK },
 	{ HOST "tls: {certificate: c}\n",
 	    "tls.certificate and tls.key go together", ERR_SYNTAX },
 	{ HOST "listeners: [{address: \"*:587\", service: submission}]\n",

@@ -152,6 +152,9 @@ play_pump(struct play *p)
 		case TX_START_TLS:
 			p->is_shaking = true;
 			break;
+		case TX_ASK:
+			p->asks++;
+			break;
 		case TX_CLOSE:
 			p->is_closed = true;
 			return;

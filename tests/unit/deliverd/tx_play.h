@@ -36,6 +36,7 @@ struct play {
 	enum tx_tls_need need;
 	bool is_shaking;	/* TX_START_TLS was said */
 	bool was_secured;	/* for the fuzz target */
+	unsigned asks;		/* TX_ASK was said */
 	bool is_readless;	/* content can't be read */
 };
 

@@ -118,3 +118,27 @@ Test(scram, what_is_no_secret_is_refused)
 	for (size_t n = 0; n < sizeof(SECRET) - 1; n++)
 		cr_expect_neq(scram_read(span_of(SECRET, n), &s), OK);
 }
+
+/* The other side of the same example. */
+Test(scram, a_client_proves_and_knows_the_answer)
+{
+	const struct scram_secret s = secret();
+	const struct span salt = span_of(s.salt, s.salt_bytes);
+	uint8_t want[SCRAM_KEY_BYTES], proof[SCRAM_KEY_BYTES];
+	uint8_t signature[SCRAM_KEY_BYTES];
+
+	cr_assert_eq(scram_answer(SPAN_LIT("pencil"), salt, 4096,
+	    SPAN_LIT(MESSAGE), proof, signature), OK);
+	decode(PROOF, want);
+	cr_expect_arr_eq(proof, want, sizeof(want));
+	decode(SIGNATURE, want);
+	cr_expect_arr_eq(signature, want, sizeof(want));
+	/* a server that wants to guess, or to keep us busy */
+	cr_expect_eq(scram_answer(SPAN_LIT("pencil"), salt, 4095,
+	    SPAN_LIT(MESSAGE), proof, signature), ERR_RANGE);
+	cr_expect_eq(scram_answer(SPAN_LIT("pencil"), salt,
+	    SCRAM_ITERATIONS_MAX + 1, SPAN_LIT(MESSAGE), proof, signature),
+	    ERR_RANGE);
+	cr_expect_eq(scram_answer(SPAN_LIT("pencil"), SPAN_NONE, 4096,
+	    SPAN_LIT(MESSAGE), proof, signature), ERR_RANGE);
+}

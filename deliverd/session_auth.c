@@ -1,0 +1,120 @@
+/*
+ * Who we are at a next hop: the password is keyd's, and is here for as long as
+ * it takes to say it.
+ *
+ * A session that waits for keyd is in deliverd's list; its answer finds it by a
+ * number, or nobody.
+ */
+#include <string.h>
+
+#include "common/base/check.h"
+#include "common/ipc/channel.h"
+#include "common/os/random.h"
+#include "deliverd/engine/tx_auth.h"
+#include "deliverd/session.h"
+
+bool
+session_auth_is_wanted(const struct session *s)
+{
+	return s->route.auth_secret[0] != '\0';
+}
+
+enum err
+session_auth_begin(struct session *s)
+{
+	struct tx_credential c = {
+		.user = span_str(s->user[0] != '\0' ? s->user :
+		    s->route.auth_user),
+		.may_clear = ipaddr_is_loopback(&s->at.addr),
+	};
+	enum err e;
+
+	if (!session_auth_is_wanted(s))
+		return OK;
+	e = random_fill(c.nonce, sizeof(c.nonce));
+	return e == OK ? tx_authenticate(s->tx, &c) : e;
+}
+
+void
+session_auth_leave(struct session *s)
+{
+	list_remove(&s->asking);
+}
+
+/* What was given to the output is overwritten when it has left. */
+static void
+give(struct session *s, const struct tx_auth_answer *a)
+{
+	session_auth_leave(s);
+	(void)stream_out(s->stream);
+	tx_auth_answer(s->tx, a);
+	session_pump(s);
+}
+
+/* From within the session's own turn: the answer must not end it there. */
+void
+session_auth_ask(struct session *s)
+{
+	static const struct tx_auth_answer away = {
+		.trouble = "the password can't be asked for now",
+	};
+	struct tx_auth_question q;
+	struct msg m = { .type = MSG_hop_ask };
+
+	tx_auth_question(s->tx, &q);
+	s->cookie = ++s->d->cookie;
+	m.hop_ask = (struct msg_hop_ask){
+		.cookie = s->cookie, .name = span_str(s->route.auth_secret),
+		.wants_proof = q.wants_proof, .iterations = q.iterations,
+		.salt = q.salt, .auth_message = q.auth_message,
+	};
+	if (s->d->keyd == NULL || channel_send(s->d->keyd, &m) != OK)
+		tx_auth_answer(s->tx, &away);
+	else
+		list_add_last(&s->d->asking, &s->asking);
+}
+
+static struct session *
+find(struct deliverd *d, uint64_t cookie)
+{
+	struct list *node;
+
+	for (node = list_first(&d->asking); node != NULL;
+	    node = list_next(&d->asking, node)) {
+		struct session *s = CONTAINER_OF(node, struct session,
+		    asking);
+
+		if (s->cookie == cookie)
+			return s;
+	}
+	return NULL;
+}
+
+void
+session_auth_answer(struct deliverd *d, const struct msg_hop_answer *m)
+{
+	const struct tx_auth_answer a = {
+		.trouble = m->result == AUTH_GOOD ? NULL :
+		    m->result == AUTH_BAD ?
+		    "the host's SCRAM can't be answered, or its password is "
+		    "not known yet" : "no memory for AUTH",
+		.password = m->password, .proof = m->proof,
+		.signature = m->signature,
+	};
+	struct session *s = find(d, m->cookie);
+
+	if (s != NULL)
+		give(s, &a);
+}
+
+void
+session_auth_give_up(struct deliverd *d)
+{
+	static const struct tx_auth_answer gone = {
+		.trouble = "the password can't be asked for now",
+	};
+	struct list *node;
+
+	while ((node = list_first(&d->asking)) != NULL)
+		give(CONTAINER_OF(node, struct session, asking), &gone);
+}
