@@ -419,6 +419,8 @@ session_connected(struct session *s, int fd)
 	}
 	if (s->requires_tls)
 		tx_require_tls(s->tx);
+	if (s->is_lmtp)
+		tx_speak_lmtp(s->tx);
 	tx_connected(s->tx);
 	set_timer(s);
 }

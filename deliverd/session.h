@@ -45,6 +45,7 @@ struct session {
 	struct list asking;		/* of d->asking */
 	uint64_t cookie;
 	bool is_tls_host;		/* it begins with TLS */
+	bool is_lmtp;
 	bool is_literal;		/* its name is an address */
 	bool is_plain;			/* TLS failed there: once without */
 	struct tls_filter *tls;		/* the stream's, or NULL */

@@ -117,6 +117,7 @@ dial_hop(struct session *s, const struct hop *hop)
 	(void)span_copy(span_str(hop->host), s->host, sizeof(s->host));
 	s->at = hop->at;
 	s->is_tls_host = hop->is_tls;
+	s->is_lmtp = hop->is_lmtp;
 	s->is_literal = hop->is_literal;
 	s->user = hop->user;
 	s->is_plain = false;

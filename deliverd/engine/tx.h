@@ -57,6 +57,8 @@ struct tx;
 /* OUT and SETUP are borrowed for life.  ERR_NOMEM. */
 enum err tx_new(const struct tx_setup *setup, enum tx_tls_need need,
     struct buf *out, struct tx **new);
+/* Before tx_connected(): the host speaks LMTP (RFC 2033). */
+void tx_speak_lmtp(struct tx *t);
 /* For mail with REQUIRETLS: the host must have that (RFC 8689 4.2.1). */
 void tx_require_tls(struct tx *t);
 void tx_free(struct tx **t);	/* no mail may be in it */
@@ -82,7 +84,7 @@ void tx_timeout(struct tx *t);
  * UNSENT bytes of the output were never written. */
 void tx_lost(struct tx *t, const char *why, uint64_t unsent);
 
-/* Takes no further mail; QUIT once those in hand are over. */
+/* No further mail; QUIT once those in hand are over. */
 void tx_quit(struct tx *t);
 
 /* actions: *MAIL is set with TX_WANT_CONTENT and TX_MAIL_OVER */
@@ -100,14 +102,12 @@ uint32_t tx_progress(const struct tx *t);
 /* The dialogue has come to where mails are taken (EHLO or HELO succeeded). */
 bool tx_is_up(const struct tx *t);
 
-/* No mail in it, none awaited by the host. */
-bool tx_is_idle(const struct tx *t);
+bool tx_is_idle(const struct tx *t);		/* no mail in it */
 
 /* The mail whose content is wanted, or NULL. */
 const struct tx_mail *tx_sending(const struct tx *t);
 
-/* Mails that this connection was given. */
-uint32_t tx_mail_count(const struct tx *t);
+uint32_t tx_mail_count(const struct tx *t);	/* that it was given */
 
 /* Why the connection ends other than by tx_quit(); outcome TX_OPEN when
  * nothing is wrong.  A greeting or EHLO refused for good is TX_DEFERRED too:

@@ -19,9 +19,15 @@ send_hello(struct tx *t, const char *verb)
 }
 
 void
+tx_speak_lmtp(struct tx *t)
+{
+	t->is_lmtp = true;
+}
+
+void
 tx_hello_send_ehlo(struct tx *t)
 {
-	send_hello(t, "EHLO ");
+	send_hello(t, t->is_lmtp ? "LHLO " : "EHLO ");
 }
 
 void
@@ -68,7 +74,7 @@ tx_hello_ehlo(struct tx *t, const struct smtp_response *r)
 		smtp_ext_parse(buf_span(&r->text), &t->ext);
 		if (!tx_tls_ask(t) && !tx_login_begin(t))
 			tx_hello_up(t);
-	} else if (is_helo_worth_it(r->code)) {
+	} else if (!t->is_lmtp && is_helo_worth_it(r->code)) {
 		tx_rules_enter(t, TX_HELO);
 	} else {
 		tx_fault_reply(t, r);

@@ -9,6 +9,9 @@
  * recipient is answered with an empty message (RFC 2920 3.1).  In lockstep
  * the next command is sent only when it still makes sense.
  *
+ * An LMTP host answers the end of the message once for each recipient that it
+ * accepted, in their order (RFC 2033 4.2).
+ *
  * Binary content follows its BDAT, which waits for the replies to RCPT: nothing
  * is sent to a host that takes nobody, and none of it is ever read as commands.
  */
@@ -44,6 +47,16 @@ end_mail(struct tx *t)
 	tx_rules_enter(t, t->mail != NULL ? TX_MAIL : TX_IDLE);
 	if (t->state == TX_IDLE && t->is_quit_wanted)
 		tx_quit(t);
+}
+
+/* The first from AT on that was accepted; rcpt_count without. */
+static uint32_t
+next_accepted(const struct tx_mail *m, uint32_t at)
+{
+	while (at < m->rcpt_count &&
+	    m->rcpts[at].progress != TX_RCPT_ACCEPTED)
+		at++;
+	return at;
 }
 
 /* A reply to DATA or to the content is about those that were accepted. */
@@ -153,6 +166,7 @@ tx_reply_rcpt(struct tx *t, const struct smtp_response *r)
 	if (m->at < m->rcpt_count) {
 		tx_rules_enter(t, TX_RCPT);
 	} else if (m->accepted > 0 && (m->flags & TX_CONTENT_BINARY) != 0) {
+		m->at = next_accepted(m, 0);
 		tx_send_bdat(t);
 		t->has_just_sent = true;
 		tx_rules_enter(t, TX_SENDING);
@@ -170,7 +184,13 @@ begin_content(struct tx *t)
 {
 	smtp_dots_out_init(&t->dots);
 	if (t->mail->accepted > 0) {
+		t->mail->at = next_accepted(t->mail, 0);
 		tx_rules_enter(t, TX_SENDING);
+		return;
+	}
+	/* there it would have no reply to its end, or any number of them */
+	if (t->is_lmtp) {
+		tx_fault_violation(t, "a go-ahead for nobody");
 		return;
 	}
 	/* DATA went out before every recipient was refused: an empty message
@@ -216,6 +236,16 @@ tx_reply_early(struct tx *t, const struct smtp_response *r)
 	}
 }
 
+/* LMTP: of the next one; true while others wait for theirs. */
+static bool
+settle_next(struct tx_mail *m, const struct tx_finding *f)
+{
+	tx_mail_settle(m, &m->rcpts[m->at], f);
+	m->rcpts[m->at].progress = TX_RCPT_ANSWERED;
+	m->at = next_accepted(m, m->at + 1);
+	return m->at < m->rcpt_count;
+}
+
 void
 tx_reply_final(struct tx *t, const struct smtp_response *r)
 {
@@ -226,7 +256,12 @@ tx_reply_final(struct tx *t, const struct smtp_response *r)
 		    "a strange reply to the end of the message");
 		return;
 	}
-	settle_accepted(t->mail, &f);
+	if (!t->is_lmtp)
+		settle_accepted(t->mail, &f);
+	else if (settle_next(t->mail, &f)) {
+		tx_rules_enter(t, TX_FINAL);
+		return;
+	}
 	end_mail(t);
 }
 

@@ -60,7 +60,7 @@ struct tx {
 	uint32_t mail_count;
 	uint8_t need;			/* enum tx_tls_need */
 	struct tx_login *login;		/* AUTH; NULL: none is wanted */
-	bool is_secured, requires_ext;	/* REQUIRETLS */
+	bool is_lmtp, is_secured, requires_ext;	/* REQUIRETLS */
 	bool is_begun;			/* TX_START_TLS was said */
 	bool is_up;
 	bool needs_rset;		/* a transaction was left open */

@@ -67,6 +67,7 @@ set_targets(struct hops *h)
 
 		host->port = target->port;
 		host->is_tls = target->scheme == CONF_SCHEME_SMTPS;
+		host->is_lmtp = target->scheme == CONF_SCHEME_LMTP;
 		host->is_literal = target->is_address;
 		host->user = target->user;
 		if (!span_copy(span_str(target->host), host->name,
@@ -205,6 +206,7 @@ give(struct hops *h, struct hops_host *host, struct hop *hop)
 	hop->at.port = host->port;
 	hop->host = host->name;
 	hop->is_tls = host->is_tls;
+	hop->is_lmtp = host->is_lmtp;
 	hop->is_literal = host->is_literal;
 	hop->user = host->user != NULL ? host->user : "";
 	h->tried++;

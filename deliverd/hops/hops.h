@@ -64,6 +64,7 @@ struct hop {
 	struct endpoint at;
 	const char *host;	/* name or address; borrowed for the round */
 	bool is_tls;		/* begins with it: smtps:// */
+	bool is_lmtp;
 	bool is_literal;	/* host is an address */
 	const char *user;	/* of its target; "": the route's */
 };

@@ -24,6 +24,7 @@ struct hops_host {
 	char name[DNS_NAME_SIZE];
 	uint16_t port;
 	bool is_tls;
+	bool is_lmtp;
 	bool is_literal;
 	const char *user;	/* NULL: none of its own */
 	uint16_t preference;

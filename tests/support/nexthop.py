@@ -119,11 +119,14 @@ class Session(threading.Thread):
             wire = self.until(b".\r\n")[:-3]
         else:
             wire = self.until(b"\r\n.\r\n")[:-3]
-        message = Message(self.sender, list(self.recipients), wire, self)
-        with self.hop.lock:
-            self.hop.dotted.append(message)
-        self.recipients = []
-        message.reply = self.answer("dot", message)
+        recipients, self.recipients = self.recipients, []
+        # LMTP: each has a reply of its own, as if the message were its alone
+        for some in ([r] for r in recipients) if self.hop.is_lmtp else (
+                [recipients]):
+            message = Message(self.sender, list(some), wire, self)
+            with self.hop.lock:
+                self.hop.dotted.append(message)
+            message.reply = self.answer("dot", message)
 
     def take_chunk(self, text):
         """All of a message in one chunk: as much as mtad ever sends."""
@@ -191,11 +194,13 @@ class NextHop:
     (or the Message) and the session that gives one of these (None: as usual),
     or a list, used up one by one, whose last entry stays.  With `tls` (an
     ssl.SSLContext) STARTTLS is offered and done, or with is_implicit each
-    connection begins with TLS."""
+    connection begins with TLS.  With is_lmtp LHLO is known instead of EHLO, and
+    each recipient has its own `dot`."""
 
     def __init__(self, port=0, host="127.0.0.1", receive_buffer=None,
-                 tls=None, is_implicit=False, **script):
+                 tls=None, is_implicit=False, is_lmtp=False, **script):
         self.tls, self.is_implicit = tls, is_implicit
+        self.is_lmtp = is_lmtp
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if receive_buffer:
@@ -234,6 +239,9 @@ class NextHop:
         if action is None and self.tls is not None and session.tls is None:
             action = {"EHLO": EHLO.replace(b"250 ", b"250-STARTTLS\r\n250 "),
                       "STARTTLS": b"220 2.0.0 go\r\n"}.get(stage)
+        if action is None and self.is_lmtp:
+            action = {"LHLO": EHLO, "EHLO": b"500 5.5.1 LHLO\r\n",
+                      "HELO": b"500 5.5.1 LHLO\r\n"}.get(stage)
         if action is None:
             action = REPLIES.get(stage, b"500 5.5.2 what?\r\n")
         return action

@@ -378,8 +378,6 @@ static const struct later {
 } laters[] = {
 	{ "listeners: [{address: \"/run/mtad/submit.sock\"}]\n",
 	    "socket file is not available", ERR_SYNTAX },
-	{ "routes: [{via: \"lmtp://store.example\"}]\n",
-	    "LMTP is not available", ERR_SYNTAX },
 	{ "routes: [{via: mx, tls: dane}]\n", "DANE is not available",
 	    ERR_SYNTAX },
 	{ "routes: [{via: mx, tls: opportunistic-dane-sts}]\n",

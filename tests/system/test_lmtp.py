@@ -1,0 +1,173 @@
+"""LMTP to a store of mailboxes (RFC 2033): a scripted one, and Dovecot's own."""
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from support import basics, nexthop, relay
+
+DOVECOT = shutil.which("dovecot", path="/usr/sbin:/usr/bin")
+LMTP = "/usr/lib/dovecot/lmtp"
+
+
+class Store(unittest.TestCase):
+    def start(self, port):
+        self.relay = relay.Relay(start=False, queue={"first_retry": "1h",
+                                                     "max_retry": "1h"})
+        self.addCleanup(self.relay.remove)
+        self.addCleanup(self.relay.stop)
+        self.relay.configure(
+            routes=[{"to": "*", "via": f"lmtp://127.0.0.1:{port}"}],
+            reports={"postmaster": "postmaster@served.example"})
+        self.relay.start()
+
+
+class Scripted(Store):
+    def hop(self, **script):
+        hop = nexthop.NextHop(is_lmtp=True, **script)
+        self.addCleanup(hop.close)
+        self.start(hop.port)
+        return hop
+
+    def test_each_recipient_has_its_reply(self):
+        replies = {"good@s.example": b"250 2.1.5 kept\r\n",
+                   "full@s.example": b"452 4.2.2 mailbox full\r\n",
+                   "gone@s.example": b"550 5.1.1 closed\r\n"}
+        hop = self.hop(dot=lambda message, _: replies.get(
+            message.recipients[0]))
+        self.relay.send(to=[*replies, "more@s.example"])
+        basics.wait_for("all", lambda: len(hop.dotted) >= 4)
+        self.relay.wait_log("bounced ")
+        lines = self.relay.log().splitlines()
+        for name, event in (("good", "delivered"), ("more", "delivered"),
+                            ("full", "deferred"), ("gone", "bounced")):
+            self.assertTrue(any(
+                f" {event} " in line and f"to=<{name}@s.example>" in line
+                for line in lines), name)
+        self.assertEqual(hop.sessions[0].stages.count("LHLO"), 1)
+        self.assertNotIn("EHLO", hop.sessions[0].stages)
+        basics.wait_for("one waits", lambda: self.relay.count() == 1)
+        self.assertRegex(self.relay.log(), "deferred .*mailbox full")
+
+    def test_lost_between_two_replies(self):
+        """The one that was answered is not sent to again."""
+        hop = self.hop(dot=[b"250 kept\r\n", nexthop.RESET, None])
+        self.relay.send(to=["a@s.example", "b@s.example"])
+        self.relay.wait_log("deferred ")
+        self.relay.ctl("queue", "retry", "all")
+        self.relay.wait_empty()
+        self.assertEqual([m.recipients for m in hop.dotted],
+                         [["a@s.example"], ["b@s.example"],
+                          ["b@s.example"]])
+
+    def test_many_messages(self):
+        hop = self.hop()
+        with self.relay.connect() as c:
+            c.hello()
+            for i in range(30):
+                c.mail("a@sender.example", [f"{n}{i}@s.example"
+                                            for n in "xyz"], b"hi\r\n")
+        basics.wait_for("all", lambda: len(hop.messages) == 90)
+        self.relay.wait_empty()
+        self.assertEqual(len({m.recipients[0] for m in hop.messages}), 90)
+
+    def test_a_host_that_speaks_smtp(self):
+        hop = nexthop.NextHop()
+        self.addCleanup(hop.close)
+        self.start(hop.port)
+        self.relay.send()
+        self.relay.wait_log("deferred ")
+        self.assertEqual(hop.messages, [])
+
+
+@unittest.skipUnless(DOVECOT and os.path.exists(LMTP) and basics.is_root(),
+                     "no dovecot-lmtpd, or no root")
+class Dovecot(Store):
+    CONFIG = """base_dir = {dir}/run
+log_path = {dir}/log
+protocols = lmtp
+ssl = no
+mail_location = maildir:{dir}/mail/%u
+default_internal_user = nobody
+default_internal_group = nogroup
+default_login_user = nobody
+mail_uid = {uid}
+mail_gid = {gid}
+first_valid_uid = 1
+passdb {{
+  driver = passwd-file
+  args = {dir}/users
+}}
+userdb {{
+  driver = passwd-file
+  args = {dir}/users
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {port}
+  }}
+}}
+service stats {{
+  chroot =
+}}
+service anvil {{
+  chroot =
+}}
+"""
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="mtad-dovecot-")
+        self.addCleanup(shutil.rmtree, self.dir, True)
+        os.chmod(self.dir, 0o755)
+        self.port = basics.free_ports(1)[0]
+        user = pwd.getpwnam("nobody")
+        os.mkdir(f"{self.dir}/mail")
+        os.chown(f"{self.dir}/mail", user.pw_uid, user.pw_gid)
+        with open(f"{self.dir}/users", "w", encoding="ascii") as f:
+            for name in ("ann", "bob"):
+                f.write(f"{name}@s.example:{{PLAIN}}x:{user.pw_uid}:"
+                        f"{user.pw_gid}::{self.dir}/mail/{name}::\n")
+        with open(f"{self.dir}/conf", "w", encoding="ascii") as f:
+            f.write(self.CONFIG.format(dir=self.dir, port=self.port,
+                                       uid=user.pw_uid, gid=user.pw_gid))
+        self.server = subprocess.Popen(
+            [DOVECOT, "-F", "-c", f"{self.dir}/conf"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT)
+        self.addCleanup(self.end)
+        self.start(self.port)
+
+    def end(self):
+        self.server.terminate()
+        self.server.wait(basics.PATIENCE)
+
+    def mail(self, name):
+        folder = f"{self.dir}/mail/{name}@s.example/new"
+        return [os.path.join(folder, n) for n in os.listdir(folder)] \
+            if os.path.isdir(folder) else []
+
+    def test_mailboxes(self):
+        def try_again():
+            if "deferred " in self.relay.log():     # it was not up yet
+                self.relay.retry()
+            return self.mail("ann") and self.mail("bob") and \
+                "bounced " in self.relay.log()
+        self.relay.send(b"Subject: to all\r\n\r\n.a dot\r\n..two\r\n",
+                        to=["ann@s.example", "nobody@s.example",
+                                    "bob@s.example"])
+        basics.wait_for("mail", try_again, pause=0.3)
+        with open(self.mail("bob")[0], encoding="ascii", newline="") as f:
+            text = f.read().replace("\r\n", "\n")
+        self.assertTrue(text.endswith("Subject: to all\n\n.a dot\n..two\n"),
+                        text)
+        self.assertRegex(self.relay.log(),
+                         r"bounced .*to=<nobody@s\.example>.*5\.1\.1")
+
+
+if __name__ == "__main__":
+    basics.main()
