@@ -103,6 +103,8 @@ connect_place(int sock, const struct place *place)
 		return ERR_DENIED;
 	case ECONNREFUSED:
 		return ERR_PEER;
+	case EAGAIN:
+		return ERR_AGAIN;
 	default:
 		return ERR_IO;
 	}
@@ -170,9 +172,8 @@ sock_unix_listen(const char *path, mode_t mode, int backlog, int *sock)
 	return e;
 }
 
-/* Blocking, for programs that do nothing else meanwhile. */
-enum err
-sock_unix_connect(const char *path, int *sock)
+static enum err
+connect_to(const char *path, int flags, int *sock)
 {
 	struct place place;
 	enum err e = place_open(path, &place);
@@ -180,7 +181,7 @@ sock_unix_connect(const char *path, int *sock)
 
 	if (e != OK)
 		return e;
-	e = open_unix(0, &fd);
+	e = open_unix(flags, &fd);
 	if (e == OK)
 		e = connect_place(fd, &place);
 	fd_close(&place.folder);
@@ -190,4 +191,17 @@ sock_unix_connect(const char *path, int *sock)
 	}
 	*sock = fd;
 	return OK;
+}
+
+/* Blocking, for programs that do nothing else meanwhile. */
+enum err
+sock_unix_connect(const char *path, int *sock)
+{
+	return connect_to(path, 0, sock);
+}
+
+enum err
+sock_unix_try(const char *path, int *sock)
+{
+	return connect_to(path, SOCK_NONBLOCK, sock);
 }

@@ -21,4 +21,8 @@ enum err sock_unix_listen(const char *path, mode_t mode, int backlog,
  * ERR_NOT_FOUND, ERR_DENIED, ERR_PEER (nobody serves it), ERR_RANGE, ERR_IO. */
 enum err sock_unix_connect(const char *path, int *sock);
 
+/* The same without waiting, ERR_AGAIN: the backlog is full; the socket does
+ * not block. */
+enum err sock_unix_try(const char *path, int *sock);
+
 #endif

@@ -1,4 +1,5 @@
 /* sock, sock_unix */
+#include "common/base/check.h"
 #include "common/os/fd.h"
 #include "common/os/sock.h"
 #include "common/os/sock_unix.h"
@@ -226,6 +227,29 @@ Test(sock_unix, long_paths_work)
 	snprintf(path, sizeof(path), "%s/none%s/s", scratch, part);
 	cr_expect_eq(sock_unix_connect(path, &(int){ -1 }), ERR_NOT_FOUND);
 	cr_expect_eq(os_count_fds(), before);
+	os_scratch_leave();
+}
+
+/* Who may not wait is told so. */
+Test(sock_unix, tries)
+{
+	int listener = -1, clients[16];
+	enum err e = OK;
+	size_t n = 0;
+
+	cr_assert_not_null(os_scratch_enter());
+	cr_expect_eq(sock_unix_try("s", &clients[0]), ERR_NOT_FOUND);
+	cr_assert_eq(sock_unix_listen("s", 0600, 1, &listener), OK);
+	while (n < COUNT_OF(clients) &&
+	    (e = sock_unix_try("s", &clients[n])) == OK)
+		n++;
+	cr_expect_geq(n, 1);
+	cr_expect_eq(e, ERR_AGAIN);
+	cr_expect_eq(fcntl(clients[0], F_GETFL) & O_NONBLOCK, O_NONBLOCK);
+	while (n > 0)
+		fd_close(&clients[--n]);
+	fd_close(&listener);
+	cr_expect_eq(sock_unix_try("s", &clients[0]), ERR_PEER);
 	os_scratch_leave();
 }
 
