@@ -202,6 +202,7 @@ on_keyd(struct server *sv, const struct msg *m)
 	case MSG_auth_offer:
 		sv->site.has_passwords = m->auth_offer.has_plain != 0;
 		sv->site.has_scram = m->auth_offer.has_scram != 0;
+		sv->site.has_bearer = m->auth_offer.has_bearer != 0;
 		break;
 	case MSG_auth_done:
 		session_auth_done(sv, &m->auth_done);

@@ -2,29 +2,40 @@
 
 #include "common/ipc/channel.h"
 #include "common/os/random.h"
+#include "common/os/sock.h"
 #include "smtpd/server.h"
 #include "smtpd/session_log.h"
 
 #include <string.h>
 
 static struct span
-client_of(const struct session *s)
+address_of(const struct ipaddr *a)
 {
-	const struct ipaddr *a = &s->client.addr;
-
 	return span_of(a->bytes, a->family == IPADDR_4 ? 4
 	    : a->family == IPADDR_6 ? 16 : 0);
 }
 
+/* Where the client came in, for who wants to know; LOCAL holds it. */
+static struct span
+local_of(const struct session *s, struct endpoint *local)
+{
+	return sock_local(stream_fd(s->stream), local) == OK
+	    ? address_of(&local->addr) : SPAN_NONE;
+}
+
 /* The session's words are the dialogue's until it is answered. */
 static void
-fill(const struct session *s, const struct rx_question *q, struct msg *m)
+fill(const struct session *s, const struct rx_question *q,
+    struct endpoint *local, struct msg *m)
 {
+	const struct span client = address_of(&s->client.addr);
+
 	switch (q->kind) {
 	case RX_ASK_PASSWORD:
 		m->type = MSG_auth_check;
 		m->auth_check = (struct msg_auth_check){
-			s->asking, q->user, q->password, client_of(s),
+			s->asking, q->user, q->password, client,
+			local_of(s, local),
 		};
 		break;
 	case RX_ASK_SALT:
@@ -37,7 +48,14 @@ fill(const struct session *s, const struct rx_question *q, struct msg *m)
 		m->type = MSG_scram_proof;
 		m->scram_proof = (struct msg_scram_proof){
 			s->asking, q->user, q->auth_message, q->proof,
-			client_of(s),
+			client,
+		};
+		break;
+	case RX_ASK_TOKEN:
+		m->type = MSG_auth_token;
+		m->auth_token = (struct msg_auth_token){
+			s->asking, q->user, q->password, client,
+			local_of(s, local),
 		};
 		break;
 	}
@@ -64,12 +82,13 @@ session_auth_ask(struct session *s)
 {
 	static const struct rx_answer later = { .verdict = RX_VERDICT_LATER };
 	struct server *sv = s->server;
+	struct endpoint local;
 	struct rx_question q;
 	struct msg m;
 
 	rx_question(s->rx, &q);
 	s->asking = ++sv->cookie;
-	fill(s, &q, &m);
+	fill(s, &q, &local, &m);
 	if (sv->certificates.keyd == NULL ||
 	    channel_send(sv->certificates.keyd, &m) != OK) {
 		answer(s, &later);
@@ -106,6 +125,7 @@ session_auth_done(struct server *sv, const struct msg_auth_done *m)
 		.verdict = m->result < AUTH_RESULT_COUNT
 		    ? verdicts[m->result] : RX_VERDICT_LATER,
 		.signature = m->signature,
+		.user = m->user, .challenge = m->challenge,
 	};
 	struct session *s = find(sv, m->cookie);
 

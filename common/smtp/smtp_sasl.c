@@ -2,11 +2,13 @@
 
 #include "common/base/base64.h"
 #include "common/base/check.h"
+#include "common/base/text.h"
 #include "common/base/utf8.h"
 
 static const char *const names[SASL_MECHANISM_COUNT] = {
 	[SASL_PLAIN] = "PLAIN", [SASL_LOGIN] = "LOGIN",
 	[SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
+	[SASL_OAUTHBEARER] = "OAUTHBEARER",
 };
 
 bool
@@ -240,4 +242,118 @@ sasl_scram_final(struct span message, struct span gs2,
 		return ERR_SYNTAX;
 	*out = f;
 	return OK;
+}
+
+/* ---- OAUTHBEARER ---- */
+
+#define KV_SEPARATOR 0x01
+
+/* 1*ALPHA */
+static bool
+is_key(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (!text_is_alpha(s.p[i]))
+			return false;
+	}
+	return s.n > 0;
+}
+
+/* *(VCHAR / SP / HTAB / CR / LF) */
+static bool
+is_value(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (!text_is_print(s.p[i]) && s.p[i] != '\t' &&
+		    s.p[i] != '\r' && s.p[i] != '\n')
+			return false;
+	}
+	return true;
+}
+
+/* b64token of RFC 6750 */
+static bool
+is_token(struct span s)
+{
+	size_t n = s.n;
+
+	while (n > 0 && s.p[n - 1] == '=')
+		n--;
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t c = s.p[i];
+
+		if (!text_is_alpha(c) && !text_is_digit(c) &&
+		    memchr("-._~+/", c, 6) == NULL)
+			return false;
+	}
+	return n > 0;
+}
+
+/* "Bearer TOKEN", or nothing at all. */
+static enum err
+take_token(struct span value, struct span *token)
+{
+	struct span rest = value;
+
+	*token = SPAN_NONE;
+	if (value.n == 0)
+		return OK;
+	if (!span_starts_nocase(value, SPAN_LIT("Bearer ")))
+		return ERR_SYNTAX;
+	rest = span_from(value, strlen("Bearer "));
+	while (rest.n > 0 && rest.p[0] == ' ')
+		rest = span_from(rest, 1);
+	if (rest.n > SASL_TOKEN_MAX)
+		return ERR_RANGE;
+	*token = rest;
+	return is_token(rest) ? OK : ERR_SYNTAX;
+}
+
+/* Behind the GS2 header: a separator, pairs that end with one, another. */
+static enum err
+take_pairs(struct span rest, struct span *token)
+{
+	struct span pair, key;
+	bool has_auth = false;
+	enum err e = OK;
+
+	if (!take_to(&rest, KV_SEPARATOR, &pair) || pair.n != 0)
+		return ERR_SYNTAX;
+	for (int i = 0; i < SASL_BEARER_PAIRS_MAX && e == OK; i++) {
+		if (!take_to(&rest, KV_SEPARATOR, &pair))
+			return ERR_SYNTAX;
+		if (pair.n == 0)
+			return has_auth && rest.n == 0 ? OK : ERR_SYNTAX;
+		if (!take_to(&pair, '=', &key) || !is_key(key) ||
+		    !is_value(pair))
+			return ERR_SYNTAX;
+		if (!span_equal(key, SPAN_LIT("auth")))
+			continue;
+		/* of two, one could be judged and the other used */
+		if (has_auth)
+			return ERR_SYNTAX;
+		has_auth = true;
+		e = take_token(pair, token);
+	}
+	return e != OK ? e : ERR_RANGE;
+}
+
+enum err
+sasl_bearer(struct span message, struct sasl_bearer *out)
+{
+	struct sasl_bearer b = { .user_n = 0 };
+	struct span rest, as, user;
+	enum err e;
+
+	if (message.n > SASL_MESSAGE_MAX)
+		return ERR_RANGE;
+	e = take_gs2(message, &rest, &as);
+	if (e == OK && as.n > 0)
+		e = take_field(&as, 'a', &user) && as.n == 0
+		    ? unescape(user, b.user, &b.user_n) : ERR_SYNTAX;
+	if (e == OK)
+		e = take_pairs(rest, &b.token);
+	if (e == OK)
+		*out = b;
+	return e;
 }

@@ -1,9 +1,10 @@
 /*
- * SASL messages of a client, taken apart: PLAIN (RFC 4616), LOGIN, and
- * SCRAM-SHA-256 (RFC 5802, 7677).  Already decoded from base64.
+ * SASL messages of a client, taken apart: PLAIN (RFC 4616), LOGIN,
+ * SCRAM-SHA-256 (RFC 5802, 7677) and OAUTHBEARER (RFC 7628).  Already decoded
+ * from base64.
  *
  * Only syntax: whether a password or proof is right is keyd's to say.  Fields
- * borrow the message, but for the user of SCRAM, which is unescaped.  What is
+ * borrow the message, but for users that are unescaped.  What is
  * given is UTF-8 without control characters, and within bounds.
  */
 #ifndef MTAD_SMTP_SMTP_SASL_H
@@ -14,11 +15,13 @@
 
 #define SASL_USER_MAX		255
 #define SASL_PASSWORD_MAX	1024
+#define SASL_TOKEN_MAX		5120	/* with a user, Dovecot takes so much */
 #define SASL_NONCE_MAX		256
 #define SASL_MESSAGE_MAX	9216	/* of a line of 12288 in base64 */
 
 enum sasl_mechanism {
-	SASL_PLAIN, SASL_LOGIN, SASL_SCRAM_SHA_256, SASL_MECHANISM_COUNT
+	SASL_PLAIN, SASL_LOGIN, SASL_SCRAM_SHA_256, SASL_OAUTHBEARER,
+	SASL_MECHANISM_COUNT
 };
 
 /* By its name, in any case; false: none of these. */
@@ -62,5 +65,18 @@ struct sasl_final {
 enum err sasl_scram_final(struct span message, struct span gs2,
     struct span client_nonce, struct span server_nonce,
     struct sasl_final *out);
+
+#define SASL_BEARER_PAIRS_MAX	16
+
+struct sasl_bearer {
+	struct span token;		/* empty: it asks what it would need */
+	char user[SASL_USER_MAX];	/* none: the token says */
+	size_t user_n;
+};
+
+/* OAUTHBEARER's first message, RFC 7628 section 3.1, with a token of RFC 6750
+ * section 2.1.  Host, port and whatever else stands there means nothing to us.
+ * ERR_SYNTAX, ERR_RANGE. */
+enum err sasl_bearer(struct span message, struct sasl_bearer *out);
 
 #endif

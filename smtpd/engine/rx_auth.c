@@ -1,5 +1,5 @@
 /*
- * AUTH, RFC 4954, with PLAIN, LOGIN and SCRAM-SHA-256.
+ * AUTH, RFC 4954, with PLAIN, LOGIN, SCRAM-SHA-256 and OAUTHBEARER.
  *
  * Offered inside TLS only, so that no password and no chosen mechanism can be
  * seen or changed on the way.  A wrong user and a wrong password hear the same.
@@ -21,6 +21,7 @@ enum step {
 	STEP_PASSWORD,		/* LOGIN's second */
 	STEP_FINAL,		/* SCRAM's proof */
 	STEP_END,		/* SCRAM's empty last word */
+	STEP_DENIED,		/* OAUTHBEARER's, after a failure */
 };
 
 /* Lives from AUTH to its end. */
@@ -207,6 +208,34 @@ take_scram_final(struct rx *rx, struct span message)
 	return ask(rx, RX_ASK_PROOF);
 }
 
+/* RFC 7628 section 3.2.2: the client hears why in JSON, and has a last word
+ * that says nothing. */
+static enum rx_reply_id
+deny_token(struct rx *rx, struct span why)
+{
+	return challenge(rx, STEP_DENIED, why.n > 0 ? why
+	    : SPAN_LIT("{\"status\":\"invalid_token\"}"));
+}
+
+static enum rx_reply_id
+take_bearer(struct rx *rx, struct span message)
+{
+	struct rx_exchange *x = rx->exchange;
+	struct sasl_bearer b;
+
+	/* it should be one 0x01, and changes nothing */
+	if (x->step == STEP_DENIED)
+		return refuse(rx, RX_REPLY_AUTH_BAD);
+	if (sasl_bearer(message, &b) != OK)
+		return refuse(rx, RX_REPLY_AUTH_SYNTAX);
+	/* section 4.3: it wants to learn where tokens come from */
+	if (b.token.n == 0)
+		return deny_token(rx, SPAN_NONE);
+	set_user(x, span_of(b.user, b.user_n));
+	x->password = b.token;
+	return ask(rx, RX_ASK_TOKEN);
+}
+
 /* The rest of a session is that user's. */
 static enum rx_reply_id
 succeed(struct rx *rx)
@@ -228,6 +257,8 @@ take_message(struct rx *rx, struct span message)
 		return take_plain(rx, message);
 	case SASL_LOGIN:
 		return take_login(rx, message);
+	case SASL_OAUTHBEARER:
+		return take_bearer(rx, message);
 	default:
 		break;
 	}
@@ -258,18 +289,30 @@ take_text(struct rx *rx, struct span text)
 
 /* ---- the command ---- */
 
+static bool
+has_users(const struct rx *rx)
+{
+	return rx->site->has_passwords || rx->site->has_scram ||
+	    rx->site->has_bearer;
+}
+
 bool
 rx_auth_is_offered(const struct rx *rx)
 {
-	return rx->door.is_tls &&
-	    (rx->site->has_passwords || rx->site->has_scram);
+	return rx->door.is_tls && has_users(rx);
 }
 
 static bool
 is_listed(const struct rx *rx, enum sasl_mechanism m)
 {
-	return m == SASL_SCRAM_SHA_256 ? rx->site->has_scram
-	    : rx->site->has_passwords;
+	switch (m) {
+	case SASL_SCRAM_SHA_256:
+		return rx->site->has_scram;
+	case SASL_OAUTHBEARER:
+		return rx->site->has_bearer;
+	default:
+		return rx->site->has_passwords;
+	}
 }
 
 void
@@ -290,8 +333,7 @@ rx_auth_refusal(const struct rx *rx)
 {
 	if (rx_auth_is_offered(rx))
 		return RX_REPLY_NONE;
-	return rx->door.may_tls && (rx->site->has_passwords ||
-	    rx->site->has_scram) ? RX_REPLY_AUTH_NEEDS_TLS
+	return rx->door.may_tls && has_users(rx) ? RX_REPLY_AUTH_NEEDS_TLS
 	    : RX_REPLY_NOT_OFFERED;
 }
 
@@ -415,11 +457,26 @@ go_on_with_signature(struct rx *rx, const struct rx_answer *a)
 	return reply;
 }
 
+/* Whoever knows the user may know it by another name. */
+static enum rx_reply_id
+go_on_as(struct rx *rx, struct span user)
+{
+	struct rx_exchange *x = rx->exchange;
+
+	if (user.n > 0 && sasl_check_user(user) != OK)
+		return refuse(rx, RX_REPLY_AUTH_LATER);
+	if (user.n > 0)
+		set_user(x, user);
+	return x->user_n > 0 ? succeed(rx) : refuse(rx, RX_REPLY_AUTH_LATER);
+}
+
 static enum rx_reply_id
 judge(struct rx *rx, const struct rx_answer *a)
 {
 	if (a->verdict == RX_VERDICT_BAD)
-		return refuse(rx, RX_REPLY_AUTH_BAD);
+		return rx->exchange->asks == RX_ASK_TOKEN
+		    ? deny_token(rx, a->challenge)
+		    : refuse(rx, RX_REPLY_AUTH_BAD);
 	if (a->verdict == RX_VERDICT_LATER)
 		return refuse(rx, RX_REPLY_AUTH_LATER);
 	switch (rx->exchange->asks) {
@@ -428,7 +485,7 @@ judge(struct rx *rx, const struct rx_answer *a)
 	case RX_ASK_PROOF:
 		return go_on_with_signature(rx, a);
 	default:
-		return succeed(rx);
+		return go_on_as(rx, a->user);
 	}
 }
 

@@ -12,7 +12,9 @@
 
 #define RX_AUTH_NONCE_BYTES 24	/* of randomness, in each SCRAM exchange */
 
-enum rx_question_kind { RX_ASK_PASSWORD, RX_ASK_SALT, RX_ASK_PROOF };
+enum rx_question_kind { RX_ASK_PASSWORD, RX_ASK_SALT, RX_ASK_PROOF,
+	RX_ASK_TOKEN	/* it is in `password'; the user may be empty */
+};
 
 struct rx_question {		/* borrowed until rx_answered() */
 	enum rx_question_kind kind;
@@ -31,6 +33,9 @@ struct rx_answer {
 	struct span salt;
 	const uint8_t *nonce;		/* RX_AUTH_NONCE_BYTES random ones */
 	struct span signature;		/* of RX_ASK_PROOF */
+	struct span user;		/* GOOD: who it is, if not who was asked
+					 * for */
+	struct span challenge;		/* BAD, of RX_ASK_TOKEN: why, in JSON */
 };
 
 void rx_question(const struct rx *rx, struct rx_question *out);

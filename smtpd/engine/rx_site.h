@@ -24,6 +24,7 @@ struct rx_site {
 	enum rx_spool spool;
 	bool has_passwords;	/* keyd knows users: AUTH is offered */
 	bool has_scram;		/* ... with SCRAM secrets */
+	bool has_bearer;	/* ... or by tokens */
 	bool has_signer;	/* TLS can begin now; else 454 */
 	uint64_t room_bytes;	/* a larger SIZE= gets 452 4.3.1 */
 	int64_t wall_ms;	/* now, at each step */

@@ -1,5 +1,6 @@
 /*
- * SASL messages, whole, cut, and with every octet changed.  AUTH-13, T18.
+ * SASL messages, whole, cut, and with every octet changed.  AUTH-13, AUTH-20,
+ * T18.
  */
 #include "common/base/check.h"
 #include "common/smtp/smtp_sasl.h"
@@ -169,4 +170,109 @@ Test(smtp_sasl, names)
 	cr_expect_not(sasl_find(SPAN_LIT("CRAM-MD5"), &m));
 	cr_expect_not(sasl_find(SPAN_LIT("SCRAM-SHA-256-PLUS"), &m));
 	cr_expect_not(sasl_find(SPAN_LIT(""), &m));
+}
+
+/* ---- OAUTHBEARER ---- */
+
+/* RFC 7628 section 4.1 */
+#define BEARER "n,a=user@example.com,\001host=server.example.com\001port=143" \
+	"\001auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\001\001"
+
+static const struct {
+	const char *message;
+	enum err e;
+	const char *user, *token;
+} bearers[] = {
+	{ BEARER, OK, "user@example.com",
+	    "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==" },
+	{ "n,,\001auth=Bearer a.b-c_d~e+f/1=\001\001", OK, "",
+	    "a.b-c_d~e+f/1=" },
+	{ "y,a=a=2Cb=3Dc,\001auth=bEARER  t\001\001", OK, "a,b=c", "t" },
+	{ "n,,\001auth=\001\001", OK, "", "" },
+	{ "n,,\001auth=Bearer t\001x=a\tb\r\n\001\001", OK, "", "t" },
+	{ "n,,\001auth=Bearer t\001auth=Bearer t\001\001", ERR_SYNTAX, NULL,
+	    NULL },
+	{ "n,,\001auth=Bearer t\001\001x", ERR_SYNTAX, NULL, NULL },
+	{ "n,,\001auth=Bearer t\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,,\001auth=Bearer\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,,\001auth=Bearer \001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,,\001auth=Bearer =\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,,\001auth=Bearer a=b\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,,\001auth=Bearer a b\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,,\001auth=Bearer a\tb\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,,\001auth=Basic t\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,,\001host=x\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,,\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,,\0011=x\001auth=Bearer t\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,,\001=x\001auth=Bearer t\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,,\001x\001auth=Bearer t\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,,auth=Bearer t\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,a=,\001auth=Bearer t\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,b=u,\001auth=Bearer t\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,a=u=41,\001auth=Bearer t\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "n,a=\x7f,\001auth=Bearer t\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "p=x,,\001auth=Bearer t\001\001", ERR_SYNTAX, NULL, NULL },
+	{ "", ERR_SYNTAX, NULL, NULL },
+};
+
+Test(smtp_sasl, bearer)
+{
+	struct sasl_bearer b;
+
+	for (size_t i = 0; i < COUNT_OF(bearers); i++) {
+		cr_assert_eq(sasl_bearer(span_str(bearers[i].message), &b),
+		    bearers[i].e, "%s", bearers[i].message);
+		if (bearers[i].e != OK)
+			continue;
+		cr_expect(span_equal(span_of(b.user, b.user_n),
+		    span_str(bearers[i].user)));
+		cr_expect(span_equal(b.token, span_str(bearers[i].token)));
+	}
+}
+
+/* What is cut is none; what is changed is none, or has other words of the same
+ * kind. */
+Test(smtp_sasl, bearer_cut_and_changed)
+{
+	char text[] = BEARER;
+	struct sasl_bearer b;
+
+	for (size_t n = 0; n < sizeof(text) - 1; n++)
+		cr_expect_eq(sasl_bearer(span_of(text, n), &b), ERR_SYNTAX,
+		    "%zu", n);
+	for (size_t i = 0; i < sizeof(text) - 1; i++) {
+		for (int bit = 0; bit < 8; bit++) {
+			text[i] = (char)(text[i] ^ (1 << bit));
+			if (sasl_bearer(span_str(text), &b) == OK)
+				cr_expect_eq(sasl_check_user(span_of(b.user,
+				    b.user_n)), OK);
+			text[i] = (char)(text[i] ^ (1 << bit));
+		}
+	}
+}
+
+Test(smtp_sasl, bearer_has_bounds)
+{
+	static char text[SASL_MESSAGE_MAX + 1] = "n,,\001auth=Bearer ";
+	const size_t begin = strlen(text);
+	struct sasl_bearer b;
+	struct buf many;
+
+	memset(text + begin, 't', SASL_TOKEN_MAX + 1);
+	memset(text + begin + SASL_TOKEN_MAX, 1, 2);
+	cr_expect_eq(sasl_bearer(span_of(text, begin + SASL_TOKEN_MAX + 2),
+	    &b), OK);
+	memset(text + begin + SASL_TOKEN_MAX, 't', 1);
+	memset(text + begin + SASL_TOKEN_MAX + 1, 1, 2);
+	cr_expect_eq(sasl_bearer(span_of(text, begin + SASL_TOKEN_MAX + 3),
+	    &b), ERR_RANGE);
+	cr_expect_eq(sasl_bearer(span_of(text, sizeof(text)), &b),
+	    ERR_RANGE);
+	buf_init(&many, 4096);
+	buf_add_str(&many, "n,,\001auth=Bearer t\001");
+	for (int i = 0; i < SASL_BEARER_PAIRS_MAX; i++)
+		buf_add_str(&many, "x=\001");
+	buf_add_str(&many, "\001");
+	cr_expect_eq(sasl_bearer(buf_span(&many), &b), ERR_RANGE);
+	buf_clear(&many);
 }

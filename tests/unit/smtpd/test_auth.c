@@ -1,5 +1,6 @@
 /*
- * AUTH in the dialogue, RFC 4954: AUTH-01 to -14, SUB-01, SUB-10, T06, T18.
+ * AUTH in the dialogue, RFC 4954: AUTH-01 to -14, -20,
+ * -21, SUB-01, SUB-10, T06, T18.
  */
 #include "common/base/base64.h"
 #include "common/base/check.h"
@@ -38,6 +39,17 @@ said(const char *word)
 	return strstr((const char *)p.out.p, word) != NULL;
 }
 
+static unsigned
+answer_with(const struct rx_answer *a)
+{
+	cr_assert_eq(rx_state(p.rx), RX_ASKING);
+	buf_reset(&p.out);
+	rx_answered(p.rx, a, &p.out);
+	return p.out.n < 3 ? 0 : (unsigned)(p.out.p[0] - '0') * 100 +
+	    (unsigned)(p.out.p[1] - '0') * 10 +
+	    (unsigned)(p.out.p[2] - '0');
+}
+
 /* Answers the question that is due, and goes on with the input. */
 static unsigned
 answer(enum rx_verdict verdict)
@@ -49,12 +61,7 @@ answer(enum rx_verdict verdict)
 		.signature = SPAN_LIT("12345678901234567890123456789012"),
 	};
 
-	cr_assert_eq(rx_state(p.rx), RX_ASKING);
-	buf_reset(&p.out);
-	rx_answered(p.rx, &a, &p.out);
-	return p.out.n < 3 ? 0 : (unsigned)(p.out.p[0] - '0') * 100 +
-	    (unsigned)(p.out.p[1] - '0') * 10 +
-	    (unsigned)(p.out.p[2] - '0');
+	return answer_with(&a);
 }
 
 static struct rx_question
@@ -115,6 +122,98 @@ say_b64(const char *verb, const char *text)
 	buf_reset(&p.out);
 	play_feed(&p, buf_span(&line));
 	buf_clear(&line);
+}
+
+/* By whom the answer is given decides what the user is called. */
+Test(smtpd_auth, another_name)
+{
+	static const struct {
+		struct span user;
+		unsigned code;
+		const char *is;
+	} cases[] = {
+		{ SPAN_LIT("ann@b.example"), 235, "ann@b.example" },
+		{ SPAN_LIT("a\r\nb"), 454, "" }, { SPAN_LIT("a\0"), 454, "" },
+		{ SPAN_LIT("\xff"), 454, "" }, { SPAN_NONE, 235, "ann" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		const struct rx_answer a = {
+			.verdict = RX_VERDICT_GOOD, .user = cases[i].user,
+		};
+
+		play_connect(&p, "192.0.2.1");
+		play_say(&p, "EHLO c\r\nAUTH PLAIN AGFubgBzZWNyZXQ=\r\n");
+		cr_expect_eq(answer_with(&a), cases[i].code, "%zu", i);
+		cr_expect(span_equal(rx_user(p.rx), span_str(cases[i].is)));
+	}
+}
+
+/* RFC 7628 */
+Test(smtpd_auth, bearer)
+{
+	static const struct rx_answer nobody = { .verdict = RX_VERDICT_GOOD };
+	static const struct rx_answer ann = {
+		.verdict = RX_VERDICT_GOOD, .user = SPAN_LIT("ann"),
+	};
+
+	p.site.has_bearer = true;
+	play_say(&p, "EHLO c\r\n");
+	cr_expect(said("250-AUTH PLAIN LOGIN SCRAM-SHA-256 OAUTHBEARER\r\n"));
+	say_b64("AUTH OAUTHBEARER ",
+	    "n,a=u@b,\001host=x\001auth=Bearer tok\001\001");
+	cr_expect_eq(question().kind, RX_ASK_TOKEN);
+	cr_expect(span_equal(question().user, SPAN_LIT("u@b")));
+	cr_expect(span_equal(question().password, SPAN_LIT("tok")));
+	cr_expect_eq(answer_with(&nobody), 235);
+	cr_expect(span_equal(rx_user(p.rx), SPAN_LIT("u@b")));
+	cr_expect(may_relay());
+	/* without a name the answer has to have one */
+	for (int i = 0; i < 2; i++) {
+		play_connect(&p, "192.0.2.1");
+		play_say(&p, "EHLO c\r\n");
+		cr_expect_eq(play_code(&p, "AUTH OAUTHBEARER\r\n"), 334);
+		cr_expect(said("334 \r\n"));
+		say_b64("", "n,,\001auth=Bearer tok\001\001");
+		cr_expect_eq(question().user.n, 0);
+		cr_expect_eq(answer_with(i == 0 ? &ann : &nobody),
+		    i == 0 ? 235 : 454);
+		cr_expect(span_equal(rx_user(p.rx), i == 0
+		    ? SPAN_LIT("ann") : SPAN_NONE));
+	}
+}
+
+/* Section 3.2.2: why comes as a challenge, and its answer means nothing. */
+Test(smtpd_auth, bearer_is_refused)
+{
+	static const struct rx_answer why = {
+		.verdict = RX_VERDICT_BAD, .challenge = SPAN_LIT("{}"),
+	};
+	static const char *const last[] = { "AQ==\r\n", "\r\n", "AA==\r\n" };
+
+	p.site.has_bearer = true;
+	for (size_t i = 0; i < COUNT_OF(last); i++) {
+		say_b64("AUTH OAUTHBEARER ",
+		    "n,,\001auth=Bearer tok\001\001");
+		cr_expect_eq(i == 0 ? answer_with(&why)
+		    : answer(RX_VERDICT_BAD), 334);
+		cr_expect(said(i == 0 ? "334 e30=\r\n"
+		    : "334 eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIn0=\r\n"));
+		cr_expect_eq(play_code(&p, last[i]), 535);
+		cr_expect_eq(rx_state(p.rx), RX_READY);
+		cr_expect_not(may_relay());
+		cr_expect_eq(play_code(&p, "RSET\r\n"), 250);
+	}
+	say_b64("AUTH OAUTHBEARER ", "n,,\001auth=Bearer tok\001\001");
+	cr_expect_eq(answer(RX_VERDICT_LATER), 454);
+	/* who asks what it would need asks nobody else */
+	say_b64("AUTH OAUTHBEARER ", "n,a=u,\001auth=\001\001");
+	cr_expect(said("334 eyJzdGF0dXMi"));
+	cr_expect_eq(play_code(&p, "*\r\n"), 501);
+	say_b64("AUTH OAUTHBEARER ", "n,a=u,\001auth=x\001\001");
+	cr_expect(said("501 "));
+	p.site.has_bearer = false;
+	cr_expect_eq(play_code(&p, "AUTH OAUTHBEARER\r\n"), 504);
 }
 
 Test(smtpd_auth, scram)
