@@ -16,6 +16,7 @@
 struct auth {
 	struct loop *loop;
 	const struct passwords *passwords;
+	struct dovecot_link *dovecot;	/* asked instead; NULL: none */
 	auth_send_fn *send;
 	void *ctx;
 	struct guesses *guesses;
@@ -32,6 +33,7 @@ struct question {
 	struct guess guess;
 	struct timer timer;
 	struct checker_job job;
+	struct dovecot_job dovecot;
 	bool is_good;
 	uint8_t signature[SCRAM_KEY_BYTES];
 	size_t signature_bytes;
@@ -40,15 +42,29 @@ struct question {
 /* ---- answers ---- */
 
 static void
-answer(struct auth *a, uint64_t peer, uint64_t cookie,
-    enum auth_result result, struct span signature)
+answer_later(struct auth *a, uint64_t peer, uint64_t cookie)
 {
 	struct msg m = { .type = MSG_auth_done };
 
 	m.auth_done.cookie = cookie;
-	m.auth_done.result = (uint8_t)result;
-	m.auth_done.signature = signature;
+	m.auth_done.result = AUTH_LATER;
 	a->send(a->ctx, peer, &m);
+}
+
+static void
+answer(struct question *q)
+{
+	const struct dovecot_job *d = &q->dovecot;
+	struct msg m = { .type = MSG_auth_done };
+
+	m.auth_done.cookie = q->cookie;
+	m.auth_done.result = q->is_good ? AUTH_GOOD : AUTH_BAD;
+	m.auth_done.signature = span_of(q->signature, q->signature_bytes);
+	if (q->is_good)
+		m.auth_done.user = span_of(d->user, d->user_n);
+	else
+		m.auth_done.challenge = span_of(d->challenge, d->challenge_n);
+	q->auth->send(q->auth->ctx, q->peer, &m);
 }
 
 static void
@@ -67,8 +83,7 @@ on_time(void *ctx)
 {
 	struct question *q = ctx;
 
-	answer(q->auth, q->peer, q->cookie, q->is_good ? AUTH_GOOD : AUTH_BAD,
-	    span_of(q->signature, q->signature_bytes));
+	answer(q);
 	end(q);
 }
 
@@ -93,7 +108,7 @@ on_checked(void *ctx, struct checker_job *job)
 /* ---- questions ---- */
 
 static bool
-read_client(struct span bytes, struct ipaddr *out)
+read_address(struct span bytes, struct ipaddr *out)
 {
 	if (bytes.n == 4)
 		*out = ipaddr_v4(bytes.p);
@@ -118,6 +133,7 @@ new_question(struct auth *a, uint64_t peer, uint64_t cookie,
 	q->cookie = cookie;
 	q->guess = *guess;
 	list_init(&q->job.node);
+	list_init(&q->dovecot.node);
 	list_add_last(&a->questions, &q->node);
 	a->count++;
 	return q;
@@ -133,14 +149,14 @@ begin(struct auth *a, uint64_t peer, uint64_t cookie, struct span client,
 	struct ipaddr addr;
 	struct guess guess;
 
-	if (read_client(client, &addr) && guesses_begin(a->guesses, &addr,
+	if (read_address(client, &addr) && guesses_begin(a->guesses, &addr,
 	    user, now_ms, &guess) == OK) {
 		q = new_question(a, peer, cookie, &guess);
 		if (q == NULL)
 			guesses_undo(a->guesses, &guess, now_ms);
 	}
 	if (q == NULL)
-		answer(a, peer, cookie, AUTH_LATER, SPAN_NONE);
+		answer_later(a, peer, cookie);
 	return q;
 }
 
@@ -148,8 +164,46 @@ static void
 refuse(struct question *q)
 {
 	guesses_undo(q->auth->guesses, &q->guess, loop_now_ms(q->auth->loop));
-	answer(q->auth, q->peer, q->cookie, AUTH_LATER, SPAN_NONE);
+	answer_later(q->auth, q->peer, q->cookie);
 	end(q);
+}
+
+static void
+on_dovecot(struct dovecot_job *job)
+{
+	struct question *q = CONTAINER_OF(job, struct question, dovecot);
+
+	if (job->result == AUTH_LATER)
+		refuse(q);
+	else
+		settle(q, job->result == AUTH_GOOD);
+}
+
+/* What may go by has waited its turn in guesses.h, as with the file. */
+static void
+ask_dovecot(struct question *q, struct dovecot_question *ask,
+    struct span client, struct span local)
+{
+	(void)read_address(client, &ask->client);
+	(void)read_address(local, &ask->local);
+	q->dovecot.on_done = on_dovecot;
+	if (dovecot_link_ask(q->auth->dovecot, &q->dovecot, ask) != OK)
+		refuse(q);
+}
+
+static void
+take_token(struct auth *a, uint64_t peer, const struct msg_auth_token *m)
+{
+	struct dovecot_question ask = {
+		.mechanism = DOVECOT_OAUTHBEARER, .user = m->user,
+		.secret = m->token,
+	};
+	struct question *q;
+
+	if (a->dovecot == NULL)
+		answer_later(a, peer, m->cookie);
+	else if ((q = begin(a, peer, m->cookie, m->client, m->user)) != NULL)
+		ask_dovecot(q, &ask, m->client, m->local);
 }
 
 static void
@@ -159,6 +213,15 @@ take_check(struct auth *a, uint64_t peer, const struct msg_auth_check *m)
 
 	if (q == NULL)
 		return;
+	if (a->dovecot != NULL) {
+		struct dovecot_question ask = {
+			.mechanism = DOVECOT_PLAIN, .user = m->user,
+			.secret = m->password,
+		};
+
+		ask_dovecot(q, &ask, m->client, m->local);
+		return;
+	}
 	passwords_check(a->passwords, m->user, &q->job.check);
 	MUST(m->password.n <= sizeof(q->job.password));
 	if (m->password.n > 0)
@@ -174,14 +237,15 @@ take_begin(struct auth *a, uint64_t peer, const struct msg_scram_begin *m)
 	struct msg out = { .type = MSG_scram_salt };
 	struct password_check c;
 
-	if (passwords_scram(a->passwords, m->user, &c)) {
+	if (a->dovecot == NULL &&
+	    passwords_scram(a->passwords, m->user, &c)) {
 		out.scram_salt.cookie = m->cookie;
 		out.scram_salt.iterations = c.scram.iterations;
 		out.scram_salt.salt = span_of(c.scram.salt,
 		    c.scram.salt_bytes);
 		a->send(a->ctx, peer, &out);
 	} else {
-		answer(a, peer, m->cookie, AUTH_LATER, SPAN_NONE);
+		answer_later(a, peer, m->cookie);
 	}
 	explicit_bzero(&c, sizeof(c));
 }
@@ -196,7 +260,8 @@ take_proof(struct auth *a, uint64_t peer, const struct msg_scram_proof *m)
 
 	if (q == NULL)
 		return;
-	if (!passwords_scram(a->passwords, m->user, &c)) {
+	if (a->dovecot != NULL ||
+	    !passwords_scram(a->passwords, m->user, &c)) {
 		refuse(q);
 		return;
 	}
@@ -217,14 +282,31 @@ auth_message(struct auth *a, uint64_t peer, const struct msg *m)
 		take_begin(a, peer, &m->scram_begin);
 	else if (m->type == MSG_scram_proof)
 		take_proof(a, peer, &m->scram_proof);
+	else if (m->type == MSG_auth_token)
+		take_token(a, peer, &m->auth_token);
 }
 
 void
 auth_offer(const struct auth *a, struct msg *out)
 {
+	unsigned mechanisms;
+
 	*out = (struct msg){ .type = MSG_auth_offer };
+	if (a->dovecot != NULL) {
+		mechanisms = dovecot_link_mechanisms(a->dovecot);
+		out->auth_offer.has_plain = (mechanisms & DOVECOT_PLAIN) != 0;
+		out->auth_offer.has_bearer =
+		    (mechanisms & DOVECOT_OAUTHBEARER) != 0;
+		return;
+	}
 	out->auth_offer.has_plain = a->passwords->n > 0;
 	out->auth_offer.has_scram = a->passwords->scram_count > 0;
+}
+
+void
+auth_set_dovecot(struct auth *a, struct dovecot_link *dovecot)
+{
+	a->dovecot = dovecot;
 }
 
 /* ---- life ---- */

@@ -12,6 +12,7 @@
 #include "common/ipc/messages.h"
 #include "common/loop/loop.h"
 #include "common/secret/passwords.h"
+#include "keyd/dovecot_link.h"
 
 #define AUTH_QUESTIONS_MAX 4096u	/* that wait for their answer */
 
@@ -25,10 +26,15 @@ typedef void auth_send_fn(void *ctx, uint64_t peer, const struct msg *m);
 enum err auth_new(struct loop *l, const struct passwords *passwords,
     auth_send_fn *send, void *ctx, struct auth **out);
 
+/* From now on DOVECOT is asked, or with NULL the passwords are.  Borrowed; it
+ * ends before A does, as questions lie there. */
+void auth_set_dovecot(struct auth *a, struct dovecot_link *dovecot);
+
 /* Questions that wait get no answer any more. */
 void auth_free(struct auth **a);
 
-/* auth_check, scram_begin, scram_proof; others are nothing to it. */
+/* auth_check, auth_token, scram_begin, scram_proof; others are nothing to
+ * it. */
 void auth_message(struct auth *a, uint64_t peer, const struct msg *m);
 
 /* What there is to be asked for. */

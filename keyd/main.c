@@ -17,6 +17,7 @@
 #include "keyd/auth.h"
 #include "keyd/check.h"
 #include "keyd/doors.h"
+#include "keyd/inquiry.h"
 #include "keyd/relay.h"
 
 #include <stdlib.h>
@@ -35,6 +36,7 @@ struct keyd {
 	struct passwords passwords;
 	struct auth *auth;
 	struct relay relay;		/* our own, for next hops */
+	struct inquiry *inquiry;	/* of Dovecot */
 	struct list peers;		/* struct peer: smtpds */
 	uint64_t last_peer;
 	struct early {			/* what came before the start */
@@ -42,6 +44,7 @@ struct keyd {
 		uint32_t count;
 		struct buf name;
 		struct buf file;
+		struct buf dovecot;
 	} early;
 	struct timer timer;
 	uint8_t tickets[64];		/* smtpds make their keys from it */
@@ -158,8 +161,9 @@ send_offer(struct keyd *k, struct channel *c)
 }
 
 static void
-send_offer_to_all(struct keyd *k)
+send_offer_to_all(void *ctx)
 {
+	struct keyd *k = ctx;
 	struct list *node;
 
 	for (node = list_first(&k->peers); node != NULL;
@@ -255,6 +259,7 @@ early_init(struct early *early)
 	buf_init(&early->rows, SECRETS_MAX);
 	buf_init(&early->name, NAME_MAX_BYTES);
 	buf_init(&early->file, PASSWORDS_FILE_MAX);
+	buf_init(&early->dovecot, NAME_MAX_BYTES);
 }
 
 static void
@@ -263,13 +268,14 @@ early_wipe(struct early *early)
 	wipe(&early->rows);
 	wipe(&early->name);
 	wipe(&early->file);
+	wipe(&early->dovecot);
 }
 
 static bool
 early_failed(const struct early *early)
 {
 	return buf_failed(&early->rows) || buf_failed(&early->name) ||
-	    buf_failed(&early->file);
+	    buf_failed(&early->file) || buf_failed(&early->dovecot);
 }
 
 /* Nothing is parsed with privileges. */
@@ -285,6 +291,9 @@ early_keep(struct early *early, const struct msg *m)
 		wipe(&early->file);
 		buf_add_span(&early->name, m->passwords.name);
 		buf_add_span(&early->file, m->passwords.file);
+	} else if (m->type == MSG_dovecot) {
+		buf_reset(&early->dovecot);
+		buf_add_span(&early->dovecot, m->dovecot.path);
 	}
 }
 
@@ -296,6 +305,10 @@ on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 	struct keyd *k = ctx;
 
 	(void)p;
+	if (k->proc != NULL && m->type == MSG_dovecot) {
+		inquiry_take(k->inquiry, m->dovecot.path, fd);
+		return;
+	}
 	fd_close(&fd);
 	/* kept as it comes, also before the start */
 	if (m->type == MSG_hop_secrets)
@@ -320,7 +333,21 @@ take_early(struct keyd *k, struct buf *text)
 	if (e == OK)
 		e = take_passwords(k, buf_span(&k->early.name),
 		    buf_span(&k->early.file), text);
-	early_wipe(&k->early);
+	return e;
+}
+
+static enum err
+start_inquiry(struct keyd *k)
+{
+	const struct inquiry_setup setup = {
+		.loop = proc_loop(k->proc), .log = proc_log(k->proc),
+		.parent = proc_parent(k->proc), .auth = k->auth,
+		.on_offer = send_offer_to_all, .ctx = k,
+	};
+	enum err e = inquiry_new(&setup, &k->inquiry);
+
+	if (e == OK)
+		inquiry_take(k->inquiry, buf_span(&k->early.dovecot), -1);
 	return e;
 }
 
@@ -335,6 +362,9 @@ start_parts(struct keyd *k, struct buf *text)
 		e = auth_new(proc_loop(k->proc), &k->passwords, send_answer, k,
 		    &k->auth);
 	if (e == OK)
+		e = start_inquiry(k);
+	early_wipe(&k->early);
+	if (e == OK)
 		e = timer_init(&k->timer, proc_loop(k->proc), renew_tickets,
 		    k);
 	return e;
@@ -343,6 +373,7 @@ start_parts(struct keyd *k, struct buf *text)
 static void
 free_parts(struct keyd *k)
 {
+	inquiry_free(&k->inquiry);
 	auth_free(&k->auth);
 	passwords_clear(&k->passwords);
 	pairs_clear(&k->pairs);
@@ -379,6 +410,7 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 	struct peer *peer;
 
 	(void)p;
+	/* passwords come and go there */
 	channel_keep_secret(c);
 	channel_set_user(c, NULL);
 	if (channel_peer(c)->role == ROLE_DELIVERD)

@@ -220,6 +220,11 @@ cmd_auth_test(struct mtactl *m)
 	conf_report_init(&report, m->args.config);
 	if (conf_load_file(m->args.config, &report, &conf) != OK)
 		mtactl_print_report(&report);
+	else if (conf->auth.dovecot[0] != '\0')
+		code = mtactl_fail(MTACTL_FAILED, "%s asks Dovecot about "
+		    "users (auth.dovecot), and this only looks at a file of "
+		    "passwords; ask `doveadm auth test %s`", m->args.config,
+		    m->args.operands[0]);
 	else if (conf->auth.passwords[0] == '\0')
 		code = mtactl_fail(MTACTL_FAILED, "%s names no auth.passwords",
 		    m->args.config);

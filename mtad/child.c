@@ -23,6 +23,7 @@
 #include "common/os/spawn.h"
 #include "common/proc/proc.h"
 #include "mtad/dirs.h"
+#include "mtad/dovecot.h"
 #include "mtad/handover.h"
 #include "mtad/reload.h"
 #include "mtad/stop.h"
@@ -129,6 +130,9 @@ on_msg(void *ctx, struct channel *channel, const struct msg *msg, int fd)
 		break;
 	case MSG_reload_ask:
 		reload_asked(c->mtad, msg->reload_ask.cookie);
+		break;
+	case MSG_dovecot_want:
+		dovecot_wanted(c->mtad, msg->dovecot_want.is_served != 0);
 		break;
 	default:
 		/* `drained`: its end follows */

@@ -10,6 +10,7 @@
 #include "common/os/signals.h"
 #include "mtad/boot.h"
 #include "mtad/child.h"
+#include "mtad/dovecot.h"
 #include "mtad/environment.h"
 #include "mtad/handover.h"
 #include "mtad/reload.h"
@@ -131,6 +132,8 @@ open_loop(struct mtad *m)
 	if (e == OK)
 		e = reload_init(m);
 	if (e == OK)
+		e = dovecot_init(m);
+	if (e == OK)
 		e = open_signals(m);
 	if (e == OK)
 		e = child_make_all(m);
@@ -143,6 +146,7 @@ close_loop(struct mtad *m)
 	child_free_all(m);
 	watch_free(&m->signal_watch);
 	fd_close(&m->signal_fd);
+	dovecot_clear(m);
 	reload_clear(m);
 	timer_clear(&m->log_retry);
 	deferred_clear(&m->log_flush);

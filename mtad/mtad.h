@@ -103,6 +103,14 @@ struct mtad {
 	struct buf reload_text;		/* what was said, for who asked */
 	struct timer reload_wait;
 
+	/* dovecot.c */
+	struct {
+		struct timer timer;
+		int64_t tried_at_ms;
+		bool is_lost;		/* and it was said */
+		bool is_served;		/* keyd has an older one */
+	} dovecot;
+
 	/* stop.c */
 	size_t stop_stage;
 	bool is_hurried;

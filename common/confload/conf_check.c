@@ -5,7 +5,10 @@
  */
 #include "common/confload/conf_check.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/os/file.h"
@@ -35,6 +38,23 @@ check_file(const char *key, const char *path, bool is_secret,
 		    why.text[0] != '\0' ? why.text : err_text(e));
 }
 
+/* It may be made later, by another service: mail flows meanwhile. */
+static void
+check_socket(const char *key, const char *path, struct conf_report *report)
+{
+	struct stat st;
+
+	if (path[0] == '\0')
+		return;
+	if (stat(path, &st) != 0)
+		conf_report_add(report, CONF_WARNING, NO_PLACE,
+		    "%s: %s: %s; until it is there, AUTH is answered with 454",
+		    key, path, strerror(errno));
+	else if (!S_ISSOCK(st.st_mode))
+		conf_report_add(report, CONF_ERROR, NO_PLACE,
+		    "%s: %s: is no socket", key, path);
+}
+
 static void
 check_files(const char *key, const struct conf_texts *paths, bool is_secret,
     struct conf_report *report)
@@ -54,6 +74,7 @@ conf_check_files(const struct conf *conf, struct conf_report *report)
 	check_files("tls.ocsp", &conf->tls.ocsp, false, report);
 	check_file("tls.authorities", conf->tls.authorities, false, report);
 	check_file("auth.passwords", conf->auth.passwords, true, report);
+	check_socket("auth.dovecot", conf->auth.dovecot, report);
 	check_file("aliases", conf->aliases, false, report);
 	for (size_t i = 0; i < conf->routes.n; i++)
 		check_file("routes[].auth.password_file",

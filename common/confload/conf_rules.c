@@ -206,9 +206,11 @@ check_submission(const struct conf *conf, const struct conf_listener *row,
 		conf_report_add(report, CONF_ERROR, place,
 		    "service: submission needs TLS: tls.certificate and "
 		    "tls.key, and starttls or implicit here");
-	if (conf->auth.passwords[0] == '\0')
+	if (conf->auth.passwords[0] == '\0' &&
+	    conf->auth.dovecot[0] == '\0')
 		conf_report_add(report, CONF_ERROR, place,
-		    "service: submission needs users: auth.passwords");
+		    "service: submission needs users: auth.passwords or "
+		    "auth.dovecot");
 }
 
 static void
@@ -399,6 +401,18 @@ check_tls(const struct conf *conf, const struct conf_places *places,
 		    "each certificate, in the same order");
 }
 
+/* Who is right about a user that both know could only be guessed. */
+static void
+check_auth(const struct conf *conf, const struct conf_places *places,
+    struct conf_report *report)
+{
+	if (conf->auth.passwords[0] != '\0' && conf->auth.dovecot[0] != '\0')
+		conf_report_add(report, CONF_ERROR,
+		    place_of(places, "auth.dovecot"),
+		    "auth.passwords or auth.dovecot, not both: users are in "
+		    "the file, or Dovecot knows them");
+}
+
 /* Better here, with the file at hand, than when the processes are told. */
 static void
 check_size(const struct conf *conf, struct conf_report *report)
@@ -426,5 +440,6 @@ conf_rules_check(const struct conf *conf, const struct yaml_node *root,
 	check_routes(conf, root, report);
 	check_quotas(conf, root, report);
 	check_tls(conf, places, report);
+	check_auth(conf, places, report);
 	check_size(conf, report);
 }

@@ -71,6 +71,7 @@ static const struct rule {
 	    "service: submission needs TLS: tls.certificate", ERR_SYNTAX },
 	{ HOST "listeners: [{address: \"*:587\", service: submission}]\n",
 	    "service: submission needs users: auth.passwords", ERR_SYNTAX },
+	{ HOST "auth: {passwords: p, dovecot: d}\n", "not both", ERR_SYNTAX },
 	{ HOST "listeners: [{address: \"*:465\", tls: implicit}]\n",
 	    "tls: implicit needs tls.certificate and tls.key", ERR_SYNTAX },
 	{ HOST "tls: {certificate: [c, d], key: c}\n",

@@ -4,11 +4,13 @@
  */
 #include "common/base/check.h"
 #include "common/ipc/ipc_words.h"
+#include "common/os/fd.h"
 #include "keyd/auth.h"
 #include "keyd/checker.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define PATIENCE_TURNS 6000	/* of 10 ms */
 
@@ -153,4 +155,126 @@ Test(auth, the_offer_is_what_can_be_answered)
 	cr_expect_eq(m.type, MSG_auth_offer);
 	cr_expect(m.auth_offer.has_plain);
 	cr_expect_not(m.auth_offer.has_scram);
+}
+
+/* ---- Dovecot ---- */
+
+static void
+ignore(void *ctx)
+{
+	(void)ctx;
+}
+
+static void
+ignore_lost(void *ctx, const char *why)
+{
+	(void)ctx;
+	(void)why;
+}
+
+static void
+ignore_want(void *ctx, bool is_served)
+{
+	(void)ctx;
+	(void)is_served;
+}
+
+static const struct dovecot_link_ops ops = {
+	ignore, ignore_lost, ignore_want, 10000, 10000, 10000,
+};
+
+/* The file is not asked beside it. */
+Test(auth, without_dovecot_they_come_later)
+{
+	struct msg m = { .type = MSG_auth_token };
+	const uint8_t client[4] = { 10, 0, 0, 3 };
+	struct dovecot_link *k;
+
+	m.auth_token.cookie = 3;
+	m.auth_token.token = SPAN_LIT("token");
+	m.auth_token.client = span_of(client, sizeof(client));
+	auth_message(a, 7, &m);
+	cr_expect_eq(counts[AUTH_LATER], 1, "nobody knows of tokens");
+	cr_assert_eq(dovecot_link_new(l, &ops, NULL, &k), OK);
+	auth_set_dovecot(a, k);
+	auth_message(a, 7, &m);
+	ask(1, "anna", "secret");
+	cr_expect_eq(counts[AUTH_LATER], 3);
+	m = (struct msg){ .type = MSG_scram_begin };
+	m.scram_begin.user = SPAN_LIT("anna");
+	auth_message(a, 7, &m);
+	cr_expect_eq(counts[AUTH_LATER], 4);
+	auth_offer(a, &m);
+	cr_expect(m.auth_offer.has_plain);
+	cr_expect_not(m.auth_offer.has_scram);
+	cr_expect_not(m.auth_offer.has_bearer);
+	dovecot_link_free(&k);
+}
+
+/* What it says, and what it calls the user, and who is told. */
+static struct msg_auth_done last;
+static char last_user[256];
+
+static void
+take_last(void *ctx, uint64_t peer, const struct msg *m)
+{
+	take(ctx, peer, m);
+	last = m->auth_done;
+	cr_assert(span_copy(m->auth_done.user, last_user,
+	    sizeof(last_user)));
+}
+
+static void
+say(int fd, const char *text)
+{
+	cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+Test(auth, dovecot_is_asked)
+{
+	struct auth *b;
+	struct dovecot_link *k;
+	int ends[2];
+	struct msg m;
+
+	cr_assert_eq(auth_new(l, &passwords, take_last, &counts, &b), OK);
+	cr_assert_eq(dovecot_link_new(l, &ops, NULL, &k), OK);
+	cr_assert_eq(fd_pair(ends), OK);
+	auth_set_dovecot(b, k);
+	cr_assert_eq(dovecot_link_open(k, ends[0]), OK);
+	say(ends[1], "VERSION\t1\t1\nMECH\tPLAIN\nMECH\tOAUTHBEARER\n"
+	    "DONE\n");
+	for (int i = 0; i < 10; i++)
+		loop_turn(l, 1);
+	auth_offer(b, &m);
+	cr_expect(m.auth_offer.has_bearer);
+	m = (struct msg){ .type = MSG_auth_check };
+	m.auth_check.cookie = 5;
+	m.auth_check.user = SPAN_LIT("bert");
+	m.auth_check.password = SPAN_LIT("x");
+	m.auth_check.client = span_of("\012\0\0\1", 4);
+	auth_message(b, 7, &m);
+	say(ends[1], "OK\t1\tuser=albert\n");
+	wait_for(1);
+	cr_expect_eq(last.result, AUTH_GOOD);
+	cr_expect_str_eq(last_user, "albert");
+	m.auth_check.cookie = 6;
+	auth_message(b, 7, &m);
+	say(ends[1], "FAIL\t2\tuser=albert\n");
+	wait_for(2);
+	cr_expect_eq(last.result, AUTH_BAD);
+	cr_expect_str_eq(last_user, "");
+	/* the end of the connection is no verdict, and no guess */
+	for (unsigned i = 10; i < 20; i++) {
+		m.auth_check.cookie = i;
+		m.auth_check.client = span_of("\012\0\0\2", 4);
+		auth_message(b, 7, &m);
+		dovecot_link_close(k);
+		cr_expect_eq(last.result, AUTH_LATER);
+		cr_expect_eq(asked[i], 1);
+	}
+	cr_expect_eq(counts[AUTH_LATER], 10);
+	close(ends[1]);
+	dovecot_link_free(&k);
+	auth_free(&b);
 }
