@@ -1,5 +1,5 @@
 #!/bin/bash
-# get-peers.sh [postfix|opensmtpd|exim4 ...]: unpacks the peers' Debian
+# get-peers.sh [postfix|opensmtpd|exim4|dovecot ...]: unpacks the peers' Debian
 # packages, which conflict with each other, side by side in /opt/peers/NAME
 # (or $MTAD_PEERS/NAME) and installs only the libraries that they need.
 set -eu
@@ -12,8 +12,9 @@ cd "$peers/deb"
 for peer in "$@"; do
 	case $peer in
 	exim4) packages="exim4-daemon-light exim4-base exim4-config" ;;
+	dovecot) packages=dovecot-core ;;
 	postfix|opensmtpd) packages=$peer ;;
-	*) echo "usage: get-peers.sh [postfix|opensmtpd|exim4 ...]" >&2
+	*) echo "usage: get-peers.sh [postfix|opensmtpd|exim4|dovecot ...]" >&2
 	   exit 2 ;;
 	esac
 	for package in $packages; do
