@@ -201,6 +201,12 @@ tls_filter_base(struct tls_filter *f)
 	return &f->base;
 }
 
+struct ssl_st *
+tls_filter_ssl(const struct tls_filter *f)
+{
+	return f->ssl;
+}
+
 bool
 tls_filter_is_open(const struct tls_filter *f)
 {

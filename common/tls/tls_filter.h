@@ -35,4 +35,7 @@ bool tls_filter_is_open(const struct tls_filter *f);
 void tls_filter_facts(const struct tls_filter *f, struct tls_facts *out);
 const char *tls_filter_fault(const struct tls_filter *f);
 
+/* For this room: OpenSSL's session, borrowed. */
+struct ssl_st *tls_filter_ssl(const struct tls_filter *f);
+
 #endif

@@ -5,6 +5,7 @@
 #include "common/tls/tls_server.h"
 
 #include "common/base/check.h"
+#include "common/tls/tls_binding.h"
 #include "common/tls/tls_provider.h"
 
 #include <openssl/err.h>
@@ -121,6 +122,36 @@ on_status(SSL *ssl, void *ctx)
 	return SSL_TLSEXT_ERR_NOACK;
 }
 
+/* ---- tickets ---- */
+
+/* What goes into one. */
+static int
+on_give(SSL *ssl, void *ctx)
+{
+	(void)ctx;
+	return tls_binding_keep(ssl);
+}
+
+/* What comes out of one: all that can be read is used. */
+static SSL_TICKET_RETURN
+on_take(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t n,
+    SSL_TICKET_STATUS status, void *ctx)
+{
+	(void)ssl;
+	(void)session;
+	(void)name;
+	(void)n;
+	(void)ctx;
+	switch (status) {
+	case SSL_TICKET_SUCCESS:
+		return SSL_TICKET_RETURN_USE;
+	case SSL_TICKET_SUCCESS_RENEW:
+		return SSL_TICKET_RETURN_USE_RENEW;
+	default:
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	}
+}
+
 /* ---- contexts ---- */
 
 /* Keys of tickets: the same in all processes, other ones for each service. */
@@ -157,6 +188,7 @@ set_sessions(SSL_CTX *ctx)
 	(void)SSL_CTX_set_timeout(ctx, TLS_SERVER_TICKET_LIFE_S);
 	(void)SSL_CTX_set_num_tickets(ctx, 1);
 	(void)SSL_CTX_set_max_early_data(ctx, 0);
+	(void)SSL_CTX_set_session_ticket_cb(ctx, on_give, on_take, NULL);
 }
 
 static bool
