@@ -5,6 +5,7 @@
 #include "common/os/sock.h"
 #include "smtpd/server.h"
 #include "smtpd/session_log.h"
+#include "smtpd/session_tls.h"
 
 #include <string.h>
 
@@ -137,15 +138,21 @@ session_auth_done(struct server *sv, const struct msg_auth_done *m)
 void
 session_auth_salt(struct server *sv, const struct msg_scram_salt *m)
 {
-	uint8_t nonce[RX_AUTH_NONCE_BYTES];
+	uint8_t nonce[RX_AUTH_NONCE_BYTES], binding[RX_AUTH_BINDING_MAX];
 	struct rx_answer a = {
 		.verdict = RX_VERDICT_GOOD, .iterations = m->iterations,
 		.salt = m->salt, .nonce = nonce,
 	};
 	struct session *s = find(sv, m->cookie);
+	struct rx_question q;
+	size_t n = 0;
 
 	if (s == NULL)
 		return;
+	rx_question(s->rx, &q);
+	if (q.is_bound)
+		session_tls_binding(s, q.binding, binding, &n);
+	a.binding = span_of(binding, n);
 	if (random_fill(nonce, sizeof(nonce)) != OK)
 		a.verdict = RX_VERDICT_LATER;
 	answer(s, &a);

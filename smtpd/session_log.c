@@ -147,8 +147,10 @@ session_log_accepted(const struct session *s, uint64_t id)
 	log_client(log, s);
 	log_text(log, "helo", m.head.helo);
 	log_gate(log, s);
-	if (rx_user(s->rx).n > 0)
+	if (rx_user(s->rx).n > 0) {
 		log_text(log, "user", rx_user(s->rx));
+		log_str(log, "mechanism", rx_user_mechanism(s->rx));
+	}
 	log_tls(log, s);
 	log_end(log);
 }

@@ -1,5 +1,6 @@
 #include "smtpd/session_tls.h"
 
+#include "common/tls/tls_binding.h"
 #include "smtpd/server.h"
 
 enum err
@@ -26,6 +27,35 @@ session_tls_begin(struct session *s)
 	return e;
 }
 
+static const enum tls_binding kinds[SASL_BINDING_COUNT] = {
+	[SASL_BINDING_EXPORTER] = TLS_BINDING_EXPORTER,
+	[SASL_BINDING_END_POINT] = TLS_BINDING_END_POINT,
+	[SASL_BINDING_UNIQUE] = TLS_BINDING_UNIQUE,
+};
+
+_Static_assert(RX_AUTH_BINDING_MAX == TLS_BINDING_MAX, "room for each");
+
+/* In the dialogue's terms. */
+static unsigned
+bindings_of(const struct session *s)
+{
+	const unsigned there = tls_bindings(s->tls);
+	unsigned set = 0;
+
+	for (unsigned i = 0; i < SASL_BINDING_COUNT; i++)
+		set |= (there >> kinds[i] & 1U) << i;
+	return set;
+}
+
+void
+session_tls_binding(const struct session *s, enum sasl_binding kind,
+    uint8_t out[RX_AUTH_BINDING_MAX], size_t *n)
+{
+	if (s->tls == NULL ||
+	    tls_binding(s->tls, kinds[kind], out, n) != OK)
+		*n = 0;
+}
+
 /* The words are OpenSSL's own and last; the name that was asked for does
  * not. */
 void
@@ -33,6 +63,7 @@ session_tls_note(struct session *s)
 {
 	tls_filter_facts(s->tls, &s->facts);
 	s->facts.server_name = NULL;
+	rx_auth_bindings(s->rx, bindings_of(s));
 }
 
 bool

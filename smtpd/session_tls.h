@@ -21,6 +21,11 @@ enum err session_tls_begin(struct session *s);
 /* It is open: what was agreed on is kept, also when the stream has gone. */
 void session_tls_note(struct session *s);
 
+/* What ties an exchange to this session, RFC 5056; N is 0 when there is
+ * nothing. */
+void session_tls_binding(const struct session *s, enum sasl_binding kind,
+    uint8_t out[RX_AUTH_BINDING_MAX], size_t *n);
+
 /* inspection */
 bool session_tls_is_shaking(const struct session *s);
 const char *session_tls_fault(const struct session *s);	/* NULL: none */

@@ -9,6 +9,13 @@ static const char *const names[SASL_MECHANISM_COUNT] = {
 	[SASL_PLAIN] = "PLAIN", [SASL_LOGIN] = "LOGIN",
 	[SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
 	[SASL_OAUTHBEARER] = "OAUTHBEARER",
+	[SASL_SCRAM_SHA_256_PLUS] = "SCRAM-SHA-256-PLUS",
+};
+
+static const char *const bindings[SASL_BINDING_COUNT] = {
+	[SASL_BINDING_EXPORTER] = "tls-exporter",
+	[SASL_BINDING_END_POINT] = "tls-server-end-point",
+	[SASL_BINDING_UNIQUE] = "tls-unique",
 };
 
 bool
@@ -27,6 +34,18 @@ const char *
 sasl_name(enum sasl_mechanism m)
 {
 	return names[m];
+}
+
+bool
+sasl_find_binding(struct span name, enum sasl_binding *out)
+{
+	for (unsigned i = 0; i < SASL_BINDING_COUNT; i++) {
+		if (span_equal(name, span_str(bindings[i]))) {
+			*out = (enum sasl_binding)i;
+			return true;
+		}
+	}
+	return false;
 }
 
 /* What is a name or password: text, as RFC 4013 would have it at the least. */
@@ -142,18 +161,48 @@ is_nonce(struct span s)
 	return s.n > 0 && s.n <= SASL_NONCE_MAX;
 }
 
-/* "y" says that the client could bind and thinks that we can't, which is
- * so. */
+/* RFC 5802 section 7: cb-name */
+static bool
+is_binding_name(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		const uint8_t c = s.p[i];
+
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') &&
+		    !(c >= 'A' && c <= 'Z') && c != '.' && c != '-')
+			return false;
+	}
+	return s.n > 0;
+}
+
 static enum err
-take_gs2(struct span message, struct span *rest, struct span *as)
+take_flag(struct span flag, struct sasl_first *out)
+{
+	out->binding = SPAN_NONE;
+	if (span_equal(flag, SPAN_LIT("n"))) {
+		out->flag = SASL_GS2_NONE;
+		return OK;
+	}
+	if (span_equal(flag, SPAN_LIT("y"))) {
+		out->flag = SASL_GS2_THOUGHT_NONE;
+		return OK;
+	}
+	out->flag = SASL_GS2_BOUND;
+	out->binding = span_from(flag, 2);
+	return span_equal(span_sub(flag, 0, 2), SPAN_LIT("p=")) &&
+	    is_binding_name(out->binding) ? OK : ERR_SYNTAX;
+}
+
+static enum err
+take_gs2(struct span message, struct span *rest, struct span *as,
+    struct sasl_first *out)
 {
 	struct span flag;
 
 	*rest = message;
 	if (!take_to(rest, ',', &flag) || !take_to(rest, ',', as))
 		return ERR_SYNTAX;
-	return span_equal(flag, SPAN_LIT("n")) ||
-	    span_equal(flag, SPAN_LIT("y")) ? OK : ERR_SYNTAX;
+	return take_flag(flag, out);
 }
 
 enum err
@@ -165,7 +214,7 @@ sasl_scram_first(struct span message, struct sasl_first *out)
 
 	if (message.n > SASL_MESSAGE_MAX)
 		return ERR_RANGE;
-	e = take_gs2(message, &rest, &as);
+	e = take_gs2(message, &rest, &as, &f);
 	if (e != OK)
 		return e;
 	f.bare = rest;
@@ -196,14 +245,33 @@ sasl_scram_put_first(struct span client_nonce, struct span server_nonce,
 	buf_add_u64(out, iterations);
 }
 
+/* In a time that tells nothing of where they differ. */
 static bool
-is_bound(struct span text, struct span gs2)
+is_same(struct span a, struct span b)
+{
+	volatile uint8_t differing = 0;
+
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		differing = differing | (uint8_t)(a.p[i] ^ b.p[i]);
+	return differing == 0;
+}
+
+/* Header and data, RFC 5802 section 5.1: c= */
+static enum err
+check_binding(struct span text, struct span gs2, struct span binding)
 {
 	uint8_t bytes[SASL_MESSAGE_MAX];
+	struct span said;
 	size_t n;
 
-	return base64_decode(text, bytes, sizeof(bytes), &n) == OK &&
-	    span_equal(span_of(bytes, n), gs2);
+	if (base64_decode(text, bytes, sizeof(bytes), &n) != OK)
+		return ERR_SYNTAX;
+	said = span_of(bytes, n);
+	if (!span_equal(span_sub(said, 0, gs2.n), gs2))
+		return ERR_SYNTAX;
+	return is_same(span_from(said, gs2.n), binding) ? OK : ERR_DENIED;
 }
 
 static bool
@@ -218,12 +286,13 @@ is_both(struct span nonce, struct span client, struct span server)
  * which are signed with it and mean nothing to us. */
 enum err
 sasl_scram_final(struct span message, struct span gs2,
-    struct span client_nonce, struct span server_nonce,
+    struct span binding, struct span client_nonce, struct span server_nonce,
     struct sasl_final *out)
 {
 	struct sasl_final f;
-	struct span rest = message, binding, nonce, proof;
+	struct span rest = message, said, nonce, proof;
 	size_t n, at = message.n;
+	enum err e;
 
 	while (at > 0 && message.p[at - 1] != ',')
 		at--;
@@ -232,7 +301,7 @@ sasl_scram_final(struct span message, struct span gs2,
 	proof = span_from(message, at);
 	f.without_proof = span_sub(message, 0, at - 1);
 	rest = f.without_proof;
-	if (!take_field(&rest, 'c', &binding) || !is_bound(binding, gs2) ||
+	if (!take_field(&rest, 'c', &said) ||
 	    !take_field(&rest, 'r', &nonce) ||
 	    !is_both(nonce, client_nonce, server_nonce))
 		return ERR_SYNTAX;
@@ -240,8 +309,10 @@ sasl_scram_final(struct span message, struct span gs2,
 	    base64_decode(rest, f.proof, sizeof(f.proof), &n) != OK ||
 	    n != sizeof(f.proof))
 		return ERR_SYNTAX;
-	*out = f;
-	return OK;
+	e = check_binding(said, gs2, binding);
+	if (e == OK)
+		*out = f;
+	return e;
 }
 
 /* ---- OAUTHBEARER ---- */
@@ -343,11 +414,15 @@ sasl_bearer(struct span message, struct sasl_bearer *out)
 {
 	struct sasl_bearer b = { .user_n = 0 };
 	struct span rest, as, user;
+	struct sasl_first gs2;
 	enum err e;
 
 	if (message.n > SASL_MESSAGE_MAX)
 		return ERR_RANGE;
-	e = take_gs2(message, &rest, &as);
+	e = take_gs2(message, &rest, &as, &gs2);
+	/* nobody binds a token to a session this way */
+	if (e == OK && gs2.flag == SASL_GS2_BOUND)
+		e = ERR_SYNTAX;
 	if (e == OK && as.n > 0)
 		e = take_field(&as, 'a', &user) && as.n == 0
 		    ? unescape(user, b.user, &b.user_n) : ERR_SYNTAX;

@@ -1,7 +1,7 @@
 /*
  * SASL messages of a client, taken apart: PLAIN (RFC 4616), LOGIN,
- * SCRAM-SHA-256 (RFC 5802, 7677) and OAUTHBEARER (RFC 7628).  Already decoded
- * from base64.
+ * SCRAM-SHA-256 (RFC 5802, 7677) with or without channel binding, and
+ * OAUTHBEARER (RFC 7628).  Already decoded from base64.
  *
  * Only syntax: whether a password or proof is right is keyd's to say.  Fields
  * borrow the message, but for users that are unescaped.  What is
@@ -20,13 +20,23 @@
 #define SASL_MESSAGE_MAX	9216	/* of a line of 12288 in base64 */
 
 enum sasl_mechanism {
-	SASL_PLAIN, SASL_LOGIN, SASL_SCRAM_SHA_256, SASL_OAUTHBEARER,
+	SASL_PLAIN, SASL_LOGIN, SASL_SCRAM_SHA_256,
+	SASL_SCRAM_SHA_256_PLUS, SASL_OAUTHBEARER,
 	SASL_MECHANISM_COUNT
+};
+
+/* Types of channel binding (RFC 5929, 9266). */
+enum sasl_binding {
+	SASL_BINDING_EXPORTER, SASL_BINDING_END_POINT, SASL_BINDING_UNIQUE,
+	SASL_BINDING_COUNT
 };
 
 /* By its name, in any case; false: none of these. */
 bool sasl_find(struct span name, enum sasl_mechanism *out);
 const char *sasl_name(enum sasl_mechanism m);
+
+/* By its registered name; false: none of these. */
+bool sasl_find_binding(struct span name, enum sasl_binding *out);
 
 struct sasl_plain {
 	struct span user, password;
@@ -40,16 +50,24 @@ enum err sasl_plain(struct span message, struct sasl_plain *out);
 enum err sasl_check_user(struct span user);
 enum err sasl_check_password(struct span password);
 
+enum sasl_gs2_flag {			/* RFC 5802 section 6 */
+	SASL_GS2_NONE,			/* "n": the client can't bind */
+	SASL_GS2_THOUGHT_NONE,		/* "y": ... and thinks we can't */
+	SASL_GS2_BOUND,			/* "p=": this one is bound */
+};
+
 struct sasl_first {
-	struct span gs2;		/* "n,," */
+	struct span gs2;		/* "n,,", "p=tls-exporter,," */
+	enum sasl_gs2_flag flag;
+	struct span binding;		/* SASL_GS2_BOUND: its type */
 	struct span bare;		/* the rest */
 	struct span nonce;		/* of the client */
 	char user[SASL_USER_MAX];
 	size_t user_n;
 };
 
-/* The first message of SCRAM, without channel binding.  ERR_SYNTAX,
- * ERR_RANGE. */
+/* The first message of SCRAM; whether its flag and type may be is the
+ * caller's to say.  ERR_SYNTAX, ERR_RANGE. */
 enum err sasl_scram_first(struct span message, struct sasl_first *out);
 
 /* The server's answer to it. */
@@ -61,9 +79,11 @@ struct sasl_final {
 	uint8_t proof[32];
 };
 
-/* The last message: it must name the GS2 header and both nonces. */
+/* The last message: it must name the GS2 header and both nonces, and behind the
+ * header the data of BINDING (empty without), which are compared in constant
+ * time.  ERR_SYNTAX; ERR_DENIED: other data. */
 enum err sasl_scram_final(struct span message, struct span gs2,
-    struct span client_nonce, struct span server_nonce,
+    struct span binding, struct span client_nonce, struct span server_nonce,
     struct sasl_final *out);
 
 #define SASL_BEARER_PAIRS_MAX	16

@@ -1,16 +1,21 @@
 /*
- * AUTH, RFC 4954, with PLAIN, LOGIN, SCRAM-SHA-256 and OAUTHBEARER.
+ * AUTH, RFC 4954, with PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS and
+ * OAUTHBEARER.
  *
  * Offered inside TLS only, so that no password and no chosen mechanism can be
  * seen or changed on the way.  A wrong user and a wrong password hear the same.
  * Who has authenticated is trusted as relay.networks are.
+ *
+ * Somebody between the client and us can take a mechanism off the list, but
+ * then a client that knows the stronger one says "y" in the weaker one, signed:
+ * that is refused (RFC 5802 section 6).  What TLS says is about who connected,
+ * so it counts for nothing once XCLIENT has named another.
  */
 #include "smtpd/engine/rx_auth.h"
 
 #include "common/base/base64.h"
 #include "common/base/check.h"
 #include "common/mail/xtext.h"
-#include "common/smtp/smtp_sasl.h"
 #include "smtpd/engine/rx_auth_impl.h"
 #include "smtpd/engine/rx_verbs.h"
 
@@ -40,6 +45,9 @@ struct rx_exchange {
 	size_t user_n;
 	char nonce[2 * RX_AUTH_NONCE_BYTES];	/* ours, in base64 */
 	size_t nonce_n;
+	enum sasl_binding binding;	/* of -PLUS */
+	uint8_t binding_data[RX_AUTH_BINDING_MAX];
+	size_t binding_n;
 };
 
 /* ---- life ---- */
@@ -110,6 +118,30 @@ refuse(struct rx *rx, enum rx_reply_id reply)
 	return reply;
 }
 
+/* ---- what is offered ---- */
+
+void
+rx_auth_bindings(struct rx *rx, unsigned set)
+{
+	rx->bindings = (uint8_t)set;
+}
+
+static bool
+is_listed(const struct rx *rx, enum sasl_mechanism m)
+{
+	switch (m) {
+	case SASL_SCRAM_SHA_256:
+		return rx->site->has_scram;
+	case SASL_SCRAM_SHA_256_PLUS:
+		return rx->site->has_scram && rx->bindings != 0 &&
+		    rx->xclient == NULL;
+	case SASL_OAUTHBEARER:
+		return rx->site->has_bearer;
+	default:
+		return rx->site->has_passwords;
+	}
+}
+
 /* ---- what goes on ---- */
 
 /* 334 with these bytes; the next line is the answer to it. */
@@ -178,15 +210,36 @@ take_login(struct rx *rx, struct span message)
 	return ask(rx, RX_ASK_PASSWORD);
 }
 
+/* Whether this flag of the client may be, RFC 5802 section 6. */
+static enum rx_reply_id
+judge_flag(const struct rx *rx, struct rx_exchange *x)
+{
+	if (x->mechanism != SASL_SCRAM_SHA_256_PLUS) {
+		if (x->scram.flag == SASL_GS2_BOUND)
+			return RX_REPLY_AUTH_SYNTAX;
+		return x->scram.flag == SASL_GS2_THOUGHT_NONE &&
+		    is_listed(rx, SASL_SCRAM_SHA_256_PLUS)
+		    ? RX_REPLY_AUTH_BINDING : RX_REPLY_NONE;
+	}
+	return x->scram.flag == SASL_GS2_BOUND &&
+	    sasl_find_binding(x->scram.binding, &x->binding) &&
+	    (rx->bindings & 1U << x->binding) != 0
+	    ? RX_REPLY_NONE : RX_REPLY_AUTH_BINDING;
+}
+
 static enum rx_reply_id
 take_scram_first(struct rx *rx, struct span message)
 {
 	struct rx_exchange *x = rx->exchange;
+	enum rx_reply_id reply;
 
 	buf_add_span(&x->first, message);
 	if (buf_failed(&x->first) ||
 	    sasl_scram_first(buf_span(&x->first), &x->scram) != OK)
 		return refuse(rx, RX_REPLY_AUTH_SYNTAX);
+	reply = judge_flag(rx, x);
+	if (reply != RX_REPLY_NONE)
+		return refuse(rx, reply);
 	set_user(x, span_of(x->scram.user, x->scram.user_n));
 	return ask(rx, RX_ASK_SALT);
 }
@@ -196,10 +249,13 @@ take_scram_final(struct rx *rx, struct span message)
 {
 	struct rx_exchange *x = rx->exchange;
 	struct sasl_final f;
+	const enum err e = sasl_scram_final(message, x->scram.gs2,
+	    span_of(x->binding_data, x->binding_n), x->scram.nonce,
+	    span_of(x->nonce, x->nonce_n), &f);
 
-	if (sasl_scram_final(message, x->scram.gs2, x->scram.nonce,
-	    span_of(x->nonce, x->nonce_n), &f) != OK)
-		return refuse(rx, RX_REPLY_AUTH_SYNTAX);
+	if (e != OK)
+		return refuse(rx, e == ERR_DENIED ? RX_REPLY_AUTH_BINDING
+		    : RX_REPLY_AUTH_SYNTAX);
 	memcpy(x->proof, f.proof, sizeof(x->proof));
 	buf_add_byte(&x->auth_message, ',');
 	buf_add_span(&x->auth_message, f.without_proof);
@@ -244,6 +300,7 @@ succeed(struct rx *rx)
 
 	memcpy(rx->user, x->user, x->user_n);
 	rx->user_n = (uint8_t)x->user_n;
+	rx->mechanism = (uint8_t)x->mechanism;
 	rx->is_trusted = true;
 	rx_auth_end(rx);
 	return RX_REPLY_AUTH_OK;
@@ -300,19 +357,6 @@ bool
 rx_auth_is_offered(const struct rx *rx)
 {
 	return rx->door.is_tls && has_users(rx);
-}
-
-static bool
-is_listed(const struct rx *rx, enum sasl_mechanism m)
-{
-	switch (m) {
-	case SASL_SCRAM_SHA_256:
-		return rx->site->has_scram;
-	case SASL_OAUTHBEARER:
-		return rx->site->has_bearer;
-	default:
-		return rx->site->has_passwords;
-	}
 }
 
 void
@@ -409,7 +453,22 @@ rx_question(const struct rx *rx, struct rx_question *out)
 		.password = x->password,
 		.auth_message = buf_span(&x->auth_message),
 		.proof = span_of(x->proof, sizeof(x->proof)),
+		.is_bound = x->mechanism == SASL_SCRAM_SHA_256_PLUS,
+		.binding = x->binding,
 	};
+}
+
+/* False: none came, and it is wanted. */
+static bool
+keep_binding(struct rx_exchange *x, struct span data)
+{
+	if (x->mechanism != SASL_SCRAM_SHA_256_PLUS)
+		return true;
+	if (data.n == 0 || data.n > sizeof(x->binding_data))
+		return false;
+	memcpy(x->binding_data, data.p, data.n);
+	x->binding_n = data.n;
+	return true;
 }
 
 /* The server's first message; our nonce is printable as base64 is. */
@@ -421,6 +480,8 @@ go_on_with_salt(struct rx *rx, const struct rx_answer *a)
 	struct buf text, b64;
 	enum rx_reply_id reply;
 
+	if (!keep_binding(x, a->binding))
+		return refuse(rx, RX_REPLY_AUTH_LATER);
 	buf_init(&b64, sizeof(x->nonce));
 	base64_encode(&b64, span_of(a->nonce, RX_AUTH_NONCE_BYTES));
 	nonce = buf_span(&b64);
@@ -503,6 +564,13 @@ struct span
 rx_user(const struct rx *rx)
 {
 	return span_of(rx->user, rx->user_n);
+}
+
+const char *
+rx_user_mechanism(const struct rx *rx)
+{
+	return rx->user_n > 0
+	    ? sasl_name((enum sasl_mechanism)rx->mechanism) : "";
 }
 
 /* ---- AUTH= ---- */

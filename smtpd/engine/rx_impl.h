@@ -38,8 +38,7 @@ struct rx {
 	bool has_read_secret;		/* the input is to be wiped */
 	enum rx_state state;
 	bool is_trusted, has_quit;
-	bool is_esmtp;
-	bool is_draining;
+	bool is_esmtp, is_draining;
 	struct {			/* ETRN: RX_CALL is due */
 		bool is_due, is_below;
 		uint8_t n;
@@ -69,12 +68,12 @@ struct rx {
 		struct span argument;
 		uint16_t sender_n;	/* of mail.sender.text */
 	} last;
-	uint8_t fill_n;
-	uint8_t helo_n;
-	uint8_t user_n;
+	uint8_t fill_n, helo_n, user_n;
 	char fill[RX_FILL_MAX];		/* %s of the reply to come */
 	char helo[RX_HELO_MAX];
 	char user[SASL_USER_MAX];	/* who authenticated */
+	uint8_t mechanism;		/* ... by this enum sasl_mechanism */
+	uint8_t bindings;		/* set of 1 << enum sasl_binding */
 };
 
 void rx_enter(struct rx *rx, enum rx_state state);

@@ -87,6 +87,11 @@ rx_refusal(const struct rx *rx, struct rx_refusal *out)
 		.from = span_of(rx->mail.sender.text, rx->last.sender_n),
 		.argument = rx->last.argument,
 	};
+	/* not of this session: somebody may stand between */
+	if (rx->last.verb == SMTP_VERB_AUTH && rx->last.code == 535) {
+		out->stage = "AUTH";
+		out->is_policy = true;
+	}
 }
 
 /* In the states of commands it is the client's turn, for each line is answered

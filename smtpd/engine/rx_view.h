@@ -43,7 +43,7 @@ struct rx_message {
 /* What was refused; borrowed until the next step. */
 struct rx_refusal {
 	enum smtp_verb verb;
-	const char *stage;	/* "MAIL", "RCPT", "DATA" or "command" */
+	const char *stage;	/* "MAIL", "RCPT", "DATA", "AUTH", "command" */
 	bool is_policy;		/* about an address or a message, no typo */
 	unsigned code;
 	struct span reply;	/* with code, without CRLF */

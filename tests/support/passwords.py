@@ -33,15 +33,18 @@ def scram_line(user, password, iterations=4096):
 
 
 class Scram:
-    """The client's three messages, and what the server must prove."""
+    """The client's three messages, and what the server must prove.  FLAG and
+    BINDING are the GS2 header's first word and the data behind it."""
 
-    def __init__(self, user, password, nonce=None):
+    def __init__(self, user, password, nonce=None, flag="n", binding=b""):
         self.password = password.encode()
+        self.gs2 = f"{flag},,"
+        self.binding = binding
         self.nonce = nonce or b64(os.urandom(18))
         self.bare = f"n={user},r={self.nonce}"
 
     def first(self):
-        return "n,," + self.bare
+        return self.gs2 + self.bare
 
     def final(self, server_first):
         fields = dict(f.split("=", 1) for f in server_first.split(","))
@@ -51,7 +54,8 @@ class Scram:
             "sha256", self.password, base64.b64decode(fields["s"]),
             int(fields["i"]))
         key = hmac256(salted, b"Client Key")
-        without = f"c=biws,r={fields['r']}"
+        bound = b64(self.gs2.encode() + self.binding)
+        without = f"c={bound},r={fields['r']}"
         message = ",".join((self.bare, server_first, without)).encode()
         signature = hmac256(hashlib.sha256(key).digest(), message)
         proof = bytes(a ^ b for a, b in zip(key, signature))

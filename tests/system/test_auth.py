@@ -106,7 +106,8 @@ class Auth(unittest.TestCase):
         self.assertIn(self.plain(s, "anna", ANNA)[0], (530, 538))
         s = self.session()
         self.assertEqual(s.esmtp_features["auth"].split(),
-                         ["PLAIN", "LOGIN", "SCRAM-SHA-256"])
+                         ["PLAIN", "LOGIN", "SCRAM-SHA-256",
+                          "SCRAM-SHA-256-PLUS"])
         self.assertEqual(s.docmd("MAIL", "FROM:<a@b.example>")[0], 530)
         bad = [self.plain(self.session(), user, password)
                for user, password in (("anna", "wrong"), ("carl", ANNA))]

@@ -90,7 +90,8 @@ class Auth(Users):
             s.starttls(context=self.certificate.client())
             s.ehlo()
             self.assertEqual(s.esmtp_features["auth"].split(),
-                             ["PLAIN", "LOGIN", "SCRAM-SHA-256"])
+                             ["PLAIN", "LOGIN", "SCRAM-SHA-256",
+                              "SCRAM-SHA-256-PLUS"])
             for name in ("enhancedstatuscodes", "pipelining", "dsn",
                          "8bitmime"):
                 self.assertTrue(s.has_extn(name), name)

@@ -50,6 +50,29 @@ Test(scram, the_example_of_the_rfc_is_proved)
 	cr_assert_arr_eq(got, want, sizeof(want));
 }
 
+/* The same exchange in SCRAM-SHA-256-PLUS, bound by tls-exporter to the octets
+ * 0 to 31; computed elsewhere (Python's hashlib). */
+Test(scram, a_bound_exchange_is_proved)
+{
+	static const char bound[] = "n=user,r=rOprNGfwEbeRWgbNEkqO,"
+	    "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+	    "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,"
+	    "c=cD10bHMtZXhwb3J0ZXIsLAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR"
+	    "4f,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+	const struct scram_secret s = secret();
+	uint8_t proof[SCRAM_KEY_BYTES], want[SCRAM_KEY_BYTES];
+	uint8_t got[SCRAM_KEY_BYTES];
+
+	decode("QC6CS20quADQRb3mT99YUH+n3VJxUvzuK0K0E1Vrs2M=", proof);
+	decode("2GiAgapEppLVlUXbxUDksL3VgYHzuqiK5tR4mhJGgvs=", want);
+	cr_assert(scram_prove(&s, span_str(bound),
+	    span_of(proof, sizeof(proof)), got));
+	cr_assert_arr_eq(got, want, sizeof(want));
+	/* and is no proof of the one that is not bound */
+	cr_assert_not(scram_prove(&s, SPAN_LIT(MESSAGE),
+	    span_of(proof, sizeof(proof)), got));
+}
+
 Test(scram, another_proof_or_message_is_refused_and_nothing_is_signed)
 {
 	static const uint8_t nothing[SCRAM_KEY_BYTES];

@@ -1,6 +1,6 @@
 /*
- * SASL messages, whole, cut, and with every octet changed.  AUTH-13, AUTH-20,
- * T18.
+ * SASL messages, whole, cut, and with every octet changed.  AUTH-13, AUTH-15,
+ * AUTH-16, AUTH-20, T18.
  */
 #include "common/base/check.h"
 #include "common/smtp/smtp_sasl.h"
@@ -85,8 +85,8 @@ Test(smtp_sasl, scram_of_the_rfc)
 	    span_of(salt, sizeof(salt)), 4096, &out);
 	cr_expect(span_equal(buf_span(&out), SPAN_LIT("r=" C_NONCE S_NONCE
 	    ",s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096")));
-	cr_assert_eq(sasl_scram_final(SPAN_LIT(FINAL), first.gs2, first.nonce,
-	    SPAN_LIT(S_NONCE), &final), OK);
+	cr_assert_eq(sasl_scram_final(SPAN_LIT(FINAL), first.gs2, SPAN_NONE,
+	    first.nonce, SPAN_LIT(S_NONCE), &final), OK);
 	cr_expect(span_equal(final.without_proof,
 	    SPAN_LIT("c=biws,r=" C_NONCE S_NONCE)));
 	cr_expect_eq(final.proof[0], 0x74);
@@ -97,21 +97,32 @@ static const struct {
 	const char *message;
 	enum err e;
 	const char *user;
+	enum sasl_gs2_flag flag;
+	const char *binding;
 } firsts[] = {
-	{ "n,,n=a=2Cb=3Dc,r=x", OK, "a,b=c" },
-	{ "y,,n=u,r=x,ext=1", OK, "u" },
-	{ "n,a=u,n=u,r=x", OK, "u" },
-	{ "n,a=v,n=u,r=x", ERR_SYNTAX, NULL },
-	{ "p=tls-unique,,n=u,r=x", ERR_SYNTAX, NULL },
-	{ "n,,m=1,n=u,r=x", ERR_SYNTAX, NULL },
-	{ "n,,n=u", ERR_SYNTAX, NULL },
-	{ "n,,n=,r=x", ERR_SYNTAX, NULL },
-	{ "n,,n=u,r=", ERR_SYNTAX, NULL },
-	{ "n,,n=u=2,r=x", ERR_SYNTAX, NULL },
-	{ "n,,n=u=41,r=x", ERR_SYNTAX, NULL },
-	{ "n,,n=u,r=x y", ERR_SYNTAX, NULL },
-	{ "n,n=u,r=x", ERR_SYNTAX, NULL },
-	{ "", ERR_SYNTAX, NULL },
+	{ "n,,n=a=2Cb=3Dc,r=x", OK, "a,b=c", SASL_GS2_NONE, "" },
+	{ "y,,n=u,r=x,ext=1", OK, "u", SASL_GS2_THOUGHT_NONE, "" },
+	{ "n,a=u,n=u,r=x", OK, "u", SASL_GS2_NONE, "" },
+	{ "p=tls-unique,,n=u,r=x", OK, "u", SASL_GS2_BOUND, "tls-unique" },
+	{ "p=x.Y-9,a=u,n=u,r=x", OK, "u", SASL_GS2_BOUND, "x.Y-9" },
+	{ "p=,,n=u,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ "p,,n=u,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ "p=tls_unique,,n=u,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ "pp=tls-unique,,n=u,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ "P=tls-unique,,n=u,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ "Y,,n=u,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ "nn,,n=u,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ ",,n=u,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ "n,a=v,n=u,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ "n,,m=1,n=u,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ "n,,n=u", ERR_SYNTAX, NULL, 0, NULL },
+	{ "n,,n=,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ "n,,n=u,r=", ERR_SYNTAX, NULL, 0, NULL },
+	{ "n,,n=u=2,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ "n,,n=u=41,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ "n,,n=u,r=x y", ERR_SYNTAX, NULL, 0, NULL },
+	{ "n,n=u,r=x", ERR_SYNTAX, NULL, 0, NULL },
+	{ "", ERR_SYNTAX, NULL, 0, NULL },
 };
 
 Test(smtp_sasl, scram_first)
@@ -121,9 +132,13 @@ Test(smtp_sasl, scram_first)
 
 		cr_expect_eq(sasl_scram_first(span_str(firsts[i].message),
 		    &f), firsts[i].e, "%s", firsts[i].message);
-		if (firsts[i].e == OK)
-			cr_expect(span_equal(span_of(f.user, f.user_n),
-			    span_str(firsts[i].user)));
+		if (firsts[i].e != OK)
+			continue;
+		cr_expect(span_equal(span_of(f.user, f.user_n),
+		    span_str(firsts[i].user)));
+		cr_expect_eq(f.flag, firsts[i].flag, "%zu", i);
+		cr_expect(span_equal(f.binding,
+		    span_str(firsts[i].binding)), "%zu", i);
 	}
 }
 
@@ -132,8 +147,8 @@ final_of(struct span message)
 {
 	struct sasl_final f;
 
-	return sasl_scram_final(message, SPAN_LIT("n,,"), SPAN_LIT(C_NONCE),
-	    SPAN_LIT(S_NONCE), &f);
+	return sasl_scram_final(message, SPAN_LIT("n,,"), SPAN_NONE,
+	    SPAN_LIT(C_NONCE), SPAN_LIT(S_NONCE), &f);
 }
 
 /* Everything but the proof itself is fixed; a changed proof is keyd's to
@@ -168,7 +183,9 @@ Test(smtp_sasl, names)
 	cr_expect(sasl_find(SPAN_LIT("SCRAM-SHA-256"), &m) &&
 	    m == SASL_SCRAM_SHA_256);
 	cr_expect_not(sasl_find(SPAN_LIT("CRAM-MD5"), &m));
-	cr_expect_not(sasl_find(SPAN_LIT("SCRAM-SHA-256-PLUS"), &m));
+	cr_expect(sasl_find(SPAN_LIT("scram-sha-256-plus"), &m) &&
+	    m == SASL_SCRAM_SHA_256_PLUS);
+	cr_expect_not(sasl_find(SPAN_LIT("SCRAM-SHA-256-"), &m));
 	cr_expect_not(sasl_find(SPAN_LIT(""), &m));
 }
 
@@ -275,4 +292,71 @@ Test(smtp_sasl, bearer_has_bounds)
 	buf_add_str(&many, "\001");
 	cr_expect_eq(sasl_bearer(buf_span(&many), &b), ERR_RANGE);
 	buf_clear(&many);
+}
+
+/* ---- channel binding ---- */
+
+/* Of the octets 0 to 31, as in secret/test_scram.c. */
+#define PLUS_GS2	"p=tls-exporter,,"
+#define PLUS_C		"c=cD10bHMtZXhwb3J0ZXIsLAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZ" \
+	"GhscHR4f"
+#define PLUS_FINAL	PLUS_C ",r=" C_NONCE S_NONCE ","		\
+	"p=QC6CS20quADQRb3mT99YUH+n3VJxUvzuK0K0E1Vrs2M="
+
+static enum err
+bound_final(struct span message, const char *gs2, struct span data)
+{
+	struct sasl_final f;
+
+	return sasl_scram_final(message, span_str(gs2), data,
+	    SPAN_LIT(C_NONCE), SPAN_LIT(S_NONCE), &f);
+}
+
+Test(smtp_sasl, scram_bound)
+{
+	char text[] = PLUS_FINAL;
+	uint8_t data[33] = { 0 };
+
+	for (uint8_t i = 0; i < 32; i++)
+		data[i] = i;
+	cr_expect_eq(bound_final(SPAN_LIT(PLUS_FINAL), PLUS_GS2,
+	    span_of(data, 32)), OK);
+	/* data that are longer, shorter, none; another header */
+	cr_expect_eq(bound_final(SPAN_LIT(PLUS_FINAL), PLUS_GS2,
+	    span_of(data, 33)), ERR_DENIED);
+	cr_expect_eq(bound_final(SPAN_LIT(PLUS_FINAL), PLUS_GS2,
+	    span_of(data, 31)), ERR_DENIED);
+	cr_expect_eq(bound_final(SPAN_LIT(PLUS_FINAL), PLUS_GS2, SPAN_NONE),
+	    ERR_DENIED);
+	cr_expect_eq(bound_final(SPAN_LIT(PLUS_FINAL), "p=tls-exportes,,",
+	    span_of(data, 32)), ERR_SYNTAX);
+	cr_expect_eq(bound_final(SPAN_LIT(FINAL), "n,,",
+	    span_of(data, 32)), ERR_DENIED);
+	/* every bit of ours, and of the client's words */
+	for (int bit = 0; bit < 32 * 8; bit++) {
+		data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+		cr_expect_eq(bound_final(SPAN_LIT(PLUS_FINAL), PLUS_GS2,
+		    span_of(data, 32)), ERR_DENIED, "%d", bit);
+		data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+	}
+	for (size_t bit = 0; bit < (sizeof(PLUS_C) - 1) * 8; bit++) {
+		text[bit / 8] = (char)(text[bit / 8] ^ (1 << bit % 8));
+		cr_expect_neq(bound_final(span_str(text), PLUS_GS2,
+		    span_of(data, 32)), OK, "%zu", bit);
+		text[bit / 8] = (char)(text[bit / 8] ^ (1 << bit % 8));
+	}
+}
+
+Test(smtp_sasl, bindings)
+{
+	enum sasl_binding b;
+
+	cr_expect(sasl_find_binding(SPAN_LIT("tls-exporter"), &b) &&
+	    b == SASL_BINDING_EXPORTER);
+	cr_expect(sasl_find_binding(SPAN_LIT("tls-server-end-point"), &b) &&
+	    b == SASL_BINDING_END_POINT);
+	cr_expect(sasl_find_binding(SPAN_LIT("tls-unique"), &b) &&
+	    b == SASL_BINDING_UNIQUE);
+	cr_expect_not(sasl_find_binding(SPAN_LIT("TLS-UNIQUE"), &b));
+	cr_expect_not(sasl_find_binding(SPAN_LIT(""), &b));
 }

@@ -1,6 +1,6 @@
 /*
- * AUTH in the dialogue, RFC 4954: AUTH-01 to -14, -20,
- * -21, SUB-01, SUB-10, T06, T18.
+ * AUTH in the dialogue, RFC 4954: AUTH-01 to -14, -20, -21, SUB-01, SUB-10,
+ * T06, T18.  With what TLS knows: test_auth_tls.c.
  */
 #include "common/base/base64.h"
 #include "common/base/check.h"
