@@ -132,16 +132,19 @@ on_give(SSL *ssl, void *ctx)
 	return tls_binding_keep(ssl);
 }
 
-/* What comes out of one: all that can be read is used. */
+/* What comes out of one: all that can be read is used, unless its client had
+ * shown a certificate.  That may have expired since then, or its authority be
+ * believed no more, and the rest of its chain is not in the ticket. */
 static SSL_TICKET_RETURN
 on_take(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t n,
     SSL_TICKET_STATUS status, void *ctx)
 {
 	(void)ssl;
-	(void)session;
 	(void)name;
 	(void)n;
 	(void)ctx;
+	if (session != NULL && SSL_SESSION_get0_peer(session) != NULL)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	switch (status) {
 	case SSL_TICKET_SUCCESS:
 		return SSL_TICKET_RETURN_USE;
@@ -150,6 +153,23 @@ on_take(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t n,
 	default:
 		return SSL_TICKET_RETURN_IGNORE_RENEW;
 	}
+}
+
+/* ---- certificates of clients ---- */
+
+/* Asked for where tls_clients_ask() was called.  Any will do here: who its
+ * client is is judged in the open session, and what judges nothing ends
+ * nothing.  In TLS 1.3 no ticket is given that would not be taken. */
+static int
+on_certificate(X509_STORE_CTX *ctx, void *none)
+{
+	SSL *ssl = X509_STORE_CTX_get_ex_data(ctx,
+	    SSL_get_ex_data_X509_STORE_CTX_idx());
+
+	(void)none;
+	(void)SSL_set_num_tickets(ssl, 0);
+	X509_STORE_CTX_set_error(ctx, X509_V_OK);
+	return 1;
 }
 
 /* ---- contexts ---- */
@@ -219,6 +239,7 @@ make_context(struct tls_server *s, const struct tls_server_setup *setup)
 		return NULL;
 	}
 	set_sessions(ctx);
+	SSL_CTX_set_cert_verify_callback(ctx, on_certificate, NULL);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	(void)SSL_CTX_set_tlsext_servername_callback(ctx, on_name);
 	(void)SSL_CTX_set_tlsext_servername_arg(ctx, s);

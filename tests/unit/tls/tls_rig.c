@@ -186,9 +186,8 @@ shake(void)
 	    tls_filter_is_open(rig.filter);
 }
 
-/* A new connection; SET_UP changes the client before. */
-bool
-tls_rig_try(struct tls_server *server, void (*set_up)(SSL *client))
+void
+tls_rig_start(struct tls_server *server, void (*set_up)(SSL *client))
 {
 	tls_rig_free_client();
 	tls_rig_new_client();
@@ -196,8 +195,16 @@ tls_rig_try(struct tls_server *server, void (*set_up)(SSL *client))
 	buf_init(&rig.text, TLS_RIG_BIG);
 	rig.end = STREAM_FILTER_ON;
 	cr_assert_eq(tls_server_accept(server, &rig.filter), OK);
+	if (rig.clients != NULL)
+		cr_assert_eq(tls_clients_ask(rig.clients, rig.filter), OK);
 	if (set_up != NULL)
 		set_up(rig.client);
+}
+
+bool
+tls_rig_try(struct tls_server *server, void (*set_up)(SSL *client))
+{
+	tls_rig_start(server, set_up);
 	return shake();
 }
 
@@ -215,6 +222,7 @@ tls_rig_end(void)
 	SSL_SESSION_free(rig.session);
 	rig.session = NULL;
 	tls_server_free(&rig.server);
+	tls_clients_free(&rig.clients);
 	tls_rig_close_signer();
 	pairs_clear(&rig.pairs);
 }

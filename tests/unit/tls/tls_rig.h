@@ -4,6 +4,7 @@
 #ifndef MTAD_TESTS_TLS_RIG_H
 #define MTAD_TESTS_TLS_RIG_H
 
+#include "common/tls/tls_clients.h"
 #include "common/tls/tls_server.h"
 #include "keyd/pairs.h"
 
@@ -23,6 +24,7 @@ struct tls_rig {
 	struct tls_chain chains[PAIRS_MAX];
 	struct tls_server *server;
 	struct tls_filter *filter;
+	struct tls_clients *clients;	/* asked for, unless NULL */
 	SSL_CTX *client_ctx;
 	SSL *client;
 	SSL_SESSION *session;		/* the last ticket */
@@ -49,6 +51,9 @@ void tls_rig_close_signer(void);
  * ends are open then. */
 bool tls_rig_try(struct tls_server *server, void (*set_up)(SSL *client));
 void tls_rig_only_12(SSL *client);	/* for SET_UP */
+
+/* The same, before anything is said. */
+void tls_rig_start(struct tls_server *server, void (*set_up)(SSL *client));
 
 /* in pieces: what the client says, and what it is told */
 void tls_rig_new_client(void);
