@@ -6,6 +6,7 @@
 #include "common/os/random.h"
 #include "common/os/rlimit.h"
 #include "common/secret/passwords.h"
+#include "common/tls/tls_clients.h"
 #include "keyd/pairs.h"
 
 #include <stdlib.h>
@@ -48,22 +49,44 @@ judge_passwords(struct span fields, struct buf *text)
 	return e;
 }
 
-/* Both, so that all that is wrong is told at once. */
+/* Public, and not keyd's to keep: but it knows what a certificate is. */
+static enum err
+judge_client_ca(struct span fields, struct buf *text)
+{
+	struct tls_clients *clients = NULL;
+	struct why why = { "" };
+	struct msg m;
+	enum err e = msg_decode(MSG_client_ca, fields, &m);
+
+	if (e != OK || m.client_ca.name.n == 0)
+		return e;
+	e = tls_clients_new(m.client_ca.pem, &clients, &why);
+	if (e != OK)
+		buf_addf(text, "auth.client_ca: %.*s: %s\n",
+		    (int)m.client_ca.name.n,
+		    (const char *)m.client_ca.name.p, why.text);
+	tls_clients_free(&clients);
+	return e;
+}
+
+/* All, so that all that is wrong is told at once. */
 static enum err
 judge(struct span input, struct buf *text)
 {
-	struct span pairs, passwords;
+	struct span pairs, passwords, client_ca;
 	struct wire w;
-	enum err e, more;
+	enum err e, more, last;
 
 	wire_init(&w, input);
 	pairs = wire_span(&w, INPUT_MAX);
 	passwords = wire_span(&w, INPUT_MAX);
+	client_ca = wire_span(&w, INPUT_MAX);
 	if (wire_done(&w) != OK)
 		return ERR_SYNTAX;
 	e = judge_pairs(pairs, text);
 	more = judge_passwords(passwords, text);
-	return e != OK ? e : more;
+	last = judge_client_ca(client_ca, text);
+	return e != OK ? e : more != OK ? more : last;
 }
 
 /* A file with a thousand mistakes shows as many as are read by anybody. */

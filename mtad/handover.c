@@ -90,6 +90,15 @@ send_authorities(struct child *c)
 	child_send(c, &msg, -1);
 }
 
+static void
+send_client_ca(struct child *c)
+{
+	struct msg msg;
+
+	secrets_client_ca(&c->mtad->secrets, c->mtad->conf, &msg);
+	child_send(c, &msg, -1);
+}
+
 /* Each kind gets the part that its row in the schema names; secrets of one
  * kind are not sent to another.  The same message at the start and at a
  * reload. */
@@ -105,6 +114,8 @@ handover_config(struct child *c)
 		send_secrets(c);
 	if ((c->row->needs & PROC_NEEDS_AUTHORITIES) != 0)
 		send_authorities(c);
+	if ((c->row->needs & PROC_NEEDS_CLIENT_CA) != 0)
+		send_client_ca(c);
 	buf_init(&bytes, CONF_WIRE_MAX);
 	conf_wire_encode(c->mtad->conf, c->row->reader, &bytes);
 	msg.config.generation = c->mtad->generation;

@@ -16,6 +16,7 @@
 #define PROC_NEEDS_CLIENTS	16u	/* the shared table of clients */
 #define PROC_NEEDS_AUTHORITIES	64u	/* the bundle of certificates */
 #define PROC_NEEDS_SECRETS	32u	/* certificates, keys, passwords */
+#define PROC_NEEDS_CLIENT_CA	128u	/* authorities of users */
 
 enum proc_id {
 #define PROC(role, name, user, workers, needs, peers, doc) PROC_##role,

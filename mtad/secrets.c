@@ -17,6 +17,7 @@
 #define CHAIN_MAX	((size_t)64 * 1024)	/* as in messages.def */
 #define KEY_MAX		((size_t)16 * 1024)
 #define AUTHORITIES_MAX	((size_t)2 * 1024 * 1024)
+#define CLIENT_CA_MAX	((size_t)256 * 1024)
 #define STAPLE_MAX	((size_t)16 * 1024)
 #define PAIRS_MAX	((size_t)1024 * 1024)
 #define PASSWORDS_MAX	((size_t)16 * 1024 * 1024)
@@ -38,6 +39,7 @@ void
 secrets_clear(struct secrets *s)
 {
 	buf_clear(&s->authorities);
+	buf_clear(&s->client_ca);
 	wipe(&s->pairs);
 	s->pair_count = 0;
 	wipe(&s->passwords);
@@ -251,6 +253,7 @@ secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 	buf_init(&s.passwords, PASSWORDS_MAX);
 	buf_init(&s.authorities, AUTHORITIES_MAX);
 	buf_init(&s.hops, HOPS_MAX);
+	buf_init(&s.client_ca, CLIENT_CA_MAX);
 	/* rows that move to larger memory leave their key behind in the old */
 	if (conf->tls.certificate.n > 0 &&
 	    buf_reserve(&s.pairs, PAIRS_MAX) == NULL)
@@ -263,6 +266,9 @@ secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 		e = read_hops(&s, conf, why);
 	if (e == OK)
 		e = read_authorities(conf, &s.authorities, why);
+	if (e == OK && conf->auth.client_ca[0] != '\0')
+		e = read_file(conf->auth.client_ca, CLIENT_CA_MAX, false,
+		    &s.client_ca, why);
 	if (e == OK)
 		*out = s;
 	else
@@ -294,4 +300,13 @@ secrets_hops(const struct secrets *s, struct msg *out)
 	*out = (struct msg){ .type = MSG_hop_secrets };
 	out->hop_secrets.rows.n = s->hop_count;
 	out->hop_secrets.rows.bytes = buf_span(&s->hops);
+}
+
+void
+secrets_client_ca(const struct secrets *s, const struct conf *conf,
+    struct msg *out)
+{
+	*out = (struct msg){ .type = MSG_client_ca };
+	out->client_ca.name = span_str(conf->auth.client_ca);
+	out->client_ca.pem = buf_span(&s->client_ca);
 }

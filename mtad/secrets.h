@@ -1,6 +1,7 @@
 /*
  * What only keyd may know: private keys with their certificates, users'
- * passwords, and ours at next hops; and beside them the authorities that deliverd believes.
+ * passwords, and ours at next hops; and beside them the authorities that
+ * deliverd believes about next hops, and smtpd about its clients.
  *
  * The parent reads the files, as nobody else can open them, understands no
  * byte of them, and keeps them in the form in which keyd is told, so that a
@@ -26,6 +27,7 @@ struct secrets {
 	struct buf hops;		/* rows of `hop_secrets` */
 	uint32_t hop_count;
 	struct buf authorities;		/* PEM, no secret; for `verified` */
+	struct buf client_ca;		/* PEM, no secret; of auth.client_ca */
 };
 
 /* Reads the files that CONF names.  ERR_DENIED (a secret is open to others),
@@ -47,8 +49,11 @@ enum err secrets_check(const struct secrets *s, const struct conf *conf,
 void secrets_pairs(const struct secrets *s, struct msg *out);
 void secrets_passwords(const struct secrets *s, const struct conf *conf,
     struct msg *out);
-
 void secrets_hops(const struct secrets *s, struct msg *out);
+
+/* ... and smtpd. */
+void secrets_client_ca(const struct secrets *s, const struct conf *conf,
+    struct msg *out);
 
 /* Overwrites and frees; S may be all zero. */
 void secrets_clear(struct secrets *s);

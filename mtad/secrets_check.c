@@ -6,6 +6,7 @@
 #include "mtad/secrets.h"
 
 #include "common/base/wire.h"
+#include "common/conf/conf.h"
 #include "common/ipc/messages.h"
 #include "common/os/fd.h"
 #include "common/os/file.h"
@@ -20,7 +21,7 @@
 #include <unistd.h>
 
 #define TEXT_MAX	((size_t)16 * 1024)
-#define SLACK		((size_t)8 * 1024)
+#define SLACK		((size_t)16 * 1024)
 #define BYTES_MAX	((size_t)32 * 1024 * 1024)
 
 /* Each message's fields behind their length. */
@@ -41,19 +42,23 @@ put_fields(const struct msg *m, struct buf *out)
 static enum err
 write_secrets(const struct secrets *s, const struct conf *conf, int fd)
 {
-	struct msg pairs, passwords;
+	struct msg pairs, passwords, client_ca;
 	struct buf bytes;
 	enum err e;
 
 	secrets_pairs(s, &pairs);
 	secrets_passwords(s, conf, &passwords);
+	secrets_client_ca(s, conf, &client_ca);
 	buf_init(&bytes, BYTES_MAX);
 	/* what moves to larger memory leaves a copy behind */
-	if (buf_reserve(&bytes, s->pairs.n + s->passwords.n + SLACK) == NULL)
+	if (buf_reserve(&bytes, s->pairs.n + s->passwords.n +
+	    s->client_ca.n + SLACK) == NULL)
 		return ERR_NOMEM;
 	e = put_fields(&pairs, &bytes);
 	if (e == OK)
 		e = put_fields(&passwords, &bytes);
+	if (e == OK)
+		e = put_fields(&client_ca, &bytes);
 	if (e == OK)
 		e = file_pwrite_all(fd, bytes.p, bytes.n, 0);
 	explicit_bzero(bytes.p, bytes.size);
@@ -128,7 +133,8 @@ secrets_check(const struct secrets *s, const struct conf *conf, int program,
 	int in, out;
 	enum err e;
 
-	if (s->pair_count == 0 && !s->has_passwords)
+	if (s->pair_count == 0 && !s->has_passwords &&
+	    conf->auth.client_ca[0] == '\0')
 		return OK;
 	in = memfd_create("secrets", MFD_CLOEXEC);
 	out = memfd_create("words", MFD_CLOEXEC);

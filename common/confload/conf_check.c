@@ -75,6 +75,7 @@ conf_check_files(const struct conf *conf, struct conf_report *report)
 	check_file("tls.authorities", conf->tls.authorities, false, report);
 	check_file("auth.passwords", conf->auth.passwords, true, report);
 	check_socket("auth.dovecot", conf->auth.dovecot, report);
+	check_file("auth.client_ca", conf->auth.client_ca, false, report);
 	check_file("aliases", conf->aliases, false, report);
 	for (size_t i = 0; i < conf->routes.n; i++)
 		check_file("routes[].auth.password_file",

@@ -207,10 +207,11 @@ check_submission(const struct conf *conf, const struct conf_listener *row,
 		    "service: submission needs TLS: tls.certificate and "
 		    "tls.key, and starttls or implicit here");
 	if (conf->auth.passwords[0] == '\0' &&
-	    conf->auth.dovecot[0] == '\0')
+	    conf->auth.dovecot[0] == '\0' &&
+	    conf->auth.client_ca[0] == '\0')
 		conf_report_add(report, CONF_ERROR, place,
-		    "service: submission needs users: auth.passwords or "
-		    "auth.dovecot");
+		    "service: submission needs users: auth.passwords, "
+		    "auth.dovecot or auth.client_ca");
 }
 
 static void
