@@ -36,6 +36,7 @@ void
 certificates_clear(struct certificates *c)
 {
 	drop_servers(c);
+	tls_clients_free(&c->clients);
 	tls_signer_close(&c->signer);
 }
 
@@ -124,6 +125,21 @@ certificates_take(struct certificates *c, const struct msg_tls_chains *m)
 	memcpy(c->servers, made, sizeof(made));
 }
 
+void
+certificates_take_client_ca(struct certificates *c, bool is_wanted,
+    struct span pem)
+{
+	struct tls_clients *made = NULL;
+	struct why why = { "" };
+
+	if (is_wanted && tls_clients_new(pem, &made, &why) != OK) {
+		complain(c, "taking over auth.client_ca", why.text);
+		return;
+	}
+	tls_clients_free(&c->clients);
+	c->clients = made;
+}
+
 bool
 certificates_are_there(const struct certificates *c,
     enum conf_service service)
@@ -141,6 +157,17 @@ enum err
 certificates_accept(struct certificates *c, enum conf_service service,
     struct tls_filter **out)
 {
+	struct tls_filter *made;
+	enum err e;
+
 	MUST(c->servers[service] != NULL);
-	return tls_server_accept(c->servers[service], out);
+	e = tls_server_accept(c->servers[service], &made);
+	if (e == OK && c->clients != NULL) {
+		e = tls_clients_ask(c->clients, made);
+		if (e != OK)
+			tls_filter_free(&made);
+	}
+	if (e == OK)
+		*out = made;
+	return e;
 }

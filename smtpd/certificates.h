@@ -1,6 +1,6 @@
 /*
- * The TLS of this process: what keyd told it to show, and the way to keyd's
- * signatures.
+ * The TLS of this process: what keyd told it to show, the way to keyd's
+ * signatures, and which certificates of clients make them users.
  *
  * The last certificates stay in use while keyd is away: sessions that are
  * resumed need no signature, others are asked to wait (454).
@@ -9,6 +9,7 @@
 #define MTAD_SMTPD_CERTIFICATES_H
 
 #include "common/conf/conf_types.h"
+#include "common/tls/tls_clients.h"
 #include "common/tls/tls_server.h"
 
 #define CERTIFICATES_SERVICES 2	/* enum conf_service */
@@ -23,6 +24,7 @@ struct certificates {
 	struct tls_signer signer;
 	struct tls_server *servers[CERTIFICATES_SERVICES]; /* NULL: none */
 	bool has_come;			/* keyd has said, if only "none" */
+	struct tls_clients *clients;	/* NULL: they are not asked */
 };
 
 void certificates_init(struct certificates *c, struct log *log);
@@ -38,6 +40,11 @@ void certificates_open_signer(struct certificates *c);
 /* What it says; when it can't be used the old ones stay. */
 void certificates_take(struct certificates *c,
     const struct msg_tls_chains *m);
+
+/* Whom to believe about clients; sessions ask for what is in force at their
+ * beginning, and judge by what is at the end of their handshake. */
+void certificates_take_client_ca(struct certificates *c, bool is_wanted,
+    struct span pem);
 
 /* inspection */
 bool certificates_are_there(const struct certificates *c,

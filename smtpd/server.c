@@ -29,6 +29,7 @@
 /* Zones change their offset at such a boundary only, so that the calendar is
  * asked once in a slot and not for each message. */
 #define ZONE_SLOT_MS	(15 * MTIME_MINUTE)
+#define CLIENT_CA_MAX	((size_t)256 * 1024)	/* as in messages.def */
 #define ENVELOPE_MAX	((size_t)128 * 1024)
 #define TRACE_HEAD_MAX	((size_t)4096)	/* as in `submit` */
 #define TRACE_TAIL_MAX	((size_t)8192)
@@ -303,6 +304,20 @@ on_listener_gone(void *ctx, struct proc *p, const struct proc_listener *l)
 	doors_shut(ctx, l->index, l->address);
 }
 
+/* Before the start it is kept: nothing is parsed with privileges. */
+static void
+take_client_ca(struct server *sv, const struct msg_client_ca *m)
+{
+	if (sv->proc != NULL) {
+		certificates_take_client_ca(&sv->certificates, m->name.n > 0,
+		    m->pem);
+		return;
+	}
+	sv->has_early_ca = m->name.n > 0;
+	buf_init(&sv->early_ca, CLIENT_CA_MAX);
+	buf_add_span(&sv->early_ca, m->pem);
+}
+
 /* The table of clients comes before `start`.  Its keys are secret, so that
  * nobody can choose addresses that fall into one slot. */
 static void
@@ -321,11 +336,13 @@ on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 			return;
 		proc_fail(p, "the table of clients is unusable");
 	}
+	if (m->type == MSG_client_ca)
+		take_client_ca(sv, &m->client_ca);
 	if (fd >= 0)
 		fd_close(&fd);
 }
 
-/* SELF is zero but for the table of clients, which came before. */
+/* SELF is zero but for the table of clients and early_ca, which came before. */
 static enum err
 on_start(void *ctx, struct proc *p, struct why *why)
 {
@@ -344,6 +361,9 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	buf_init(&sv->trace_tail, TRACE_TAIL_MAX);
 	spool_client_init(&sv->spool, &spool_ops, sv, proc_instance(p));
 	certificates_init(&sv->certificates, sv->log);
+	certificates_take_client_ca(&sv->certificates, sv->has_early_ca,
+	    buf_span(&sv->early_ca));
+	buf_clear(&sv->early_ca);
 	if (sv->clients == NULL)
 		return why_set(why, ERR_PEER, "no table of clients came");
 	if (timer_init(&sv->spool_timer, sv->loop, on_spool_timer, sv) != OK ||

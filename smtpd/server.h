@@ -27,6 +27,8 @@ struct server {
 	struct spool_client spool;
 	struct bodies bodies;
 	struct certificates certificates;
+	struct buf early_ca;		/* `client_ca`, before the start */
+	bool has_early_ca;
 	struct timer tls_timer;		/* doors wait for certificates */
 	struct timer signer_timer;	/* no signatures before it ends */
 	struct list sessions;

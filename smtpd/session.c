@@ -57,6 +57,7 @@ session_free(struct session *s)
 	session_mail_return(s);
 	gate_free(&s->gate);
 	rx_free(&s->rx);
+	free(s->identity);
 	free(s);
 	server_session_over(sv);
 }

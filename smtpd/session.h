@@ -41,6 +41,7 @@ struct session {
 	struct tls_filter *tls;		/* the stream's; NULL: in clear, or
 					 * the client is gone */
 	struct tls_facts facts;		/* of TLS, when it is open; static */
+	struct tls_identity *identity;	/* of its certificate; NULL: none */
 	enum conf_service service;
 	struct timer timer;
 	struct rx *rx;

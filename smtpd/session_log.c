@@ -11,6 +11,7 @@
 #include "smtpd/session_gate.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void
 log_client(struct log *log, const struct session *s)
@@ -114,6 +115,35 @@ session_log_tls_failed(const struct session *s)
 	log_end(log);
 }
 
+/* That it makes its client nobody. */
+void
+session_log_certificate(const struct session *s,
+    const struct tls_identity *shown, const char *why)
+{
+	struct log *log = s->server->log;
+
+	if (!log_begin(log, LOG_CERTIFICATE_REFUSED, NULL))
+		return;
+	log_client(log, s);
+	log_str(log, "certificate", shown->fingerprint);
+	log_str(log, "why", why);
+	log_end(log);
+}
+
+/* Who sent it, and how that was proved. */
+static void
+log_user(struct log *log, const struct session *s)
+{
+	const char *mechanism = rx_user_mechanism(s->rx);
+
+	if (rx_user(s->rx).n == 0)
+		return;
+	log_text(log, "user", rx_user(s->rx));
+	log_str(log, "mechanism", mechanism);
+	if (s->identity != NULL && strcmp(mechanism, "EXTERNAL") == 0)
+		log_str(log, "certificate", s->identity->fingerprint);
+}
+
 /* The name as it was tried, right or wrong; never a word of the password. */
 void
 session_log_auth(const struct session *s, const struct rx_question *q,
@@ -147,10 +177,7 @@ session_log_accepted(const struct session *s, uint64_t id)
 	log_client(log, s);
 	log_text(log, "helo", m.head.helo);
 	log_gate(log, s);
-	if (rx_user(s->rx).n > 0) {
-		log_text(log, "user", rx_user(s->rx));
-		log_str(log, "mechanism", rx_user_mechanism(s->rx));
-	}
+	log_user(log, s);
 	log_tls(log, s);
 	log_end(log);
 }

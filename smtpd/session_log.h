@@ -10,6 +10,8 @@
 void session_log_connected(const struct session *s);
 void session_log_xclient(const struct session *s);
 void session_log_gone(const struct session *s, const char *how);
+void session_log_certificate(const struct session *s,
+    const struct tls_identity *shown, const char *why);
 void session_log_tls_failed(const struct session *s);
 void session_log_auth(const struct session *s, const struct rx_question *q,
     const char *outcome);

@@ -2,6 +2,9 @@
 
 #include "common/tls/tls_binding.h"
 #include "smtpd/server.h"
+#include "smtpd/session_log.h"
+
+#include <stdlib.h>
 
 enum err
 session_tls_make(struct session *s)
@@ -56,6 +59,32 @@ session_tls_binding(const struct session *s, enum sasl_binding kind,
 		*n = 0;
 }
 
+/* Whether its client showed a certificate, and who it is by that. */
+static void
+look_at_client(struct session *s)
+{
+	const struct tls_clients *clients = s->server->certificates.clients;
+	struct tls_identity found;
+	struct why why = { "" };
+	enum err e = clients == NULL ? ERR_NOT_FOUND
+	    : tls_clients_look(clients, s->tls, &found, &why);
+
+	if (e == ERR_NOT_FOUND)
+		return;
+	if (e == OK) {
+		s->identity = malloc(sizeof(found));
+		if (s->identity == NULL)
+			e = why_set(&why, ERR_NOMEM, "no memory");
+	}
+	if (e != OK) {
+		session_log_certificate(s, &found, why.text);
+		return;
+	}
+	*s->identity = found;
+	rx_auth_certified(s->rx, span_of(s->identity->user,
+	    s->identity->user_n));
+}
+
 /* The words are OpenSSL's own and last; the name that was asked for does
  * not. */
 void
@@ -64,6 +93,7 @@ session_tls_note(struct session *s)
 	tls_filter_facts(s->tls, &s->facts);
 	s->facts.server_name = NULL;
 	rx_auth_bindings(s->rx, bindings_of(s));
+	look_at_client(s);
 }
 
 bool

@@ -10,6 +10,7 @@ static const char *const names[SASL_MECHANISM_COUNT] = {
 	[SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
 	[SASL_OAUTHBEARER] = "OAUTHBEARER",
 	[SASL_SCRAM_SHA_256_PLUS] = "SCRAM-SHA-256-PLUS",
+	[SASL_EXTERNAL] = "EXTERNAL",
 };
 
 static const char *const bindings[SASL_BINDING_COUNT] = {
@@ -106,6 +107,19 @@ sasl_plain(struct span message, struct sasl_plain *out)
 	if (e == OK)
 		*out = (struct sasl_plain){ user, rest };
 	return e;
+}
+
+enum err
+sasl_external(struct span message, struct span user)
+{
+	enum err e;
+
+	if (message.n == 0)
+		return OK;
+	e = sasl_check_user(message);
+	if (e != OK)
+		return e;
+	return span_equal(message, user) ? OK : ERR_DENIED;
 }
 
 /* ---- SCRAM ---- */

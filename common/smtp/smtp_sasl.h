@@ -1,7 +1,7 @@
 /*
  * SASL messages of a client, taken apart: PLAIN (RFC 4616), LOGIN,
- * SCRAM-SHA-256 (RFC 5802, 7677) with or without channel binding, and
- * OAUTHBEARER (RFC 7628).  Already decoded from base64.
+ * SCRAM-SHA-256 (RFC 5802, 7677) with or without channel binding, EXTERNAL (RFC
+ * 4422) and OAUTHBEARER (RFC 7628).  Already decoded from base64.
  *
  * Only syntax: whether a password or proof is right is keyd's to say.  Fields
  * borrow the message, but for users that are unescaped.  What is
@@ -21,7 +21,7 @@
 
 enum sasl_mechanism {
 	SASL_PLAIN, SASL_LOGIN, SASL_SCRAM_SHA_256,
-	SASL_SCRAM_SHA_256_PLUS, SASL_OAUTHBEARER,
+	SASL_SCRAM_SHA_256_PLUS, SASL_EXTERNAL, SASL_OAUTHBEARER,
 	SASL_MECHANISM_COUNT
 };
 
@@ -45,6 +45,10 @@ struct sasl_plain {
 /* ERR_SYNTAX: not two NULs, an empty user, an authorisation identity that is
  * another's, or octets that may not be; ERR_RANGE: too long. */
 enum err sasl_plain(struct span message, struct sasl_plain *out);
+
+/* EXTERNAL, RFC 4422 appendix A: MESSAGE is the identity to act as, and must be
+ * empty or USER.  ERR_DENIED: another one; ERR_SYNTAX, ERR_RANGE: none. */
+enum err sasl_external(struct span message, struct span user);
 
 /* A user or password of LOGIN, or in general. */
 enum err sasl_check_user(struct span user);

@@ -1,6 +1,6 @@
 /*
- * AUTH, RFC 4954, with PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS and
- * OAUTHBEARER.
+ * AUTH, RFC 4954, with PLAIN, LOGIN, SCRAM-SHA-256, SCRAM-SHA-256-PLUS,
+ * OAUTHBEARER and, for who showed a certificate, EXTERNAL.
  *
  * Offered inside TLS only, so that no password and no chosen mechanism can be
  * seen or changed on the way.  A wrong user and a wrong password hear the same.
@@ -126,6 +126,13 @@ rx_auth_bindings(struct rx *rx, unsigned set)
 	rx->bindings = (uint8_t)set;
 }
 
+void
+rx_auth_certified(struct rx *rx, struct span user)
+{
+	MUST(user.n <= sizeof(rx->user));
+	rx->certified = user;
+}
+
 static bool
 is_listed(const struct rx *rx, enum sasl_mechanism m)
 {
@@ -137,6 +144,8 @@ is_listed(const struct rx *rx, enum sasl_mechanism m)
 		    rx->xclient == NULL;
 	case SASL_OAUTHBEARER:
 		return rx->site->has_bearer;
+	case SASL_EXTERNAL:
+		return rx->certified.n > 0 && rx->xclient == NULL;
 	default:
 		return rx->site->has_passwords;
 	}
@@ -306,10 +315,25 @@ succeed(struct rx *rx)
 	return RX_REPLY_AUTH_OK;
 }
 
+/* TLS has proved it already. */
+static enum rx_reply_id
+take_external(struct rx *rx, struct span message)
+{
+	const enum err e = sasl_external(message, rx->certified);
+
+	if (e != OK)
+		return refuse(rx, e == ERR_DENIED ? RX_REPLY_AUTH_IDENTITY
+		    : RX_REPLY_AUTH_SYNTAX);
+	set_user(rx->exchange, rx->certified);
+	return succeed(rx);
+}
+
 static enum rx_reply_id
 take_message(struct rx *rx, struct span message)
 {
 	switch (rx->exchange->mechanism) {
+	case SASL_EXTERNAL:
+		return take_external(rx, message);
 	case SASL_PLAIN:
 		return take_plain(rx, message);
 	case SASL_LOGIN:
@@ -356,7 +380,8 @@ has_users(const struct rx *rx)
 bool
 rx_auth_is_offered(const struct rx *rx)
 {
-	return rx->door.is_tls && has_users(rx);
+	return rx->door.is_tls &&
+	    (has_users(rx) || is_listed(rx, SASL_EXTERNAL));
 }
 
 void

@@ -53,6 +53,10 @@ void rx_answered(struct rx *rx, const struct rx_answer *answer,
  * set of 1U << enum sasl_binding. */
 void rx_auth_bindings(struct rx *rx, unsigned set);
 
+/* ... and whom the client's certificate says it is, for EXTERNAL: borrowed for
+ * the dialogue's life. */
+void rx_auth_certified(struct rx *rx, struct span user);
+
 /* What was read since the last call may hold a secret: the driver wipes it. */
 bool rx_take_secret(struct rx *rx);
 

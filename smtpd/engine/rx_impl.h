@@ -72,8 +72,8 @@ struct rx {
 	char fill[RX_FILL_MAX];		/* %s of the reply to come */
 	char helo[RX_HELO_MAX];
 	char user[SASL_USER_MAX];	/* who authenticated */
-	uint8_t mechanism;		/* ... by this enum sasl_mechanism */
-	uint8_t bindings;		/* set of 1 << enum sasl_binding */
+	uint8_t mechanism, bindings;	/* the user's; of TLS, a set */
+	struct span certified;		/* user by TLS; the driver's */
 };
 
 void rx_enter(struct rx *rx, enum rx_state state);

@@ -1,6 +1,6 @@
 /*
  * SASL messages, whole, cut, and with every octet changed.  AUTH-13, AUTH-15,
- * AUTH-16, AUTH-20, T18.
+ * AUTH-16, AUTH-17, AUTH-20, T18.
  */
 #include "common/base/check.h"
 #include "common/smtp/smtp_sasl.h"
@@ -345,6 +345,25 @@ Test(smtp_sasl, scram_bound)
 		    span_of(data, 32)), OK, "%zu", bit);
 		text[bit / 8] = (char)(text[bit / 8] ^ (1 << bit % 8));
 	}
+}
+
+/* RFC 4422 appendix A. */
+Test(smtp_sasl, external)
+{
+	const struct span ann = SPAN_LIT("ann@example.org");
+	static char big[SASL_USER_MAX + 1];
+
+	memset(big, 'x', sizeof(big));
+	cr_expect_eq(sasl_external(SPAN_NONE, ann), OK);
+	cr_expect_eq(sasl_external(ann, ann), OK);
+	cr_expect_eq(sasl_external(SPAN_LIT("ann"), ann), ERR_DENIED);
+	cr_expect_eq(sasl_external(SPAN_LIT("Ann@example.org"), ann),
+	    ERR_DENIED);
+	cr_expect_eq(sasl_external(SPAN_LIT("ann@example.org\0"), ann),
+	    ERR_SYNTAX);
+	cr_expect_eq(sasl_external(SPAN_LIT("\0"), ann), ERR_SYNTAX);
+	cr_expect_eq(sasl_external(span_of(big, sizeof(big)), ann),
+	    ERR_RANGE);
 }
 
 Test(smtp_sasl, bindings)

@@ -1,6 +1,6 @@
 /*
- * AUTH with what TLS knows: channel binding (RFC 5802 section 6).  AUTH-15,
- * AUTH-16, T18.
+ * AUTH with what TLS knows: channel binding (RFC 5802 section 6), and who
+ * showed a certificate (RFC 4422 appendix A).  AUTH-15, AUTH-16, AUTH-17, T18.
  */
 #include "common/base/base64.h"
 #include "common/base/check.h"
@@ -231,4 +231,86 @@ Test(smtpd_auth_tls, the_log_hears_of_it)
 	rx_refusal(p.rx, &r);
 	cr_expect(r.is_policy);
 	cr_expect_str_eq(r.stage, "AUTH");
+}
+
+/* ---- EXTERNAL ---- */
+
+static void
+certify(const char *user)
+{
+	play_connect(&p, "192.0.2.1");
+	rx_secured(p.rx);
+	rx_auth_certified(p.rx, span_str(user));
+	play_say(&p, "EHLO c\r\n");
+}
+
+Test(smtpd_auth_tls, external)
+{
+	static const struct {
+		const char *lines[2];
+		unsigned codes[2];
+	} rows[] = {
+		{ { "AUTH EXTERNAL =\r\n" }, { 235 } },
+		{ { "auth external\r\n", "\r\n" }, { 334, 235 } },
+		/* "ann@example.org" */
+		{ { "AUTH EXTERNAL YW5uQGV4YW1wbGUub3Jn\r\n" }, { 235 } },
+		{ { "AUTH EXTERNAL\r\n", "YW5uQGV4YW1wbGUub3Jn\r\n" },
+		    { 334, 235 } },
+		/* "bob", "ann@example.org" and a NUL, a NUL */
+		{ { "AUTH EXTERNAL Ym9i\r\n" }, { 535 } },
+		{ { "AUTH EXTERNAL\r\n", "Ym9i\r\n" }, { 334, 535 } },
+		{ { "AUTH EXTERNAL YW5uQGV4YW1wbGUub3JnAA==\r\n" }, { 501 } },
+		{ { "AUTH EXTERNAL AA==\r\n" }, { 501 } },
+		{ { "AUTH EXTERNAL\r\n", "*\r\n" }, { 334, 501 } },
+		{ { "AUTH EXTERNAL !\r\n" }, { 501 } },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		unsigned last = 0;
+
+		certify("ann@example.org");
+		cr_expect(said("SCRAM-SHA-256 EXTERNAL\r\n"));
+		for (int k = 0; k < 2 && rows[i].lines[k] != NULL; k++) {
+			last = play_code(&p, rows[i].lines[k]);
+			cr_expect_eq(last, rows[i].codes[k], "%zu %d", i, k);
+		}
+		cr_expect_eq(rx_state(p.rx), RX_READY);
+		cr_expect(span_equal(rx_user(p.rx), last == 235
+		    ? SPAN_LIT("ann@example.org") : SPAN_NONE), "%zu", i);
+	}
+	cr_expect_eq(p.asks, 0);
+	certify("ann");
+	cr_expect_eq(play_code(&p, "AUTH EXTERNAL =\r\n"), 235);
+	cr_expect_str_eq(rx_user_mechanism(p.rx), "EXTERNAL");
+	cr_expect_eq(play_code(&p, "AUTH EXTERNAL =\r\n"), 503);
+	cr_expect_eq(play_code(&p, "MAIL FROM:<a@b.example>\r\n"), 250);
+	cr_expect_eq(play_code(&p, "RCPT TO:<x@elsewhere.example>\r\n"),
+	    250);
+}
+
+/* Who was certified may still say a password, as somebody else. */
+Test(smtpd_auth_tls, external_is_offered_only_to_who_is_certified)
+{
+	connect_with(EXPORTER);
+	cr_expect_not(said("EXTERNAL"));
+	cr_expect_eq(play_code(&p, "AUTH EXTERNAL =\r\n"), 504);
+	certify("ann");
+	play_say(&p, "AUTH PLAIN AGJvYgBzZWNyZXQ=\r\n");
+	(void)answer("");
+	cr_expect(span_equal(rx_user(p.rx), SPAN_LIT("bob")));
+	/* without users in a file it is the only one */
+	p.site.has_passwords = p.site.has_scram = false;
+	certify("ann");
+	cr_expect(said("250-AUTH EXTERNAL\r\n"));
+	cr_expect_eq(play_code(&p, "AUTH PLAIN\r\n"), 504);
+	cr_expect_eq(play_code(&p, "AUTH EXTERNAL =\r\n"), 235);
+	/* the certificate is of the one who connected */
+	certify("ann");
+	buf_reset(&p.out);
+	play_say(&p, "XCLIENT ADDR=192.0.2.7\r\nEHLO c\r\n");
+	cr_expect_not(said("EXTERNAL"));
+	cr_expect_eq(play_code(&p, "AUTH EXTERNAL =\r\n"), 502);
+	buf_reset(&p.out);
+	connect_with(0);
+	cr_expect_not(said("AUTH"));
 }
