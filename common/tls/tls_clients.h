@@ -11,18 +11,12 @@
 #define MTAD_TLS_TLS_CLIENTS_H
 
 #include "common/tls/tls_filter.h"
+#include "common/tls/tls_identity.h"
 
 #define TLS_CLIENTS_PEM_MAX	((size_t)256 * 1024)
 #define TLS_CLIENTS_MAX		64	/* authorities */
 #define TLS_CLIENTS_DEPTH	4	/* of those between it and a user */
 #define TLS_CLIENTS_CHAIN_MAX	32768	/* octets; more ends the handshake */
-#define TLS_IDENTITY_USER_MAX	255
-
-struct tls_identity {
-	char user[TLS_IDENTITY_USER_MAX];	/* UTF-8, no controls */
-	size_t user_n;
-	char fingerprint[2 * 32 + 1];	/* SHA-256 of it, in hex */
-};
 
 struct tls_clients;
 
@@ -36,8 +30,7 @@ void tls_clients_free(struct tls_clients **c);
 enum err tls_clients_ask(const struct tls_clients *c, struct tls_filter *f);
 
 /*
- * Of an open session: who its client is, namely the first rfc822Name of the
- * certificate's subjectAltName; when there is none, its one commonName.
+ * Of an open session: who its client is.
  * ERR_NOT_FOUND: it showed no certificate.  ERR_DENIED: one that makes it
  * nobody, WHY says why, OUT has the fingerprint.  ERR_NOMEM.
  */
