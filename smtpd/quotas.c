@@ -181,7 +181,7 @@ look(const struct quotas *q, const struct session *s)
 	    .client = *rx_client(s->rx) };
 	int64_t until = 0;
 
-	for (int i = 0; i < CONF_EACH_COUNT; i++)
+	for (unsigned i = 0; i < CONF_EACH_COUNT; i++)
 		until = mtime_max(until, until_of(q, i, &who));
 	return until;
 }

@@ -185,14 +185,15 @@ demand(SSL *ssl, const struct tls_client_peer *peer)
 	    : X509_VERIFY_PARAM_set1_host(param, peer->host, 0) == 1;
 }
 
-/* RFC 6066 3: addresses are not asked for by name. */
+/* RFC 6066 3: addresses are not asked for by name.  OpenSSL's macro casts the
+ * name to void *, and writes nothing to it. */
 static bool
 prepare(SSL *ssl, const struct tls_client_peer *peer, struct tag *tag)
 {
 	if (!demand(ssl, peer))
 		return false;
 	if (!peer->is_address &&
-	    SSL_set_tlsext_host_name(ssl, peer->host) != 1)
+	    SSL_set_tlsext_host_name(ssl, (uintptr_t)peer->host) != 1)
 		return false;
 	(void)SSL_set_app_data(ssl, tag);
 	SSL_set_connect_state(ssl);

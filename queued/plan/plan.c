@@ -152,7 +152,7 @@ static void
 enter(struct plan *plan, struct plan_unit *pu, enum plan_state state)
 {
 	plan->counts[state]++;
-	pu->state = state;
+	pu->state = (uint8_t)state;
 	if (state == PLAN_WAITING) {
 		list_add_last(&plan->waiting, &pu->link);
 		MUST(heap_add(&plan->clocks, &pu->clock, pu->due) == OK);

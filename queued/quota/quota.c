@@ -164,7 +164,7 @@ view_of(enum conf_each each, const struct quota_entry *entry, int64_t now)
 	view.id = wire_u32(&id);
 	view.name = span_of(entry->key + QUOTA_KEY_HEAD,
 	    entry->key_n - (size_t)QUOTA_KEY_HEAD);
-	for (int i = 0; i < QUOTA_WHATS; i++) {
+	for (unsigned i = 0; i < QUOTA_WHATS; i++) {
 		view.use[i].limit = entry->limits[i];
 		view.use[i].used = used(entry, i, now);
 		view.use[i].wait_ms = wait_of(entry, i, now);
@@ -329,7 +329,7 @@ quota_take(struct quota *q, const struct conf_quota_who *who,
 	enum quota_verdict verdict, worst = QUOTA_FITS;
 	size_t n = 0;
 
-	for (int i = 0; q->table != NULL && i < CONF_EACH_COUNT; i++) {
+	for (unsigned i = 0; q->table != NULL && i < CONF_EACH_COUNT; i++) {
 		if (!conf_quotas_find(q->table, i, who, &limits[n]))
 			continue;
 		verdict = look(q, &limits[n++], recipients, now);

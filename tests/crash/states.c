@@ -137,7 +137,8 @@ add_random(struct state s, struct rng *dice, unsigned count,
     struct state_list *list)
 {
 	for (unsigned i = 0; i < count; i++) {
-		s.kind = STATE_RANDOM_SECTORS + rng_below(dice, 3);
+		s.kind = (enum state_kind)(STATE_RANDOM_SECTORS +
+		    rng_below(dice, 3));
 		s.arg = rng_u64(dice);
 		s.with_sizes = rng_below(dice, 2) == 0;
 		add(list, &s);
