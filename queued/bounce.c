@@ -52,7 +52,9 @@ bounce_clear(struct bounce *b)
 	b->is_wanted = false;
 }
 
-/* RFC 3461 4.1: without NOTIFY failures are told, and delays may be. */
+/* RFC 3461 4.1: without NOTIFY failures are told, and delays may be; RFC 2852
+ * 4.1.4: whoever does not want to hear nothing hears that it was relayed to
+ * where its time is not kept, or with T. */
 static bool
 is_asked_for(const struct envelope_rcpt *rcpt, enum report_action action,
     bool is_by_lost)
@@ -63,8 +65,10 @@ is_asked_for(const struct envelope_rcpt *rcpt, enum report_action action,
 		[REPORT_RELAYED] = ENVELOPE_NOTIFY_SUCCESS,
 	};
 
+	if (is_by_lost)
+		return (rcpt->notify & ENVELOPE_NOTIFY_NEVER) == 0;
 	return (rcpt->notify & words[action]) != 0 ||
-	    (rcpt->notify == 0 && (action != REPORT_RELAYED || is_by_lost));
+	    (rcpt->notify == 0 && action != REPORT_RELAYED);
 }
 
 struct report_rcpt *
@@ -220,6 +224,9 @@ compose(struct queued *q, struct bounce *b, struct span to)
 	r.envid = old.envid;
 	r.arrived_at =
 	    (int64_t)spool_time_shown(q, b->message->arrived_at);
+	if (old.by != 0)
+		r.deliver_by_at = mtime_add(r.arrived_at, old.by_ms);
+	r.hold_asked = old.hold_asked;
 	r.now_at = (int64_t)spool_time_shown(q, queued_wall(q));
 	if (b->action == REPORT_DELAYED)
 		r.retry_until_at = mtime_add((int64_t)spool_time_shown(q,

@@ -56,6 +56,9 @@ tell(struct bounce *b, const struct store_unit *unit,
 	row->last_attempt_at = (int64_t)w->begun_at;
 	if (status_parse(r->status, &row->status) != OK)
 		row->status = STATUS(0, 0, 0);
+	/* RFC 2852 4.1.3 */
+	if (b == &w->delay && w->is_late)
+		row->status = STATUS(4, 4, 7);
 }
 
 /* One report for all failures of this verdict, one for all delays, and one for
@@ -71,6 +74,7 @@ outcome_build_reports(struct queued *q, struct outcome_work *w,
 	bounce_init(&w->delay, unit->message, REPORT_DELAYED);
 	bounce_init(&w->relayed, unit->message, REPORT_RELAYED);
 	w->delay.life_ms = residence_life_ms(q, unit);
+	w->is_late = times_is_late(q, unit->message);
 	for (size_t i = 0; i < w->count; i++) {
 		const struct store_result *r = &w->results[i];
 

@@ -23,6 +23,7 @@ struct outcome_work {
 	size_t attempt_count;
 	struct span history;		/* the attempts as deliverd told them */
 	uint64_t begun_at;		/* wall ms, as the clock was then */
+	bool is_late;			/* the time of its BY= is over */
 	bool is_try;			/* counts as an attempt */
 	/* whoever took it tells the sender what he asked for */
 	uint8_t told_by[STORE_UNIT_RECIPIENTS];	/* as has_dsn of a result */

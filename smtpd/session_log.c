@@ -174,6 +174,8 @@ session_log_accepted(const struct session *s, uint64_t id)
 	log_address(log, "to", m.first_rcpt);
 	log_u64(log, "nrcpt", m.rcpt_count);
 	log_u64(log, "size", m.body_bytes);
+	if (m.head.priority != 0)
+		log_i64(log, "priority", m.head.priority);
 	log_client(log, s);
 	log_text(log, "helo", m.head.helo);
 	log_gate(log, s);

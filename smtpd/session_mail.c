@@ -261,6 +261,7 @@ fill_trace(struct session *s, const struct rx_message *m, int64_t wall_ms)
 		    (m->is_utf8 ? RECEIVED_UTF8 : 0U)),
 		.tls = session_tls_cipher(s),
 		.only_rcpt = m->rcpt_count == 1 ? m->first_rcpt : SPAN_NONE,
+		.priority = m->head.priority,
 		.at_ms = wall_ms,
 		.zone_min = server_zone_min(sv, wall_ms),
 	};

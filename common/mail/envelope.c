@@ -34,6 +34,7 @@ enum tag {
 	TAG_HOLD = 11,
 	TAG_BY = 12,
 	TAG_USER = 13,
+	TAG_HOLD_ASKED = 14,
 	TAG_LAST,		/* of those above, which stand once */
 	TAG_RCPT = 64,
 };
@@ -68,6 +69,7 @@ static const struct limits head_limits[TAG_LAST] = {
 	[TAG_HOLD] = { 8, 8 },
 	[TAG_BY] = { 9, 9 },
 	[TAG_USER] = { 1, ENVELOPE_USER_MAX },
+	[TAG_HOLD_ASKED] = { 1, ENVELOPE_HOLD_ASKED_MAX },
 };
 
 static const struct limits rcpt_limits[RCPT_LAST] = {
@@ -134,6 +136,8 @@ envelope_put_head(const struct envelope *e, struct buf *out)
 		put_by(e, out);
 	if (e->user.n > 0)
 		put_span(out, TAG_USER, e->user);
+	if (e->hold_asked.n > 0)
+		put_span(out, TAG_HOLD_ASKED, e->hold_asked);
 }
 
 void
@@ -297,6 +301,9 @@ take_head(struct envelope *e, unsigned tag, struct span v)
 	case TAG_USER:
 		e->user = v;
 		return OK;
+	case TAG_HOLD_ASKED:
+		e->hold_asked = v;
+		return xtext_is_printable(v) ? OK : ERR_SYNTAX;
 	case TAG_LAST:
 	case TAG_RCPT:
 		break;

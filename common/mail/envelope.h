@@ -28,6 +28,7 @@
 #define ENVELOPE_ENVID_MAX	100	/* RFC 3461 5.4 */
 #define ENVELOPE_ORCPT_MAX	500	/* RFC 3461 5.4 */
 #define ENVELOPE_HOLD_MAX (INT64_C(366) * 86400000)	/* ms */
+#define ENVELOPE_HOLD_ASKED_MAX	40
 #define ENVELOPE_BY_MAX	INT64_C(2000000000000)	/* ms, either way */
 
 enum envelope_flag {
@@ -64,6 +65,7 @@ struct envelope {
 	int8_t priority;	/* RFC 6710: -9 to 9 */
 	struct span envid;	/* xtext as given; empty: none */
 	uint64_t hold_ms;	/* RFC 4865: after arrival; 0: none */
+	struct span hold_asked;	/* `for;60`, RFC 4865 5.1.2; empty: none */
 	int64_t by_ms;		/* RFC 2852: after arrival, also below 0 */
 	uint8_t by;		/* enum envelope_by; 0: none */
 	/* by envelope_check(); of no interest to the writer */

@@ -116,6 +116,8 @@ received_tail(const struct received *r, struct buf *out)
 		buf_add_str(out, " tls ");
 		buf_add_span(out, r->tls);
 	}
+	if (r->priority != 0)
+		buf_addf(out, " PRIORITY %d", r->priority);
 	buf_add_str(out, "; ");
 	buf_add(out, date, mail_date_format(r->at_ms, r->zone_min, date));
 	buf_add_str(out, "\r\n");

@@ -3,7 +3,7 @@
  *
  *	Received: from HELO (NAME [192.0.2.1])
  *		by HOST with ESMTP id ID
- *		for <rcpt> tls CIPHER; Sun, 22 Nov 2026 02:17:42 +0000
+ *		for <rcpt> tls CIPHER PRIORITY 3; Sun, 22 Nov 2026 02:17:42 +0000
  *
  * It is made in two parts, because the id is given by whoever stores the
  * message: head, id text, tail.  Whatever the client called itself is limited
@@ -32,6 +32,7 @@ struct received {
 	struct span with;		/* received_with() */
 	struct span only_rcpt;		/* the one recipient, else empty */
 	struct span tls;		/* cipher (RFC 8314 4.3), or empty */
+	int priority;			/* RFC 6710 section 7; 0: not told */
 	int64_t at_ms;			/* wall clock */
 	int zone_min;			/* east of UTC */
 };

@@ -46,6 +46,8 @@ struct report {
 	struct span postmaster;		/* to ask; empty: postmaster@host */
 	struct span envid;		/* xtext as given, or empty */
 	int64_t arrived_at;		/* wall ms */
+	int64_t deliver_by_at;		/* RFC 2852 section 5; 0: none */
+	struct span hold_asked;		/* RFC 4865 5.1.2; empty: none */
 	int64_t now_at;
 	int64_t retry_until_at;		/* of delayed ones; 0: not known */
 	int zone_min;

@@ -174,6 +174,12 @@ report_status_build(const struct report *r, struct buf *out)
 	add_envid(r->envid, out);
 	report_format_field("X-Mtad-Queue-Id", r->queue_id, out);
 	report_format_date("Arrival-Date", r->arrived_at, r->zone_min, out);
+	if (r->deliver_by_at != 0)
+		report_format_date("Deliver-By-Date", r->deliver_by_at,
+		    r->zone_min, out);
+	if (r->hold_asked.n > 0)
+		report_format_field("Future-Release-Request", r->hold_asked,
+		    out);
 	for (size_t i = 0; i < r->rcpt_count; i++) {
 		buf_add_str(out, "\r\n");	/* parts the groups */
 		add_rcpt(r, &r->rcpts[i], out);

@@ -100,8 +100,10 @@ smtp_params_next(struct smtp_params *p, struct smtp_param *out)
 	e = parse(word, &param);
 	/* unknown ones are refused anyhow, so only known ones are counted */
 	if (e == OK && param.id != SMTP_PARAM_UNKNOWN) {
-		if ((p->seen >> param.id & 1) != 0)
+		if ((p->seen >> param.id & 1) != 0) {
+			p->twice = param.id;
 			e = ERR_EXISTS;
+		}
 		p->seen |= 1U << param.id;
 	}
 	if (e != OK) {

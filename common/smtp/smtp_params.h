@@ -25,6 +25,7 @@ struct smtp_param {
 struct smtp_params {
 	struct span rest;
 	uint32_t seen;		/* known ids, for duplicates */
+	enum smtp_param_id twice;	/* the one, at ERR_EXISTS */
 };
 
 void smtp_params_init(struct smtp_params *p, struct span text);

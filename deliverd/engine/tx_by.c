@@ -37,9 +37,26 @@ tx_by_put(const struct tx *t, const struct tx_mail *m, struct buf *out)
 	    (m->by & ENVELOPE_BY_TRACE) != 0 ? "T" : "");
 }
 
+/* Section 4.1.4.2; of one that is late the sender has heard already. */
+static bool
+is_untimed(const struct tx *t, const struct tx_mail *m)
+{
+	return m->by != 0 && m->by_seconds >= 0 &&
+	    !smtp_ext_has(&t->ext, SMTP_EXT_DELIVERBY);
+}
+
 bool
 tx_by_is_lost(const struct tx *t, const struct tx_mail *m)
 {
-	return m->by != 0 && ((m->by & ENVELOPE_BY_TRACE) != 0 ||
-	    !smtp_ext_has(&t->ext, SMTP_EXT_DELIVERBY));
+	return (m->by & ENVELOPE_BY_TRACE) != 0 || is_untimed(t, m);
+}
+
+uint8_t
+tx_by_notify(const struct tx *t, const struct tx_mail *m, uint8_t notify)
+{
+	if (!is_untimed(t, m) || (notify & ENVELOPE_NOTIFY_NEVER) != 0)
+		return notify;
+	if (notify == 0)
+		notify = ENVELOPE_NOTIFY_FAILURE;
+	return notify | ENVELOPE_NOTIFY_DELAY;
 }

@@ -16,4 +16,8 @@ void tx_by_put(const struct tx *t, const struct tx_mail *m, struct buf *out);
 /* Its sender is to hear that the host took it: it won't say so itself. */
 bool tx_by_is_lost(const struct tx *t, const struct tx_mail *m);
 
+/* What of a recipient's NOTIFY the host is told, which has DSN. */
+uint8_t tx_by_notify(const struct tx *t, const struct tx_mail *m,
+    uint8_t notify);
+
 #endif

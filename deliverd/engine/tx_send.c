@@ -34,7 +34,8 @@ put_mail_dsn(const struct tx_mail *m, struct buf *out)
 }
 
 static void
-put_rcpt_dsn(const struct tx_mail *m, const struct tx_rcpt *r, struct buf *out)
+put_rcpt_dsn(const struct tx *t, const struct tx_mail *m,
+    const struct tx_rcpt *r, struct buf *out)
 {
 	static const struct {
 		enum envelope_notify flag;
@@ -45,10 +46,11 @@ put_rcpt_dsn(const struct tx_mail *m, const struct tx_rcpt *r, struct buf *out)
 		{ ENVELOPE_NOTIFY_FAILURE, "FAILURE" },
 		{ ENVELOPE_NOTIFY_DELAY, "DELAY" },
 	};
+	const uint8_t notify = tx_by_notify(t, m, r->notify);
 	const char *before = " NOTIFY=";
 
 	for (size_t i = 0; i < COUNT_OF(words); i++) {
-		if ((r->notify & words[i].flag) == 0)
+		if ((notify & words[i].flag) == 0)
 			continue;
 		buf_add_str(out, before);
 		buf_add_str(out, words[i].word);
@@ -82,7 +84,7 @@ put_mail(struct tx *t, const struct tx_mail *m)
 		buf_add_str(t->out, " REQUIRETLS");
 	if (m->says_utf8)
 		buf_add_str(t->out, " SMTPUTF8");
-	if (m->priority != 0 && smtp_ext_has(&t->ext, SMTP_EXT_MT_PRIORITY))
+	if (smtp_ext_has(&t->ext, SMTP_EXT_MT_PRIORITY))
 		buf_addf(t->out, " MT-PRIORITY=%d", m->priority);
 	tx_by_put(t, m, t->out);
 	if (m->has_dsn)
@@ -97,7 +99,7 @@ put_rcpt(struct tx *t, const struct tx_mail *m, const struct tx_rcpt *r)
 	buf_add_span(t->out, r->address);
 	buf_add_byte(t->out, '>');
 	if (smtp_ext_has(&t->ext, SMTP_EXT_DSN))
-		put_rcpt_dsn(m, r, t->out);
+		put_rcpt_dsn(t, m, r, t->out);
 	buf_add_str(t->out, "\r\n");
 }
 

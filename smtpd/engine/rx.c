@@ -82,6 +82,7 @@ rx_forget(struct rx *rx)
 	rx->mail.is_binary = false;
 	rx->mail.requires_tls = false;
 	rx->mail.hold_until = 0;
+	rx->mail.hold_asked_n = 0;
 	rx->mail.by = 0;
 	rx->mail.priority = 0;
 	rx->mail.ret = 0;

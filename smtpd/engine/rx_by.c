@@ -66,8 +66,9 @@ rx_by_take(struct rx *rx, const struct smtp_param *p, struct rx_params *out)
 	return RX_REPLY_NONE;
 }
 
+/* RFC 4865 5.2.2, whatever is to be done at its time. */
 bool
 rx_by_is_in_vain(const struct rx_params *p)
 {
-	return (p->by & ENVELOPE_BY_RETURN) != 0 && p->hold_until >= p->by_at;
+	return p->by != 0 && p->hold_until != 0 && p->hold_until >= p->by_at;
 }

@@ -10,7 +10,7 @@
 enum rx_reply_id rx_by_take(struct rx *rx, const struct smtp_param *p,
     struct rx_params *out);
 
-/* It is to come back before it may leave. */
+/* Its time is over before it may leave. */
 bool rx_by_is_in_vain(const struct rx_params *p);
 
 #endif

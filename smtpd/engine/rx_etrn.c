@@ -24,7 +24,9 @@ rx_do_etrn(struct rx *rx, const struct smtp_command *c)
 	if (node.n > 0 && node.p[0] == '#')
 		return RX_REPLY_ETRN_NO_QUEUE;
 	node = span_from(node, is_below);
-	if (domain_check(node, DOMAIN_UNDERSCORE) != OK)
+	/* sections 5 and 8: a whole name, and not all of @com */
+	if (domain_check(node, DOMAIN_UNDERSCORE) != OK ||
+	    span_find(node, '.') == node.n)
 		return RX_REPLY_ETRN_SYNTAX;
 	if (rx->site->spool == RX_SPOOL_GONE)
 		return RX_REPLY_ETRN_NO_SPOOL;

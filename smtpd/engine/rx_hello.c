@@ -32,12 +32,14 @@ write_size(const struct rx *rx, struct buf *out)
 	buf_add_u64(out, rx->site->conf->limits.message_bytes);
 }
 
-/* RFC 9422: what rx_do_rcpt() holds to. */
+/* RFC 9422 4.2: what rx_do_rcpt() holds to, in six digits. */
 static void
 write_limits(const struct rx *rx, struct buf *out)
 {
+	const uint32_t most = rx_rcpts_max(rx);
+
 	buf_add_str(out, " RCPTMAX=");
-	buf_add_u64(out, rx_rcpts_max(rx));
+	buf_add_u64(out, most < 999999 ? most : 999999);
 }
 
 /* RFC 3207 4.2: not inside TLS */

@@ -10,6 +10,7 @@
 #include "smtpd/engine/rx_impl.h"
 
 #define SECONDS_MAX	999999999	/* 1*9DIGIT */
+#define MOMENT_MAX	(ENVELOPE_HOLD_ASKED_MAX - 6)	/* behind until; */
 
 static int64_t
 most_ms(const struct rx *rx)
@@ -21,7 +22,13 @@ most_ms(const struct rx *rx)
 bool
 rx_hold_is_offered(const struct rx *rx)
 {
-	return most_ms(rx) >= MTIME_SECOND;
+	return rx->door.needs_auth && most_ms(rx) >= MTIME_SECOND;
+}
+
+bool
+rx_hold_is_param(enum smtp_param_id id)
+{
+	return id == SMTP_PARAM_HOLDFOR || id == SMTP_PARAM_HOLDUNTIL;
 }
 
 /* Section 4: the longest interval, and the moment at its end. */
@@ -53,6 +60,17 @@ hold_until(struct rx *rx, int64_t at, struct rx_params *out)
 	return RX_REPLY_NONE;
 }
 
+/* Section 5.1.2: as a report will tell it. */
+static void
+ask(struct rx_params *out, const char *how, struct span value)
+{
+	size_t n = strlen(how);
+
+	memcpy(out->hold_asked, how, n);
+	memcpy(out->hold_asked + n, value.p, value.n);
+	out->hold_asked_n = (uint8_t)(n + value.n);
+}
+
 /* Who isn't offered it is told that there is no such thing. */
 static bool
 is_for_us(const struct rx *rx)
@@ -67,9 +85,11 @@ rx_hold_for(struct rx *rx, const struct smtp_param *p, struct rx_params *out)
 
 	if (!is_for_us(rx))
 		return RX_REPLY_PARAM_UNKNOWN;
-	if (!p->has_value || p->value.n > 9 ||
-	    smtp_params_octets(p->value, &seconds) != OK || seconds == 0)
+	/* %x31-39 *8DIGIT */
+	if (!p->has_value || p->value.n > 9 || p->value.p[0] == '0' ||
+	    smtp_params_octets(p->value, &seconds) != OK)
 		return RX_REPLY_PARAM_HOLDFOR;
+	ask(out, "for;", p->value);
 	return hold_until(rx, mtime_add(rx->site->wall_ms,
 	    (int64_t)seconds * MTIME_SECOND), out);
 }
@@ -83,7 +103,9 @@ rx_hold_moment(struct rx *rx, const struct smtp_param *p,
 
 	if (!is_for_us(rx))
 		return RX_REPLY_PARAM_UNKNOWN;
-	if (!p->has_value || mtime_parse_utc(p->value, &at) != OK)
+	if (!p->has_value || p->value.n > MOMENT_MAX ||
+	    mtime_parse_utc(p->value, &at) != OK)
 		return RX_REPLY_PARAM_HOLDUNTIL;
+	ask(out, "until;", p->value);
 	return hold_until(rx, at, out);
 }

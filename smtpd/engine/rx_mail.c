@@ -98,6 +98,8 @@ rx_do_mail(struct rx *rx, const struct smtp_command *c)
 	rx->mail.is_binary = params.is_binary;
 	rx->mail.requires_tls = params.requires_tls;
 	rx->mail.hold_until = params.hold_until;
+	rx->mail.hold_asked_n = params.hold_asked_n;
+	memcpy(rx->mail.hold_asked, params.hold_asked, params.hold_asked_n);
 	rx->mail.by_at = params.by_at;
 	rx->mail.by = params.by;
 	rx->mail.priority = params.priority;

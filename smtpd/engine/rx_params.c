@@ -114,7 +114,8 @@ rx_params_take(struct rx *rx, enum smtp_verb verb, struct span text,
 			return reply;
 	}
 	if (e == ERR_EXISTS)
-		return RX_REPLY_PARAM_TWICE;
+		return rx_hold_is_param(params.twice) ?
+		    RX_REPLY_PARAM_HOLD_TWICE : RX_REPLY_PARAM_TWICE;
 	if (e != ERR_NOT_FOUND)
 		return RX_REPLY_PARAM_SYNTAX;
 	return rx_by_is_in_vain(out) ? RX_REPLY_BY_IN_VAIN : RX_REPLY_NONE;

@@ -20,6 +20,8 @@ struct rx_params {
 	bool is_binary;
 	bool requires_tls;
 	int64_t hold_until;		/* wall; 0: none */
+	uint8_t hold_asked_n;
+	char hold_asked[ENVELOPE_HOLD_ASKED_MAX];	/* for;60 */
 	int64_t by_at;			/* wall */
 	uint8_t by;			/* enum envelope_by; 0: none */
 	uint8_t ret;			/* enum envelope_ret */

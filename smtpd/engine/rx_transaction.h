@@ -24,6 +24,8 @@ struct rx_transaction {
 	bool is_binary;			/* BODY=BINARYMIME was */
 	bool requires_tls;		/* REQUIRETLS was */
 	int64_t hold_until;		/* FUTURERELEASE; 0: none */
+	uint8_t hold_asked_n;
+	char hold_asked[ENVELOPE_HOLD_ASKED_MAX];	/* for;60 */
 	int64_t by_at;			/* DELIVERBY */
 	uint8_t by;			/* enum envelope_by; 0: none */
 	int8_t priority;

@@ -54,6 +54,8 @@ rx_message(const struct rx *rx, struct rx_message *out)
 		.is_auth = rx->user_n > 0,
 		.is_binary = mail->is_binary,
 		.hold_until = mail->hold_until,
+		.head.hold_asked = span_of(mail->hold_asked,
+		    mail->hold_asked_n),
 		.head.by = mail->by,
 		.by_at = mail->by_at,
 		.has_no_eol = mail->is_binary && smtp_dots_in_is_open(dots),

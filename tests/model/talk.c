@@ -91,7 +91,7 @@ static const struct row rows[] = {
 	{ SAY_MAIL, NOT_YOURS, "MAIL FROM:<%s> MT-PRIORITY=3",
 	    .address = "a@b.example",
 	    P },
-	{ SAY_MAIL, NOT_YOURS, "MAIL FROM:<%s> HOLDFOR=60", .address =
+	{ SAY_MAIL, UNKNOWN_PARAMETER, "MAIL FROM:<%s> HOLDFOR=60", .address =
 	    "a@b.example", P, .hold_s = 60 },
 	{ SAY_MAIL, IN_CLEAR, "MAIL FROM:<%s> REQUIRETLS", .address =
 	    "a@b.example", P },

@@ -71,6 +71,7 @@ class By(unittest.TestCase):
         self.send("BY=1;N")
         found, = basics.wait_for("a report", self.reports)
         self.assertEqual(found.groups[0]["Action"], "delayed")
+        self.assertEqual(found.groups[0]["Status"], "4.4.7")
         self.assertEqual(self.relay.count("to:a@served.example"), 1)
         self.hop.script.pop("RCPT")
         self.relay.wait_empty()
@@ -90,9 +91,20 @@ class By(unittest.TestCase):
         self.relay.wait_empty()
         found = self.reports()[1]
         self.assertEqual(found.groups[0]["Action"], "relayed")
+        self.assertIn("Deliver-By-Date", found.about)
         self.send("BY=100;N", " NOTIFY=FAILURE")
         self.relay.wait_empty()
-        self.assertEqual(len(self.reports()), 2)
+        self.assertEqual(self.reports()[2].groups[0]["Action"], "relayed")
+        self.send("BY=100;N", " NOTIFY=NEVER")
+        # of one that is late its sender hears that, and nothing else
+        self.send("BY=-1;N", " NOTIFY=FAILURE")
+        self.relay.wait_empty()
+        self.assertEqual(len(self.reports()), 3)
+        words = [line.split(">", 1)[1] for s in self.hop.sessions
+                 for line in s.lines if line.startswith("RCPT TO:<a@")]
+        self.assertEqual(words, [" NOTIFY=FAILURE,DELAY"] +
+                         [" NOTIFY=FAILURE,DELAY", " NOTIFY=NEVER",
+                          " NOTIFY=FAILURE"])
 
 
 if __name__ == "__main__":

@@ -236,14 +236,20 @@ class Delivery(unittest.TestCase):
         self.assertGreaterEqual(len(said), 2)
         for line in said:
             self.assertIn(" MT-PRIORITY=-4", line)
+        # also where nobody said one: RFC 6710 4.2
+        self.relay.send(BODY)
+        self.arrives(2)
+        self.assertIn(" MT-PRIORITY=0", "".join(self.new_sessions[-1].lines))
         self.hop.script = {}
         self.fresh()
         with self.relay.connect() as c:
             c.hello()
             c.mail("a@sender.example", ["b@served.example"], BODY,
                    " MT-PRIORITY=5")
-        self.arrives(2)
+        self.arrives(3)
         self.assertNotIn("PRIORITY", "".join(self.new_sessions[-1].lines))
+        self.assertIn(b" PRIORITY 5; ", self.new_messages[-1].trace)
+        self.assertIn(" priority=5 ", self.relay.log())
 
     # -- recipients ---------------------------------------------------------
     def test_mixed_replies(self):

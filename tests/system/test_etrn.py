@@ -4,7 +4,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, nexthop, relay
+from support import basics, nexthop, relay, submission
 
 LATER = b"450 4.2.0 later\r\n"
 
@@ -14,9 +14,11 @@ class Etrn(unittest.TestCase):
         self.hop = nexthop.NextHop(RCPT=LATER)
         self.addCleanup(self.hop.close)
         self.relay = relay.Relay(self.hop.port, queue={
-            "first_retry": "1h", "max_retry": "1h"})
+            "first_retry": "1h", "max_retry": "1h"}, start=False)
         self.addCleanup(self.relay.remove)
         self.addCleanup(self.relay.stop)
+        self.submission = submission.Submission(self.relay)
+        self.relay.start()
 
     def send(self, to, words=""):
         with self.relay.connect() as c:
@@ -44,7 +46,7 @@ class Etrn(unittest.TestCase):
         basics.wait_for("all tried", lambda: self.relay.log().count(
             " deferred ") >= 4)
         self.relay.ctl("queue", "hold", "to:d@served.example")
-        self.send("e@served.example", " HOLDFOR=3600")
+        self.submission.send("HOLDFOR=3600", to="e@served.example")
         self.hop.script.pop("RCPT")
         self.call("served.example")
         basics.wait_for("one", lambda: self.hop.messages)

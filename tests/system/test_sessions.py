@@ -20,7 +20,7 @@ COMMANDS = [
     (b"EXPN x\r\n", "5"), (b"HELO c.example\r\n", "2"), (b"NOOP x\r\n", "2"),
 ]
 EXTENSIONS = {"PIPELINING", "SIZE", "8BITMIME", "CHUNKING", "DSN", "LIMITS",
-              "SMTPUTF8", "BINARYMIME", "MT-PRIORITY", "FUTURERELEASE", "DELIVERBY", "ETRN",
+              "SMTPUTF8", "BINARYMIME", "MT-PRIORITY", "DELIVERBY", "ETRN",
               "ENHANCEDSTATUSCODES"}
 
 

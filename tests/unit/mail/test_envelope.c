@@ -18,6 +18,7 @@ sample_head(void)
 		.arrived_at = 1795313862123,
 		.flags = ENVELOPE_SAID_8BIT | ENVELOPE_HAS_8BIT,
 		.longest_line = 998, .listener = 3, .priority = -7,
+		.hold_asked = SPAN_LIT("for;60"),
 		.ret = ENVELOPE_RET_HDRS, .envid = SPAN_LIT("QQ+2B1"),
 	};
 }
@@ -55,6 +56,7 @@ expect_sample(struct span bytes)
 	cr_expect(span_equal(e.client, want.client));
 	cr_expect(span_equal(e.helo, want.helo));
 	cr_expect(span_equal(e.envid, want.envid));
+	cr_expect(span_equal(e.hold_asked, want.hold_asked));
 	cr_expect_eq(e.arrived_at, want.arrived_at);
 	cr_expect_eq(e.flags, want.flags);
 	cr_expect_eq(e.longest_line, want.longest_line);
@@ -178,6 +180,17 @@ expect_refused(const struct envelope *head, const struct envelope_rcpt *rcpt,
 	cr_expect_eq(got, want, "%s: %d", what, got);
 	cr_expect_eq(e.listener, 4711, "%s: touched", what);
 	buf_clear(&out);
+}
+
+Test(envelope, bad_requests)
+{
+	struct envelope head = sample_head();
+
+	head.hold_asked = SPAN_LIT("for;1\r\nAction: failed");
+	expect_refused(&head, NULL, ERR_SYNTAX, "hold");
+	head.hold_asked = SPAN_LIT("until;0000000000000000000000000000000000Z");
+	cr_assert_eq(head.hold_asked.n, ENVELOPE_HOLD_ASKED_MAX + 1);
+	expect_refused(&head, NULL, ERR_RANGE, "hold");
 }
 
 Test(envelope, bad_addresses)

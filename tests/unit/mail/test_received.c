@@ -55,6 +55,13 @@ Test(received, form)
 	    "client.example ([192.0.2.1])\r\n"
 	    "\tby mail.example.org with ESMTP id 0123456789abc\r\n"
 	    "\tfor <bob@example.net>; Sun, 22 Nov 2026 02:17:42 +0000\r\n")));
+	r.priority = -3;		/* RFC 6710 section 7 */
+	cr_expect(span_equal(build(&r, &out), SPAN_LIT("Received: from "
+	    "client.example ([192.0.2.1])\r\n"
+	    "\tby mail.example.org with ESMTP id 0123456789abc\r\n"
+	    "\tfor <bob@example.net> PRIORITY -3; "
+	    "Sun, 22 Nov 2026 02:17:42 +0000\r\n")));
+	r.priority = 0;
 	ip = ipaddr_v6(v6);
 	r.only_rcpt = SPAN_NONE;
 	r.zone_min = 60;

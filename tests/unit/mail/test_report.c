@@ -128,6 +128,25 @@ Test(report, header_and_parts)
 	    SPAN_LIT(REPORT_SAMPLE_MESSAGE)));
 }
 
+/* RFC 2852 section 5, RFC 4865 5.1.2 */
+Test(report, what_was_asked_of_its_time)
+{
+	struct report r = report_sample();
+	struct span s;
+
+	r.deliver_by_at = r.arrived_at - 60000;
+	r.hold_asked = SPAN_LIT("until;2026-11-22T02:18:00Z");
+	s = body_of(part(build(&r), 1));
+	cr_expect(span_starts_nocase(s, SPAN_LIT(
+	    "Reporting-MTA: dns; mail.example.org\r\n"
+	    "Original-Envelope-Id: QQ+314\r\n"
+	    "X-Mtad-Queue-Id: 0abcdefghjkmn\r\n"
+	    "Arrival-Date: Sun, 22 Nov 2026 03:17:42 +0100\r\n"
+	    "Deliver-By-Date: Sun, 22 Nov 2026 03:16:42 +0100\r\n"
+	    "Future-Release-Request: until;2026-11-22T02:18:00Z\r\n"
+	    "\r\n")));
+}
+
 /* DSN-19 to DSN-25, DSN-28, DSN-35 */
 Test(report, delivery_status)
 {

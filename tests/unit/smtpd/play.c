@@ -104,6 +104,10 @@ note_message(struct play *p)
 	if (m.hold_until != 0)
 		buf_addf(&p->messages, " hold=%lld",
 		    (long long)(m.hold_until - PLAY_WALL_MS));
+	if (e.hold_asked.n > 0) {
+		buf_add_str(&p->messages, " asked=");
+		buf_add_span(&p->messages, e.hold_asked);
+	}
 	if (m.head.by != 0)
 		buf_addf(&p->messages, " by=%lld/%u",
 		    (long long)(m.by_at - PLAY_WALL_MS), m.head.by);
