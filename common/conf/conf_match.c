@@ -21,10 +21,15 @@ struct range {
 	struct ipaddr first, last;
 };
 
+struct ranges {
+	struct range *v;
+	size_t n;
+};
+
 struct conf_match {
 	struct arena *arena;
-	struct range *ranges;
-	size_t n_ranges;
+	struct ranges clients;
+	struct ranges callers;
 	struct span *domains;
 	size_t n_domains;
 };
@@ -58,32 +63,30 @@ range_of(const struct ipaddr_prefix *prefix)
 /* Sorted and merged, so that one binary search answers: without merging, a
  * small network inside a large one would hide the rest of the large one. */
 static enum err
-set_networks(struct conf_match *match, const struct conf_networks *networks)
+set_networks(struct arena *arena, const struct conf_networks *networks,
+    struct ranges *out)
 {
+	struct range *v = arena_alloc(arena, networks->n, sizeof(*v));
 	size_t n = 0;
 
-	match->ranges = arena_alloc(match->arena, networks->n,
-	    sizeof(match->ranges[0]));
-	if (match->ranges == NULL)
+	if (v == NULL)
 		return ERR_NOMEM;
 	for (size_t i = 0; i < networks->n; i++)
-		match->ranges[i] = range_of(&networks->v[i]);
-	qsort(match->ranges, networks->n, sizeof(match->ranges[0]),
-	    compare_ranges);
+		v[i] = range_of(&networks->v[i]);
+	qsort(v, networks->n, sizeof(*v), compare_ranges);
 	/* two prefixes are apart or one holds the other */
 	for (size_t i = 0; i < networks->n; i++) {
-		struct range *range = &match->ranges[i];
+		const struct range *range = &v[i];
 
 		if (n > 0 && ipaddr_compare(&range->first,
-		    &match->ranges[n - 1].last) <= 0) {
-			if (ipaddr_compare(&range->last,
-			    &match->ranges[n - 1].last) > 0)
-				match->ranges[n - 1].last = range->last;
+		    &v[n - 1].last) <= 0) {
+			if (ipaddr_compare(&range->last, &v[n - 1].last) > 0)
+				v[n - 1].last = range->last;
 			continue;
 		}
-		match->ranges[n++] = *range;
+		v[n++] = *range;
 	}
-	match->n_ranges = n;
+	*out = (struct ranges){ v, n };
 	return OK;
 }
 
@@ -138,7 +141,12 @@ conf_match_new(const struct conf *conf, struct conf_match **out)
 	if (match == NULL)
 		return ERR_NOMEM;
 	if ((match->arena = arena_new(MATCH_MEMORY_MAX)) != NULL)
-		e = set_networks(match, &conf->relay.networks);
+		e = set_networks(match->arena, &conf->relay.networks,
+		    &match->clients);
+	if (e == OK)
+		e = set_networks(match->arena, conf->relay.etrn.n > 0 ?
+		    &conf->relay.etrn : &conf->relay.networks,
+		    &match->callers);
 	if (e == OK)
 		e = set_domains(match, &conf->relay.domains);
 	if (e != OK) {
@@ -180,14 +188,26 @@ unmapped(const struct ipaddr *client)
 }
 
 /* Families never mix: they are compared first. */
-bool
-conf_match_client(const struct conf_match *match, const struct ipaddr *client)
+static bool
+has_client(const struct ranges *ranges, const struct ipaddr *client)
 {
 	struct ipaddr address = unmapped(client);
 
-	return address.family != IPADDR_NONE && match->n_ranges > 0 &&
-	    bsearch(&address, match->ranges, match->n_ranges,
-	    sizeof(match->ranges[0]), compare_client) != NULL;
+	return address.family != IPADDR_NONE && ranges->n > 0 &&
+	    bsearch(&address, ranges->v, ranges->n, sizeof(ranges->v[0]),
+	    compare_client) != NULL;
+}
+
+bool
+conf_match_client(const struct conf_match *match, const struct ipaddr *client)
+{
+	return has_client(&match->clients, client);
+}
+
+bool
+conf_match_caller(const struct conf_match *match, const struct ipaddr *client)
+{
+	return has_client(&match->callers, client);
 }
 
 /* By bytes: both sides are in lower case. */
@@ -198,26 +218,28 @@ has_domain(const struct conf_match *match, struct span domain)
 	    sizeof(match->domains[0]), compare_domains) != NULL;
 }
 
-/* The domain itself, then `.` and each of its parents: as many searches as it
- * has labels, whatever the length of the list. */
-bool
-conf_match_domain(const struct conf_match *match, struct span domain)
+/* The domain itself, or all below it, then `.` and each of its parents: as many
+ * searches as it has labels, whatever the length of the list. */
+static bool
+has_domain_or_parent(const struct conf_match *match, struct span domain,
+    bool is_below)
 {
-	uint8_t lower[CONF_NAME_DOMAIN_MAX + 1];
+	uint8_t lower[CONF_NAME_DOMAIN_MAX + 2] = ".";
 	char ascii[IDN_ASCII_MAX + 1];
 	struct span rest;
 
 	/* lists are in ASCII; no list has a name as long */
-	if (idn_to_ascii(domain, ascii, &domain) != OK || domain.n == 0 || domain.n > sizeof(lower) ||
+	if (idn_to_ascii(domain, ascii, &domain) != OK || domain.n == 0 || domain.n >= sizeof(lower) ||
 	    match->n_domains == 0)
 		return false;
-	text_lower(domain, lower);
-	rest = span_of(lower, domain.n);
+	text_lower(domain, lower + 1);
 	/* a leading dot is how the list marks `all below`: no such domain */
-	if (lower[0] == '.')
+	if (lower[1] == '.')
 		return false;
+	rest = span_of(lower + !is_below, domain.n + is_below);
 	if (has_domain(match, rest))
 		return true;
+	rest = span_of(lower + 1, domain.n);
 	for (size_t dot = span_find(rest, '.'); dot < rest.n;
 	    dot = span_find(rest, '.')) {
 		rest = span_from(rest, dot);
@@ -226,4 +248,16 @@ conf_match_domain(const struct conf_match *match, struct span domain)
 		rest = span_from(rest, 1);
 	}
 	return false;
+}
+
+bool
+conf_match_domain(const struct conf_match *match, struct span domain)
+{
+	return has_domain_or_parent(match, domain, false);
+}
+
+bool
+conf_match_below(const struct conf_match *match, struct span domain)
+{
+	return has_domain_or_parent(match, domain, true);
 }

@@ -13,7 +13,6 @@
 #include "common/base/text.h"
 #include "common/smtp/smtp_ext.h"
 #include "smtpd/engine/rx_hold.h"
-#include "smtpd/engine/rx_rules.h"
 
 /* What EHLO offers, in this order: exactly what works. */
 struct row {
@@ -69,13 +68,6 @@ write_xclient(const struct rx *rx, struct buf *out)
 	buf_add_str(out, SMTP_XCLIENT_ATTRIBUTES);
 }
 
-/* RFC 1985: to relay.networks */
-static bool
-offers_etrn(const struct rx *rx)
-{
-	return rx_rules_is_trusted(rx->site, &rx->client);
-}
-
 /* The last one is for everybody. */
 static const struct row rows[] = {
 	{ .ext = SMTP_EXT_PIPELINING },
@@ -93,7 +85,7 @@ static const struct row rows[] = {
 	{ .ext = SMTP_EXT_LIMITS, .write = write_limits },
 	{ .ext = SMTP_EXT_XCLIENT, .write = write_xclient,
 	    .is_offered = offers_xclient },
-	{ .ext = SMTP_EXT_ETRN, .is_offered = offers_etrn },
+	{ .ext = SMTP_EXT_ETRN, .is_offered = rx_etrn_is_offered },
 	{ .ext = SMTP_EXT_MT_PRIORITY, .for_trusted = true },
 	{ .ext = SMTP_EXT_FUTURERELEASE, .write = rx_hold_write,
 	    .for_trusted = true, .is_offered = rx_hold_is_offered },

@@ -29,4 +29,7 @@ enum rx_reply_id rx_do_absent(struct rx *rx, const struct smtp_command *c);
 enum rx_reply_id rx_do_unknown(struct rx *rx, const struct smtp_command *c);
 enum rx_reply_id rx_do_foreign(struct rx *rx, const struct smtp_command *c);
 
+/* Whether this client may call for some mail. */
+bool rx_etrn_is_offered(const struct rx *rx);
+
 #endif

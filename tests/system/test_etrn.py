@@ -62,6 +62,30 @@ class Etrn(unittest.TestCase):
             self.call("nobody.example")
         self.assertEqual(self.relay.count("to:c@other.example"), 1)
 
+    def test_who_may(self):
+        """ETRN-01: relay.etrn, for all domains; users, for relay.domains."""
+        for to in ("a@served.example", "b@other.example"):
+            self.send(to)
+        self.relay.wait_count(2, "state:deferred")
+        basics.wait_for("all tried", lambda: self.relay.log().count(
+            " deferred ") >= 2)
+        self.relay.configure(relay={"etrn": ["127.0.0.9"]})
+        self.relay.ctl("reload")
+        with self.relay.connect() as c:
+            self.assertNotIn("ETRN", c.hello().text)
+            c.expect("ETRN served.example", 459)
+        self.hop.script.pop("RCPT")
+        with self.submission.connect() as s:
+            self.assertTrue(s.has_extn("etrn"))
+            self.assertEqual(s.docmd("ETRN other.example")[0], 459)
+            self.assertEqual(s.docmd("ETRN served.example")[0], 250)
+        self.relay.wait_count(1)
+        self.assertEqual(self.arrived(), ["a@served.example"])
+        with self.relay.connect(source="127.0.0.9") as c:
+            self.assertIn("ETRN", c.hello().text)
+            c.expect("ETRN other.example", 250)
+        self.relay.wait_empty()
+
 
 if __name__ == "__main__":
     basics.main()

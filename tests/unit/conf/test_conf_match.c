@@ -170,3 +170,46 @@ Test(conf_match, domains)
 	conf_match_free(&match);
 	conf_free(&conf);
 }
+
+/* relay.etrn, or relay.networks in its place */
+Test(conf_match, callers)
+{
+	static const char *const nets[] = { "10.0.0.0/8" };
+	struct ipaddr in = ipaddr_v4((const uint8_t[]){ 10, 0, 0, 1 });
+	struct ipaddr out = ipaddr_v4((const uint8_t[]){ 192, 0, 2, 1 });
+	struct ipaddr_prefix etrn = { .addr = out, .bits = 32 };
+
+	cr_assert_eq(conf_new(&conf), OK);
+	set_networks(nets, COUNT_OF(nets));
+	cr_assert_eq(conf_match_new(conf, &match), OK);
+	cr_expect(conf_match_caller(match, &in));
+	cr_expect_not(conf_match_caller(match, &out));
+	conf_match_free(&match);
+	conf->relay.etrn.v = &etrn;
+	conf->relay.etrn.n = 1;
+	cr_assert_eq(conf_match_new(conf, &match), OK);
+	cr_expect_not(conf_match_caller(match, &in));
+	cr_expect(conf_match_caller(match, &out));
+	cr_expect(conf_match_client(match, &in));
+	cr_expect_not(conf_match_client(match, &out));
+	conf_match_free(&match);
+	conf_free(&conf);
+}
+
+Test(conf_match, below)
+{
+	static const char *list[] = { "a.example", ".b.example" };
+
+	cr_assert_eq(conf_new(&conf), OK);
+	conf->relay.domains.v = list;
+	conf->relay.domains.n = COUNT_OF(list);
+	cr_assert_eq(conf_match_new(conf, &match), OK);
+	cr_expect_not(conf_match_below(match, SPAN_LIT("a.example")));
+	cr_expect(conf_match_below(match, SPAN_LIT("B.example")));
+	cr_expect(conf_match_below(match, SPAN_LIT("x.b.example")));
+	cr_expect_not(conf_match_below(match, SPAN_LIT("example")));
+	cr_expect_not(conf_match_below(match, SPAN_LIT(".b.example")));
+	cr_expect_not(conf_match_below(match, SPAN_NONE));
+	conf_match_free(&match);
+	conf_free(&conf);
+}

@@ -5,6 +5,7 @@
  *	# comment
  *	client 192.0.2.1	before the dialogue; default 127.0.0.1
  *	set KEY VALUE		configuration, or spool/room/result
+ *	set etrn NETWORK	relay.etrn
  *	set service submission	where AUTH is needed, inside TLS; all are known
  *	C: text			a line of the client, CRLF is added
  *	C| text			the same without CRLF; \r \n \0 \t \xNN \\
@@ -40,6 +41,7 @@ struct script {
 	struct buf wanted;	/* patterns of the server's lines */
 	struct buf messages;	/* patterns */
 	const char *client;
+	struct ipaddr_prefix etrn;
 	bool is_connected;
 	bool has_event;
 	unsigned failures;
@@ -203,7 +205,11 @@ set(struct script *s, const char *key, const char *value)
 		conf->limits.errors = (uint32_t)n;
 	else if (strcmp(key, "hops") == 0)
 		conf->limits.hops = (uint32_t)n;
-	else if (strcmp(key, "service") == 0) {
+	else if (strcmp(key, "etrn") == 0) {
+		MUST(ipaddr_prefix_parse(span_str(value), &s->etrn) == OK);
+		conf->relay.etrn.v = &s->etrn;
+		conf->relay.etrn.n = 1;
+	} else if (strcmp(key, "service") == 0) {
 		s->play.door.needs_auth = s->play.door.is_tls = true;
 		s->play.site.has_passwords = true;
 	} else if (strcmp(key, "room") == 0)
