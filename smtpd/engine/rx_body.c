@@ -31,6 +31,7 @@ static void
 begin(struct rx_content *c)
 {
 	header_scan_init(&c->header);
+	trace_scan_init(&c->trace);
 	parts_scan_init(&c->parts);
 	submit_head_init(&c->submitted);
 	c->raw_bytes = 0;
@@ -60,6 +61,17 @@ rx_body_refuse(struct rx *rx, enum rx_reply_id why)
 		rx->content.refusal = why;
 }
 
+/* Only what was un-stuffed, and each octet once. */
+static void
+look_at_header(struct rx *rx, struct span added)
+{
+	struct rx_content *c = &rx->content;
+	size_t n = header_scan_feed(&c->header, added);
+
+	trace_scan_feed(&c->trace, span_str(rx->site->conf->hostname),
+	    span_sub(added, 0, n));
+}
+
 /* Looks at what one feed added to the content. */
 static void
 judge(struct rx *rx, struct buf *body, size_t before)
@@ -78,12 +90,12 @@ judge(struct rx *rx, struct buf *body, size_t before)
 		return;
 	}
 	if (!c->header.is_done)
-		/* only what was un-stuffed, and each octet once */
-		header_scan_feed(&c->header, span_from(buf_span(body), before));
+		look_at_header(rx, span_from(buf_span(body), before));
 	rx_utf8_feed(rx, span_from(buf_span(body), before));
 	if (c->dots.bytes > conf->limits.message_bytes)
 		rx_body_refuse(rx, RX_REPLY_TOO_LARGE);
-	else if (c->header.received > conf->limits.hops)
+	else if (c->header.received > conf->limits.hops ||
+	    c->trace.own >= conf->limits.own_hops)
 		rx_body_refuse(rx, RX_REPLY_CONTENT_LOOP);
 	else if (!rx->mail.is_binary &&
 	    (c->dots.has_bare_cr || c->dots.has_bare_lf) &&

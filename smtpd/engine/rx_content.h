@@ -8,6 +8,7 @@
 #include "common/mail/header.h"
 #include "common/mail/parts_scan.h"
 #include "common/mail/submit_head.h"
+#include "common/mail/trace_scan.h"
 #include "common/smtp/smtp_dots_in.h"
 #include "smtpd/engine/rx.h"
 #include "smtpd/engine/rx_reply.h"
@@ -17,6 +18,7 @@
 struct rx_content {
 	struct smtp_dots_in dots;
 	struct header_scan header;
+	struct trace_scan trace;
 	struct submit_head submitted;	/* where users hand in */
 	struct parts_scan parts;	/* of a message with SMTPUTF8 */
 	uint64_t raw_bytes;		/* as they came, discarded ones too */

@@ -203,6 +203,8 @@ set(struct script *s, const char *key, const char *value)
 		conf->limits.message_bytes = n;
 	else if (strcmp(key, "errors") == 0)
 		conf->limits.errors = (uint32_t)n;
+	else if (strcmp(key, "own_hops") == 0)
+		conf->limits.own_hops = (uint32_t)n;
 	else if (strcmp(key, "hops") == 0)
 		conf->limits.hops = (uint32_t)n;
 	else if (strcmp(key, "etrn") == 0) {
