@@ -41,6 +41,7 @@ struct stage {
 	bool is_full;			/* behind STARTTLS nothing may follow */
 	bool is_loud, must_fail;
 	uint64_t seen[PLACES][SAYS];
+	uint64_t replied[STEPS][2];	/* wrong, right */
 	uint64_t submitted, told, lists, secured, drained, known;
 };
 
@@ -57,6 +58,8 @@ result_of(enum fate fate)
 static void
 answer(struct stage *s)
 {
+	static const uint8_t nonce[RX_AUTH_NONCE_BYTES] =
+	    "xxxxxxxxxxxxxxxxxxxxxxxx";	/* TALK_NONCE */
 	static const enum rx_verdict verdicts[] = { [YES] = RX_VERDICT_GOOD,
 	    [NO] = RX_VERDICT_BAD, [LATER] = RX_VERDICT_LATER };
 	enum verdict v = NO;
@@ -64,9 +67,9 @@ answer(struct stage *s)
 	if (s->verdict_next < s->verdict_count)
 		v = s->verdicts[s->verdict_next];
 	s->verdict_next++;
-	s->known += v == YES;
-	rx_answered(s->play.rx, &(struct rx_answer){ .verdict = verdicts[v] },
-	    &s->play.out);
+	rx_answered(s->play.rx, &(struct rx_answer){ .verdict = verdicts[v],
+	    .iterations = 4096, .salt = SPAN_LIT("salt"), .nonce = nonce,
+	    .signature = span_of(nonce, sizeof(nonce)) }, &s->play.out);
 }
 
 /* What play_feed() left to us.  False: nothing. */
@@ -250,10 +253,30 @@ add_many(struct stage *s)
 }
 
 static void
+add_reply(struct stage *s)
+{
+	struct model *m = &s->model;
+	const enum step step = m->step;
+	enum flaw flaw = talk_reply(&s->talk, m);
+
+	s->replied[step][flaw == FINE]++;
+	note(s, "> ", buf_span(&s->talk.line));
+	buf_add_span(&s->stream, buf_span(&s->talk.line));
+	model_reply(m, flaw);
+	if (m->asks)
+		add_verdict(s);
+	s->known += m->is_known && step == STEP_LAST;
+}
+
+static void
 add_one(struct stage *s)
 {
 	struct said said;
 
+	if (s->model.at == AT_AUTH) {
+		add_reply(s);
+		return;
+	}
 	if (s->model.at == AT_CONTENT) {
 		add_content(s);
 		return;
@@ -404,7 +427,8 @@ is_state_right(const struct stage *s)
 		[AT_START] = RX_START, [AT_READY] = RX_READY,
 		[AT_MAIL] = RX_MAIL, [AT_RCPT] = RX_RCPT,
 		[AT_CONTENT] = RX_IN_CONTENT, [AT_CHUNKS] = RX_CHUNKS,
-		[AT_HANDSHAKE] = RX_HANDSHAKE, [AT_UNWANTED] = RX_UNWANTED,
+		[AT_HANDSHAKE] = RX_HANDSHAKE, [AT_AUTH] = RX_AUTH,
+		[AT_UNWANTED] = RX_UNWANTED,
 		[AT_END] = RX_CLOSED,
 	};
 
@@ -456,7 +480,12 @@ set_up(struct stage *s)
 	m->offers_tls = talk_one_in(&s->talk, 2);
 	m->needs_tls = m->offers_tls && talk_one_in(&s->talk, 5);
 	m->offers_auth = talk_one_in(&s->talk, 2);
+	m->offers_scram = m->offers_auth ? talk_one_in(&s->talk, 2) :
+	    talk_one_in(&s->talk, 4);
 	s->play.site.has_passwords = m->offers_auth;
+	s->play.site.has_scram = m->offers_scram;
+	m->is_submission = talk_one_in(&s->talk, 4);
+	m->may_xclient = talk_one_in(&s->talk, 4);
 	m->is_full = m->is_gone = false;
 	m->room = UINT64_MAX;
 	m->has_key = true;
@@ -466,11 +495,17 @@ set_up(struct stage *s)
 	conf->limits.recipients = m->rcpts_max;
 	conf->limits.message_bytes = m->size_max;
 	conf->limits.hops = m->hops_max;
+	m->own_hops_max = m->normalises ? 1000 : 1 + (unsigned)rng_below(rng, 3);
+	conf->limits.own_hops = m->own_hops_max;
 	s->play.site.spool = RX_SPOOL_OPEN;
 	s->play.site.room_bytes = UINT64_MAX;
 	s->play.site.has_signer = true;
 	s->play.door = (struct rx_door){ .may_tls = m->offers_tls,
-	    .needs_tls = m->needs_tls };
+	    .needs_tls = m->needs_tls, .needs_auth = m->is_submission,
+	    .may_xclient = m->may_xclient };
+	/* tls: implicit */
+	if (!m->offers_tls && talk_one_in(&s->talk, 2))
+		s->play.door.is_tls = true;
 	m->rcpts_known = m->rcpts_max;
 	/* RFC 5321 4.5.3.1.10: of a stranger no more than a thousand */
 	if (!m->is_trusted && m->rcpts_max > 1000)
@@ -492,6 +527,7 @@ begin(struct stage *s)
 	play_connect_as(&s->play, s->model.is_trusted ? "127.0.0.1" :
 	    "192.0.2.1", is_wanted ? RX_GREET_WELCOME : RX_GREET_UNWANTED);
 	model_greet(&s->model, is_wanted);
+	s->model.is_tls = s->play.door.is_tls;
 }
 
 /* Of the whole dialogue the replies are kept, and compared after each group. */
@@ -536,7 +572,8 @@ is_seen(const struct stage *s)
 	bool is_all = true;
 
 	for (int p = 0; p < PLACES; p++) {
-		if (p == AT_CONTENT || p == AT_HANDSHAKE || p == AT_END)
+		if (p == AT_CONTENT || p == AT_HANDSHAKE || p == AT_AUTH ||
+		    p == AT_END)
 			continue;
 		for (int w = 0; w < SAYS; w++) {
 			if (s->seen[p][w] > 0)
@@ -544,6 +581,12 @@ is_seen(const struct stage *s)
 			is_all = false;
 			printf("never said: %d in place %d\n", w, p);
 		}
+	}
+	for (int i = STEP_PLAIN; i < STEPS; i++) {
+		if (s->replied[i][0] > 0 && s->replied[i][1] > 0)
+			continue;
+		is_all = false;
+		printf("never replied, right or wrong: step %d\n", i);
 	}
 	return is_all && s->lists > 0 && s->secured > 0 && s->drained > 0 &&
 	    s->known > 0;

@@ -11,7 +11,7 @@ void
 model_init(struct model *m)
 {
 	*m = (struct model){ .host = "mx.example", .errors_max = 20,
-	    .rcpts_max = 1000, .hops_max = 100, .size_max = 1 << 20,
+	    .rcpts_max = 1000, .hops_max = 100, .own_hops_max = 25, .size_max = 1 << 20,
 	    .room = UINT64_MAX, .has_key = true };
 	buf_init(&m->sender, 1 << 10);
 	buf_init(&m->list, 16U << 20);
@@ -49,6 +49,7 @@ forget(struct model *m)
 	m->was_refused = m->is_utf8 = m->is_binary = false;
 	m->kept = STORED;
 	m->hold_s = 0;
+	m->asked = m->by = NULL;
 	if (m->at == AT_MAIL || m->at == AT_RCPT || m->at == AT_CONTENT ||
 	    m->at == AT_CHUNKS)
 		m->at = AT_READY;
@@ -110,17 +111,28 @@ has_bare(struct span s, bool is_whole)
 	return false;
 }
 
+/* Whether the first `by' of a Received field names this host. */
+static bool
+is_ours(struct span line)
+{
+	while (line.n > 4 && !span_starts_nocase(line, SPAN_LIT(" by ")))
+		line = span_from(line, 1);
+	line = span_from(line, 4);
+	return span_starts_nocase(line, SPAN_LIT("mx.example;")) ||
+	    span_starts_nocase(line, SPAN_LIT("mx.example\r"));
+}
+
 /* RFC 5321 6.3: Received fields, up to the first empty line. */
 static unsigned
-count_hops(struct span s)
+count_hops(struct span s, bool is_own)
 {
 	unsigned hops = 0;
 
 	while (s.n > 0 && !span_starts_nocase(s, SPAN_LIT("\r\n"))) {
 		size_t n = span_find(s, '\n');
 
-		hops += s.n >= 9 && span_equal_nocase(span_sub(s, 0, 9),
-		    SPAN_LIT("Received:"));
+		hops += span_starts_nocase(s, SPAN_LIT("Received:")) &&
+		    (!is_own || is_ours(span_sub(s, 0, n)));
 		s = span_from(s, n + 1);
 	}
 	return hops;
@@ -138,7 +150,8 @@ judge(const struct model *m, bool is_whole)
 	    (s.p[s.n - 1] == '\r' || (s.p[s.n - 1] == '\n' &&
 	    (s.n == 1 || s.p[s.n - 2] != '\r')));
 	bool is_large = s.n + (is_open ? 2 : 0) > m->size_max;
-	bool is_loop = count_hops(s) > m->hops_max;
+	bool is_loop = count_hops(s, false) > m->hops_max ||
+	    count_hops(s, true) >= m->own_hops_max;
 
 	if (m->kept != STORED)
 		return m->kept == NO_ROOM ? "452" : "451";
@@ -184,6 +197,12 @@ submit(struct model *m)
 	if (m->hold_s > 0) {
 		buf_add_str(&m->messages, " hold=");
 		buf_add_u64(&m->messages, m->hold_s * 1000);
+		buf_add_str(&m->messages, " asked=");
+		buf_add_str(&m->messages, m->asked);
+	}
+	if (m->by != NULL) {
+		buf_add_str(&m->messages, " by=");
+		buf_add_str(&m->messages, m->by);
 	}
 	buf_add_str(&m->messages, " body=");
 	text_escape_to(&m->messages, buf_span(&body), NULL, 1U << 20);
@@ -273,6 +292,11 @@ flaw_of(const struct model *m, const struct said *s)
 		return "555";
 	case IN_CLEAR:
 		return m->is_tls ? NULL : "555";
+	/* RFC 4865 4.2 2): where mail is submitted, by who may */
+	case OF_USERS:
+		return m->is_submission && m->is_trusted ? NULL : "555";
+	case BAD_OF_USERS:
+		return m->is_submission && m->is_trusted ? "501" : "555";
 	case NOT_YOURS:
 		return m->is_trusted ? NULL : "555";
 	case NOT_ASCII:
@@ -298,6 +322,9 @@ mail(struct model *m, const struct said *s)
 	if (m->at != AT_READY)
 		(void)reply(m, flaw != NULL && flaw[0] == '5' ?
 		    "503|501|555|550|552" : "503");
+	else if (m->is_submission && !m->is_known)
+		/* RFC 6409 4.3 */
+		(void)reply(m, flaw != NULL ? "530|501|555|550|552" : "530");
 	else if (flaw != NULL)
 		(void)reply(m, flaw);
 	else if (m->is_gone)
@@ -309,6 +336,8 @@ mail(struct model *m, const struct said *s)
 		m->is_utf8 = s->is_utf8;
 		m->is_binary = s->is_binary;
 		m->hold_s = s->hold_s;
+		m->asked = s->asked;
+		m->by = s->by;
 		buf_reset(&m->sender);
 		buf_add_span(&m->sender, s->address);
 	}
@@ -452,6 +481,15 @@ starttls(struct model *m, const struct said *s)
 	}
 }
 
+/* RFC 5321 4.5.3.1.10: of a stranger no more than a thousand. */
+static void
+trust(struct model *m, bool is_trusted)
+{
+	m->is_trusted = is_trusted;
+	m->rcpts_max = is_trusted || m->rcpts_known < 1000 ? m->rcpts_known :
+	    1000;
+}
+
 /* RFC 3207 4.2: all that was said before is forgotten. */
 void
 model_secured(struct model *m)
@@ -459,37 +497,111 @@ model_secured(struct model *m)
 	m->at = AT_START;
 	m->is_tls = true;
 	m->is_esmtp = false;
+	m->is_client_trusted = m->is_peer_trusted;
+	trust(m, m->is_client_trusted);
 	look_at_drain(m);
+}
+
+static bool
+is_offered(const struct model *m, enum step step)
+{
+	return step == STEP_SCRAM_FIRST ? m->offers_scram : m->offers_auth;
 }
 
 /* RFC 4954 4: inside TLS, outside of a transaction, once. */
 static void
 auth(struct model *m, const struct said *s)
 {
-	if (!m->offers_auth || !m->is_tls)
+	if (!(m->offers_auth || m->offers_scram) || !m->is_tls)
 		(void)reply(m, s->flaw == NO_ARGUMENT ?
 		    "501|502|503|530|538" : "502|503|530|538");
 	else if (m->is_known || m->at != AT_READY || !m->is_esmtp)
 		(void)reply(m, s->flaw == NO_ARGUMENT ? "501|503" : "503");
-	else if (s->flaw == NO_ARGUMENT || s->flaw == MALFORMED)
+	else if (s->flaw == NO_ARGUMENT)
 		(void)reply(m, "501");
-	else if (s->flaw == UNKNOWN_PARAMETER)
-		(void)reply(m, "504");
-	else
-		m->asks = true;
+	else if (s->flaw == UNKNOWN_PARAMETER || !is_offered(m, s->step))
+		(void)reply(m, s->flaw == MALFORMED ? "501|504" : "504");
+	else if (s->flaw == MALFORMED)
+		(void)reply(m, "501");
+	else {
+		m->step = s->step;
+		m->at = AT_AUTH;
+		if (s->has_initial)
+			model_reply(m, FINE);
+		else
+			(void)reply(m, "334");
+	}
 }
 
 /* Who is known is trusted as a client of relay.networks is. */
+static void
+know(struct model *m)
+{
+	m->at = AT_READY;
+	m->is_known = true;
+	trust(m, true);
+	(void)reply(m, "235");
+}
+
+/* RFC 4954 4: "*" cancels, what is no base64 or makes no sense ends it, all with
+ * 501.  LOGIN has two words; of SCRAM (RFC 5802 5) each is asked about. */
+void
+model_reply(struct model *m, enum flaw flaw)
+{
+	if (flaw != FINE) {
+		m->at = AT_READY;
+		(void)reply(m, "501");
+	} else if (m->step == STEP_USER) {
+		m->step = STEP_PASSWORD;
+		(void)reply(m, "334");
+	} else if (m->step == STEP_LAST) {
+		know(m);
+	} else {
+		m->at = AT_READY;
+		m->asks = true;
+	}
+	look_at_drain(m);
+}
+
 void
 model_answered(struct model *m, enum verdict verdict)
 {
 	m->asks = false;
-	if (verdict == YES) {
-		m->is_known = m->is_trusted = true;
-		m->rcpts_max = m->rcpts_known;
+	if (verdict == YES && (m->step == STEP_SCRAM_FIRST ||
+	    m->step == STEP_SCRAM_FINAL)) {
+		m->step = m->step == STEP_SCRAM_FIRST ? STEP_SCRAM_FINAL :
+		    STEP_LAST;
+		m->at = AT_AUTH;
+		(void)reply(m, "334");
+	} else if (verdict == YES) {
+		know(m);
+	} else {
+		(void)reply(m, verdict == NO ? "535" : "454");
 	}
-	(void)reply(m, verdict == YES ? "235" : verdict == NO ? "535" : "454");
 	look_at_drain(m);
+}
+
+/* XCLIENT_README: the session begins anew with the greeting, for another client;
+ * who is none of listeners[].xclient hears 550, in a transaction it is 503. */
+static void
+xclient(struct model *m, const struct said *s)
+{
+	if (m->at != AT_START && m->at != AT_READY)
+		(void)reply(m, m->may_xclient && s->flaw == FINE ? "503" :
+		    "503|501|550");
+	else if (!m->may_xclient)
+		(void)reply(m, s->flaw == FINE ? "550" : "550|501");
+	else if (s->flaw != FINE)
+		(void)reply(m, "501");
+	else {
+		forget(m);
+		m->at = AT_START;
+		m->is_known = false;
+		if (s->has_address)
+			m->is_client_trusted = s->is_of_trusted;
+		trust(m, m->is_client_trusted);
+		(void)reply(m, "220");
+	}
 }
 
 /* RFC 3207 4: all that a server which requires TLS answers without it. */
@@ -567,6 +679,9 @@ act(struct model *m, const struct said *s)
 	case SAY_AUTH:
 		auth(m, s);
 		break;
+	case SAY_XCLIENT:
+		xclient(m, s);
+		break;
 	case SAY_ABSENT:
 		(void)reply(m, "502");
 		break;
@@ -594,6 +709,7 @@ model_greet(struct model *m, bool is_wanted)
 	forget(m);
 	m->at = is_wanted ? AT_START : AT_UNWANTED;
 	m->is_esmtp = m->is_tls = m->is_draining = m->is_known = false;
+	m->is_peer_trusted = m->is_client_trusted = m->is_trusted;
 	m->asks = false;
 	m->errors = m->idle = m->whole = 0;
 	buf_reset(&m->replies);

@@ -1,5 +1,6 @@
 #include "tests/model/talk.h"
 
+#include "common/base/base64.h"
 #include "common/base/check.h"
 
 #include <string.h>
@@ -38,6 +39,9 @@ struct row {
 	const char *address;	/* %u in it: the next number */
 	bool has_parameters, is_utf8, is_binary;
 	uint64_t declared, hold_s;
+	const char *asked, *by;
+	enum step step;
+	bool has_initial, is_of_trusted, has_address;
 };
 
 #define P .has_parameters = true
@@ -91,8 +95,50 @@ static const struct row rows[] = {
 	{ SAY_MAIL, NOT_YOURS, "MAIL FROM:<%s> MT-PRIORITY=3",
 	    .address = "a@b.example",
 	    P },
-	{ SAY_MAIL, UNKNOWN_PARAMETER, "MAIL FROM:<%s> HOLDFOR=60", .address =
-	    "a@b.example", P, .hold_s = 60 },
+	{ SAY_MAIL, OF_USERS, "MAIL FROM:<%s> HOLDFOR=60", .address =
+	    "a@b.example", P, .hold_s = 60, .asked = "for;60" },
+	{ SAY_MAIL, OF_USERS, "MAIL FROM:<%s> HOLDUNTIL=2026-11-22T02:18:42Z",
+	    .address = "a@b.example", P, .hold_s = 60,
+	    .asked = "until;2026-11-22T02:18:42Z" },
+	{ SAY_MAIL, OF_USERS, "MAIL FROM:<%s> BY=61;R holdfor=60", .address =
+	    "a@b.example", P, .hold_s = 60, .asked = "for;60",
+	    .by = "61000/1" },
+	{ SAY_MAIL, BAD_OF_USERS, "MAIL FROM:<a@b.example> HOLDFOR=0",
+	    .address = NULL, P },
+	{ SAY_MAIL, BAD_OF_USERS, "MAIL FROM:<a@b.example> HOLDFOR=060",
+	    .address = NULL, P },
+	{ SAY_MAIL, BAD_OF_USERS, "MAIL FROM:<a@b.example> HOLDFOR=99999999",
+	    .address = NULL, P },
+	{ SAY_MAIL, BAD_OF_USERS, "MAIL FROM:<a@b.example> HOLDUNTIL=2026-11-23",
+	    .address = NULL, P },
+	{ SAY_MAIL, BAD_OF_USERS, "MAIL FROM:<a@b.example> "
+	    "HOLDUNTIL=2027-11-23T00:00:00Z", .address = NULL, P },
+	{ SAY_MAIL, BAD_OF_USERS, "MAIL FROM:<a@b.example> HOLDFOR=1 "
+	    "HOLDUNTIL=2026-11-22T02:18:42Z", .address = NULL, P },
+	{ SAY_MAIL, BAD_OF_USERS, "MAIL FROM:<a@b.example> HOLDFOR=1 HOLDFOR=1",
+	    .address = NULL, P },
+	{ SAY_MAIL, BAD_OF_USERS, "MAIL FROM:<a@b.example> HOLDFOR=60 BY=60;R",
+	    .address = NULL, P },
+	{ SAY_MAIL, BAD_OF_USERS, "MAIL FROM:<a@b.example> BY=30;NT HOLDFOR=31",
+	    .address = NULL, P },
+	{ SAY_MAIL, FINE, "MAIL FROM:<%s> BY=120;R", .address = "a@b.example",
+	    P, .by = "120000/1" },
+	{ SAY_MAIL, FINE, "MAIL FROM:<%s> BY=-5;N", .address = "a@b.example",
+	    P, .by = "-5000/2" },
+	{ SAY_MAIL, FINE, "MAIL FROM:<%s> by=+0;nt", .address = "a@b.example",
+	    P, .by = "0/6" },
+	{ SAY_MAIL, MALFORMED, "MAIL FROM:<a@b.example> BY=0;R",
+	    .address = NULL, P },
+	{ SAY_MAIL, MALFORMED, "MAIL FROM:<a@b.example> BY=-1;RT",
+	    .address = NULL, P },
+	{ SAY_MAIL, MALFORMED, "MAIL FROM:<a@b.example> BY=5",
+	    .address = NULL, P },
+	{ SAY_MAIL, MALFORMED, "MAIL FROM:<a@b.example> BY=5;X",
+	    .address = NULL, P },
+	{ SAY_MAIL, MALFORMED, "MAIL FROM:<a@b.example> BY=1000000000;N",
+	    .address = NULL, P },
+	{ SAY_MAIL, MALFORMED, "MAIL FROM:<a@b.example> BY=5;R BY=5;R",
+	    .address = NULL, P },
 	{ SAY_MAIL, IN_CLEAR, "MAIL FROM:<%s> REQUIRETLS", .address =
 	    "a@b.example", P },
 	{ SAY_MAIL, NOT_ASCII, "MAIL FROM:<%s>",
@@ -160,11 +206,39 @@ static const struct row rows[] = {
 	{ SAY_STARTTLS, FINE, "STARTTLS", .address = NULL },
 	{ SAY_STARTTLS, FINE, "starttls", .address = NULL },
 	{ SAY_STARTTLS, AN_ARGUMENT, "STARTTLS now", .address = NULL },
-	{ SAY_AUTH, FINE, "AUTH PLAIN AGEAYg==", .address = NULL },
+	{ SAY_AUTH, FINE, "AUTH PLAIN AGEAYg==", .address = NULL,
+	    .step = STEP_PLAIN, .has_initial = true },
+	{ SAY_AUTH, FINE, "auth plain", .address = NULL, .step = STEP_PLAIN },
+	{ SAY_AUTH, FINE, "AUTH LOGIN", .address = NULL, .step = STEP_USER },
+	{ SAY_AUTH, FINE, "AUTH LOGIN YQ==", .address = NULL,
+	    .step = STEP_USER, .has_initial = true },
+	{ SAY_AUTH, FINE, "AUTH SCRAM-SHA-256", .address = NULL,
+	    .step = STEP_SCRAM_FIRST },
+	{ SAY_AUTH, FINE, "AUTH SCRAM-SHA-256 biwsbj1hLHI9YWJj",
+	    .address = NULL, .step = STEP_SCRAM_FIRST, .has_initial = true },
 	{ SAY_AUTH, NO_ARGUMENT, "AUTH", .address = NULL },
-	{ SAY_AUTH, MALFORMED, "AUTH PLAIN !", .address = NULL },
-	{ SAY_AUTH, MALFORMED, "AUTH PLAIN YWI=", .address = NULL },
+	{ SAY_AUTH, MALFORMED, "AUTH PLAIN !", .address = NULL,
+	    .step = STEP_PLAIN },
+	{ SAY_AUTH, MALFORMED, "AUTH PLAIN YWI=", .address = NULL,
+	    .step = STEP_PLAIN },
+	{ SAY_AUTH, MALFORMED, "AUTH PLAIN =", .address = NULL,
+	    .step = STEP_PLAIN },
+	{ SAY_AUTH, MALFORMED, "AUTH SCRAM-SHA-256 YWI=", .address = NULL,
+	    .step = STEP_SCRAM_FIRST },
 	{ SAY_AUTH, UNKNOWN_PARAMETER, "AUTH CRAM-MD5", .address = NULL },
+	{ SAY_XCLIENT, FINE, "XCLIENT ADDR=127.0.0.1", .address = NULL,
+	    .is_of_trusted = true, .has_address = true },
+	{ SAY_XCLIENT, FINE, "xclient addr=192.0.2.9 NAME=a.example PROTO=SMTP",
+	    .address = NULL, .has_address = true },
+	{ SAY_XCLIENT, FINE, "XCLIENT ADDR=[UNAVAILABLE]", .address = NULL,
+	    .has_address = true },
+	{ SAY_XCLIENT, FINE, "XCLIENT NAME=[TEMPUNAVAIL] LOGIN=ann",
+	    .address = NULL },
+	{ SAY_XCLIENT, MALFORMED, "XCLIENT", .address = NULL },
+	{ SAY_XCLIENT, MALFORMED, "XCLIENT ADDR=1.2.3", .address = NULL },
+	{ SAY_XCLIENT, MALFORMED, "XCLIENT ADDR=127.0.0.1 COLOUR=red",
+	    .address = NULL },
+	{ SAY_XCLIENT, MALFORMED, "XCLIENT ADDR", .address = NULL },
 	{ SAY_ABSENT, FINE, "EXPN list", .address = NULL },
 	{ SAY_NONSENSE, FINE, "WHAT", .address = NULL },
 	{ SAY_NONSENSE, FINE, "", .address = NULL },
@@ -240,6 +314,7 @@ static const struct {
 	{ "\r\n", NULL, false, false },
 	{ "text\r\n", NULL, false, false },
 	{ "Received: by x\r\n", NULL, false, false },
+	{ "Received: by MX.example; y\r\n", NULL, false, false },
 	{ "RECEIVED:\r\n", NULL, false, false },
 	{ "Receive: no\r\n", NULL, false, false },
 	{ "MAIL FROM:<evil@b.example>\r\n", NULL, false, false },
@@ -343,7 +418,11 @@ talk_command(struct talk *t, const struct model *m, enum what what,
 	*said = (struct said){ .what = what, .flaw = row->flaw,
 	    .has_parameters = row->has_parameters, .is_utf8 = row->is_utf8,
 	    .is_binary = row->is_binary,
-	    .declared = row->declared, .hold_s = row->hold_s };
+	    .declared = row->declared, .hold_s = row->hold_s,
+	    .asked = row->asked, .by = row->by, .step = row->step,
+	    .has_initial = row->has_initial,
+	    .is_of_trusted = row->is_of_trusted,
+	    .has_address = row->has_address };
 	if (row->address != NULL)
 		write_address(t, row->address);
 	if (what == SAY_BDAT && row->flaw == FINE)
@@ -356,6 +435,64 @@ talk_command(struct talk *t, const struct model *m, enum what what,
 	said->is_followed = what == SAY_STARTTLS && row->flaw == FINE &&
 	    m->offers_tls && !m->is_tls && m->has_key && m->at == AT_READY &&
 	    talk_one_in(t, 3);
+}
+
+/* Before base64.  PLAIN (RFC 4616): authorization, NUL, name, NUL, password. */
+static const struct word {
+	enum step step;
+	enum flaw flaw;
+	const char *text;
+	size_t n;
+} words[] = {
+#define WORD(s, f, t) { s, f, t, sizeof(t) - 1 }
+	WORD(STEP_PLAIN, FINE, "\0a\0b"),
+	WORD(STEP_PLAIN, MALFORMED, "a\0b"),
+	WORD(STEP_PLAIN, MALFORMED, "\0\0b"),
+	WORD(STEP_PLAIN, MALFORMED, ""),
+	WORD(STEP_USER, FINE, "a"),
+	WORD(STEP_USER, MALFORMED, ""),
+	WORD(STEP_PASSWORD, FINE, "b"),
+	WORD(STEP_PASSWORD, MALFORMED, "\0b"),
+	WORD(STEP_SCRAM_FIRST, FINE, "n,,n=a,r=abc"),
+	WORD(STEP_SCRAM_FIRST, MALFORMED, "n,,n=,r=abc"),
+	WORD(STEP_SCRAM_FIRST, MALFORMED, "n,,r=abc"),
+	WORD(STEP_SCRAM_FIRST, MALFORMED, "n,,n=a=1,r=abc"),
+	WORD(STEP_SCRAM_FINAL, FINE, "c=biws,r=abc" TALK_NONCE
+	    ",p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+	WORD(STEP_SCRAM_FINAL, MALFORMED, "c=eSws,r=abc" TALK_NONCE
+	    ",p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+	WORD(STEP_SCRAM_FINAL, MALFORMED, "c=biws,r=abd" TALK_NONCE
+	    ",p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+	WORD(STEP_SCRAM_FINAL, MALFORMED, "c=biws,r=abc"
+	    ",p=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+	WORD(STEP_SCRAM_FINAL, MALFORMED, "c=biws,r=abc" TALK_NONCE ",p=AAAA"),
+	WORD(STEP_LAST, FINE, ""),
+	WORD(STEP_LAST, MALFORMED, "x"),
+#undef WORD
+};
+
+enum flaw
+talk_reply(struct talk *t, const struct model *m)
+{
+	size_t first = 0, n = 0;
+	const struct word *w;
+
+	buf_reset(&t->line);
+	buf_reset(&t->text);
+	if (talk_one_in(t, 12)) {
+		bool is_star = talk_one_in(t, 2);
+
+		buf_add_str(&t->line, is_star ? "*\r\n" : "MAIL FROM:<>\r\n");
+		return is_star ? CANCELLED : NOT_BASE64;
+	}
+	while (words[first].step != m->step)
+		first++;
+	while (first + n < COUNT_OF(words) && words[first + n].step == m->step)
+		n++;
+	w = &words[first + (talk_one_in(t, 6) ? rng_below(&t->rng, n) : 0)];
+	base64_encode(&t->line, span_of(w->text, w->n));
+	buf_add_str(&t->line, "\r\n");
+	return w->flaw;
 }
 
 void
@@ -409,6 +546,7 @@ talk_choose(struct talk *t, const struct model *m)
 		return m->at == AT_READY && m->offers_tls && !m->is_tls ?
 		    SAY_STARTTLS : next[m->at];
 	default:
-		return next[m->at];
+		return m->at == AT_READY && m->is_submission && m->is_tls &&
+		    !m->is_known ? SAY_AUTH : next[m->at];
 	}
 }

@@ -29,6 +29,12 @@ void talk_command(struct talk *t, const struct model *m, enum what what,
 /* RCPT for nobody else than this one, with a long name. */
 void talk_recipient(struct talk *t, struct said *said);
 
+/* A word behind 334, and its line in t->line. */
+enum flaw talk_reply(struct talk *t, const struct model *m);
+
+/* What the server adds to a nonce, in base64. */
+#define TALK_NONCE "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4"
+
 /* Content as it stands behind 354, with its end, in t->text. */
 void talk_content(struct talk *t, const struct model *m,
     struct content *content);
