@@ -290,7 +290,8 @@ on_bytes(void *ctx, struct span in)
 
 	s->is_busy = true;
 	taken = run(s, in);
-	if (rx_take_secret(s->rx))
+	if (rx_take_secret(s->rx) ||
+	    session_auth_is_unread(span_from(in, taken)))
 		stream_wipe(stream);
 	/* all that came before the end is answered */
 	if (s->is_at_eof && !s->is_over && !is_waiting(s))
@@ -322,6 +323,9 @@ on_end(void *ctx, enum stream_end how, int error)
 		if (rx_phase(s->rx, false) != RX_PHASE_OURS)
 			timer_start(&s->timer,
 			    s->server->conf->limits.data_timeout_ms);
+		/* half a line is offered in vain once more: on_bytes() ends */
+		if (!is_waiting(s))
+			stream_resume(s->stream);
 		return;
 	}
 	if (how == STREAM_ERROR && session_tls_fault(s) != NULL)

@@ -79,6 +79,17 @@ answer(struct session *s, const struct rx_answer *a)
 }
 
 bool
+session_auth_is_unread(struct span unread)
+{
+	while (unread.n > 0) {
+		if (span_starts_nocase(unread, SPAN_LIT("AUTH ")))
+			return true;
+		unread = span_from(unread, span_find(unread, '\n') + 1);
+	}
+	return false;
+}
+
+bool
 session_auth_ask(struct session *s)
 {
 	static const struct rx_answer later = { .verdict = RX_VERDICT_LATER };

@@ -12,6 +12,10 @@
 struct msg_auth_done;
 struct msg_scram_salt;
 
+/* What is not dealt with yet has a line that begins with AUTH, perhaps half of
+ * one whose end never comes: it is wiped where it was read. */
+bool session_auth_is_unread(struct span unread);
+
 /* RX_ASK: sends the question.  True: it was answered here, as keyd is away. */
 bool session_auth_ask(struct session *s);
 

@@ -58,6 +58,7 @@ class Users(unittest.TestCase):
         self.assertEqual(c.command("STARTTLS").code, 220)
         inside = trusting_all().wrap_socket(c.socket)
         self.addCleanup(inside.close)
+        self.inside = inside
         f = inside.makefile("rwb")
         self.ehlo = self.say(f, "EHLO client.example")
         return f
@@ -297,6 +298,24 @@ class Secrets(Users):
         self.say_behind(needles)
         for name in ("smtpd", "queued", "deliverd", "dnsd"):
             self.assertEqual(self.found(needles, name), [], name)
+
+    def test_half_a_line_is_not_left(self):
+        """AUTH PLAIN whose end never comes is kept by its session, and by
+        nobody behind it."""
+        half = base64.b64encode(f"\0carla\0{SECRET}".encode())
+        for before in (b"", b"NOOP\r\n"):
+            f = self.connect()
+            f.write(before + b"auth plain " + half)
+            f.flush()
+            if before:
+                self.assertRegex(f.readline(), rb"\A250 ")
+            needle = half[12:28]
+            basics.wait_for("half a line", lambda: self.found(
+                [needle], "smtpd"))
+            f.close()
+            self.inside.close()
+            basics.wait_for("nothing of it", lambda: not self.found(
+                [needle], "smtpd"))
 
     def say_behind(self, needles):
         """One that is refused before keyd is asked, with commands behind it;
