@@ -12,7 +12,7 @@ cd "$peers/deb"
 for peer in "$@"; do
 	case $peer in
 	exim4) packages="exim4-daemon-light exim4-base exim4-config" ;;
-	dovecot) packages=dovecot-core ;;
+	dovecot) packages="dovecot-core dovecot-lmtpd" ;;
 	postfix|opensmtpd) packages=$peer ;;
 	*) echo "usage: get-peers.sh [postfix|opensmtpd|exim4|dovecot ...]" >&2
 	   exit 2 ;;

@@ -17,38 +17,10 @@
 #include "common/base/check.h"
 #include "common/mail/xtext.h"
 #include "smtpd/engine/rx_auth_impl.h"
+#include "smtpd/engine/rx_exchange.h"
 #include "smtpd/engine/rx_verbs.h"
 
 #include <stdlib.h>
-
-enum step {
-	STEP_FIRST,
-	STEP_PASSWORD,		/* LOGIN's second */
-	STEP_FINAL,		/* SCRAM's proof */
-	STEP_END,		/* SCRAM's empty last word */
-	STEP_DENIED,		/* OAUTHBEARER's, after a failure */
-};
-
-/* Lives from AUTH to its end. */
-struct rx_exchange {
-	enum sasl_mechanism mechanism;
-	enum step step;
-	enum rx_question_kind asks;
-	struct buf message;		/* the last of the client, decoded */
-	struct buf first;		/* SCRAM's first one */
-	struct buf auth_message;
-	struct buf challenge;		/* to be said */
-	struct sasl_first scram;	/* borrows first */
-	struct span password;		/* borrows message */
-	uint8_t proof[32];
-	char user[SASL_USER_MAX];
-	size_t user_n;
-	char nonce[2 * RX_AUTH_NONCE_BYTES];	/* ours, in base64 */
-	size_t nonce_n;
-	enum sasl_binding binding;	/* of -PLUS */
-	uint8_t binding_data[RX_AUTH_BINDING_MAX];
-	size_t binding_n;
-};
 
 /* ---- life ---- */
 
@@ -111,8 +83,8 @@ begin(struct rx *rx, enum sasl_mechanism mechanism)
 	return false;
 }
 
-static enum rx_reply_id
-refuse(struct rx *rx, enum rx_reply_id reply)
+enum rx_reply_id
+rx_exchange_refuse(struct rx *rx, enum rx_reply_id reply)
 {
 	rx_auth_end(rx);
 	return reply;
@@ -133,8 +105,8 @@ rx_auth_certified(struct rx *rx, struct span user)
 	rx->certified = user;
 }
 
-static bool
-is_listed(const struct rx *rx, enum sasl_mechanism m)
+bool
+rx_auth_is_listed(const struct rx *rx, enum sasl_mechanism m)
 {
 	switch (m) {
 	case SASL_SCRAM_SHA_256:
@@ -154,8 +126,8 @@ is_listed(const struct rx *rx, enum sasl_mechanism m)
 /* ---- what goes on ---- */
 
 /* 334 with these bytes; the next line is the answer to it. */
-static enum rx_reply_id
-challenge(struct rx *rx, enum step next, struct span text)
+enum rx_reply_id
+rx_exchange_challenge(struct rx *rx, enum rx_auth_step next, struct span text)
 {
 	struct rx_exchange *x = rx->exchange;
 
@@ -174,16 +146,16 @@ rx_auth_challenge(struct rx *rx, struct buf *out)
 	buf_add_str(out, "\r\n");
 }
 
-static enum rx_reply_id
-ask(struct rx *rx, enum rx_question_kind kind)
+enum rx_reply_id
+rx_exchange_ask(struct rx *rx, enum rx_question_kind kind)
 {
 	rx->exchange->asks = kind;
 	rx_enter(rx, RX_ASKING);
 	return RX_REPLY_NONE;
 }
 
-static void
-set_user(struct rx_exchange *x, struct span user)
+void
+rx_exchange_set_user(struct rx_exchange *x, struct span user)
 {
 	MUST(user.n <= sizeof(x->user));
 	memcpy(x->user, user.p, user.n);
@@ -196,10 +168,10 @@ take_plain(struct rx *rx, struct span message)
 	struct sasl_plain p;
 
 	if (sasl_plain(message, &p) != OK)
-		return refuse(rx, RX_REPLY_AUTH_SYNTAX);
-	set_user(rx->exchange, p.user);
+		return rx_exchange_refuse(rx, RX_REPLY_AUTH_SYNTAX);
+	rx_exchange_set_user(rx->exchange, p.user);
 	rx->exchange->password = p.password;
-	return ask(rx, RX_ASK_PASSWORD);
+	return rx_exchange_ask(rx, RX_ASK_PASSWORD);
 }
 
 static enum rx_reply_id
@@ -209,68 +181,14 @@ take_login(struct rx *rx, struct span message)
 
 	if (x->step == STEP_FIRST) {
 		if (sasl_check_user(message) != OK)
-			return refuse(rx, RX_REPLY_AUTH_SYNTAX);
-		set_user(x, message);
-		return challenge(rx, STEP_PASSWORD, SPAN_LIT("Password:"));
+			return rx_exchange_refuse(rx, RX_REPLY_AUTH_SYNTAX);
+		rx_exchange_set_user(x, message);
+		return rx_exchange_challenge(rx, STEP_PASSWORD, SPAN_LIT("Password:"));
 	}
 	if (sasl_check_password(message) != OK)
-		return refuse(rx, RX_REPLY_AUTH_SYNTAX);
+		return rx_exchange_refuse(rx, RX_REPLY_AUTH_SYNTAX);
 	x->password = message;
-	return ask(rx, RX_ASK_PASSWORD);
-}
-
-/* Whether this flag of the client may be, RFC 5802 section 6. */
-static enum rx_reply_id
-judge_flag(const struct rx *rx, struct rx_exchange *x)
-{
-	if (x->mechanism != SASL_SCRAM_SHA_256_PLUS) {
-		if (x->scram.flag == SASL_GS2_BOUND)
-			return RX_REPLY_AUTH_SYNTAX;
-		return x->scram.flag == SASL_GS2_THOUGHT_NONE &&
-		    is_listed(rx, SASL_SCRAM_SHA_256_PLUS)
-		    ? RX_REPLY_AUTH_BINDING : RX_REPLY_NONE;
-	}
-	return x->scram.flag == SASL_GS2_BOUND &&
-	    sasl_find_binding(x->scram.binding, &x->binding) &&
-	    (rx->bindings & 1U << x->binding) != 0
-	    ? RX_REPLY_NONE : RX_REPLY_AUTH_BINDING;
-}
-
-static enum rx_reply_id
-take_scram_first(struct rx *rx, struct span message)
-{
-	struct rx_exchange *x = rx->exchange;
-	enum rx_reply_id reply;
-
-	buf_add_span(&x->first, message);
-	if (buf_failed(&x->first) ||
-	    sasl_scram_first(buf_span(&x->first), &x->scram) != OK)
-		return refuse(rx, RX_REPLY_AUTH_SYNTAX);
-	reply = judge_flag(rx, x);
-	if (reply != RX_REPLY_NONE)
-		return refuse(rx, reply);
-	set_user(x, span_of(x->scram.user, x->scram.user_n));
-	return ask(rx, RX_ASK_SALT);
-}
-
-static enum rx_reply_id
-take_scram_final(struct rx *rx, struct span message)
-{
-	struct rx_exchange *x = rx->exchange;
-	struct sasl_final f;
-	const enum err e = sasl_scram_final(message, x->scram.gs2,
-	    span_of(x->binding_data, x->binding_n), x->scram.nonce,
-	    span_of(x->nonce, x->nonce_n), &f);
-
-	if (e != OK)
-		return refuse(rx, e == ERR_DENIED ? RX_REPLY_AUTH_BINDING
-		    : RX_REPLY_AUTH_SYNTAX);
-	memcpy(x->proof, f.proof, sizeof(x->proof));
-	buf_add_byte(&x->auth_message, ',');
-	buf_add_span(&x->auth_message, f.without_proof);
-	if (buf_failed(&x->auth_message))
-		return refuse(rx, RX_REPLY_AUTH_LATER);
-	return ask(rx, RX_ASK_PROOF);
+	return rx_exchange_ask(rx, RX_ASK_PASSWORD);
 }
 
 /* RFC 7628 section 3.2.2: the client hears why in JSON, and has a last word
@@ -278,7 +196,7 @@ take_scram_final(struct rx *rx, struct span message)
 static enum rx_reply_id
 deny_token(struct rx *rx, struct span why)
 {
-	return challenge(rx, STEP_DENIED, why.n > 0 ? why
+	return rx_exchange_challenge(rx, STEP_DENIED, why.n > 0 ? why
 	    : SPAN_LIT("{\"status\":\"invalid_token\"}"));
 }
 
@@ -290,15 +208,15 @@ take_bearer(struct rx *rx, struct span message)
 
 	/* it should be one 0x01, and changes nothing */
 	if (x->step == STEP_DENIED)
-		return refuse(rx, RX_REPLY_AUTH_BAD);
+		return rx_exchange_refuse(rx, RX_REPLY_AUTH_BAD);
 	if (sasl_bearer(message, &b) != OK)
-		return refuse(rx, RX_REPLY_AUTH_SYNTAX);
+		return rx_exchange_refuse(rx, RX_REPLY_AUTH_SYNTAX);
 	/* section 4.3: it wants to learn where tokens come from */
 	if (b.token.n == 0)
 		return deny_token(rx, SPAN_NONE);
-	set_user(x, span_of(b.user, b.user_n));
+	rx_exchange_set_user(x, span_of(b.user, b.user_n));
 	x->password = b.token;
-	return ask(rx, RX_ASK_TOKEN);
+	return rx_exchange_ask(rx, RX_ASK_TOKEN);
 }
 
 /* The rest of a session is that user's. */
@@ -322,9 +240,9 @@ take_external(struct rx *rx, struct span message)
 	const enum err e = sasl_external(message, rx->certified);
 
 	if (e != OK)
-		return refuse(rx, e == ERR_DENIED ? RX_REPLY_AUTH_IDENTITY
+		return rx_exchange_refuse(rx, e == ERR_DENIED ? RX_REPLY_AUTH_IDENTITY
 		    : RX_REPLY_AUTH_SYNTAX);
-	set_user(rx->exchange, rx->certified);
+	rx_exchange_set_user(rx->exchange, rx->certified);
 	return succeed(rx);
 }
 
@@ -345,13 +263,13 @@ take_message(struct rx *rx, struct span message)
 	}
 	switch (rx->exchange->step) {
 	case STEP_FIRST:
-		return take_scram_first(rx, message);
+		return rx_scram_first(rx, message);
 	case STEP_FINAL:
-		return take_scram_final(rx, message);
+		return rx_scram_final(rx, message);
 	default:
 		/* nothing is left to be said */
 		return message.n == 0 ? succeed(rx)
-		    : refuse(rx, RX_REPLY_AUTH_SYNTAX);
+		    : rx_exchange_refuse(rx, RX_REPLY_AUTH_SYNTAX);
 	}
 }
 
@@ -363,7 +281,7 @@ take_text(struct rx *rx, struct span text)
 	size_t n;
 
 	if (base64_decode(text, b->p, b->size, &n) != OK)
-		return refuse(rx, RX_REPLY_AUTH_BASE64);
+		return rx_exchange_refuse(rx, RX_REPLY_AUTH_BASE64);
 	b->n = n;
 	return take_message(rx, buf_span(b));
 }
@@ -381,7 +299,7 @@ bool
 rx_auth_is_offered(const struct rx *rx)
 {
 	return rx->door.is_tls &&
-	    (has_users(rx) || is_listed(rx, SASL_EXTERNAL));
+	    (has_users(rx) || rx_auth_is_listed(rx, SASL_EXTERNAL));
 }
 
 void
@@ -390,7 +308,7 @@ rx_auth_write(const struct rx *rx, struct buf *out)
 	for (unsigned i = 0; i < SASL_MECHANISM_COUNT; i++) {
 		enum sasl_mechanism m = (enum sasl_mechanism)i;
 
-		if (!is_listed(rx, m))
+		if (!rx_auth_is_listed(rx, m))
 			continue;
 		buf_add_byte(out, ' ');
 		buf_add_str(out, sasl_name(m));
@@ -420,7 +338,7 @@ may_begin(const struct rx *rx)
 static enum rx_reply_id
 ask_first(struct rx *rx)
 {
-	return challenge(rx, STEP_FIRST, rx->exchange->mechanism == SASL_LOGIN
+	return rx_exchange_challenge(rx, STEP_FIRST, rx->exchange->mechanism == SASL_LOGIN
 	    ? SPAN_LIT("Username:") : SPAN_NONE);
 }
 
@@ -435,7 +353,7 @@ rx_do_auth(struct rx *rx, const struct smtp_command *c)
 	if (reply != RX_REPLY_NONE)
 		return reply;
 	if (!sasl_find(span_sub(c->argument, 0, blank), &m) ||
-	    !is_listed(rx, m))
+	    !rx_auth_is_listed(rx, m))
 		return RX_REPLY_AUTH_MECHANISM;
 	if (!begin(rx, m))
 		return RX_REPLY_AUTH_LATER;
@@ -455,7 +373,7 @@ rx_auth_line(struct rx *rx, struct span line, struct buf *out)
 	rx->last.verb = SMTP_VERB_AUTH;
 	rx->last.argument = SPAN_NONE;
 	reply = span_equal(line, SPAN_LIT("*"))
-	    ? refuse(rx, RX_REPLY_AUTH_CANCELLED) : take_text(rx, line);
+	    ? rx_exchange_refuse(rx, RX_REPLY_AUTH_CANCELLED) : take_text(rx, line);
 	if (reply == RX_REPLY_NONE)
 		return RX_ASK;
 	if (rx_answer(rx, reply, out))
@@ -483,66 +401,6 @@ rx_question(const struct rx *rx, struct rx_question *out)
 	};
 }
 
-/* False: none came, and it is wanted. */
-static bool
-keep_binding(struct rx_exchange *x, struct span data)
-{
-	if (x->mechanism != SASL_SCRAM_SHA_256_PLUS)
-		return true;
-	if (data.n == 0 || data.n > sizeof(x->binding_data))
-		return false;
-	memcpy(x->binding_data, data.p, data.n);
-	x->binding_n = data.n;
-	return true;
-}
-
-/* The server's first message; our nonce is printable as base64 is. */
-static enum rx_reply_id
-go_on_with_salt(struct rx *rx, const struct rx_answer *a)
-{
-	struct rx_exchange *x = rx->exchange;
-	struct span nonce;
-	struct buf text, b64;
-	enum rx_reply_id reply;
-
-	if (!keep_binding(x, a->binding))
-		return refuse(rx, RX_REPLY_AUTH_LATER);
-	buf_init(&b64, sizeof(x->nonce));
-	base64_encode(&b64, span_of(a->nonce, RX_AUTH_NONCE_BYTES));
-	nonce = buf_span(&b64);
-	MUST(!buf_failed(&b64) || b64.p == NULL);
-	if (nonce.n > 0)
-		memcpy(x->nonce, nonce.p, nonce.n);
-	x->nonce_n = nonce.n;
-	buf_clear(&b64);
-	buf_init(&text, 1024);
-	sasl_scram_put_first(x->scram.nonce, span_of(x->nonce, x->nonce_n),
-	    a->salt, a->iterations, &text);
-	buf_add_span(&x->auth_message, x->scram.bare);
-	buf_add_byte(&x->auth_message, ',');
-	buf_add_span(&x->auth_message, buf_span(&text));
-	reply = x->nonce_n > 0 && !buf_failed(&text)
-	    ? challenge(rx, STEP_FINAL, buf_span(&text))
-	    : refuse(rx, RX_REPLY_AUTH_LATER);
-	buf_clear(&text);
-	return reply;
-}
-
-static enum rx_reply_id
-go_on_with_signature(struct rx *rx, const struct rx_answer *a)
-{
-	struct buf text;
-	enum rx_reply_id reply;
-
-	buf_init(&text, 128);
-	buf_add_str(&text, "v=");
-	base64_encode(&text, a->signature);
-	reply = buf_failed(&text) ? refuse(rx, RX_REPLY_AUTH_LATER)
-	    : challenge(rx, STEP_END, buf_span(&text));
-	buf_clear(&text);
-	return reply;
-}
-
 /* Whoever knows the user may know it by another name. */
 static enum rx_reply_id
 go_on_as(struct rx *rx, struct span user)
@@ -550,10 +408,10 @@ go_on_as(struct rx *rx, struct span user)
 	struct rx_exchange *x = rx->exchange;
 
 	if (user.n > 0 && sasl_check_user(user) != OK)
-		return refuse(rx, RX_REPLY_AUTH_LATER);
+		return rx_exchange_refuse(rx, RX_REPLY_AUTH_LATER);
 	if (user.n > 0)
-		set_user(x, user);
-	return x->user_n > 0 ? succeed(rx) : refuse(rx, RX_REPLY_AUTH_LATER);
+		rx_exchange_set_user(x, user);
+	return x->user_n > 0 ? succeed(rx) : rx_exchange_refuse(rx, RX_REPLY_AUTH_LATER);
 }
 
 static enum rx_reply_id
@@ -562,14 +420,14 @@ judge(struct rx *rx, const struct rx_answer *a)
 	if (a->verdict == RX_VERDICT_BAD)
 		return rx->exchange->asks == RX_ASK_TOKEN
 		    ? deny_token(rx, a->challenge)
-		    : refuse(rx, RX_REPLY_AUTH_BAD);
+		    : rx_exchange_refuse(rx, RX_REPLY_AUTH_BAD);
 	if (a->verdict == RX_VERDICT_LATER)
-		return refuse(rx, RX_REPLY_AUTH_LATER);
+		return rx_exchange_refuse(rx, RX_REPLY_AUTH_LATER);
 	switch (rx->exchange->asks) {
 	case RX_ASK_SALT:
-		return go_on_with_salt(rx, a);
+		return rx_scram_salt(rx, a);
 	case RX_ASK_PROOF:
-		return go_on_with_signature(rx, a);
+		return rx_scram_signature(rx, a);
 	default:
 		return go_on_as(rx, a->user);
 	}

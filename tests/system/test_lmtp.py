@@ -8,9 +8,8 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, nexthop, relay
+from support import basics, dovecot, nexthop, relay
 
-DOVECOT = shutil.which("dovecot", path="/usr/sbin:/usr/bin")
 LMTP = "/usr/lib/dovecot/lmtp"
 
 
@@ -84,10 +83,12 @@ class Scripted(Store):
         self.assertEqual(hop.messages, [])
 
 
-@unittest.skipUnless(DOVECOT and os.path.exists(LMTP) and basics.is_root(),
-                     "no dovecot-lmtpd, or no root")
+@unittest.skipUnless(dovecot.is_there() and os.path.exists(
+    LMTP if dovecot.is_installed() else dovecot.TREE + LMTP),
+    "no dovecot-lmtpd, or no root")
 class Dovecot(Store):
     CONFIG = """base_dir = {dir}/run
+state_dir = {dir}/run
 log_path = {dir}/log
 protocols = lmtp
 ssl = no
@@ -136,14 +137,17 @@ service anvil {{
             f.write(self.CONFIG.format(dir=self.dir, port=self.port,
                                        uid=user.pw_uid, gid=user.pw_gid))
         self.server = subprocess.Popen(
-            [DOVECOT, "-F", "-c", f"{self.dir}/conf"],
+            ["unshare", "-m", "-p", "-f", "--kill-child", "--mount-proc",
+             "sh", "-c", dovecot.RUN.format(
+                 tree=dovecot.TREE, folder=self.dir,
+                 installed=int(dovecot.is_installed()))],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT)
         self.addCleanup(self.end)
         self.start(self.port)
 
     def end(self):
-        self.server.terminate()
+        self.server.kill()
         self.server.wait(basics.PATIENCE)
 
     def mail(self, name):
