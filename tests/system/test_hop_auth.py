@@ -1,4 +1,5 @@
-"""Authentication at next hops: another mtad, hosts that ask for each mechanism,
+"""Authentication at next hops: another mtad, a Postfix whose users are a
+Dovecot's, hosts that ask for each mechanism,
 that refuse, lie and stall; the password in nobody's memory but keyd's (T51)."""
 import base64
 import hashlib
@@ -9,7 +10,8 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, memory, nexthop, passwords, relay
+from support import (basics, dovecot, memory, nexthop, passwords, postfix,
+                     relay)
 from support.certificate import Certificate
 
 USER, PASSWORD = "relay@example.org", "Xq7 unlikely=word,Zk9"
@@ -309,6 +311,44 @@ class Whole(Hops):
                 self.assertEqual(memory.holds(pid, needles), [], name)
         self.assertEqual(memory.holds(self.relay.pids("keyd")[0],
                                       needles[:1]), needles[:1])
+
+
+@unittest.skipUnless(postfix.is_there() and dovecot.is_there(),
+                     "no private Postfix and Dovecot, no root")
+class Postfix(Hops):
+    def test_postfix(self):
+        """It takes mail from who has authenticated only."""
+        sink = nexthop.NextHop()
+        self.addCleanup(sink.close)
+        folder = os.path.join(self.relay.folder, "dovecot")
+        users = dovecot.Dovecot(folder, f"{folder}.sock", {USER: PASSWORD})
+        self.addCleanup(users.close)
+        port = basics.free_ports(1)[0]
+        with open(f"{folder}/conf", "a", encoding="ascii") as f:
+            f.write(f"service auth {{\n inet_listener {{\n"
+                    f" address = 127.0.0.1\n port = {port}\n }}\n}}\n")
+        users.start()
+        with postfix.Postfix(
+                relayhost=f"[127.0.0.1]:{sink.port}", mynetworks="",
+                smtpd_relay_restrictions="permit_sasl_authenticated, reject",
+                smtpd_sasl_auth_enable="yes", smtpd_sasl_type="dovecot",
+                smtpd_sasl_path=f"inet:127.0.0.1:{port}",
+                smtpd_tls_security_level="encrypt",
+                smtpd_tls_auth_only="yes",
+                smtpd_tls_cert_file=self.certificate.chain,
+                smtpd_tls_key_file=self.certificate.key) as hub:
+            self.configure(hub.port, scheme="smtp")
+            self.relay.start()
+            self.relay.send()
+            basics.wait_for("mail", lambda: sink.messages)
+            self.relay.wait_empty()
+            self.assertIn(f"sasl_username={USER}", hub.log_text())
+            self.write("wrong")
+            self.relay.ctl("reload")
+            self.relay.kill("deliverd")         # and its connection
+            self.relay.send()
+            self.relay.wait_log("code=535")
+            self.assertEqual(len(sink.messages), 1)
 
 
 if __name__ == "__main__":
