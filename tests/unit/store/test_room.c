@@ -136,7 +136,9 @@ Test(room, a_small_disk_fills_and_empties_again, .timeout = 240)
 				sync_and_answer(&r);
 		}
 		cr_assert_eq(e, ERR_FULL);
-		cr_assert_gt(n, 1500, "round %d: %d", round, n);
+		/* five segments of theirs, of five to eight that there is room
+		 * for: how many stand ready as spares is a matter of time */
+		cr_assert_gt(n, 1200, "round %d: %d", round, n);
 		sync_and_answer(&r);
 		/* everything is delivered, though the disk is full */
 		store_figures(r.s, &f);
