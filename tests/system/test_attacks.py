@@ -390,8 +390,10 @@ class Bombs(unittest.TestCase):
                                         "x@served.example"])
                     r.wait_empty()
                 most.append(peaks.stop())
+            # what kept the header would have 12 MiB more of it; how many
+            # buffers are in use at a time is worth 3 MiB
             for pid in pids:
-                self.assertLess(most[2][pid] - most[1][pid], 1024, most)
+                self.assertLess(most[2][pid] - most[1][pid], 4096, most)
 
 
 class Loops(unittest.TestCase):
