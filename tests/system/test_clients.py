@@ -48,6 +48,11 @@ transport.sendMail({ envelope: { from, to }, raw: fs.readFileSync(0) })
 """
 
 
+NODE_PATHS = [path for path in (
+    os.path.join(postfix.PEERS, "nodemailer/node_modules"),
+    "/usr/share/nodejs") if os.path.isdir(os.path.join(path, "nodemailer"))]
+
+
 def has_perl(module):
     return subprocess.run(["perl", f"-M{module}", "-e", "1"], check=False,
                           capture_output=True).returncode == 0
@@ -154,13 +159,13 @@ class Clients(unittest.TestCase):
         self.play(lambda ca, to: ["perl", "-e", PERL, str(self.relay.port),
                                   ca, FROM, to], b"rcpt: 501 5.1.3")
 
-    @unittest.skipUnless(shutil.which("node") and os.path.isdir(
-        "/usr/share/nodejs/nodemailer"), "no nodemailer")
+    @unittest.skipUnless(shutil.which("node") and NODE_PATHS,
+                         "no nodemailer")
     def test_nodemailer(self):
         script = os.path.join(self.scratch, "send.js")
         with open(script, "w", encoding="ascii") as f:
             f.write(NODE)
-        os.environ["NODE_PATH"] = "/usr/share/nodejs"
+        os.environ["NODE_PATH"] = NODE_PATHS[0]
         self.play(lambda ca, to: ["node", script, str(self.relay.port), ca,
                                   FROM, to], b"501 5.1.3")
 
