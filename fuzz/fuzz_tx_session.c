@@ -1,13 +1,16 @@
 /*
  * The client dialogue against any host.  Input: one octet of options, then
  * what the host says; an octet 0xff starts a new segment, 0xfe is a timeout,
- * 0xfd the loss of the connection, 0xfc the end of a handshake.  Options 16 and
- * 128: TLS may be, must be.
+ * 0xfd the loss of the connection, 0xfc the end of a handshake, 0xfb the password
+ * or proof that was asked for.  Options 16 and 128: TLS may be, must be; both: the
+ * connection begins with it, and we have a password there.  1 and 2 together: the
+ * host speaks LMTP.
  */
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "common/base/check.h"
+#include "deliverd/engine/tx_auth.h"
 #include "tests/unit/deliverd/tx_play.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -37,6 +40,24 @@ add_mails(struct play *p, uint8_t options)
 }
 
 static void
+answer(struct play *p)
+{
+	static const uint8_t proof[32] = { 1 };
+	struct tx_auth_question q;
+	struct tx_auth_answer a = { .trouble = NULL };
+
+	p->asks = 0;
+	tx_auth_question(p->t, &q);
+	if (q.wants_proof) {
+		MUST(q.iterations > 0 && q.auth_message.n > 0);
+		a.proof = a.signature = span_of(proof, sizeof(proof));
+	} else {
+		a.password = SPAN_LIT("secret");
+	}
+	tx_auth_answer(p->t, &a);
+}
+
+static void
 event(struct play *p, uint8_t what)
 {
 	if (p->is_closed)
@@ -47,6 +68,8 @@ event(struct play *p, uint8_t what)
 		p->is_shaking = false;
 		p->was_secured = true;
 		tx_secured(p->t, &p->out);
+	} else if (what == 0xfb && p->asks > 0) {
+		answer(p);
 	} else if (what == 0xfd)
 		tx_lost(p->t, "lost", 0);
 	play_pump(p);
@@ -85,17 +108,37 @@ check_output(const struct buf *out)
 	}
 }
 
+static enum tx_tls_need
+need_of(uint8_t options)
+{
+	switch (options & (16 | 128)) {
+	case 16 | 128:
+		return TX_TLS_INSIDE;
+	case 16:
+		return TX_TLS_MAY;
+	case 128:
+		return TX_TLS_MUST;
+	default:
+		return TX_TLS_NEVER;
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
+	static const struct tx_credential credential = {
+		.user = SPAN_LIT("a,b=c") };
 	static struct play play;
 	size_t at = 1;
 
 	if (n == 0)
 		return 0;
-	play_open_tls(&play, bytes[0] & 16 ? TX_TLS_MAY
-	    : bytes[0] & 128 ? TX_TLS_MUST : TX_TLS_NEVER, bytes[0] & 1 ? 1 : SIZE_MAX,
+	play_open_tls(&play, need_of(bytes[0]), bytes[0] & 1 ? 1 : SIZE_MAX,
 	    bytes[0] & 2 ? 3 : SIZE_MAX);
+	if (play.need == TX_TLS_INSIDE)
+		MUST(tx_authenticate(play.t, &credential) == OK);
+	if ((bytes[0] & 3) == 3)
+		tx_speak_lmtp(play.t);
 	play.setup.rcpts_max = bytes[0] & 8 ? 2 : 100;
 	add_mails(&play, bytes[0]);
 	tx_connected(play.t);
@@ -103,7 +146,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	while (at < n && !play.is_closed) {
 		size_t from = at;
 
-		while (at < n && bytes[at] < 0xfc)
+		while (at < n && bytes[at] < 0xfb)
 			at++;
 		play_input(&play, bytes + from, at - from);
 		if (at < n)
@@ -114,6 +157,10 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	MUST(play.need != TX_TLS_MUST || play.was_secured ||
 	    play.out.n == 0 ||
 	    memmem(play.out.p, play.out.n, "MAIL FROM", 9) == NULL);
+	/* and where there is a password no mail leaves without AUTH */
+	MUST(play.need != TX_TLS_INSIDE || play.out.n == 0 ||
+	    memmem(play.out.p, play.out.n, "MAIL FROM", 9) == NULL ||
+	    memmem(play.out.p, play.out.n, "AUTH ", 5) != NULL);
 	for (size_t i = 0; i < play.n_mails; i++)
 		check_mail(&play.mails[i]);
 	play_close(&play);
