@@ -38,8 +38,7 @@ failure_text(const struct dns_wire_answer *a)
 	}
 }
 
-/* Records longer than a message allows are left out: of the types that mail
- * asks for a TXT could be, or a TLSA with a whole certificate. */
+/* Whole: DNS_WIRE_BYTES bound all of them together. */
 static void
 put_records(const struct dns_wire_answer *a, struct buf *buf,
     struct msg_list *out)
@@ -48,16 +47,24 @@ put_records(const struct dns_wire_answer *a, struct buf *buf,
 		struct msg_dns_record r = {
 			.type = a->type,
 			.preference = a->records[i].preference,
+			.usage = a->records[i].usage,
+			.selector = a->records[i].selector,
+			.matching = a->records[i].matching,
 			.ttl = a->records[i].ttl_s,
 			.data = dns_wire_data(a, i),
 		};
 
-		if (r.data.n <= 4096) {
-			msg_put_dns_record(buf, &r);
-			out->n++;
-		}
+		msg_put_dns_record(buf, &r);
+		out->n++;
 	}
 	out->bytes = buf_span(buf);
+}
+
+/* What a host has to show is known from all of its TLSA records, or not. */
+static bool
+is_part(const struct dns_wire_answer *a)
+{
+	return a->type == DNS_TYPE_TLSA && (a->is_cut || a->is_truncated);
 }
 
 /* OUT borrows from A and BUF, so both must live until it is sent. */
@@ -76,6 +83,9 @@ answer_wire(const struct dns_wire_answer *a, bool is_trusted,
 		put_records(a, buf, &out->records);
 	if (buf_failed(buf))
 		answer_failure(DNS_TEMPORARY, "out of memory", out);
+	else if (is_part(a))
+		answer_failure(DNS_TEMPORARY, "the records are too many or "
+		    "too long", out);
 	else if (out->status == DNS_TEMPORARY)
 		out->text = span_str(failure_text(a));
 }

@@ -14,6 +14,7 @@
 #include "common/log/log.h"
 #include "common/proc/proc.h"
 #include "dnsd/resolve.h"
+#include "dnsd/selftest.h"
 
 /* room for what the parent may send, docs/IPC.md */
 #define SERVERS_BYTES	4096
@@ -24,6 +25,8 @@ struct dnsd {
 	struct resolve *resolve;
 	struct buf hosts;		/* as the parent told */
 	struct buf servers;
+	bool is_trust_ad;		/* of these */
+	struct selftest *selftest;
 };
 
 /* ---- what to ask, and whom ---- */
@@ -49,7 +52,7 @@ choose_servers(const struct dnsd *d, const struct conf *conf,
 }
 
 /* The AD bit counts when nobody on the way could have set it: when the
- * resolver is on this host. */
+ * resolver is on this host, or resolv.conf says so of those that it names. */
 static bool
 are_local(struct span servers)
 {
@@ -79,12 +82,15 @@ set_up(struct dnsd *d)
 
 	buf_init(&servers, 2 * SERVERS_BYTES);
 	choose_servers(d, conf, &servers);
-	setup.is_trusted = are_local(buf_span(&servers));
+	setup.is_trusted = are_local(buf_span(&servers)) ||
+	    (conf->dns.servers.n == 0 && d->is_trust_ad);
 	buf_add_byte(&servers, '\0');
 	if (!buf_failed(&servers)) {
 		setup.servers = (const char *)servers.p;
 		e = resolve_set(d->resolve, &setup);
 	}
+	if (e == OK)
+		selftest_begin(d->selftest, setup.is_trusted);
 	buf_clear(&servers);
 	return e;
 }
@@ -110,8 +116,12 @@ static void
 tell(void *ctx, void *asker, const struct msg_dns_answer *answer)
 {
 	struct msg m = { .type = MSG_dns_answer };
+	struct dnsd *d = ctx;
 
-	(void)ctx;
+	if (asker == d->selftest) {
+		selftest_answer(d->selftest, answer);
+		return;
+	}
 	m.dns_answer = *answer;
 	(void)channel_send(asker, &m);
 }
@@ -124,6 +134,9 @@ on_start(void *ctx, struct proc *p, struct why *why)
 
 	d->proc = p;
 	e = resolve_new(proc_loop(p), proc_log(p), tell, d, &d->resolve);
+	if (e == OK)
+		e = selftest_new(proc_loop(p), proc_log(p), d->resolve,
+		    &d->selftest);
 	if (e == OK)
 		e = set_up(d);
 	if (e != OK)
@@ -155,6 +168,7 @@ on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 	buf_add_span(&d->hosts, m->names.hosts);
 	buf_reset(&d->servers);
 	buf_add_span(&d->servers, m->names.servers);
+	d->is_trust_ad = m->names.is_trusted;
 	if (d->resolve != NULL)
 		set_up_anew(d);
 }
@@ -198,6 +212,7 @@ on_stop(void *ctx, struct proc *p)
 	struct dnsd *d = ctx;
 
 	(void)p;
+	selftest_free(&d->selftest);
 	resolve_free(&d->resolve);
 	buf_clear(&d->hosts);
 	buf_clear(&d->servers);

@@ -3,8 +3,23 @@
  */
 #include "common/base/check.h"
 #include "common/dns/dns_cache.h"
+#include "common/dns/dns_tlsa.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+/* What is usable has data. */
+static void
+look_at_records(const struct dns_wire_answer *a)
+{
+	for (unsigned i = 0; i < a->count; i++) {
+		const struct dns_tlsa r = {
+			a->records[i].usage, a->records[i].selector,
+			a->records[i].matching, dns_wire_data(a, i),
+		};
+
+		MUST(!dns_tlsa_is_usable(&r) || r.data.n > 0);
+	}
+}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
@@ -28,6 +43,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	for (unsigned i = 0; i < a.count; i++)
 		MUST(a.records[i].at + a.records[i].n <= a.used);
 	(void)dns_wire_is_null_mx(&a);
+	if (type == DNS_TYPE_TLSA)
+		look_at_records(&a);
 	cache = dns_cache_new(1 << 20, &seed);
 	if (cache != NULL &&
 	    dns_cache_put(cache, span_str(name), type, &a, 0) == OK &&

@@ -55,6 +55,8 @@ send_names(struct child *c)
 	if (c->mtad->conf->dns.servers.n == 0) {
 		names_read(RESOLV_CONF, &resolv_conf);
 		names_servers(buf_span(&resolv_conf), &servers);
+		msg.names.is_trusted =
+		    names_trust_ad(buf_span(&resolv_conf));
 	}
 	msg.names.hosts = buf_span(&hosts);
 	msg.names.servers = buf_span(&servers);

@@ -1,7 +1,7 @@
 /*
  * resolv.conf(5), as far as it names resolvers, and the reading of small files
- * of the system.  Options and search lists are not used: a mail domain is
- * always whole.
+ * of the system.  Search lists are not used, a mail domain is always whole, and
+ * of the options trust-ad alone.
  */
 #include "mtad/names.h"
 
@@ -67,6 +67,25 @@ names_servers(struct span resolv_conf, struct buf *out)
 	if (count == 0)
 		/* as resolv.conf(5) says */
 		buf_add_str(out, "127.0.0.1:53");
+}
+
+bool
+names_trust_ad(struct span resolv_conf)
+{
+	bool is_trusted = false;
+
+	while (resolv_conf.n > 0) {
+		size_t end = span_find(resolv_conf, '\n');
+		struct span line = span_sub(resolv_conf, 0, end), word;
+
+		resolv_conf = span_from(resolv_conf, end + 1);
+		if (!span_equal(next_word(&line), SPAN_LIT("options")))
+			continue;
+		while ((word = next_word(&line)).n > 0)
+			if (span_equal(word, SPAN_LIT("trust-ad")))
+				is_trusted = true;
+	}
+	return is_trusted;
 }
 
 /* A file that can't be read is an empty one: names may still come from DNS. */

@@ -15,6 +15,10 @@
  * bytes; 127.0.0.1:53 when there is none, as resolvers do. */
 void names_servers(struct span resolv_conf, struct buf *out);
 
+/* Whether its options have trust-ad: the resolvers, and the way to them, are
+ * known to be good.  RFC 4035 4.9.3. */
+bool names_trust_ad(struct span resolv_conf);
+
 /* Appends the file's bytes, whole lines only, NAMES_HOSTS_MAX at most; a file
  * that can't be read counts as empty. */
 void names_read(const char *path, struct buf *out);

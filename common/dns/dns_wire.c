@@ -21,6 +21,7 @@
 #define FLAG_TC		0x0200
 #define FLAG_AD		0x0020
 #define RCODE_NXDOMAIN	3
+#define NO_USAGE	255	/* of a TLSA: nobody's, RFC 7218 2.1 */
 
 /* A record as it stands in the packet; its owner name is at `owner`. */
 struct rr {
@@ -178,13 +179,16 @@ add_txt(struct dns_wire_answer *a, struct span data,
 	return true;
 }
 
-/* Empty certificate data can match nothing, RFC 6698 2.1.4. */
+/* One that is too short is a record all the same, which matches nothing: that
+ * it is there says something (RFC 7672 2.2). */
 static bool
 add_tlsa(struct dns_wire_answer *a, struct span data,
     struct dns_wire_record *record)
 {
-	if (data.n < 4)
-		return false;
+	if (data.n < 4) {
+		record->usage = NO_USAGE;
+		return add_data(a, SPAN_NONE, record);
+	}
 	record->usage = data.p[0];
 	record->selector = data.p[1];
 	record->matching = data.p[2];
@@ -216,6 +220,9 @@ add_record(struct dns_wire_answer *a, struct span packet, const struct rr *rr)
 		break;
 	case DNS_TYPE_TXT:
 		is_good = add_txt(a, data, &record);
+		break;
+	case DNS_TYPE_SOA:
+		is_good = add_data(a, SPAN_NONE, &record);
 		break;
 	case DNS_TYPE_TLSA:
 		is_good = add_tlsa(a, data, &record);

@@ -58,7 +58,8 @@ struct dns_wire_answer {
  * Reads PACKET as the answer to NAME and TYPE.  ERR_SYNTAX: malformed, no
  * answer, or the answer to another question (OUT is untouched).  Data of the
  * records: A 4 and AAAA 16 octets; MX, CNAME and PTR a name as text ("" is
- * the root); TXT its strings joined; TLSA the certificate data.
+ * the root); TXT its strings joined; TLSA the certificate data, empty when the
+ * record is too short to have any; SOA nothing.
  */
 enum err dns_wire_parse(struct span packet, struct span name, uint16_t type,
     struct dns_wire_answer *out);

@@ -21,6 +21,7 @@ struct name_server {
 	unsigned count;
 	unsigned tcp_count;
 	bool saw_ad;
+	bool has_no_ad;
 };
 
 static void
@@ -89,6 +90,28 @@ put_data(struct buf *b, const char *owner, unsigned type)
 		put_mx(b, 10, "mx.test");
 		put_mx(b, 5, "b.test");
 	}
+}
+
+/* Alike octets, so that it shows when some are left out. */
+static void
+put_tlsa(struct buf *b, const char *fields, size_t n)
+{
+	uint8_t *data = malloc(3 + n);
+
+	memcpy(data, fields, 3);
+	memset(data + 3, 'd', n);
+	put_record(b, NULL, 52, data, 3 + n);
+	free(data);
+}
+
+static void
+put_tlsas(struct buf *b, bool is_long)
+{
+	put_tlsa(b, "\3\1\1", 32);
+	if (is_long)
+		put_tlsa(b, "\3\0\0", 20000);
+	else
+		put_tlsa(b, "\2\0\0", 9000);
 }
 
 static void
@@ -165,7 +188,7 @@ answer(struct name_server *s, const uint8_t *p, size_t n, bool is_tcp,
 	type = (unsigned)p[at] << 8 | p[at + 1];
 	buf_add(b, p, at + 4);
 	b->p[2] = 0x81;
-	b->p[3] = 0xa0;
+	b->p[3] = s->has_no_ad ? 0x80 : 0xa0;
 	memset(b->p + 6, 0, 6);
 	if (is(label, "nx") || is(label, "none")) {
 		b->p[3] |= is(label, "nx") ? 3 : 0;
@@ -180,11 +203,13 @@ answer(struct name_server *s, const uint8_t *p, size_t n, bool is_tcp,
 		put_record(b, NULL, type, "\0", 1);
 	else if (is(label, "alias"))
 		put_alias(b, type);
-	else if (is(label, "tc") && !is_tcp)
+	else if ((is(label, "tc") || label[0] == '_') && !is_tcp)
 		b->p[2] |= 2;
 	else if (is(label, "tc"))
 		for (int i = 0; i < 20; i++)
 			put_data(b, NULL, type);
+	else if (label[0] == '_')
+		put_tlsas(b, is(label, "_26"));
 	else
 		put_data(b, NULL, type);
 	return true;
@@ -338,4 +363,10 @@ bool
 name_server_saw_ad(const struct name_server *s)
 {
 	return s->saw_ad;
+}
+
+void
+name_server_stop_validating(struct name_server *s)
+{
+	s->has_no_ad = true;
 }

@@ -9,6 +9,8 @@
  *	no	REFUSED		drop	nothing		junk	no DNS packet
  *	other	an answer to another question
  *	evil	an MX that is too short
+ *	_25	TLSA 3 1 1 of 32 octets, 2 0 0 of 9,000
+ *	_26	TLSA with a record of 20,000 octets
  */
 #ifndef MTAD_TESTS_DNSD_NAME_SERVER_H
 #define MTAD_TESTS_DNSD_NAME_SERVER_H
@@ -24,5 +26,8 @@ const char *name_server_address(const struct name_server *s);
 unsigned name_server_count(const struct name_server *s);	/* by UDP */
 unsigned name_server_tcp_count(const struct name_server *s);
 bool name_server_saw_ad(const struct name_server *s);
+
+/* It validates no more: its answers have no AD bit. */
+void name_server_stop_validating(struct name_server *s);
 
 #endif

@@ -42,6 +42,11 @@ note_record(struct told *t, const struct msg_dns_record *r)
 		    r->preference, (int)r->data.n, (const char *)r->data.p);
 		return;
 	}
+	if (r->type == DNS_TYPE_TLSA) {
+		(void)snprintf(t->first, sizeof(t->first), "%u %u %u %zu",
+		    r->usage, r->selector, r->matching, r->data.n);
+		return;
+	}
 	ip = r->type == DNS_TYPE_A ? ipaddr_v4(r->data.p) :
 	    ipaddr_v6(r->data.p);
 	(void)ipaddr_format(&ip, address);
@@ -149,6 +154,9 @@ Test(resolve, answers, .init = open_all, .fini = close_all)
 		{ "no.test", DNS_TYPE_A, DNS_TEMPORARY, 0, "" },
 		{ "evil.test", DNS_TYPE_MX, DNS_TEMPORARY, 0, "" },
 		{ "tc.test", DNS_TYPE_A, DNS_OK, 20, "192.0.2.1" },
+		{ "_25.tcp.test", DNS_TYPE_TLSA, DNS_OK, 2, "3 1 1 32" },
+		/* half of a set is none: DANE-09 */
+		{ "_26.tcp.test", DNS_TYPE_TLSA, DNS_TEMPORARY, 0, "" },
 		{ "file.test", DNS_TYPE_A, DNS_OK, 1, "192.0.2.77" },
 		{ "file.test", DNS_TYPE_AAAA, DNS_NO_DATA, 0, "" },
 		{ "localhost", DNS_TYPE_AAAA, DNS_OK, 1, "::1" },
@@ -171,7 +179,7 @@ Test(resolve, answers, .init = open_all, .fini = close_all)
 			cr_assert_str_neq(t->text, "", "%s", rows[i].name);
 	}
 	cr_assert(name_server_saw_ad(server));
-	cr_assert_eq(name_server_tcp_count(server), 1);
+	cr_assert_eq(name_server_tcp_count(server), 3);
 	cr_assert_str_eq(ask_one("alias.test", DNS_TYPE_A)->canonical,
 	    "a.test");
 }

@@ -52,6 +52,28 @@ Test(names, servers_of_resolv_conf)
 	}
 }
 
+Test(names, trust_ad)
+{
+	static const struct {
+		const char *text;
+		bool is_trusted;
+	} rows[] = {
+		{ "", false },
+		{ "nameserver 192.0.2.1\n", false },
+		{ "options trust-ad", true },
+		{ "nameserver 192.0.2.1\noptions edns0\ttrust-ad  ndots:1\n",
+		    true },
+		{ "options edns0\noptions trust-ad\n", true },
+		{ "#options trust-ad\n", false },
+		{ "options trust-ads no-trust-ad\n", false },
+		{ "search trust-ad\ntrust-ad\n", false },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		cr_expect_eq(names_trust_ad(span_str(rows[i].text)),
+		    rows[i].is_trusted, "row %zu", i);
+}
+
 Test(names, a_long_file_is_cut_between_lines)
 {
 	char path[] = "/tmp/mtad-hosts-XXXXXX";
