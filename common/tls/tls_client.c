@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define KEY_MAX		320
+#define KEY_MAX		384
 
 struct place {
 	char key[KEY_MAX];
@@ -136,7 +136,8 @@ make_context(void)
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT |
 	    SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ctx, on_session);
-	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1) {
+	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+	    !tls_dane_prepare(ctx)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
@@ -173,6 +174,8 @@ demand(SSL *ssl, const struct tls_client_peer *peer)
 {
 	X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
 
+	if (peer->dane != NULL)
+		return tls_dane_demand(ssl, peer->host, peer->dane);
 	if (!peer->is_verified) {
 		SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
 		return true;
@@ -201,23 +204,37 @@ prepare(SSL *ssl, const struct tls_client_peer *peer, struct tag *tag)
 	return true;
 }
 
+/* What a session is good for: host, port and demands. */
+static bool
+make_key(const struct tls_client_peer *peer, char key[KEY_MAX])
+{
+	char demands[sizeof("/dane:") + TLS_DANE_KEY] = "";
+	int n;
+
+	if (peer->dane != NULL) {
+		memcpy(demands, "/dane:", sizeof("/dane:"));
+		if (!tls_dane_key(peer->dane, demands + strlen("/dane:")))
+			return false;
+	} else if (peer->is_verified) {
+		memcpy(demands, "/verified", sizeof("/verified"));
+	}
+	n = snprintf(key, KEY_MAX, "%s:%u%s", peer->host, peer->port, demands);
+	return n > 0 && n < KEY_MAX;
+}
+
 enum err
 tls_client_connect(struct tls_client *c, const struct tls_client_peer *peer,
     struct tls_filter **out)
 {
 	struct tag *tag = calloc(1, sizeof(*tag));
 	SSL *ssl = tag != NULL ? SSL_new(c->ctx) : NULL;
-	int n;
 
 	if (ssl == NULL) {
 		free(tag);
 		return ERR_NOMEM;
 	}
 	tag->client = c;
-	n = snprintf(tag->key, sizeof(tag->key), "%s:%u%s", peer->host,
-	    peer->port, peer->is_verified ? "/verified" : "");
-	if (n < 0 || (size_t)n >= sizeof(tag->key) ||
-	    !prepare(ssl, peer, tag)) {
+	if (!make_key(peer, tag->key) || !prepare(ssl, peer, tag)) {
 		ERR_clear_error();
 		SSL_free(ssl);
 		free(tag);
