@@ -26,6 +26,9 @@ take_records(uint16_t type, struct msg_list list,
 		if (r.type != type)
 			continue;
 		records[n].preference = r.preference;
+		records[n].usage = r.usage;
+		records[n].selector = r.selector;
+		records[n].matching = r.matching;
 		records[n].data = r.data;
 		n++;
 	}
@@ -39,7 +42,8 @@ names_read(uint16_t type, const struct msg_dns_answer *m,
 {
 	*out = (struct hops_answer){
 		.found = found_of(m->status), .canonical = m->canonical,
-		.records = records, .text = m->text,
+		.is_secure = m->is_secure, .records = records,
+		.text = m->text,
 	};
 	if (out->found != HOPS_DATA)
 		return;

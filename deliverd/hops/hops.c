@@ -38,6 +38,7 @@ bool
 hops_make_hosts(struct hops *h, size_t n)
 {
 	MUST(h->hosts == NULL);
+	h->n_made = n;
 	h->hosts = calloc(n > 0 ? n : 1, sizeof(h->hosts[0]));
 	if (h->hosts == NULL)
 		hops_fail(h, false, STATUS(4, 3, 0), "out of memory");
@@ -141,6 +142,8 @@ hops_free(struct hops **h)
 {
 	if (*h == NULL)
 		return;
+	for (size_t i = 0; (*h)->hosts != NULL && i < (*h)->n_made; i++)
+		free((*h)->hosts[i].dane);
 	free((*h)->hosts);
 	free(*h);
 	*h = NULL;
@@ -182,14 +185,14 @@ resolve(struct hops *h, struct hops_host *host, struct hops_question *q)
 		if (host->ask[f] == HOPS_NOT_ASKED) {
 			host->ask[f] = HOPS_ASKED;
 			q->id = HOPS_ID_HOSTS + f +
-			    2 * (uint32_t)(host - h->hosts);
+			    HOPS_KINDS * (uint32_t)(host - h->hosts);
 			q->type = f == HOPS_V4 ? DNS_TYPE_A : DNS_TYPE_AAAA;
 			q->name = host->name;
 			return HOPS_ASK;
 		}
 		is_awaited = is_awaited || host->ask[f] == HOPS_ASKED;
 	}
-	return is_awaited ? HOPS_AWAIT : HOPS_TRY;
+	return is_awaited ? HOPS_AWAIT : hops_dane_ask(h, host, q);
 }
 
 /* False when this host has nothing more to give: the next one's turn.  One
@@ -197,6 +200,8 @@ resolve(struct hops *h, struct hops_host *host, struct hops_question *q)
 static bool
 give(struct hops *h, struct hops_host *host, struct hop *hop)
 {
+	static const struct hop_dane none = { .base = "",
+		.names = { "", "" } };
 	bool is_last_host = h->turn + 1 >= h->n_hosts;
 
 	if (host->given >= host->n_addresses ||
@@ -209,6 +214,7 @@ give(struct hops *h, struct hops_host *host, struct hop *hop)
 	hop->is_lmtp = host->is_lmtp;
 	hop->is_literal = host->is_literal;
 	hop->user = host->user != NULL ? host->user : "";
+	hop->dane = host->dane != NULL ? host->dane : &none;
 	h->tried++;
 	return true;
 }
@@ -241,21 +247,32 @@ hops_next(struct hops *h, struct hops_question *question, struct hop *hop)
 	return HOPS_OVER;
 }
 
-/* Two ids for each host, by family; what isn't asked (any more) is ignored. */
+/* An id for each host and kind; what isn't asked (any more) is ignored. */
 void
 hops_answer(struct hops *h, uint32_t id, const struct hops_answer *a)
 {
-	uint32_t index = (id - HOPS_ID_HOSTS) / 2;
-	unsigned family = (id - HOPS_ID_HOSTS) % 2;
+	uint32_t index = (id - HOPS_ID_HOSTS) / HOPS_KINDS;
+	unsigned kind = (id - HOPS_ID_HOSTS) % HOPS_KINDS;
 
 	if (id == HOPS_ID_MX && h->mx == HOPS_ASKED) {
 		h->mx = HOPS_ANSWERED;
 		hops_mx_answer(h, a);
-	} else if (id >= HOPS_ID_HOSTS && index < h->n_hosts &&
-	    h->hosts[index].ask[family] == HOPS_ASKED) {
-		h->hosts[index].ask[family] = HOPS_ANSWERED;
-		hops_host_answer(h, &h->hosts[index], family, a);
+	} else if (id < HOPS_ID_HOSTS || index >= h->n_hosts) {
+		return;
+	} else if (kind == HOPS_KIND_DANE) {
+		if (h->hosts[index].dane_ask == HOPS_ASKED)
+			hops_dane_answer(h, &h->hosts[index], a);
+	} else if (h->hosts[index].ask[kind] == HOPS_ASKED) {
+		h->hosts[index].ask[kind] = HOPS_ANSWERED;
+		hops_host_answer(h, &h->hosts[index], kind, a);
 	}
+}
+
+void
+hops_skip(struct hops *h)
+{
+	MUST(h->turn < h->n_hosts && h->tried > 0);
+	h->turn++;
 }
 
 unsigned

@@ -9,6 +9,9 @@
  * host cut the list there.  Addresses that are no other host's (unspecified,
  * multicast, link-local, and unless allowed loopback) are never given out for
  * exchangers, so that the DNS can't aim us at our neighbours.
+ *
+ * What a host publishes by DANE is looked up before it is given out, where the
+ * names that lead to it are secure (RFC 7672 2.2).
  */
 #ifndef MTAD_DELIVERD_HOPS_HOPS_H
 #define MTAD_DELIVERD_HOPS_HOPS_H
@@ -19,6 +22,7 @@
 #include "common/dns/dns_names.h"
 #include "common/mail/status.h"
 #include "common/route/route.h"
+#include "deliverd/hops/hop_dane.h"
 
 #define HOPS_RECORDS_MAX 100	/* exchangers read of one answer */
 #define HOPS_HOSTS_MAX	50	/* the best of them, kept */
@@ -33,6 +37,7 @@ struct hops_setup {
 	bool has_ipv6;		/* there is a route to the IPv6 world */
 	bool lacks_ipv6;	/* there is none now, but might be later */
 	bool may_loopback;	/* for exchangers too */
+	bool wants_dane;	/* else nothing is asked for it */
 	const char *own_name;	/* borrowed, as is own */
 	const struct endpoint *own;	/* where this host listens */
 	size_t n_own;
@@ -43,17 +48,19 @@ enum hops_found { HOPS_DATA, HOPS_NO_DATA, HOPS_NO_NAME, HOPS_TEMPORARY };
 
 struct hops_question {
 	uint32_t id;		/* to be given back; unique in this round */
-	uint16_t type;		/* enum dns_wire_type: A, AAAA, MX */
+	uint16_t type;		/* enum dns_wire_type: A, AAAA, MX, … */
 	const char *name;	/* borrowed until the answer */
 };
 
 struct hops_record {
 	uint16_t preference;
+	uint8_t usage, selector, matching;	/* of a TLSA */
 	struct span data;	/* address octets, or a name as text */
 };
 
 struct hops_answer {
 	enum hops_found found;
+	bool is_secure;		/* validated, as far as we trust who says so */
 	struct span canonical;	/* behind the CNAMEs; may be empty */
 	const struct hops_record *records;
 	size_t n;
@@ -67,6 +74,7 @@ struct hop {
 	bool is_lmtp;
 	bool is_literal;	/* host is an address */
 	const char *user;	/* of its target; "": the route's */
+	const struct hop_dane *dane;	/* of its host */
 };
 
 enum hops_step {
@@ -95,6 +103,10 @@ enum hops_step hops_next(struct hops *h, struct hops_question *question,
 
 /* An answer to a question that isn't open is ignored. */
 void hops_answer(struct hops *h, uint32_t id, const struct hops_answer *a);
+
+/* The host given out last won't do, whatever its address: the next one's turn
+ * comes.  It counts as tried, so that a round stays short. */
+void hops_skip(struct hops *h);
 
 /* Hosts that were given out in this round. */
 unsigned hops_tried(const struct hops *h);

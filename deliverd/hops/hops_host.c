@@ -71,6 +71,19 @@ read_address(enum hops_family family, struct span data, struct ipaddr *out)
 	return true;
 }
 
+/* A name that no host can have leaves it without: then nothing is expanded. */
+static void
+note_name(struct hops_host *host, const struct hops_answer *a)
+{
+	if (a->is_secure)
+		host->saw_secure = true;
+	else
+		host->saw_insecure = true;
+	if (!dns_names_equal(a->canonical, span_str(host->name)))
+		(void)span_copy(a->canonical, host->canonical,
+		    sizeof(host->canonical));
+}
+
 void
 hops_host_answer(struct hops *h, struct hops_host *host,
     enum hops_family family, const struct hops_answer *a)
@@ -81,6 +94,7 @@ hops_host_answer(struct hops *h, struct hops_host *host,
 		h->saw_temporary = true;
 	if (a->found != HOPS_DATA)
 		return;
+	note_name(host, a);
 	for (size_t i = 0; i < a->n; i++)
 		if (read_address(family, a->records[i].data, &ip))
 			hops_host_add(h, host, &ip);

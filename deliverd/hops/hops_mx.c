@@ -132,8 +132,11 @@ take_domain(struct hops *h)
 void
 hops_mx_answer(struct hops *h, const struct hops_answer *a)
 {
+	h->is_mx_secure = a->is_secure;
+	(void)span_copy(a->canonical, h->canonical, sizeof(h->canonical));
 	switch (a->found) {
 	case HOPS_DATA:
+		h->has_mx = true;
 		take_exchangers(h, a);
 		break;
 	case HOPS_NO_DATA:
