@@ -271,6 +271,7 @@ come_up(struct session *s)
 	struct log *log = s->d->log;
 
 	s->is_up = true;
+	s->dane = NULL;			/* its */
 	hops_free(&s->hops);
 	if (log_begin(log, LOG_HOP_CONNECTED, NULL)) {
 		log_text(log, "host", span_str(s->host));
@@ -442,6 +443,8 @@ make_hops(struct session *s, const struct dest *dest)
 		.has_ipv4 = set->may_ipv4, .has_ipv6 = has_ipv6,
 		.lacks_ipv6 = set->may_ipv6 && !has_ipv6,
 		.may_loopback = set->may_loopback,
+		.wants_dane = policy_wants_dane(s->route.tls,
+		    s->requires_tls),
 		.own_name = set->hostname,
 		.own = set->own, .n_own = set->n_own,
 		.seed = rng_u64(&s->d->dice),

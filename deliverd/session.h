@@ -13,6 +13,7 @@
 #include "deliverd/deliverd.h"
 #include "deliverd/hops/hops.h"
 #include "deliverd/job.h"
+#include "deliverd/policy/policy.h"
 #include "deliverd/pool.h"
 #include "deliverd/settings.h"
 
@@ -48,6 +49,8 @@ struct session {
 	bool is_lmtp;
 	bool is_literal;		/* its name is an address */
 	bool is_plain;			/* TLS failed there: once without */
+	const struct hop_dane *dane;	/* of it; borrowed from hops */
+	struct policy policy;		/* what it has to show */
 	struct tls_filter *tls;		/* the stream's, or NULL */
 	char tls_text[64];		/* what was agreed on, for people */
 	uint64_t begun_at;		/* wall */
@@ -85,11 +88,16 @@ void session_dial_again(struct session *s);		/* may end the session */
 /* Ends it as if the host now tried were the last and had not answered. */
 void session_dial_abandon(struct session *s);
 
-/* session_tls */
+/* session_tls: first of all, what the host has to show; false: skip it */
+bool session_tls_judge(struct session *s, const struct hop_dane *dane);
 enum tx_tls_need session_tls_need(const struct session *s);
 enum err session_tls_make(struct session *s);	/* for the stream to be made */
 enum err session_tls_begin(struct session *s);	/* for the one that is there */
 void session_tls_note(struct session *s);	/* it is open */
+
+/* The words of a failure, written to TEXT when there is more to say. */
+struct span session_tls_reason(const struct session *s,
+    const struct tx_finding *why, char *text, size_t size);
 
 /* Whether what failed was TLS, and the mail may go in clear. */
 bool session_tls_may_retry(const struct session *s,

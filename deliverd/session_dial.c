@@ -47,14 +47,15 @@ log_failed(const struct session *s, const struct tx_finding *why)
 void
 session_dial_note(struct session *s, const struct tx_finding *why)
 {
-	char address[ENDPOINT_TEXT_SIZE];
+	char address[ENDPOINT_TEXT_SIZE], text[sizeof(s->trouble_text)];
 	struct msg_attempt a = {
 		.host = span_str(s->host),
 		.address = span_of(address, endpoint_format(&s->at, address)),
 		.tls = span_str(s->tls_text),
 		.stage = (uint8_t)verdict_stage(why->stage),
 		.code = why->code,
-		.text = span_sub(why->text, 0, sizeof(s->trouble_text)),
+		.text = span_sub(session_tls_reason(s, why, text,
+		    sizeof(text)), 0, sizeof(s->trouble_text)),
 		.begun_at = s->begun_at,
 		.duration_ms = duration_ms(s),
 	};
@@ -69,7 +70,7 @@ session_dial_note(struct session *s, const struct tx_finding *why)
 	s->n_failed++;
 	if (why->stage == TX_STAGE_TLS)
 		s->n_unfit++;
-	log_failed(s, why);
+	log_failed(s, &s->trouble);
 }
 
 static void
@@ -97,17 +98,39 @@ on_dialed(void *ctx, int fd, int error)
 	session_dial_next(s);
 }
 
-static bool
-dial(struct session *s)
+static void
+begin_try(struct session *s)
 {
 	s->begun_at = (uint64_t)loop_wall_ms(s->d->loop);
 	s->begun_at_ms = loop_now_ms(s->d->loop);
 	s->tls_text[0] = '\0';
+}
+
+static bool
+dial(struct session *s)
+{
+	begin_try(s);
 	if (dial_start(s->d->loop, &s->at, NULL, s->settings->connect_ms,
 	    on_dialed, s, &s->dial) == OK)
 		return true;
 	note_connect(s, "no socket for a connection");
 	return false;
+}
+
+/* A host that can't be used as it stands: no connection is made. */
+static void
+skip(struct session *s)
+{
+	const struct policy *p = &s->policy;
+	struct tx_finding why = {
+		.outcome = TX_DEFERRED,
+		.stage = p->is_unfit ? TX_STAGE_TLS : TX_STAGE_CONNECT,
+		.status = p->status, .text = span_str(p->text),
+	};
+
+	begin_try(s);
+	session_dial_note(s, &why);
+	hops_skip(s->hops);
 }
 
 /* The host is noted first: the note of a failure names it. */
@@ -121,6 +144,10 @@ dial_hop(struct session *s, const struct hop *hop)
 	s->is_literal = hop->is_literal;
 	s->user = hop->user;
 	s->is_plain = false;
+	if (!session_tls_judge(s, hop->dane)) {
+		skip(s);
+		return false;
+	}
 	return dial(s);
 }
 

@@ -1,5 +1,5 @@
 /*
- * What a route demands of TLS, and TLS under a dialogue.
+ * What a host has to show (policy), and TLS under a dialogue.
  */
 #include "deliverd/session.h"
 
@@ -7,14 +7,33 @@
 
 #include "common/tls/tls_client.h"
 
-/* A password is given to who can prove that it is the host it is meant for,
- * unless the route says that any TLS will do, or none. */
+/* Records of whole certificates that nobody can read are of no use either. */
 static bool
-is_opportunistic(const struct session *s)
+is_readable(const struct hop_dane *dane)
 {
-	return !s->requires_tls && !session_auth_is_wanted(s) &&
-	    (s->route.tls == CONF_ROUTE_TLS_OPPORTUNISTIC ||
-	    s->route.tls == CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS);
+	for (size_t i = 0; i < dane->n; i++)
+		if (tls_dane_is_readable(&dane->records[i]))
+			return true;
+	return false;
+}
+
+bool
+session_tls_judge(struct session *s, const struct hop_dane *dane)
+{
+	struct hop_dane unusable;
+	struct policy_facts facts = {
+		.tls = s->route.tls, .requires_tls = s->requires_tls,
+		.has_secret = session_auth_is_wanted(s), .dane = dane,
+	};
+
+	if (dane->state == HOP_DANE_USABLE && !is_readable(dane)) {
+		unusable = *dane;
+		unusable.state = HOP_DANE_UNUSABLE;
+		facts.dane = &unusable;
+	}
+	s->dane = dane;
+	policy_judge(&facts, &s->policy);
+	return s->policy.need != POLICY_SKIP;
 }
 
 /* Without memory for TLS at the start none is made: what may go in clear
@@ -24,30 +43,40 @@ session_tls_need(const struct session *s)
 {
 	if (s->is_tls_host)
 		return TX_TLS_INSIDE;
-	if (s->requires_tls)
+	switch (s->policy.need) {
+	case POLICY_MUST:
 		return TX_TLS_MUST;
-	if (s->route.tls == CONF_ROUTE_TLS_NONE)
-		return TX_TLS_NEVER;
-	if (!is_opportunistic(s))
-		return TX_TLS_MUST;
-	return s->is_plain || s->d->tls == NULL ? TX_TLS_NEVER : TX_TLS_MAY;
+	case POLICY_MAY:
+		return s->is_plain || s->d->tls == NULL ? TX_TLS_NEVER :
+		    TX_TLS_MAY;
+	case POLICY_CLEAR:
+	case POLICY_SKIP:
+		break;
+	}
+	return TX_TLS_NEVER;
 }
 
+/* RFC 7672 8.1: a host that publishes TLSA records is asked for by the name
+ * that they are at, also when none of them can be used. */
 enum err
 session_tls_make(struct session *s)
 {
-	const struct tls_client_peer peer = {
+	const struct tls_dane dane = {
+		.names = { s->dane->names[0], s->dane->names[1] },
+		.records = s->dane->records, .n = s->dane->n,
+	};
+	struct tls_client_peer peer = {
 		.host = s->host, .is_address = s->is_literal,
-		.is_verified = s->requires_tls ||
-		    s->route.tls == CONF_ROUTE_TLS_VERIFIED ||
-		    (session_auth_is_wanted(s) &&
-		    s->route.tls != CONF_ROUTE_TLS_REQUIRED &&
-		    s->route.tls != CONF_ROUTE_TLS_NONE),
+		.is_verified = s->policy.proof == POLICY_PKIX,
 		.port = s->at.port,
 	};
 
 	if (s->d->tls == NULL)
 		return ERR_NOMEM;
+	if (s->policy.proof == POLICY_DANE)
+		peer.dane = &dane;
+	if (s->policy.proof != POLICY_PKIX && s->dane->base[0] != '\0')
+		peer.host = s->dane->base;
 	return tls_client_connect(s->d->tls, &peer, &s->tls);
 }
 
@@ -67,17 +96,35 @@ session_tls_begin(struct session *s)
 void
 session_tls_note(struct session *s)
 {
+	static const char *const proofs[] = {
+		[POLICY_ANY] = "", [POLICY_PKIX] = " verified",
+		[POLICY_DANE] = " dane",
+	};
 	struct tls_facts facts;
 
 	tls_filter_facts(s->tls, &facts);
 	(void)snprintf(s->tls_text, sizeof(s->tls_text), "%s/%s%s",
-	    facts.version, facts.cipher,
-	    facts.is_verified ? " verified" : "");
+	    facts.version, facts.cipher, proofs[s->policy.proof]);
+}
+
+/* It is said who wants TLS: it may be neither us nor the sender. */
+struct span
+session_tls_reason(const struct session *s, const struct tx_finding *why,
+    char *text, size_t size)
+{
+	const char *who = s->policy.why;
+	struct span words = span_sub(why->text, 0, size / 2);
+
+	if (why->stage != TX_STAGE_TLS || s->policy.need != POLICY_MUST)
+		return why->text;
+	(void)snprintf(text, size, "%.*s (TLS is demanded %s)", (int)words.n,
+	    words.n > 0 ? (const char *)words.p : "", who);
+	return span_str(text);
 }
 
 bool
 session_tls_may_retry(const struct session *s, const struct tx_finding *why)
 {
-	return why->stage == TX_STAGE_TLS && is_opportunistic(s) &&
+	return why->stage == TX_STAGE_TLS && s->policy.need == POLICY_MAY &&
 	    !s->is_tls_host && !s->is_plain;
 }

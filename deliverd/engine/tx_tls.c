@@ -58,7 +58,7 @@ tx_tls_ask(struct tx *t)
 		    "offers no STARTTLS, and this message requires TLS"));
 	else
 		end_for_want_of(t, STATUS(4, 7, 4), SPAN_LIT("the host offers "
-		    "no STARTTLS, and this route requires TLS"));
+		    "no STARTTLS, and without TLS it gets no mail"));
 	return true;
 }
 

@@ -378,10 +378,10 @@ static const struct later {
 } laters[] = {
 	{ "listeners: [{address: \"/run/mtad/submit.sock\"}]\n",
 	    "socket file is not available", ERR_SYNTAX },
-	{ "routes: [{via: mx, tls: dane}]\n", "DANE is not available",
+	{ "routes: [{via: mx, tls: sts}]\n", "MTA-STS is not available",
 	    ERR_SYNTAX },
 	{ "routes: [{via: mx, tls: opportunistic-dane-sts}]\n",
-	    "warning: routes[].tls: DANE or MTA-STS is not available in "
+	    "warning: routes[].tls: MTA-STS is not available in "
 	    "this version, the value is ignored\n", OK },
 	{ "aliases: a\n", "aliases is not available", ERR_SYNTAX },
 	{ "metrics: {address: \"127.0.0.1:9125\"}\n",
