@@ -1,7 +1,8 @@
 #!/bin/bash
-# get-peers.sh [postfix|opensmtpd|exim4|dovecot ...]: unpacks the peers' Debian
-# packages, which conflict with each other, side by side in /opt/peers/NAME
-# (or $MTAD_PEERS/NAME) and installs only the libraries that they need.
+# get-peers.sh [postfix|opensmtpd|exim4|dovecot|nsd|unbound ...]: unpacks the
+# peers' Debian packages, which conflict with each other, side by side in
+# /opt/peers/NAME (or $MTAD_PEERS/NAME) and installs only the libraries that
+# they need.
 set -eu
 peers=${MTAD_PEERS:-/opt/peers}
 export DEBIAN_FRONTEND=noninteractive
@@ -13,8 +14,8 @@ for peer in "$@"; do
 	case $peer in
 	exim4) packages="exim4-daemon-light exim4-base exim4-config" ;;
 	dovecot) packages="dovecot-core dovecot-lmtpd" ;;
-	postfix|opensmtpd) packages=$peer ;;
-	*) echo "usage: get-peers.sh [postfix|opensmtpd|exim4|dovecot ...]" >&2
+	postfix|opensmtpd|nsd|unbound) packages=$peer ;;
+	*) echo "usage: get-peers.sh [postfix|opensmtpd|exim4|dovecot|nsd|unbound ...]" >&2
 	   exit 2 ;;
 	esac
 	for package in $packages; do

@@ -5,7 +5,7 @@ import struct
 import threading
 
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12,
-         "MX": 15, "TXT": 16, "AAAA": 28}
+         "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52}
 NAMES = {number: name for name, number in TYPES.items()}
 # Instead of a list of records:
 NXDOMAIN, SERVFAIL, REFUSED = 3, 2, 5
@@ -36,6 +36,8 @@ def encode_data(kind, value):
         data = value.encode() if isinstance(value, str) else value
         return b"".join(bytes([len(data[i:i + 255])]) + data[i:i + 255]
                         for i in range(0, len(data), 255)) or b"\0"
+    if kind == "TLSA":                  # bytes as they are
+        return value
     return encode_name(value)
 
 
@@ -43,13 +45,16 @@ class NameServer:
     """`zone` maps (name, type) to records: a list of addresses, of
     (preference, host), of names; to one of the words above; or to a function
     that makes the packet from the query and its question part.  A name that
-    has no entry at all does not exist."""
+    has no entry at all does not exist.  With `says_ad` all is validated, as
+    it says."""
 
-    def __init__(self, zone=None, host="127.0.0.1"):
+    def __init__(self, zone=None, host="127.0.0.1", port=0,
+                 says_ad=False):
         self.zone = dict(zone or {})
+        self.flags = 0x81A0 if says_ad else 0x8180
         self.asked = []                 # (name, type, "udp" or "tcp")
         self.lock = threading.Lock()
-        self.tcp = socket.create_server((host, 0))
+        self.tcp = socket.create_server((host, port))
         self.port = self.tcp.getsockname()[1]
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.bind((host, self.port))
@@ -131,10 +136,10 @@ class NameServer:
         if records == TRUNCATED:
             records = self.zone[(name.lower(), kind, "tcp")]
         if isinstance(records, int):
-            return struct.pack(">HHHHHH", ident, 0x8180 | records, 1, 0, 0,
+            return struct.pack(">HHHHHH", ident, self.flags | records, 1, 0, 0,
                                0) + question
         rows = self.rows(name, kind, records)
-        return struct.pack(">HHHHHH", ident, 0x8180, 1, len(rows), 0, 0
+        return struct.pack(">HHHHHH", ident, self.flags, 1, len(rows), 0, 0
                            ) + question + b"".join(rows)
 
     def lookup(self, name, kind):
