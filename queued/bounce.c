@@ -15,6 +15,7 @@
 #include "common/mail/envelope.h"
 #include "common/mail/header.h"
 #include "common/mail/queue_id.h"
+#include "queued/facts.h"
 #include "queued/intake.h"
 #include "queued/spool_time.h"
 #include "queued/store/store_read.h"
@@ -319,6 +320,9 @@ bounce_submit(struct queued *q, struct bounce *b)
 	sub.arrived_at = queued_wall(q);
 	sub.envelope = buf_span(&b->envelope);
 	sub.body = buf_span(&b->body);
+	/* from <>, of this host, for nobody */
+	keys.facts = facts_of_submission(&(struct envelope){ .flags = 0 },
+	    &sub, sub.body.n);
 	sub.content_flags = CONTENT_DOTS | (b->is_8bit ? CONTENT_8BIT : 0);
 	sub.key_of = intake_key_of;
 	sub.ctx = &keys;

@@ -16,6 +16,7 @@
 
 #include "common/mail/envelope.h"
 #include "queued/ctl.h"
+#include "queued/facts.h"
 #include "queued/quotas.h"
 #include "queued/residence.h"
 #include "queued/store/store_body.h"
@@ -127,7 +128,8 @@ intake_key_of(void *ctx, struct span recipient)
 
 	if (keys->is_list)
 		return STORE_LIST_KEY;
-	route = route_table_find(keys->q->routes, keys->sender, recipient);
+	keys->facts.recipient = recipient;
+	route = route_table_find(keys->q->routes, &keys->facts);
 	buf_reset(out);
 	route_key(&route, recipient, out);
 	if (keys->requires_tls)
@@ -175,7 +177,7 @@ check_envelope(const struct queued *q, struct span bytes,
 /* Into the open group; the answer follows its sync. */
 enum err
 intake_submit(struct queued *q, struct intake_origin from,
-    struct store_submission *sub)
+    struct store_submission *sub, uint64_t body_bytes)
 {
 	struct effect effect = { .kind = EFFECT_SUBMITTED };
 	struct intake_keys keys = { .q = q,
@@ -195,7 +197,7 @@ intake_submit(struct queued *q, struct intake_origin from,
 	if ((e = quotas_count(q, &envelope, keys.is_list ? sub->list_total :
 	    envelope.rcpt_count)) != OK)
 		return e;
-	keys.sender = envelope.sender;
+	keys.facts = facts_of_submission(&envelope, sub, body_bytes);
 	keys.requires_tls = (envelope.flags & ENVELOPE_REQUIRE_TLS) != 0;
 	sub->content_flags = (uint8_t)((sub->content_flags & ~CONTENT_TIMED) |
 	    times_flag(&envelope));
@@ -231,7 +233,7 @@ on_submit(struct queued *q, struct queued_peer *peer,
 	if (m->body_bytes != m->body.n)
 		e = ERR_SYNTAX;
 	else
-		e = intake_submit(q, from, &sub);
+		e = intake_submit(q, from, &sub, sub.body.n);
 	if (e == OK)
 		return;
 	q->figures.refused++;

@@ -40,7 +40,7 @@ void intake_clear(struct queued *q);
 /* The unit key of a recipient (store_submission.key_of). */
 struct intake_keys {
 	struct queued *q;
-	struct span sender;
+	struct route_facts facts;	/* but for the recipient */
 	bool requires_tls;		/* REQUIRETLS */
 	bool is_list;			/* what stands for its recipients */
 };

@@ -26,9 +26,10 @@ void intake_send_result(struct queued *q, struct intake_origin to,
     uint64_t token, uint8_t result, uint64_t id);
 uint8_t intake_result_of(enum err e);
 
-/* Into the open group; the answer follows its sync. */
+/* Into the open group; the answer follows its sync.  BODY_BYTES: of the body,
+ * wherever it is. */
 enum err intake_submit(struct queued *q, struct intake_origin from,
-    struct store_submission *sub);
+    struct store_submission *sub, uint64_t body_bytes);
 
 /* intake_stream.c: frames about large bodies and lists */
 void intake_stream_msg(struct queued *q, struct queued_peer *peer,

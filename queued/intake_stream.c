@@ -19,6 +19,7 @@ struct stream {
 	uint64_t token;
 	uint64_t credited;		/* bytes smtpd was told it may send */
 	uint64_t list_bytes;		/* of recipients in front of the body */
+	uint64_t body_bytes;		/* as smtpd said at the end */
 	uint32_t list_total;
 	bool is_list;
 	bool has_body;			/* no recipient may follow */
@@ -219,6 +220,7 @@ on_submit_streamed(struct queued *q, struct queued_peer *peer,
 	st->is_submitted = true;
 	st->origin.bytes = (uint32_t)m->envelope.n;
 	st->content_flags = m->flags;
+	st->body_bytes = m->body_bytes;
 	buf_add_span(&st->envelope, m->envelope);
 	if (st->is_list)
 		envelope_put_rcpt(&(struct envelope_rcpt){
@@ -248,7 +250,7 @@ stream_submit(struct queued *q, struct stream *st)
 	sub.list_total = st->list_total;
 	/* its own recipients, and no others */
 	e = st->is_list && st->list_total == 0 ? ERR_SYNTAX :
-	    intake_submit(q, st->origin, &sub);
+	    intake_submit(q, st->origin, &sub, st->body_bytes);
 	if (e != OK)
 		stream_fail(q, st, e);
 	else

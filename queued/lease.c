@@ -16,6 +16,7 @@
 #include "common/log/log.h"
 #include "common/mail/envelope.h"
 #include "common/proc/proc.h"
+#include "queued/facts.h"
 #include "queued/history.h"
 #include "queued/lease_doubt.h"
 #include "queued/lease_rows.h"
@@ -366,6 +367,7 @@ void
 lease_noted(struct queued *q, uint64_t id)
 {
 	struct lease *lease = map_u64_get(&q->leases, id);
+	struct route_facts facts;
 	struct plan_unit *pu;
 	struct route route;
 	enum err e;
@@ -374,8 +376,9 @@ lease_noted(struct queued *q, uint64_t id)
 		return;
 	lease->is_unsent = false;
 	pu = lease->unit->plan;
-	route = route_table_find(q->routes, lease->unit->message->sender,
-	    lease->unit->recipients[lease->rows[0]].address);
+	facts = facts_of(q, lease->unit->message);
+	facts.recipient = lease->unit->recipients[lease->rows[0]].address;
+	route = route_table_find(q->routes, &facts);
 	if ((e = send(q, lease, &route)) == OK)
 		return;
 	if (e == ERR_AGAIN || e == ERR_NOMEM || e == ERR_PEER) {

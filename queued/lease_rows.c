@@ -6,6 +6,7 @@
 
 #include "common/base/wire.h"
 #include "common/mail/envelope.h"
+#include "queued/facts.h"
 #include "queued/residence.h"
 
 uint32_t
@@ -32,6 +33,7 @@ lease_rows_choose(struct queued *q, const struct store_unit *unit,
 	uint32_t row = lease_first_row(unit);
 	struct span first = unit->recipients[row].address;
 	struct route way = residence_route(q, unit);
+	struct route_facts facts = facts_of(q, unit->message);
 
 	for (uint32_t i = 0; i < unit->count; i++) {
 		const struct store_recipient *r = &unit->recipients[i];
@@ -39,8 +41,8 @@ lease_rows_choose(struct queued *q, const struct store_unit *unit,
 
 		if (r->is_settled)
 			continue;
-		route = i == row ? way : route_table_find(q->routes,
-		    unit->message->sender, r->address);
+		facts.recipient = r->address;
+		route = i == row ? way : route_table_find(q->routes, &facts);
 		if (route.index == way.index && (!route_is_mx(&way) ||
 		    span_equal_nocase(route_domain(first),
 		    route_domain(r->address))))

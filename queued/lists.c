@@ -6,6 +6,7 @@
 #include "queued/lists.h"
 
 #include "common/log/log.h"
+#include "queued/facts.h"
 #include "queued/history.h"
 #include "queued/intake.h"
 #include "queued/lease.h"
@@ -104,7 +105,7 @@ static enum err
 begin(struct queued *q, struct store_unit *unit)
 {
 	struct intake_keys keys = { .q = q,
-	    .sender = unit->message->sender };
+	    .facts = facts_of(q, unit->message) };
 	const struct store_submission how = { .key_of = intake_key_of,
 	    .ctx = &keys };
 	struct effect effect = { .kind = EFFECT_PART };

@@ -13,6 +13,7 @@
 #include "common/base/check.h"
 #include "common/base/mtime.h"
 #include "common/mail/envelope.h"
+#include "queued/facts.h"
 #include "queued/lease.h"
 #include "queued/lists.h"
 #include "queued/outcome.h"
@@ -43,13 +44,15 @@ residence_route(struct queued *q, const struct store_unit *unit)
 	const struct store_message *m = unit->message;
 	struct residence_way *way = &q->pass.way;
 	uint32_t row = lease_first_row(unit);
+	struct route_facts facts;
 
 	if (way->id == m->id && way->unit == unit->number &&
 	    way->row == row && way->generation == q->generation)
 		return way->route;
+	facts = facts_of(q, m);
+	facts.recipient = unit->recipients[row].address;
 	*way = (struct residence_way){ m->id, unit->number, row,
-	    q->generation, route_table_find(q->routes, m->sender,
-	    unit->recipients[row].address) };
+	    q->generation, route_table_find(q->routes, &facts) };
 	return way->route;
 }
 

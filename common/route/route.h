@@ -22,6 +22,18 @@ struct route_target {
 	uint16_t port;		/* never 0: defaults are filled in */
 };
 
+/* What decides about the route of a recipient; whoever lacks one leaves it
+ * empty.  Spans are borrowed for the call. */
+struct route_facts {
+	struct span recipient;	/* without angle brackets */
+	struct span sender;	/* the same; empty: the null one */
+	struct span client;	/* 4 or 16 octets; empty: this host */
+	struct span user;	/* who authenticated; empty: nobody */
+	struct span headers;	/* "name: value\n" for each, common/mail/envelope.h */
+	uint64_t size;		/* bytes of the content, trace header included */
+	bool is_released;	/* by an operator: no rule holds it again */
+};
+
 /* How mail on a route is sent; what a rule does not say is filled in. */
 struct route_policy {
 	int64_t first_retry_ms;

@@ -505,15 +505,15 @@ collect(const struct patterns *patterns, struct span address,
 /* A few patterns a side, so a few dozen pairs at most, but for domains of very
  * many labels. */
 struct route
-route_table_find(const struct route_table *table, struct span sender,
-    struct span recipient)
+route_table_find(const struct route_table *table,
+    const struct route_facts *facts)
 {
 	const struct pair *best = NULL;
 	struct hits to, from;
 	struct route route;
 
-	collect(&table->to, recipient, &to);
-	collect(&table->from, sender, &from);
+	collect(&table->to, facts->recipient, &to);
+	collect(&table->from, facts->sender, &from);
 	for (size_t i = 0; i < to.n; i++) {
 		for (size_t j = 0; j < from.n; j++) {
 			const struct pair *pair = map_u64_get(&table->pairs,

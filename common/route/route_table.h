@@ -28,10 +28,9 @@ struct route_table;
 enum err route_table_new(const struct conf *conf, struct route_table **out);
 void route_table_free(struct route_table **table);
 
-/* Both addresses without angle brackets; an empty SENDER is the null one.
- * Never fails: the last resort is ROUTE_BY_MX.  Borrows from TABLE. */
+/* Never fails: the last resort is ROUTE_BY_MX.  Borrows from TABLE. */
 struct route route_table_find(const struct route_table *table,
-    struct span sender, struct span recipient);
+    const struct route_facts *facts);
 
 /* The route of a row of conf.routes or of ROUTE_BY_MX, for who has kept only
  * the index; false for another index. */

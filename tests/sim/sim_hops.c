@@ -90,13 +90,15 @@ static void
 key_of(int table, const struct sim_mail *m, const struct sim_rcpt *r,
     char key[128])
 {
-	struct span address = span_str(r->address);
-	struct route route = route_table_find(tables[table],
-	    span_str(m->sender), address);
+	const struct route_facts facts = {
+		.recipient = span_str(r->address),
+		.sender = span_str(m->sender),
+	};
+	struct route route = route_table_find(tables[table], &facts);
 	struct buf b;
 
 	buf_init(&b, 4096);
-	route_key(&route, address, &b);
+	route_key(&route, facts.recipient, &b);
 	MUST(span_copy(buf_span(&b), key, 128));
 	buf_clear(&b);
 }
