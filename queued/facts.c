@@ -8,7 +8,7 @@ facts_of_envelope(const struct envelope *e, uint64_t size)
 {
 	return (struct route_facts){
 		.sender = e->sender, .client = e->client, .user = e->user,
-		.size = size,
+		.headers = e->headers, .size = size,
 	};
 }
 
@@ -18,8 +18,9 @@ facts_of(const struct queued *q, const struct store_message *m)
 	const uint64_t size = store_message_size(m);
 	struct envelope e;
 
-	(void)q;
-	if (envelope_check(m->envelope, &e) == OK)
+	/* mostly nobody asks, and this is asked often */
+	if (route_table_asks_more(q->routes) &&
+	    envelope_check(m->envelope, &e) == OK)
 		return facts_of_envelope(&e, size);
 	return (struct route_facts){ .sender = m->sender, .size = size };
 }

@@ -254,22 +254,26 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c,
 static enum err
 take_conf(struct server *sv, const struct conf *conf)
 {
-	struct conf_match *match;
+	struct conf_match *match = NULL;
+	struct route_table *routes = NULL;
 	uint64_t files;
 	enum err e = conf_match_new(conf, &match);
 
-	if (e != OK)
-		return e;
-	if ((e = quotas_reload(sv->quotas, conf)) != OK ||
+	if (e != OK || (e = route_table_new(conf, &routes)) != OK ||
+	    (e = quotas_reload(sv->quotas, conf)) != OK ||
 	    (e = gate_reload(sv, conf)) != OK) {
 		conf_match_free(&match);
+		route_table_free(&routes);
 		return e;
 	}
 	conf_match_free(&sv->match);
+	route_table_free(&sv->routes);
 	sv->match = match;
+	sv->routes = routes;
 	sv->conf = conf;
 	sv->site.conf = conf;
 	sv->site.match = match;
+	sv->site.routes = routes;
 	sv->bodies.budget_bytes = conf->limits.body_memory_bytes /
 	    (proc_workers(sv->proc) > 0 ? proc_workers(sv->proc) : 1);
 	/* as many again for those that were refused and read their 421 */
@@ -427,6 +431,7 @@ on_stop(void *ctx, struct proc *p)
 	buf_clear(&sv->trace_head);
 	buf_clear(&sv->trace_tail);
 	conf_match_free(&sv->match);
+	route_table_free(&sv->routes);
 	client_table_free(&sv->clients);
 }
 

@@ -8,6 +8,7 @@
 #include "common/loop/listener.h"
 #include "common/os/client_table.h"
 #include "common/proc/proc.h"
+#include "common/route/route_table.h"
 #include "smtpd/bodies.h"
 #include "smtpd/certificates.h"
 #include "smtpd/gate_lists.h"
@@ -22,6 +23,7 @@ struct server {
 	struct log *log;
 	const struct conf *conf;
 	struct conf_match *match;
+	struct route_table *routes;
 	struct rx_site site;
 	struct client_table *clients;
 	struct spool_client spool;

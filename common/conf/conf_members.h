@@ -28,6 +28,7 @@
 #define CONF_MEMBER_DOUBT(key)		enum conf_doubt key
 #define CONF_MEMBER_REVERSE(key)	enum conf_reverse key
 #define CONF_MEMBER_EACH(key)		enum conf_each key
+#define CONF_MEMBER_BOUND(key)		struct conf_bound key
 #define CONF_MEMBER_NETWORKS(key)	struct conf_networks key
 #define CONF_MEMBER_DOMAINS(key)	struct conf_texts key
 #define CONF_MEMBER_PATHS(key)		struct conf_texts key
@@ -37,6 +38,7 @@
 #define CONF_MEMBER_SENDERS(key)	struct conf_texts key
 #define CONF_MEMBER_SERVERS(key)	struct conf_endpoints key
 #define CONF_MEMBER_TARGETS(key)	struct conf_targets key
+#define CONF_MEMBER_HEADERS(key)	struct conf_headers key
 #define CONF_MEMBER_DNSLISTS(key)	struct conf_dnslists key
 #define CONF_MEMBER_LISTENERS(key)	struct conf_listeners key
 #define CONF_MEMBER_ROUTES(key)		struct conf_routes key

@@ -31,6 +31,7 @@
 #define AT_DOUBT(of, key)		offsetof(of, key)
 #define AT_REVERSE(of, key)		offsetof(of, key)
 #define AT_EACH(of, key)		offsetof(of, key)
+#define AT_BOUND(of, key)		offsetof(of, key)
 #define AT_NETWORKS(of, key)		offsetof(of, key)
 #define AT_DOMAINS(of, key)		offsetof(of, key)
 #define AT_PATHS(of, key)		offsetof(of, key)
@@ -40,6 +41,7 @@
 #define AT_SENDERS(of, key)		offsetof(of, key)
 #define AT_SERVERS(of, key)		offsetof(of, key)
 #define AT_TARGETS(of, key)		offsetof(of, key)
+#define AT_HEADERS(of, key)		offsetof(of, key)
 #define AT_DNSLISTS(of, key)		offsetof(of, key)
 #define AT_LISTENERS(of, key)		offsetof(of, key)
 #define AT_ROUTES(of, key)		offsetof(of, key)
@@ -134,6 +136,7 @@ static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_DOUBT] = sizeof(enum conf_doubt),
 	[CONF_TYPE_REVERSE] = sizeof(enum conf_reverse),
 	[CONF_TYPE_EACH] = sizeof(enum conf_each),
+	[CONF_TYPE_BOUND] = sizeof(struct conf_bound),
 	[CONF_TYPE_NETWORK] = sizeof(struct ipaddr_prefix),
 	[CONF_TYPE_DOMAIN] = sizeof(const char *),
 	[CONF_TYPE_PATTERN] = sizeof(const char *),
@@ -142,6 +145,7 @@ static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_GLOB] = sizeof(const char *),
 	[CONF_TYPE_SERVER] = sizeof(struct endpoint),
 	[CONF_TYPE_TARGET] = sizeof(struct conf_target),
+	[CONF_TYPE_HEADER] = sizeof(struct conf_header),
 	[CONF_TYPE_DNSLIST] = sizeof(struct conf_dnslist),
 	[CONF_TYPE_LISTENER] = sizeof(struct conf_listener),
 	[CONF_TYPE_ROUTE] = sizeof(struct conf_route),
@@ -159,6 +163,7 @@ static const enum conf_type elements[CONF_TYPES] = {
 	[CONF_TYPE_GLOBS] = CONF_TYPE_GLOB,
 	[CONF_TYPE_SERVERS] = CONF_TYPE_SERVER,
 	[CONF_TYPE_TARGETS] = CONF_TYPE_TARGET,
+	[CONF_TYPE_HEADERS] = CONF_TYPE_HEADER,
 	[CONF_TYPE_DNSLISTS] = CONF_TYPE_DNSLIST,
 	[CONF_TYPE_LISTENERS] = CONF_TYPE_LISTENER,
 	[CONF_TYPE_ROUTES] = CONF_TYPE_ROUTE,

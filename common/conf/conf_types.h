@@ -8,6 +8,7 @@
 #define MTAD_CONF_CONF_TYPES_H
 
 #include "common/base/endpoint.h"
+#include "common/conf/conf_rule_types.h"
 
 enum conf_service { CONF_SERVICE_MX, CONF_SERVICE_SUBMISSION };
 

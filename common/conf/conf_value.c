@@ -13,6 +13,7 @@
 #include "common/base/units.h"
 #include "common/conf/conf_dnslist.h"
 #include "common/conf/conf_name.h"
+#include "common/conf/conf_rule.h"
 #include "common/conf/conf_target.h"
 
 #define PATH_BYTES_MAX	4096
@@ -419,6 +420,10 @@ conf_value_parse(const struct conf_row *row, enum conf_type type,
 		return conf_target_parse(text, scope, out, why);
 	case CONF_TYPE_DNSLIST:
 		return conf_dnslist_parse(text, scope, out, why);
+	case CONF_TYPE_BOUND:
+		return conf_rule_parse_bound(text, out, why);
+	case CONF_TYPE_HEADER:
+		return conf_rule_parse_header(text, scope, out, why);
 	default:
 		return parse_text(row, type, text, scope, out, why);
 	}
@@ -521,6 +526,12 @@ conf_value_print(enum conf_type type, const void *value, struct buf *out)
 		return;
 	case CONF_TYPE_DNSLIST:
 		conf_dnslist_print(value, out);
+		return;
+	case CONF_TYPE_BOUND:
+		conf_rule_print_bound(value, out);
+		return;
+	case CONF_TYPE_HEADER:
+		conf_rule_print_header(value, out);
 		return;
 	default:
 		memcpy(&plain, value, sizeof(plain));

@@ -266,6 +266,36 @@ check_gate(const struct conf *conf, const struct conf_places *places,
 		    "gate.allowlists does nothing without gate.blocklists");
 }
 
+/* Whether it takes all whose addresses match. */
+static bool
+asks_no_more(const struct conf_route *route)
+{
+	return route->client.n == 0 && route->user.n == 0 &&
+	    route->header.n == 0 && route->size.is == CONF_BOUND_NONE;
+}
+
+/* Names of fields are noted for all rules together, and those are few. */
+static void
+check_headers(const struct conf_route *route, struct conf_place place,
+    struct conf_texts *names, struct conf_report *report)
+{
+	for (size_t i = 0; i < route->header.n; i++) {
+		const char *name = route->header.v[i].name;
+		size_t at = 0;
+
+		while (at < names->n && strcasecmp(names->v[at], name) != 0)
+			at++;
+		if (at < names->n)
+			continue;
+		if (at < CONF_HEADER_NAMES_MAX)
+			names->v[names->n++] = name;
+		else
+			conf_report_add(report, CONF_ERROR, place, "rules ask "
+			    "for more than %d header fields",
+			    CONF_HEADER_NAMES_MAX);
+	}
+}
+
 /* A `*` among others makes the others moot. */
 static bool
 is_catch_all(const struct conf_texts *patterns)
@@ -336,6 +366,8 @@ check_routes(const struct conf *conf, const struct yaml_node *root,
     struct conf_report *report)
 {
 	const struct yaml_node *list = top(root, "routes"), *at = NULL;
+	const char *fields[CONF_HEADER_NAMES_MAX];
+	struct conf_texts names = { fields, 0 };
 	size_t last = SIZE_MAX, pairs = 0;
 
 	for (size_t i = 0; i < conf->routes.n; i++) {
@@ -352,6 +384,7 @@ check_routes(const struct conf *conf, const struct yaml_node *root,
 			return;
 		}
 		check_route(route, place, report);
+		check_headers(route, place, &names, report);
 		/* told once: all behind it are in the same case */
 		if (last != SIZE_MAX) {
 			conf_report_add(report, CONF_WARNING, place,
@@ -359,7 +392,8 @@ check_routes(const struct conf *conf, const struct yaml_node *root,
 			    last + 1);
 			return;
 		}
-		if (is_catch_all(&route->to) && is_catch_all(&route->from))
+		if (is_catch_all(&route->to) &&
+		    is_catch_all(&route->from) && asks_no_more(route))
 			last = i;
 	}
 }

@@ -16,6 +16,7 @@
 #include "common/base/check.h"
 #include "common/base/wire.h"
 #include "common/mail/address.h"
+#include "common/mail/header_notes.h"
 #include "common/mail/orcpt.h"
 #include "common/mail/xtext.h"
 
@@ -35,6 +36,7 @@ enum tag {
 	TAG_BY = 12,
 	TAG_USER = 13,
 	TAG_HOLD_ASKED = 14,
+	TAG_HEADERS = 15,
 	TAG_LAST,		/* of those above, which stand once */
 	TAG_RCPT = 64,
 };
@@ -70,6 +72,7 @@ static const struct limits head_limits[TAG_LAST] = {
 	[TAG_BY] = { 9, 9 },
 	[TAG_USER] = { 1, ENVELOPE_USER_MAX },
 	[TAG_HOLD_ASKED] = { 1, ENVELOPE_HOLD_ASKED_MAX },
+	[TAG_HEADERS] = { 1, HEADER_NOTES_MAX },
 };
 
 static const struct limits rcpt_limits[RCPT_LAST] = {
@@ -138,6 +141,8 @@ envelope_put_head(const struct envelope *e, struct buf *out)
 		put_span(out, TAG_USER, e->user);
 	if (e->hold_asked.n > 0)
 		put_span(out, TAG_HOLD_ASKED, e->hold_asked);
+	if (e->headers.n > 0)
+		put_span(out, TAG_HEADERS, e->headers);
 }
 
 void
@@ -304,6 +309,10 @@ take_head(struct envelope *e, unsigned tag, struct span v)
 	case TAG_HOLD_ASKED:
 		e->hold_asked = v;
 		return xtext_is_printable(v) ? OK : ERR_SYNTAX;
+	/* any octets: whoever reads it takes what is well formed */
+	case TAG_HEADERS:
+		e->headers = v;
+		return OK;
 	case TAG_LAST:
 	case TAG_RCPT:
 		break;

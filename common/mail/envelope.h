@@ -65,11 +65,11 @@ struct envelope {
 	int8_t priority;	/* RFC 6710: -9 to 9 */
 	struct span envid;	/* xtext as given; empty: none */
 	uint64_t hold_ms;	/* RFC 4865: after arrival; 0: none */
+	struct span headers;	/* header_notes.h; empty: none */
 	struct span hold_asked;	/* `for;60`, RFC 4865 5.1.2; empty: none */
 	int64_t by_ms;		/* RFC 2852: after arrival, also below 0 */
 	uint8_t by;		/* enum envelope_by; 0: none */
-	/* by envelope_check(); of no interest to the writer */
-	uint32_t rcpt_count;
+	uint32_t rcpt_count;	/* both by envelope_check(); not written */
 	struct span bytes;	/* the whole byte form */
 };
 

@@ -29,7 +29,7 @@ struct route_facts {
 	struct span sender;	/* the same; empty: the null one */
 	struct span client;	/* 4 or 16 octets; empty: this host */
 	struct span user;	/* who authenticated; empty: nobody */
-	struct span headers;	/* "name: value\n" for each, common/mail/envelope.h */
+	struct span headers;	/* header_notes.h; empty: none noted */
 	uint64_t size;		/* bytes of the content, trace header included */
 	bool is_released;	/* by an operator: no rule holds it again */
 };

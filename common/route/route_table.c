@@ -12,21 +12,19 @@
 #include "common/base/text.h"
 #include "common/conf/conf_name.h"
 #include "common/idn/idn.h"
+#include "common/route/route_rule.h"
+#include "common/route/route_when.h"
 
 #define TABLE_MEMORY_MAX ((size_t)128 * 1024 * 1024)	/* bytes */
 #define ADDRESS_MAX 512		/* longer ones fall under `*` only */
 #define HITS_MAX (ADDRESS_MAX / 2 + 3)
 
-#define MANNER_MAX (64 * 1024)	/* before it is cut to a key's size */
-
-#define PORT_SMTPS 465
-#define PORT_LMTP 24		/* RFC 2033 section 5: any but 25 */
-
 /*
  * A pattern is interned under its normal form, which no other kind of pattern
  * can have: `*`, `<>`, `d`, `.d`, `u@d`.  A pair of a `to` and a `from` pattern
- * leads to the first rule that has both.  A lookup collects the few patterns
- * that match each side, and takes the least rule among their pairs.
+ * leads to the first rule that has both and asks nothing more; those before it
+ * that ask more stand in a list in front of it.  A lookup collects the few
+ * patterns that match each side, and takes the least rule among their pairs.
  */
 struct pattern {
 	struct span form;
@@ -43,6 +41,9 @@ struct patterns {
 struct pair {
 	uint32_t index;
 	const char *to, *from;
+	const struct route_when *when;	/* asks more; NULL: no */
+	struct pair *next;		/* with the same patterns, if `when` */
+	struct pair *last;		/* ... of them; of the first only */
 };
 
 struct route_table {
@@ -51,6 +52,8 @@ struct route_table {
 	struct map_u64 pairs;
 	struct route *routes;	/* by index; behind them ROUTE_BY_MX */
 	size_t n;
+	bool asks_more;		/* some rule does */
+	struct header_names headers;
 };
 
 /* The key of a pattern in its map. */
@@ -170,217 +173,101 @@ pair_key(uint32_t to, uint32_t from)
 	return (uint64_t)to << 32 | from;
 }
 
-/* Rules are added in their order: who is there already wins. */
+/* Rules are added in their order: who is there already wins, unless it asks
+ * more. */
 static enum err
-add_pair(struct route_table *table, uint32_t index, const char *to,
-    uint32_t to_id, const char *from)
+add_pair(struct route_table *table, const struct pair *what, uint32_t to_id)
 {
-	struct pair *pair;
+	struct pair *pair, *first;
 	uint32_t from_id;
-	enum err e = intern(table, &table->from, from, &from_id);
+	uint64_t key;
+	enum err e = intern(table, &table->from, what->from, &from_id);
 
 	if (e != OK)
 		return e;
-	if (map_u64_get(&table->pairs, pair_key(to_id, from_id)) != NULL)
+	key = pair_key(to_id, from_id);
+	first = map_u64_get(&table->pairs, key);
+	if (first != NULL && first->last->when == NULL)
 		return OK;
-	pair = arena_alloc(table->arena, 1, sizeof(*pair));
-	if (pair == NULL)
+	if ((pair = arena_alloc(table->arena, 1, sizeof(*pair))) == NULL)
 		return ERR_NOMEM;
-	*pair = (struct pair){ index, to, from };
-	return map_u64_add(&table->pairs, pair_key(to_id, from_id), pair);
+	*pair = *what;
+	if (first == NULL) {
+		pair->last = pair;
+		return map_u64_add(&table->pairs, key, pair);
+	}
+	first->last->next = pair;
+	first->last = pair;
+	return OK;
 }
 
 /* Each `to` of a rule with each `from`; conf_load bounds how many there are. */
 static enum err
 add_patterns(struct route_table *table, uint32_t index,
-    const struct conf_route *rule)
+    const struct conf_route *rule, const struct route_when *when)
 {
+	struct pair pair = { .index = index, .when = when };
+
 	for (size_t i = 0; i < rule->to.n; i++) {
-		const char *to = arena_text(table->arena,
-		    span_str(rule->to.v[i]));
 		uint32_t id;
 		enum err e;
 
-		if (to == NULL)
+		pair.to = arena_text(table->arena, span_str(rule->to.v[i]));
+		if (pair.to == NULL)
 			return ERR_NOMEM;
-		if ((e = intern(table, &table->to, to, &id)) != OK)
+		if ((e = intern(table, &table->to, pair.to, &id)) != OK)
 			return e;
 		for (size_t j = 0; j < rule->from.n; j++) {
-			const char *from = arena_text(table->arena,
+			pair.from = arena_text(table->arena,
 			    span_str(rule->from.v[j]));
-
-			if (from == NULL)
+			if (pair.from == NULL)
 				return ERR_NOMEM;
-			e = add_pair(table, index, to, id, from);
-			if (e != OK)
+			if ((e = add_pair(table, &pair, id)) != OK)
 				return e;
 		}
 	}
 	return OK;
 }
 
-/* RFC 8314 section 7.3 gave 465 to submission over TLS. */
-static uint16_t
-port_of(const struct conf_target *target, const struct conf *conf)
-{
-	if (target->port != 0)
-		return target->port;
-	switch (target->scheme) {
-	case CONF_SCHEME_SMTPS:
-		return PORT_SMTPS;
-	case CONF_SCHEME_LMTP:
-		return PORT_LMTP;
-	default:
-		return (uint16_t)conf->deliver.port;
-	}
-}
-
-/* Into the table's arena: see add_rule(). */
+/* Each once; conf_load says when there are more. */
 static enum err
-copy_text(struct arena *arena, const char *text, const char **out)
+add_headers(struct route_table *table, const struct conf_headers *headers)
 {
-	*out = arena_text(arena, span_str(text));
-	return *out != NULL ? OK : ERR_NOMEM;
-}
+	struct header_names *names = &table->headers;
 
-/* With the port that will be used, so that nobody else has to know
- * defaults. */
-static enum err
-set_targets(struct route_table *table, const struct conf *conf,
-    const struct conf_targets *via, struct route *route)
-{
-	struct route_target *targets = arena_alloc(table->arena, via->n,
-	    sizeof(*targets));
+	for (size_t i = 0; i < headers->n; i++) {
+		struct span name = span_str(headers->v[i].name);
+		size_t at = 0;
+		const char *copy;
 
-	if (targets == NULL)
-		return ERR_NOMEM;
-	for (size_t i = 0; i < via->n; i++) {
-		const struct conf_target *from = &via->v[i];
-
-		targets[i].scheme = from->scheme;
-		targets[i].is_address = from->is_address;
-		targets[i].ip = from->ip;
-		targets[i].port = port_of(from, conf);
-		if (copy_text(table->arena, from->user,
-		    &targets[i].user) != OK ||
-		    copy_text(table->arena, from->host,
-		    &targets[i].host) != OK)
+		while (at < names->n && !span_equal_nocase(name, names->v[at]))
+			at++;
+		if (at < names->n || at == HEADER_NOTES_NAMES)
+			continue;
+		if ((copy = arena_text(table->arena, name)) == NULL)
 			return ERR_NOMEM;
+		names->v[names->n++] = span_str(copy);
 	}
-	route->targets = targets;
-	route->n_targets = via->n;
 	return OK;
 }
 
-/* Once here, and not for each recipient. */
-static enum err
-set_manner(struct route_table *table, struct route *route)
-{
-	struct buf manner;
-
-	buf_init(&manner, MANNER_MAX);
-	route_manner(route, &manner);
-	route->manner = buf_failed(&manner) ? NULL :
-	    arena_text(table->arena, buf_span(&manner));
-	buf_clear(&manner);
-	return route->manner != NULL ? OK : ERR_NOMEM;
-}
-
-/* Of the two retry times the one that a rule gives drags the other along. */
-static void
-set_retry(const struct conf *conf, const struct conf_route *rule,
-    struct route_policy *p)
-{
-	p->first_retry_ms = conf->queue.first_retry_ms;
-	p->max_retry_ms = conf->queue.max_retry_ms;
-	p->warn_ms = conf->queue.warn_ms;
-	p->expire_ms = conf->queue.expire_ms;
-	if (rule == NULL)
-		return;
-	if (rule->retry_first_ms >= 0)
-		p->first_retry_ms = rule->retry_first_ms;
-	if (rule->retry_max_ms >= 0)
-		p->max_retry_ms = rule->retry_max_ms;
-	if (rule->retry_warn_ms >= 0)
-		p->warn_ms = rule->retry_warn_ms;
-	if (rule->retry_expire_ms >= 0)
-		p->expire_ms = rule->retry_expire_ms;
-	if (p->first_retry_ms <= p->max_retry_ms)
-		return;
-	if (rule->retry_max_ms >= 0)
-		p->first_retry_ms = p->max_retry_ms;
-	else
-		p->max_retry_ms = p->first_retry_ms;
-}
-
-/* RULE is NULL for what no rule takes. */
-static enum err
-set_policy(struct route_table *table, const struct conf *conf,
-    const struct conf_route *rule, struct route *route)
-{
-	struct route_policy *p = arena_alloc(table->arena, 1, sizeof(*p));
-
-	if (p == NULL)
-		return ERR_NOMEM;
-	set_retry(conf, rule, p);
-	p->connections = conf->deliver.connections;
-	p->window = conf->deliver.window;
-	p->rate = conf->deliver.rate;
-	if (rule != NULL && rule->limits_connections > 0)
-		p->connections = rule->limits_connections;
-	if (rule != NULL && rule->limits_window > 0)
-		p->window = rule->limits_window;
-	if (rule != NULL && rule->limits_rate.period_ms > 0)
-		p->rate = rule->limits_rate;
-	route->policy = p;
-	return OK;
-}
-
-/* Texts are copied: the table outlives the configuration that it was made
- * of. */
 static enum err
 add_rule(struct route_table *table, const struct conf *conf, uint32_t index)
 {
 	const struct conf_route *rule = &conf->routes.v[index];
-	struct route *route = &table->routes[index];
-	enum err e;
+	const struct route_when *when;
+	enum err e = route_rule_make(table->arena, conf, rule, index,
+	    &table->routes[index]);
 
-	if (rule->to.n == 0 || rule->from.n == 0 || rule->via.n == 0)
-		return ERR_SYNTAX;
-	route->index = index;
-	route->tls = rule->tls;
-	route->to = route->from = "";
-	if ((e = set_targets(table, conf, &rule->via, route)) != OK ||
-	    (e = set_policy(table, conf, rule, route)) != OK ||
-	    (e = copy_text(table->arena, rule->auth_user,
-	    &route->auth_user)) != OK ||
-	    (e = copy_text(table->arena, rule->auth_password_file,
-	    &route->auth_secret)) != OK ||
-	    (e = set_manner(table, route)) != OK)
+	if (e != OK ||
+	    (e = route_when_make(table->arena, rule, &when)) != OK ||
+	    (e = add_headers(table, &rule->header)) != OK)
 		return e;
-	return add_patterns(table, index, rule);
+	table->asks_more = table->asks_more || when != NULL;
+	return add_patterns(table, index, rule, when);
 }
 
 /* What no rule takes goes by MX: as a route of its own behind the others. */
-static enum err
-add_by_mx(struct route_table *table, const struct conf *conf)
-{
-	struct conf_target mx = { .user = "", .host = "" };
-	const struct conf_targets via = { &mx, 1 };
-	struct route *route = &table->routes[table->n];
-	enum err e;
-
-	*route = (struct route){
-		.index = ROUTE_BY_MX,
-		.tls = CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS,
-		.auth_user = "", .auth_secret = "", .to = "*", .from = "*",
-	};
-	if ((e = set_targets(table, conf, &via, route)) != OK ||
-	    (e = set_policy(table, conf, NULL, route)) != OK)
-		return e;
-	return set_manner(table, route);
-}
-
 static enum err
 build(struct route_table *table, const struct conf *conf)
 {
@@ -393,7 +280,8 @@ build(struct route_table *table, const struct conf *conf)
 		return ERR_NOMEM;
 	for (size_t i = 0; e == OK && i < table->n; i++)
 		e = add_rule(table, conf, (uint32_t)i);
-	return e == OK ? add_by_mx(table, conf) : e;
+	return e == OK ? route_rule_make(table->arena, conf, NULL,
+	    ROUTE_BY_MX, &table->routes[table->n]) : e;
 }
 
 enum err
@@ -502,35 +390,84 @@ collect(const struct patterns *patterns, struct span address,
 		try_address(patterns, address, at, hits);
 }
 
+/* The first of a list that holds, if it comes before BEST. */
+static const struct pair *
+earlier(const struct pair *pair, const struct route_facts *facts,
+    bool is_early, const struct pair *best)
+{
+	for (; pair != NULL; pair = pair->next) {
+		if (best != NULL && pair->index >= best->index)
+			break;
+		if (pair->when == NULL ||
+		    route_when_holds(pair->when, facts, is_early))
+			return pair;
+	}
+	return best;
+}
+
 /* A few patterns a side, so a few dozen pairs at most, but for domains of very
  * many labels. */
+static const struct pair *
+find(const struct route_table *table, const struct route_facts *facts,
+    bool is_early)
+{
+	const struct pair *best = NULL;
+	struct hits to, from;
+
+	collect(&table->to, facts->recipient, &to);
+	collect(&table->from, facts->sender, &from);
+	for (size_t i = 0; i < to.n; i++)
+		for (size_t j = 0; j < from.n; j++)
+			best = earlier(map_u64_get(&table->pairs,
+			    pair_key(to.ids[i], from.ids[j])), facts,
+			    is_early, best);
+	return best;
+}
+
+/* BEST is NULL when no rule matches: by MX. */
+static struct route
+route_of(const struct route_table *table, const struct pair *best)
+{
+	struct route route = table->routes[best != NULL ? best->index :
+	    table->n];
+
+	if (best != NULL) {
+		route.to = best->to;
+		route.from = best->from;
+	}
+	return route;
+}
+
 struct route
 route_table_find(const struct route_table *table,
     const struct route_facts *facts)
 {
-	const struct pair *best = NULL;
-	struct hits to, from;
-	struct route route;
+	return route_of(table, find(table, facts, false));
+}
 
-	collect(&table->to, facts->recipient, &to);
-	collect(&table->from, facts->sender, &from);
-	for (size_t i = 0; i < to.n; i++) {
-		for (size_t j = 0; j < from.n; j++) {
-			const struct pair *pair = map_u64_get(&table->pairs,
-			    pair_key(to.ids[i], from.ids[j]));
+bool
+route_table_find_early(const struct route_table *table,
+    const struct route_facts *facts, struct route *out)
+{
+	const struct pair *best = find(table, facts, true);
 
-			if (pair != NULL &&
-			    (best == NULL || pair->index < best->index))
-				best = pair;
-		}
-	}
-	if (best == NULL)
-		/* no rule: by MX */
-		return table->routes[table->n];
-	route = table->routes[best->index];
-	route.to = best->to;
-	route.from = best->from;
-	return route;
+	if (best != NULL && best->when != NULL &&
+	    route_when_is_late(best->when))
+		return false;
+	*out = route_of(table, best);
+	return true;
+}
+
+bool
+route_table_asks_more(const struct route_table *table)
+{
+	return table->asks_more;
+}
+
+const struct header_names *
+route_table_headers(const struct route_table *table)
+{
+	return &table->headers;
 }
 
 /* INDEX comes from another process, which may have other rules still. */

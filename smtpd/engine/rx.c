@@ -51,6 +51,7 @@ rx_free(struct rx **rx)
 	if (*rx == NULL)
 		return;
 	rx_auth_end(*rx);
+	header_notes_clear(&(*rx)->content.notes);
 	buf_clear(&(*rx)->rcpts);
 	free((*rx)->xclient);
 	free(*rx);

@@ -15,6 +15,7 @@
 #include "smtpd/engine/rx_impl.h"
 
 #include "common/base/check.h"
+#include "common/route/route_table.h"
 #include "smtpd/engine/rx_utf8.h"
 
 /* A client that sends on after its message became too large is cut off at
@@ -32,6 +33,8 @@ begin(struct rx_content *c)
 {
 	header_scan_init(&c->header);
 	trace_scan_init(&c->trace);
+	header_notes_clear(&c->notes);
+	header_notes_init(&c->notes);
 	parts_scan_init(&c->parts);
 	submit_head_init(&c->submitted);
 	c->raw_bytes = 0;
@@ -66,10 +69,16 @@ static void
 look_at_header(struct rx *rx, struct span added)
 {
 	struct rx_content *c = &rx->content;
+	const struct header_names *names;
 	size_t n = header_scan_feed(&c->header, added);
 
-	trace_scan_feed(&c->trace, span_str(rx->site->conf->hostname),
-	    span_sub(added, 0, n));
+	added = span_sub(added, 0, n);
+	trace_scan_feed(&c->trace, span_str(rx->site->conf->hostname), added);
+	if (rx->site->routes == NULL)
+		return;
+	names = route_table_headers(rx->site->routes);
+	if (names->n > 0)
+		header_notes_feed(&c->notes, names, added);
 }
 
 /* Looks at what one feed added to the content. */
@@ -85,7 +94,7 @@ judge(struct rx *rx, struct buf *body, size_t before)
 		    rx->chunk.is_ended));
 	/* first of all: the rest may have been judged by bytes that aren't
 	 * there */
-	if (buf_failed(body)) {
+	if (buf_failed(body) || buf_failed(&c->notes.notes)) {
 		rx_body_refuse(rx, RX_REPLY_NO_ROOM);
 		return;
 	}
@@ -110,6 +119,7 @@ finish(struct rx *rx, struct buf *out)
 {
 	enum rx_reply_id refusal = rx->content.refusal;
 
+	header_notes_end(&rx->content.notes);
 	if (refusal == RX_REPLY_NONE) {
 		rx_enter(rx, RX_SUBMITTING);
 		return RX_SUBMIT;

@@ -6,6 +6,7 @@
 #define MTAD_SMTPD_ENGINE_RX_CONTENT_H
 
 #include "common/mail/header.h"
+#include "common/mail/header_notes.h"
 #include "common/mail/parts_scan.h"
 #include "common/mail/submit_head.h"
 #include "common/mail/trace_scan.h"
@@ -19,6 +20,7 @@ struct rx_content {
 	struct smtp_dots_in dots;
 	struct header_scan header;
 	struct trace_scan trace;
+	struct header_notes notes;	/* for rules that ask them */
 	struct submit_head submitted;	/* where users hand in */
 	struct parts_scan parts;	/* of a message with SMTPUTF8 */
 	uint64_t raw_bytes;		/* as they came, discarded ones too */

@@ -10,6 +10,7 @@
 
 struct conf;
 struct conf_match;
+struct route_table;
 
 enum rx_spool {
 	RX_SPOOL_OPEN,
@@ -21,6 +22,7 @@ enum rx_spool {
 struct rx_site {
 	const struct conf *conf;
 	const struct conf_match *match;
+	const struct route_table *routes;	/* NULL: no rules */
 	enum rx_spool spool;
 	bool has_passwords;	/* keyd knows users: AUTH is offered */
 	bool has_scram;		/* ... with SCRAM secrets */

@@ -32,6 +32,7 @@ rx_message(const struct rx *rx, struct rx_message *out)
 		.head.sender = span_of(mail->sender.text, mail->sender.n),
 		.head.client = span_of(rx->client.bytes, client_bytes(rx)),
 		.head.helo = rx_helo(rx),
+		.head.headers = buf_span(&rx->content.notes.notes),
 		.head.user = span_of(rx->user, rx->user_n),
 		.head.listener = rx->door.listener,
 		.head.priority = mail->priority,

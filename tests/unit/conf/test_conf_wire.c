@@ -35,6 +35,7 @@ add_route(struct conf *conf, const char *to, const char *via)
 static struct conf *
 sample(void)
 {
+	static struct conf_header header = { "X-Route", "bulk*" };
 	struct conf *conf;
 
 	cr_assert_eq(conf_new(&conf), OK);
@@ -50,6 +51,9 @@ sample(void)
 	add_route(conf, "b.example", "smtp://[::1]:26");
 	add_route(conf, "*", "mx")->tls = CONF_ROUTE_TLS_NONE;
 	conf->routes.v[1].retry_warn_ms = 0;
+	conf->routes.v[0].size = (struct conf_bound){ CONF_BOUND_AT_MOST, 7 };
+	conf->routes.v[0].header.v = &header;
+	conf->routes.v[0].header.n = 1;
 	conf->routes.v[1].limits_rate = (struct conf_rate){ 0, 1 };
 	return conf;
 }
@@ -84,6 +88,10 @@ Test(conf_wire, everything_arrives)
 	cr_assert_eq(copy->routes.v[1].retry_warn_ms, 0);
 	cr_assert_eq(copy->routes.v[1].limits_rate.period_ms, 1);
 	cr_assert_eq(copy->routes.v[0].retry_warn_ms, -1);
+	cr_assert_eq(copy->routes.v[0].size.is, CONF_BOUND_AT_MOST);
+	cr_assert_eq(copy->routes.v[0].size.bytes, 7);
+	cr_assert_str_eq(copy->routes.v[0].header.v[0].glob, "bulk*");
+	cr_assert_eq(copy->routes.v[1].size.is, CONF_BOUND_NONE);
 	cr_assert_eq(copy->routes.v[0].limits_rate.period_ms, 0);
 	cr_assert_eq(copy->listeners.n, 2);
 	cr_assert_eq(copy->listeners.v[1].address.kind, CONF_ADDRESS_ANY);
@@ -113,7 +121,7 @@ Test(conf_wire, others_values_stay_at_home)
 	cr_assert_eq(conf_wire_decode(buf_span(&bytes), &copy), OK);
 	cr_assert_str_eq(copy->hostname, "a.example");
 	cr_assert_eq(copy->limits.hops, 7);
-	cr_assert_eq(copy->routes.n, 0);
+	cr_assert_eq(copy->queue.expire_ms, 5 * 86400000);
 	cr_assert_str_eq(copy->queue.path, "/var/spool/mtad");
 	cr_assert_eq(conf_compare(conf, copy, CONF_SMTPD, changes), 0, "%s",
 	    changes[0].key);

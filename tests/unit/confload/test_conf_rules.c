@@ -49,6 +49,16 @@ static const struct rule {
 	    "t.yaml:4:4: warning: never reached: route 1 takes all", OK },
 	{ HOST "routes:\n - {via: mx, from: \"<>\"}\n - {via: mx}\n", "",
 	    OK },
+	{ HOST "routes:\n - {via: mx, size: \">1M\"}\n - {via: mx, user: "
+	    "a}\n - {via: mx, client: 10.0.0.1}\n - {via: mx, header: "
+	    "\"a: b\"}\n - {via: mx}\n", "", OK },
+	{ HOST "routes:\n - {via: mx, header: [\"a: x\", \"b: x\", \"c: x\", "
+	    "\"d: x\", \"e: x\", \"f: x\", \"g: x\", \"A: y\"]}\n"
+	    " - {via: mx, header: \"h: x\"}\n", "", OK },
+	{ HOST "routes:\n - {via: mx, header: [\"a: x\", \"b: x\", \"c: x\", "
+	    "\"d: x\", \"e: x\", \"f: x\", \"g: x\", \"A: y\"]}\n"
+	    " - {via: mx, header: [\"h: x\", \"i: x\"]}\n",
+	    "t.yaml:4:4: rules ask for more than 8 header fields", ERR_SYNTAX },
 	{ HOST "routes:\n - {via: mx, retry: {first: 2m, max: 1m}}\n",
 	    "t.yaml:3:4: retry.first is longer than retry.max", ERR_SYNTAX },
 	{ HOST "routes: [{via: mx, retry: {first: 2h}}]\n", "", OK },

@@ -19,6 +19,7 @@ sample_head(void)
 		.flags = ENVELOPE_SAID_8BIT | ENVELOPE_HAS_8BIT,
 		.longest_line = 998, .listener = 3, .priority = -7,
 		.hold_asked = SPAN_LIT("for;60"),
+		.headers = SPAN_LIT("x-route: bulk\nsubject: s\n"),
 		.ret = ENVELOPE_RET_HDRS, .envid = SPAN_LIT("QQ+2B1"),
 	};
 }
@@ -57,6 +58,7 @@ expect_sample(struct span bytes)
 	cr_expect(span_equal(e.helo, want.helo));
 	cr_expect(span_equal(e.envid, want.envid));
 	cr_expect(span_equal(e.hold_asked, want.hold_asked));
+	cr_expect(span_equal(e.headers, want.headers));
 	cr_expect_eq(e.arrived_at, want.arrived_at);
 	cr_expect_eq(e.flags, want.flags);
 	cr_expect_eq(e.longest_line, want.longest_line);

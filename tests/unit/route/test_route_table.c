@@ -52,8 +52,8 @@ add(const char *to, const char *from, const char *via)
 	route->via.v = arena_alloc(conf->arena, route->via.n,
 	    sizeof(*route->via.v));
 	for (size_t i = 0; i < route->via.n; i++)
-		cr_assert_eq(conf_value_parse(&conf_schema_route.rows[2],
-		    CONF_TYPE_TARGET, span_str(targets[i]), &scope,
+		cr_assert_eq(conf_value_parse(conf_schema_find(
+		    &conf_schema_route, SPAN_LIT("via")), CONF_TYPE_TARGET, span_str(targets[i]), &scope,
 		    &route->via.v[i], NULL), OK, "%s", targets[i]);
 	return route;
 }
