@@ -180,6 +180,12 @@ hold_unit(struct ctl_session *s, struct store_unit *unit, bool is_held)
 		note(s, unit, is_held ? JOURNAL_HELD : JOURNAL_RELEASED, 0);
 		note_change(s);
 	}
+	/* it may go another way than it did, being released */
+	if (!is_held && unit->plan != NULL &&
+	    plan_unit_state(unit->plan) == PLAN_HELD) {
+		residence_end(s->q, unit->plan);
+		unit->plan = NULL;
+	}
 	if (unit->plan == NULL && is_crowded(s->q)) {
 		residence_release(s->q, unit);
 		return;

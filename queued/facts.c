@@ -20,8 +20,12 @@ facts_of(const struct queued *q, const struct store_message *m)
 
 	/* mostly nobody asks, and this is asked often */
 	if (route_table_asks_more(q->routes) &&
-	    envelope_check(m->envelope, &e) == OK)
-		return facts_of_envelope(&e, size);
+	    envelope_check(m->envelope, &e) == OK) {
+		struct route_facts facts = facts_of_envelope(&e, size);
+
+		facts.is_released = m->is_released;
+		return facts;
+	}
 	return (struct route_facts){ .sender = m->sender, .size = size };
 }
 

@@ -17,6 +17,7 @@
 #include "common/mail/envelope.h"
 #include "queued/ctl.h"
 #include "queued/facts.h"
+#include "queued/ours.h"
 #include "queued/quotas.h"
 #include "queued/residence.h"
 #include "queued/store/store_body.h"
@@ -261,6 +262,7 @@ intake_synced(struct queued *q, const struct effect *effect)
 		intake_send_result(q, origin_of_effect(effect), effect->a,
 		    SUBMIT_ACCEPTED, effect->b);
 	}
+	ours_welcome(q, effect->b, n);
 	for (uint32_t i = 0; i < n; i++) {
 		unit = store_find_unit(q->store, effect->b, i);
 		/* an operator may have ended it already */

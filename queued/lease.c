@@ -20,6 +20,7 @@
 #include "queued/history.h"
 #include "queued/lease_doubt.h"
 #include "queued/lease_rows.h"
+#include "queued/ours.h"
 #include "queued/outcome.h"
 #include "queued/residence.h"
 #include "queued/store/store_read.h"
@@ -295,26 +296,39 @@ note_and_send(struct queued *q, struct lease *lease,
 	return OK;
 }
 
+/* Held is the message; this unit hears of it only now. */
+static enum err
+keep_held(struct queued *q, struct plan_unit *pu)
+{
+	plan_hold(q->plan, pu, true);
+	plan_later(q->plan, pu, queued_now(q));
+	return OK;
+}
+
 /* ERR_AGAIN, ERR_NOMEM and ERR_PEER are about us or the worker, any other
  * failure is about this message. */
 static enum err
 give_out(struct queued *q, struct plan_unit *pu)
 {
 	struct store_unit *unit = plan_unit_owner(pu);
+	struct route route = residence_route(q, unit);
+	const bool is_ours = route_is_ours(&route);
 	struct queued_peer *peer = pick_worker(q, plan_unit_key(pu));
 	/* in a former life, while it was out */
 	bool is_deleted = store_lease_is_deleted(unit->noted_lease);
 	bool is_held = false;
 	struct lease *lease;
-	struct route route;
 	enum err e;
 
-	if (peer == NULL)
+	if (peer == NULL && !is_ours)
 		return ERR_PEER;
 	/* a lease of another unit has met the damage */
 	if (unit->message->is_quarantined && unit->message->is_held)
 		return ERR_CORRUPT;
-	if (channel_backlog(peer->channel) > LEASE_BACKLOG_MAX)
+	/* by a rule, as another unit of it was given out or looked at */
+	if (unit->message->is_held)
+		return keep_held(q, pu);
+	if (!is_ours && channel_backlog(peer->channel) > LEASE_BACKLOG_MAX)
 		return ERR_AGAIN;
 	if (lease_doubt(q, pu, &is_held) != OK)
 		return ERR_NOMEM;
@@ -324,6 +338,8 @@ give_out(struct queued *q, struct plan_unit *pu)
 		return is_held ? OK : ERR_NOMEM;
 	if (times_is_returned(q, unit->message) && outcome_late(q, unit) == OK)
 		return OK;
+	if (is_ours)
+		return ours_take(q, pu, &route);
 	lease = lease_new(q, unit, q->next_lease++, peer->index);
 	if (lease == NULL)
 		return ERR_NOMEM;

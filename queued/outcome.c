@@ -494,6 +494,30 @@ outcome_doubt(struct queued *q, struct store_unit *unit)
 	return settle(q, w, unit, queued_wall(q), &is_over);
 }
 
+/* By a rule: as RESULT, for COUNT of its ROWS; others of it may go another
+ * way. */
+enum err
+outcome_ours(struct queued *q, struct store_unit *unit, const uint32_t *rows,
+    uint32_t count, const struct store_result *result)
+{
+	struct outcome_work *w = q->work;
+	struct plan_unit *pu = unit->plan;
+	bool is_over = false;
+	enum err e;
+
+	begin_own(q, w, false);
+	for (uint32_t i = 0; i < count; i++)
+		add_row(w, unit, rows[i], result, OUTCOME_NO_ATTEMPT);
+	for (size_t i = 0; i < w->count; i++)
+		w->is_in_doubt[i] = false;
+	e = settle(q, w, unit, queued_wall(q), &is_over);
+	if (e == OK && is_over)
+		residence_end(q, pu);
+	else if (e == OK)
+		reschedule(q, unit, true, 0);
+	return e;
+}
+
 /* No attempt, no report: the operator knows.  The unit may have no plan entry
  * yet. */
 enum err

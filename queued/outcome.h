@@ -43,6 +43,12 @@ bool outcome_is_telling(const struct queued *q);
 /* The sender's time for UNIT, which is not leased, is over (times.h). */
 enum err outcome_late(struct queued *q, struct store_unit *unit);
 
+/* Nobody is spoken to: RESULT, which settles them, is what came of COUNT of the
+ * ROWS of UNIT, which is not leased. */
+struct store_result;
+enum err outcome_ours(struct queued *q, struct store_unit *unit,
+    const uint32_t *rows, uint32_t count, const struct store_result *result);
+
 /* An operator deletes what is left of a unit that is not leased. */
 enum err outcome_delete(struct queued *q, struct store_unit *unit);
 

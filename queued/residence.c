@@ -47,12 +47,14 @@ residence_route(struct queued *q, const struct store_unit *unit)
 	struct route_facts facts;
 
 	if (way->id == m->id && way->unit == unit->number &&
-	    way->row == row && way->generation == q->generation)
+	    way->row == row && way->generation == q->generation &&
+	    way->is_released == m->is_released)
 		return way->route;
 	facts = facts_of(q, m);
 	facts.recipient = unit->recipients[row].address;
 	*way = (struct residence_way){ m->id, unit->number, row,
-	    q->generation, route_table_find(q->routes, &facts) };
+	    q->generation, m->is_released,
+	    route_table_find(q->routes, &facts) };
 	return way->route;
 }
 

@@ -21,6 +21,7 @@ struct residence_way {
 	uint32_t unit;
 	uint32_t row;
 	uint32_t generation;		/* of the configuration */
+	bool is_released;		/* as the message was then */
 	struct route route;
 };
 

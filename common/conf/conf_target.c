@@ -17,7 +17,17 @@ static const char *const schemes[] = {
 	[CONF_SCHEME_SMTP] = "smtp",
 	[CONF_SCHEME_SMTPS] = "smtps",
 	[CONF_SCHEME_LMTP] = "lmtp",
+	[CONF_SCHEME_DISCARD] = "discard",
+	[CONF_SCHEME_REFUSE] = "refuse",
+	[CONF_SCHEME_HOLD] = "hold",
 };
+
+/* Whether it stands alone, without a host. */
+static bool
+is_word(enum conf_scheme scheme)
+{
+	return scheme == CONF_SCHEME_MX || scheme >= CONF_SCHEME_DISCARD;
+}
 
 /* Into the arena, with a NUL. */
 static enum err
@@ -176,7 +186,7 @@ conf_target_print_address(const struct conf_address *address, struct buf *out)
 static enum conf_scheme
 take_scheme(struct span *text)
 {
-	for (size_t i = CONF_SCHEME_SMTP; i < COUNT_OF(schemes); i++) {
+	for (size_t i = CONF_SCHEME_SMTP; i <= CONF_SCHEME_LMTP; i++) {
 		struct span name = span_str(schemes[i]);
 		struct span rest = span_from(*text, name.n);
 
@@ -265,7 +275,22 @@ take_host(struct span text, const struct conf_scope *scope,
 	return set_host(span_sub(text, 0, end), scope, out, why);
 }
 
-/* `mx` stands for itself and has neither user nor host nor port. */
+static bool
+find_word(struct span text, enum conf_scheme *out)
+{
+	for (size_t i = 0; i < COUNT_OF(schemes); i++) {
+		enum conf_scheme scheme = (enum conf_scheme)i;
+
+		if (is_word(scheme) &&
+		    span_equal_nocase(text, span_str(schemes[i]))) {
+			*out = scheme;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Words stand for themselves and have neither user nor host nor port. */
 enum err
 conf_target_parse(struct span text, const struct conf_scope *scope,
     struct conf_target *out, struct why *why)
@@ -273,11 +298,12 @@ conf_target_parse(struct span text, const struct conf_scope *scope,
 	struct conf_target target = { .user = "", .host = "" };
 	enum err e;
 
-	if (!(text.n == 2 && span_starts_nocase(text, SPAN_LIT("mx")))) {
+	if (!find_word(text, &target.scheme)) {
 		target.scheme = take_scheme(&text);
 		if (target.scheme == CONF_SCHEME_MX)
 			return why_set(why, ERR_SYNTAX, "expected mx, or "
-			    "smtp://host:port (smtps://, lmtp://)");
+			    "smtp://host:port (smtps://, lmtp://), or "
+			    "discard, refuse or hold");
 		if ((e = take_user(&text, scope, &target, why)) != OK ||
 		    (e = take_host(text, scope, &target, why)) != OK)
 			return e;
@@ -293,7 +319,7 @@ conf_target_print(const struct conf_target *target, struct buf *out)
 	    target->ip.family == IPADDR_6;
 
 	buf_add_str(out, schemes[target->scheme]);
-	if (target->scheme == CONF_SCHEME_MX)
+	if (is_word(target->scheme))
 		return;
 	buf_add_str(out, "://");
 	if (target->user[0] != '\0') {

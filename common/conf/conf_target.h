@@ -3,6 +3,7 @@
  *
  *	*:25  192.0.2.1:25  [2001:db8::1]:25  /run/mtad/submit.sock
  *	mx  smtp://[user@]host[:port]  smtps://…  lmtp://…
+ *	discard  refuse  hold
  */
 #ifndef MTAD_CONF_CONF_TARGET_H
 #define MTAD_CONF_CONF_TARGET_H

@@ -60,9 +60,8 @@ struct conf_address {
 
 enum conf_scheme {
 	CONF_SCHEME_MX,		/* the mail exchangers of the domain */
-	CONF_SCHEME_SMTP,
-	CONF_SCHEME_SMTPS,
-	CONF_SCHEME_LMTP,
+	CONF_SCHEME_SMTP, CONF_SCHEME_SMTPS, CONF_SCHEME_LMTP,
+	CONF_SCHEME_DISCARD, CONF_SCHEME_REFUSE, CONF_SCHEME_HOLD, /* ours */
 };
 
 /* One next hop of a route: scheme://[user@]host[:port], or mx. */

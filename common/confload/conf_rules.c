@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include "common/base/check.h"
+#include "common/base/text.h"
+#include "common/base/utf8.h"
 #include "common/conf/conf_name.h"
 #include "common/conf/conf_wire.h"
+#include "common/mail/status.h"
 
 #define NO_PLACE ((struct conf_place){ 0, 0 })
 
@@ -312,6 +315,14 @@ is_this_host(const struct conf_target *target)
 	return target->is_address && ipaddr_is_loopback(&target->ip);
 }
 
+/* These are no hosts, which could share a route. */
+static bool
+stands_alone(const struct conf_target *target)
+{
+	return target->scheme == CONF_SCHEME_MX ||
+	    target->scheme >= CONF_SCHEME_DISCARD;
+}
+
 /* A user is named for the rule, or for each of its hosts. */
 static void
 check_credential(const struct conf_route *route, struct conf_place place,
@@ -334,7 +345,7 @@ check_credential(const struct conf_route *route, struct conf_place place,
 		    "auth.password_file and a user go together");
 	if (!has_file)
 		return;
-	if (route->via.n > 0 && route->via.v[0].scheme == CONF_SCHEME_MX)
+	if (route->via.n > 0 && stands_alone(&route->via.v[0]))
 		conf_report_add(report, CONF_ERROR, place, "a password is for "
 		    "hosts that are named: `via: mx` may be any");
 	if (route->tls == CONF_ROUTE_TLS_NONE && others > 0)
@@ -343,20 +354,48 @@ check_credential(const struct conf_route *route, struct conf_place place,
 		    "and gets no mail");
 }
 
+/* The code at its beginning is optional, but then of a refusal for good. */
+static void
+check_text(const struct conf_route *route, struct conf_place place,
+    struct conf_report *report)
+{
+	const struct span text = span_str(route->text);
+	struct status status;
+
+	if (text.n == 0)
+		return;
+	if (route->via.v[0].scheme != CONF_SCHEME_REFUSE)
+		conf_report_add(report, CONF_ERROR, place,
+		    "text is for `via: refuse`");
+	if (!utf8_is_ascii(text))
+		conf_report_add(report, CONF_ERROR, place,
+		    "text goes into replies: no letters beyond ASCII");
+	if (text_is_digit(text.p[0]) && status_take(text, 550, &status) == 0)
+		conf_report_add(report, CONF_ERROR, place, "text begins with "
+		    "a code that is none, or not of a refusal (5.x.y)");
+}
+
 /* Mistakes inside one rule. */
 static void
 check_route(const struct conf_route *route, struct conf_place place,
     struct conf_report *report)
 {
+	static const char *const words[] = {
+		[CONF_SCHEME_MX] = "mx", [CONF_SCHEME_DISCARD] = "discard",
+		[CONF_SCHEME_REFUSE] = "refuse", [CONF_SCHEME_HOLD] = "hold",
+	};
+
 	for (size_t i = 0; route->via.n > 1 && i < route->via.n; i++)
-		if (route->via.v[i].scheme == CONF_SCHEME_MX)
+		if (stands_alone(&route->via.v[i]))
 			conf_report_add(report, CONF_ERROR, place,
-			    "mx stands alone in `via`: it can't share a "
-			    "route with hosts");
+			    "%s stands alone in `via`: it can't share a "
+			    "route with hosts",
+			    words[route->via.v[i].scheme]);
 	if (route->retry_max_ms >= 0 &&
 	    route->retry_first_ms > route->retry_max_ms)
 		conf_report_add(report, CONF_ERROR, place,
 		    "retry.first is longer than retry.max");
+	check_text(route, place, report);
 	check_credential(route, place, report);
 }
 
@@ -393,7 +432,8 @@ check_routes(const struct conf *conf, const struct yaml_node *root,
 			return;
 		}
 		if (is_catch_all(&route->to) &&
-		    is_catch_all(&route->from) && asks_no_more(route))
+		    is_catch_all(&route->from) && asks_no_more(route) &&
+		    route->via.v[0].scheme != CONF_SCHEME_HOLD)
 			last = i;
 	}
 }

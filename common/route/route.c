@@ -28,6 +28,9 @@ static const char *const schemes[] = {
 	[CONF_SCHEME_SMTP] = "smtp",
 	[CONF_SCHEME_SMTPS] = "smtps",
 	[CONF_SCHEME_LMTP] = "lmtp",
+	[CONF_SCHEME_DISCARD] = "discard",
+	[CONF_SCHEME_REFUSE] = "refuse",
+	[CONF_SCHEME_HOLD] = "hold",
 };
 
 /* One spelling, so that one destination isn't two. */
@@ -49,6 +52,10 @@ put_target(const struct route_target *target, struct buf *out)
 	bool is_v6 = target->is_address && target->ip.family == IPADDR_6;
 	char text[IPADDR_TEXT_SIZE];
 
+	if (target->scheme >= CONF_SCHEME_DISCARD) {
+		buf_addf(out, "%s:", schemes[target->scheme]);
+		return;
+	}
 	buf_addf(out, "%s://", schemes[target->scheme]);
 	if (target->user[0] != '\0')
 		buf_addf(out, "%s@", target->user);

@@ -53,10 +53,19 @@ struct route {
 	const struct route_policy *policy;
 	const char *auth_user;	/* "" without */
 	const char *auth_secret; /* the file of its password; "" without */
+	const char *text;	/* of a refusal, without its status; or "" */
+	char status[12];	/* "5.7.1" */
 	const char *manner;	/* see route_key() */
 	const char *to;		/* the pattern that matched, as written: for */
 	const char *from;	/* an operator's question; "*" for ROUTE_BY_MX */
 };
+
+/* Nobody is spoken to: it is discarded, refused or held. */
+static inline bool
+route_is_ours(const struct route *route)
+{
+	return route->targets[0].scheme >= CONF_SCHEME_DISCARD;
+}
 
 static inline bool
 route_is_mx(const struct route *route)

@@ -1,5 +1,7 @@
 #include "common/route/route_rule.h"
 
+#include "common/mail/status.h"
+
 #define MANNER_MAX (64 * 1024)	/* before it is cut to a key's size */
 
 #define PORT_SMTPS 465
@@ -118,6 +120,21 @@ set_policy(struct arena *arena, const struct conf *conf,
 	return OK;
 }
 
+/* RFC 3463: 5.7.1 is "not by this policy". */
+static enum err
+set_text(struct arena *arena, const struct conf_route *rule,
+    struct route *route)
+{
+	struct status status = STATUS(5, 7, 1);
+	const size_t n = status_take(span_str(rule->text), 550, &status);
+
+	if (rule->via.v[0].scheme != CONF_SCHEME_REFUSE)
+		return OK;
+	status_format(status, route->status);
+	return copy_text(arena, rule->text[n] != '\0' ? rule->text + n :
+	    "mail is refused by a rule of this server", &route->text);
+}
+
 static enum err
 set_credential(struct arena *arena, const struct conf_route *rule,
     struct route *route)
@@ -137,7 +154,7 @@ route_rule_make(struct arena *arena, const struct conf *conf,
 	struct route route = {
 		.index = index,
 		.tls = CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS,
-		.auth_user = "", .auth_secret = "",
+		.auth_user = "", .auth_secret = "", .text = "",
 		.to = rule == NULL ? "*" : "", .from = rule == NULL ? "*" : "",
 	};
 	enum err e = OK;
@@ -146,6 +163,8 @@ route_rule_make(struct arena *arena, const struct conf *conf,
 		if (rule->to.n == 0 || rule->from.n == 0 || rule->via.n == 0)
 			return ERR_SYNTAX;
 		route.tls = rule->tls;
+		if ((e = set_text(arena, rule, &route)) != OK)
+			return e;
 		e = set_credential(arena, rule, &route);
 	}
 	if (e != OK || (e = set_targets(arena, conf, rule != NULL ?

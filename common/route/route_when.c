@@ -12,6 +12,7 @@ struct route_when {
 	struct conf_texts users;
 	struct conf_bound size;
 	struct conf_headers headers;
+	bool is_hold;
 };
 
 /* ---- making ---- */
@@ -68,7 +69,8 @@ route_when_make(struct arena *arena, const struct conf_route *rule,
 
 	*out = NULL;
 	if (rule->client.n == 0 && rule->user.n == 0 && rule->header.n == 0 &&
-	    rule->size.is == CONF_BOUND_NONE)
+	    rule->size.is == CONF_BOUND_NONE &&
+	    rule->via.v[0].scheme != CONF_SCHEME_HOLD)
 		return OK;
 	if ((when = arena_alloc(arena, 1, sizeof(*when))) == NULL ||
 	    copy_networks(arena, &rule->client, &when->clients) != OK ||
@@ -76,6 +78,7 @@ route_when_make(struct arena *arena, const struct conf_route *rule,
 	    copy_headers(arena, &rule->header, &when->headers) != OK)
 		return ERR_NOMEM;
 	when->size = rule->size;
+	when->is_hold = rule->via.v[0].scheme == CONF_SCHEME_HOLD;
 	*out = when;
 	return OK;
 }
@@ -147,6 +150,8 @@ bool
 route_when_holds(const struct route_when *when,
     const struct route_facts *facts, bool is_early)
 {
+	if (when->is_hold && facts->is_released)
+		return false;
 	if (when->clients.n > 0 && !has_client(&when->clients, facts->client))
 		return false;
 	if (when->users.n > 0 && !has_user(&when->users, facts->user))

@@ -1,6 +1,7 @@
 /*
  * What a rule of `routes` asks besides recipient and sender: the client, who
- * authenticated, the size, header fields.
+ * authenticated, the size, header fields; and that mail which an operator has
+ * released is not held again.
  *
  * Part of route_table; nobody else needs it.
  */

@@ -239,6 +239,7 @@ store_apply_hold(struct store *s, struct message *m, bool is_held)
 	if (m->pub.is_held == is_held)
 		return;
 	m->pub.is_held = is_held;
+	m->pub.is_released = !is_held;
 	if (is_held)
 		note_held(s, m);
 	store_overlay_message(&s->overlay, m);

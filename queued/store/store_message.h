@@ -62,6 +62,7 @@ struct store_message {
 	uint8_t content_flags;	/* enum content_flags */
 	bool is_report;		/* ours */
 	bool is_held;
+	bool is_released;	/* was held, and is no more */
 	bool is_warned;		/* the delay notice was sent */
 	bool is_quarantined;	/* its stored bytes are damaged */
 	uint32_t recipients;	/* it came with */

@@ -42,6 +42,7 @@ describe(const struct message *m)
 		.recipients = p->recipients, .is_held = p->is_held,
 		.is_warned = p->is_warned,
 		.is_quarantined = p->is_quarantined,
+		.is_released = p->is_released,
 		.row_count = m->units_left,
 	};
 }

@@ -24,7 +24,10 @@ enum {
 enum { RECORD_VERSION = 1, RECORD_VERSION_LIST = 2 };
 
 enum { BIT_REPORT = 1, BIT_FILE = 2, BIT_LIST = 4 };	/* of a message */
-enum { BIT_MOVED_HELD = 1, BIT_MOVED_WARNED = 2, BIT_MOVED_QUARANTINED = 4 };
+enum {				/* of a moved one */
+	BIT_MOVED_HELD = 1, BIT_MOVED_WARNED = 2, BIT_MOVED_QUARANTINED = 4,
+	BIT_MOVED_RELEASED = 8,
+};
 enum { BIT_WARNED = 1 };		/* of a verdict */
 
 /* Zeros: the length of the fields is known only when they are there. */
@@ -207,7 +210,8 @@ store_record_put_moved(struct buf *out, const struct store_record_moved *m)
 {
 	unsigned bits = (m->is_held ? BIT_MOVED_HELD : 0U) |
 	    (m->is_warned ? BIT_MOVED_WARNED : 0U) |
-	    (m->is_quarantined ? BIT_MOVED_QUARANTINED : 0U);
+	    (m->is_quarantined ? BIT_MOVED_QUARANTINED : 0U) |
+	    (m->is_released ? BIT_MOVED_RELEASED : 0U);
 
 	store_record_put_message(out, &m->message);
 	wire_put_u32(out, m->recipients);
@@ -243,6 +247,7 @@ store_record_get_moved(struct span fields, struct store_record_moved *out)
 	m.is_held = (bits & BIT_MOVED_HELD) != 0;
 	m.is_warned = (bits & BIT_MOVED_WARNED) != 0;
 	m.is_quarantined = (bits & BIT_MOVED_QUARANTINED) != 0;
+	m.is_released = (bits & BIT_MOVED_RELEASED) != 0;
 	*out = m;
 	return OK;
 }

@@ -89,7 +89,7 @@ enum err store_record_get_message(struct span fields,
 struct store_record_moved {
 	struct store_record_message message;
 	uint32_t recipients;		/* it came with */
-	bool is_held, is_warned, is_quarantined;
+	bool is_held, is_warned, is_quarantined, is_released;
 	uint32_t row_count;
 	struct span rows;
 };

@@ -115,6 +115,7 @@ fill(struct message *m, const struct store_record *r,
 	p->is_held = f->is_held;
 	p->is_warned = f->is_warned;
 	p->is_quarantined = f->is_quarantined;
+	p->is_released = f->is_released;
 	p->recipients = f->recipients;
 	p->list = f->message.list;
 	m->content_crc = r->content_crc;

@@ -20,7 +20,7 @@
 
 enum {		/* bits of a message */
 	BIT_REPORT = 1, BIT_HELD = 2, BIT_WARNED = 4, BIT_QUARANTINED = 8,
-	BIT_FILE = 16, BIT_LIST = 32,
+	BIT_FILE = 16, BIT_LIST = 32, BIT_RELEASED = 64,
 };
 
 /* ---- keys ---- */
@@ -168,6 +168,7 @@ store_row_put_message(struct buf *out, struct span key,
 	unsigned bits = (p->is_report ? BIT_REPORT : 0U) |
 	    (p->is_held ? BIT_HELD : 0U) | (p->is_warned ? BIT_WARNED : 0U) |
 	    (p->is_quarantined ? BIT_QUARANTINED : 0U) |
+	    (p->is_released ? BIT_RELEASED : 0U) |
 	    (p->place.is_file ? BIT_FILE : 0U) |
 	    (p->list.id != 0 ? BIT_LIST : 0U);
 	size_t at = out->n;
@@ -219,6 +220,7 @@ get_message(struct wire *w, struct message *m)
 	p->is_held = (bits & BIT_HELD) != 0;
 	p->is_warned = (bits & BIT_WARNED) != 0;
 	p->is_quarantined = (bits & BIT_QUARANTINED) != 0;
+	p->is_released = (bits & BIT_RELEASED) != 0;
 	p->place.is_file = (bits & BIT_FILE) != 0;
 	p->recipients = wire_u32(w);
 	p->left = wire_u32(w);

@@ -10,7 +10,10 @@
 #include "smtpd/engine/rx_impl.h"
 #include "smtpd/engine/rx_verbs.h"
 
+#include "common/route/route_table.h"
 #include "smtpd/engine/rx_rules.h"
+
+#include <stdio.h>
 
 #define PATH_FLAGS (SMTP_PATH_UNDERSCORE | SMTP_PATH_BARE)
 
@@ -28,6 +31,33 @@ read_path(struct rx *rx, const struct smtp_command *c, struct smtp_path *path,
 		return RX_REPLY_RCPT_SYNTAX;
 	}
 	return rx_params_take(rx, c->verb, path->params, params);
+}
+
+/* Where a rule refuses it whatever the message will be; else queued looks for
+ * its way, and reports. */
+static enum rx_reply_id
+ask_routes(struct rx *rx, const struct address *address)
+{
+	struct route_facts facts = {
+		.sender = span_of(rx->mail.sender.text, rx->mail.sender.n),
+		.user = span_of(rx->user, rx->user_n),
+	};
+	struct rx_text text;
+	struct route route;
+	int n;
+
+	if (rx->site->routes == NULL || rx_qualify(rx, address, &text) != OK)
+		return RX_REPLY_NONE;
+	facts.recipient = span_of(text.text, text.n);
+	if (rx->client.family != IPADDR_NONE)
+		facts.client = span_of(rx->client.bytes,
+		    rx->client.family == IPADDR_4 ? 4 : 16);
+	if (!route_table_find_early(rx->site->routes, &facts, &route) ||
+	    route.targets[0].scheme != CONF_SCHEME_REFUSE)
+		return RX_REPLY_NONE;
+	n = snprintf(rx->fill, RX_FILL_MAX, "%s %s", route.status, route.text);
+	rx->fill_n = (uint8_t)(n < RX_FILL_MAX ? n : RX_FILL_MAX - 1);
+	return RX_REPLY_RCPT_ROUTE;
 }
 
 static enum rx_reply_id
@@ -80,8 +110,11 @@ rx_do_rcpt(struct rx *rx, const struct smtp_command *c)
 	if (reply == RX_REPLY_NONE)
 		reply = rx_rules_recipient(rx->site, rx->is_trusted, &path);
 	if (reply == RX_REPLY_NONE &&
-	    !rx_rules_is_postmaster(rx->site, &path))
+	    !rx_rules_is_postmaster(rx->site, &path)) {
 		reply = rx_ask_gate(rx);
+		if (reply == RX_REPLY_NONE && rx->state != RX_ASKING)
+			reply = ask_routes(rx, &path.address);
+	}
 	if (reply == RX_REPLY_NONE) {
 		/* RFC 5321 4.5.3.1.10: those before stay */
 		if (rx->mail.refusal != RX_REPLY_NONE)

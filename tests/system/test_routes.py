@@ -97,5 +97,97 @@ class Matchers(unittest.TestCase):
                          {"size": ["header@served.example"]})
 
 
+class Ours(unittest.TestCase):
+    """Nobody is spoken to."""
+
+    def setUp(self):
+        self.hop = nexthop.NextHop()
+        self.addCleanup(self.hop.close)
+        self.relay = relay.Relay(routes=[
+            {"to": "trash.example", "via": "discard"},
+            {"to": "gone.example", "via": "refuse",
+             "text": "5.1.6 We have moved to new.example"},
+            {"header": "X-Bad: *", "via": "refuse"},
+            {"to": "odd.example", "via": "hold"},
+            {"size": ">1MiB", "via": "hold"},
+            {"to": "*", "via": via(self.hop)}])
+        self.addCleanup(self.relay.remove)
+        self.addCleanup(self.relay.stop)
+
+    def arrived(self):
+        return sorted(r for m in self.hop.messages for r in m.recipients)
+
+    def history(self, queue_id):
+        return self.relay.ctl("message", "history", queue_id)
+
+    def test_discard(self):
+        """I-01: the log and the history say by which rule."""
+        queue_id = self.relay.send(to=["a@trash.example", "b@x.example"])
+        self.relay.wait_empty()
+        self.assertEqual(self.arrived(), ["b@x.example"])
+        self.assertIn("discarded by route 1 (to: trash.example)",
+                      self.history(queue_id))
+        line, = [line for line in self.relay.log().splitlines()
+                 if " discarded " in line]
+        self.assertIn("to=<a@trash.example>", line)
+        self.assertIn("route 1", line)
+
+    def test_refused_where_it_can_be(self):
+        with self.relay.connect() as c:
+            c.hello()
+            c.expect("MAIL FROM:<s@sender.example>", 250)
+            reply = c.command("RCPT TO:<a@gone.example>")
+            self.assertEqual((reply.code, reply.text.strip()), (
+                550, "5.1.6 We have moved to new.example"))
+            c.expect("RCPT TO:<b@x.example>", 250)
+            # only the message will tell
+            self.assertEqual(c.content(mail("X-Bad: 1")).code, 250)
+        basics.wait_for("a report", lambda: self.hop.messages)
+        self.relay.wait_empty()
+        report, = self.hop.messages
+        self.assertEqual(report.recipients, ["s@sender.example"])
+        for words in (b"Final-Recipient: rfc822; b@x.example",
+                      b"Action: failed", b"Status: 5.7.1"):
+            self.assertIn(words, report.content)
+        self.assertNotIn(b"Remote-MTA", report.content)
+
+    def test_refused_by_a_reload(self):
+        self.hop.script["MAIL"] = b"451 4.3.0 later\r\n"
+        self.relay.send(to="a@later.example")
+        self.relay.wait_count(1, "state:deferred")
+        self.relay.configure(routes=[
+            {"to": "later.example", "via": "refuse", "text": "Too late"},
+            *self.relay.config["routes"]])
+        self.hop.script.pop("MAIL")
+        self.relay.ctl("reload")
+        self.relay.retry()
+        basics.wait_for("a report", lambda: self.hop.messages)
+        self.assertIn(b"Too late", self.hop.messages[0].content)
+        self.relay.wait_empty()
+
+    def test_hold_and_release(self):
+        """Its other recipients wait, too; what was released goes by the rule
+        behind, also after a kill."""
+        queue_id = self.relay.send(to=["a@odd.example", "b@x.example"])
+        self.relay.send(mail("Subject: x") + (b"z" * 1022 + b"\r\n") * 1100,
+                        to="c@x.example")
+        self.relay.wait_count(2, "state:held")
+        self.assertEqual(self.arrived(), [])
+        self.assertIn("held by route 4 (to: odd.example)",
+                      self.history(queue_id))
+        self.relay.retry()
+        self.hop.script["MAIL"] = b"451 4.3.0 later\r\n"
+        self.assertEqual(self.relay.count("state:held"), 2)
+        self.relay.ctl("queue", "release", "state:held")
+        self.relay.wait_count(2, "state:deferred")
+        self.relay.kill("queued")
+        basics.wait_for("queued is back", lambda: self.relay.pids("queued"))
+        self.hop.script.pop("MAIL")
+        self.relay.retry()
+        self.relay.wait_empty()
+        self.assertEqual(self.arrived(), [
+            "a@odd.example", "b@x.example", "c@x.example"])
+
+
 if __name__ == "__main__":
     basics.main()

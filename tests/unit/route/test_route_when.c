@@ -149,6 +149,38 @@ Test(route_when, what_can_be_said_early)
 	end();
 }
 
+/* A rule that holds is passed over by what was released. */
+Test(route_when, ways_that_end_here)
+{
+	struct route_facts facts = { .recipient = SPAN_LIT("r@b.example") };
+	struct route route;
+
+	begin(HOST " - {to: b.example, via: hold}\n"
+	    " - {to: b.example, via: refuse, text: \"5.1.6 Moved\"}\n"
+	    " - {to: c.example, via: refuse}\n"
+	    " - {to: d.example, via: discard}\n");
+	route = route_table_find(table, &facts);
+	cr_expect_eq(route.targets[0].scheme, CONF_SCHEME_HOLD);
+	cr_expect(route_is_ours(&route));
+	cr_expect_str_eq(route.manner, "hold:");
+	facts.is_released = true;
+	route = route_table_find(table, &facts);
+	cr_expect_eq(route.index, 1);
+	cr_expect_str_eq(route.status, "5.1.6");
+	cr_expect_str_eq(route.text, "Moved");
+	facts.recipient = SPAN_LIT("r@c.example");
+	route = route_table_find(table, &facts);
+	cr_expect_str_eq(route.status, "5.7.1");
+	cr_expect_str_neq(route.text, "");
+	facts.recipient = SPAN_LIT("r@d.example");
+	cr_assert(route_table_find_early(table, &facts, &route));
+	cr_expect_eq(route.targets[0].scheme, CONF_SCHEME_DISCARD);
+	facts.recipient = SPAN_LIT("r@e.example");
+	route = route_table_find(table, &facts);
+	cr_expect_not(route_is_ours(&route));
+	end();
+}
+
 /* ---- against rules read one by one ---- */
 
 static const char *const names[] = { "a.example", "b.example", "c.example" };
