@@ -296,15 +296,6 @@ note_and_send(struct queued *q, struct lease *lease,
 	return OK;
 }
 
-/* Held is the message; this unit hears of it only now. */
-static enum err
-keep_held(struct queued *q, struct plan_unit *pu)
-{
-	plan_hold(q->plan, pu, true);
-	plan_later(q->plan, pu, queued_now(q));
-	return OK;
-}
-
 /* ERR_AGAIN, ERR_NOMEM and ERR_PEER are about us or the worker, any other
  * failure is about this message. */
 static enum err
@@ -325,9 +316,6 @@ give_out(struct queued *q, struct plan_unit *pu)
 	/* a lease of another unit has met the damage */
 	if (unit->message->is_quarantined && unit->message->is_held)
 		return ERR_CORRUPT;
-	/* by a rule, as another unit of it was given out or looked at */
-	if (unit->message->is_held)
-		return keep_held(q, pu);
 	if (!is_ours && channel_backlog(peer->channel) > LEASE_BACKLOG_MAX)
 		return ERR_AGAIN;
 	if (lease_doubt(q, pu, &is_held) != OK)

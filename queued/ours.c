@@ -27,6 +27,18 @@ name_rule(const struct route *route, const char *what, char out[WORDS_MAX])
 	    (unsigned)route->index + 1, route->to);
 }
 
+/* Those that are not in the plan hear of it when they enter. */
+static void
+hold_others(struct queued *q, const struct store_message *m)
+{
+	for (uint32_t i = 0; i < m->unit_count; i++) {
+		struct store_unit *unit = store_find_unit(q->store, m->id, i);
+
+		if (unit != NULL && unit->plan != NULL)
+			plan_hold(q->plan, unit->plan, true);
+	}
+}
+
 static enum err
 hold(struct queued *q, struct store_unit *unit, const struct route *route)
 {
@@ -35,6 +47,7 @@ hold(struct queued *q, struct store_unit *unit, const struct route *route)
 
 	if (e != OK)
 		return e;
+	hold_others(q, unit->message);
 	name_rule(route, "held", why);
 	history_note(q, unit->message->id, unit->number, JOURNAL_HELD, 0,
 	    HISTORY_NOBODY, why);
@@ -80,7 +93,6 @@ ours_take(struct queued *q, struct plan_unit *pu, const struct route *route)
 		return settle(q, unit, route);
 	if ((e = hold(q, unit, route)) != OK)
 		return e;
-	plan_hold(q->plan, pu, true);
 	plan_later(q->plan, pu, queued_now(q));
 	return OK;
 }
