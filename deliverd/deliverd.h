@@ -29,6 +29,7 @@ struct deliverd {
 	struct channel *dnsd;
 	struct channel *keyd;
 	struct list asking;		/* sessions: keyd is to answer */
+	struct list dialing;		/* ... the parent */
 	uint64_t cookie;		/* of the last question to it */
 	struct settings *settings;	/* of the present configuration */
 	struct settings *previous;	/* leases of it may be on their way */

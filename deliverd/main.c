@@ -20,6 +20,7 @@
 #include "deliverd/jobs.h"
 #include "deliverd/pool.h"
 #include "deliverd/session.h"
+#include "deliverd/session_unix.h"
 #include "deliverd/settings.h"
 
 #define AUTHORITIES_MAX	((size_t)2 * 1024 * 1024)	/* as in messages.def */
@@ -83,6 +84,7 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	d->loop = proc_loop(p);
 	d->log = proc_log(p);
 	list_init(&d->asking);
+	list_init(&d->dialing);
 	/* woken by a lease it would stop queued before the client of the next
 	 * message has its reply */
 	thread_set_patient();
@@ -149,6 +151,10 @@ on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 	struct deliverd *d = ctx;
 
 	(void)p;
+	if (m->type == MSG_hop_socket && d->proc != NULL) {
+		session_unix_answer(d, &m->hop_socket, fd);
+		return;
+	}
 	if (fd >= 0)
 		(void)close(fd);
 	if (m->type != MSG_authorities)

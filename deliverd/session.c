@@ -28,6 +28,7 @@
 #include "deliverd/engine/tx_auth.h"
 #include "deliverd/jobs.h"
 #include "deliverd/own.h"
+#include "deliverd/session_unix.h"
 #include "deliverd/verdict.h"
 
 /* HOPS_TRIED_MAX records at their longest, twice. */
@@ -182,7 +183,7 @@ note_attempt(struct session *s, struct job *j)
 	}
 	if (told == NULL)
 		return;
-	a.address = span_of(address, endpoint_format(&s->at, address));
+	a.address = session_address(s, address);
 	a.tls = span_str(s->tls_text);
 	a.stage = (uint8_t)verdict_stage(told->stage);
 	a.code = told->code;
@@ -275,8 +276,7 @@ come_up(struct session *s)
 	hops_free(&s->hops);
 	if (log_begin(log, LOG_HOP_CONNECTED, NULL)) {
 		log_text(log, "host", span_str(s->host));
-		log_ip(log, "addr", &s->at.addr);
-		log_u64(log, "port", s->at.port);
+		session_log_at(s);
 		if (s->tls_text[0] != '\0')
 			log_str(log, "tls", s->tls_text);
 		log_end(log);
@@ -292,8 +292,7 @@ log_violation(const struct session *s)
 	if (!tx_is_violated(s->tx) || !log_begin(log, LOG_HOP_VIOLATION, NULL))
 		return;
 	log_text(log, "host", span_str(s->host));
-	log_ip(log, "addr", &s->at.addr);
-	log_u64(log, "port", s->at.port);
+	session_log_at(s);
 	log_text(log, "reason", tx_trouble(s->tx)->text);
 	log_end(log);
 }

@@ -43,11 +43,12 @@ struct session {
 	char host[DNS_NAME_SIZE];	/* now tried, or connected to */
 	struct endpoint at;
 	const char *user;		/* at this host; "": the route's */
-	struct list asking;		/* of d->asking */
+	struct list asking;		/* of d->asking, or of d->dialing */
 	uint64_t cookie;
 	bool is_tls_host;		/* it begins with TLS */
 	bool is_lmtp;
 	bool is_literal;		/* its name is an address */
+	bool is_unix;			/* ... or the path of a socket */
 	bool is_plain;			/* TLS failed there: once without */
 	const struct hop_dane *dane;	/* of it; borrowed from hops */
 	struct policy policy;		/* what it has to show */
@@ -81,6 +82,7 @@ void session_content(struct session *s, struct job *j,
 /* session_dial: the way to a connection */
 void session_dial_next(struct session *s);	/* may end the session */
 void session_dial_note(struct session *s, const struct tx_finding *why);
+void session_dial_refused(struct session *s, const char *text);
 
 /* The same host again. */
 void session_dial_again(struct session *s);		/* may end the session */

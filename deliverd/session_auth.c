@@ -16,7 +16,7 @@
 bool
 session_auth_is_wanted(const struct session *s)
 {
-	return s->route.auth_secret[0] != '\0';
+	return s->route.auth_secret[0] != '\0' && !s->is_unix;
 }
 
 enum err

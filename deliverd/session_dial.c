@@ -14,6 +14,7 @@
 #include "common/log/log.h"
 #include "deliverd/names.h"
 #include "deliverd/session.h"
+#include "deliverd/session_unix.h"
 #include "deliverd/verdict.h"
 
 static uint32_t
@@ -32,8 +33,7 @@ log_failed(const struct session *s, const struct tx_finding *why)
 	if (!log_begin(log, LOG_HOP_FAILED, NULL))
 		return;
 	log_text(log, "host", span_str(s->host));
-	log_ip(log, "addr", &s->at.addr);
-	log_u64(log, "port", s->at.port);
+	session_log_at(s);
 	log_str(log, "stage", tx_stage_name(why->stage));
 	if (why->code != 0)
 		log_u64(log, "code", why->code);
@@ -50,7 +50,7 @@ session_dial_note(struct session *s, const struct tx_finding *why)
 	char address[ENDPOINT_TEXT_SIZE], text[sizeof(s->trouble_text)];
 	struct msg_attempt a = {
 		.host = span_str(s->host),
-		.address = span_of(address, endpoint_format(&s->at, address)),
+		.address = session_address(s, address),
 		.tls = span_str(s->tls_text),
 		.stage = (uint8_t)verdict_stage(why->stage),
 		.code = why->code,
@@ -73,8 +73,8 @@ session_dial_note(struct session *s, const struct tx_finding *why)
 	log_failed(s, &s->trouble);
 }
 
-static void
-note_connect(struct session *s, const char *text)
+void
+session_dial_refused(struct session *s, const char *text)
 {
 	struct tx_finding why = {
 		.outcome = TX_DEFERRED, .stage = TX_STAGE_CONNECT,
@@ -94,7 +94,7 @@ on_dialed(void *ctx, int fd, int error)
 		session_connected(s, fd);
 		return;
 	}
-	note_connect(s, strerror(error));
+	session_dial_refused(s, strerror(error));
 	session_dial_next(s);
 }
 
@@ -110,10 +110,10 @@ static bool
 dial(struct session *s)
 {
 	begin_try(s);
-	if (dial_start(s->d->loop, &s->at, NULL, s->settings->connect_ms,
-	    on_dialed, s, &s->dial) == OK)
+	if (s->is_unix ? session_unix_dial(s) : dial_start(s->d->loop, &s->at,
+	    NULL, s->settings->connect_ms, on_dialed, s, &s->dial) == OK)
 		return true;
-	note_connect(s, "no socket for a connection");
+	session_dial_refused(s, "no socket for a connection");
 	return false;
 }
 
@@ -142,6 +142,7 @@ dial_hop(struct session *s, const struct hop *hop)
 	s->is_tls_host = hop->is_tls;
 	s->is_lmtp = hop->is_lmtp;
 	s->is_literal = hop->is_literal;
+	s->is_unix = hop->is_unix;
 	s->user = hop->user;
 	s->is_plain = false;
 	if (!session_tls_judge(s, hop->dane)) {

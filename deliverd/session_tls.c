@@ -17,12 +17,14 @@ is_readable(const struct hop_dane *dane)
 	return false;
 }
 
+/* Nobody stands between two processes of one host. */
 bool
 session_tls_judge(struct session *s, const struct hop_dane *dane)
 {
 	struct hop_dane unusable;
 	struct policy_facts facts = {
-		.tls = s->route.tls, .requires_tls = s->requires_tls,
+		.tls = s->is_unix ? CONF_ROUTE_TLS_NONE : s->route.tls,
+		.requires_tls = s->requires_tls,
 		.has_secret = session_auth_is_wanted(s), .dane = dane,
 	};
 

@@ -24,6 +24,7 @@
 #include "common/proc/proc.h"
 #include "mtad/dirs.h"
 #include "mtad/dovecot.h"
+#include "mtad/hop_socket.h"
 #include "mtad/handover.h"
 #include "mtad/reload.h"
 #include "mtad/stop.h"
@@ -130,6 +131,9 @@ on_msg(void *ctx, struct channel *channel, const struct msg *msg, int fd)
 		break;
 	case MSG_reload_ask:
 		reload_asked(c->mtad, msg->reload_ask.cookie);
+		break;
+	case MSG_hop_socket_want:
+		hop_socket_wanted(c, &msg->hop_socket_want);
 		break;
 	case MSG_dovecot_want:
 		dovecot_wanted(c->mtad, msg->dovecot_want.is_served != 0);

@@ -49,7 +49,9 @@ tell(struct bounce *b, const struct store_unit *unit,
 	if (row == NULL)
 		return;
 	row->is_expired = r->outcome == OUTCOME_EXPIRED;
-	row->remote_host = r->host;
+	/* a path is nothing for a sender */
+	row->remote_host = r->host.n > 0 && r->host.p[0] == '/' ? SPAN_NONE :
+	    r->host;
 	row->code = r->code;
 	row->text = r->text;
 	row->is_in_doubt = w->is_in_doubt[i];

@@ -304,6 +304,14 @@ conf_target_parse(struct span text, const struct conf_scope *scope,
 			return why_set(why, ERR_SYNTAX, "expected mx, or "
 			    "smtp://host:port (smtps://, lmtp://), or "
 			    "discard, refuse or hold");
+		if (target.scheme == CONF_SCHEME_LMTP && text.n > 0 &&
+		    text.p[0] == '/') {
+			e = conf_target_parse_path(text, CONF_TARGET_PATH_MAX,
+			    scope, &target.host, why);
+			if (e == OK)
+				*out = target;
+			return e;
+		}
 		if ((e = take_user(&text, scope, &target, why)) != OK ||
 		    (e = take_host(text, scope, &target, why)) != OK)
 			return e;

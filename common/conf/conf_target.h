@@ -2,7 +2,7 @@
  * The texts of places: listeners' addresses and next hops.
  *
  *	*:25  192.0.2.1:25  [2001:db8::1]:25  /run/mtad/submit.sock
- *	mx  smtp://[user@]host[:port]  smtps://…  lmtp://…
+ *	mx  smtp://[user@]host[:port]  smtps://…  lmtp://…  lmtp:///path
  *	discard  refuse  hold
  */
 #ifndef MTAD_CONF_CONF_TARGET_H

@@ -64,11 +64,11 @@ enum conf_scheme {
 	CONF_SCHEME_DISCARD, CONF_SCHEME_REFUSE, CONF_SCHEME_HOLD, /* ours */
 };
 
-/* One next hop of a route: scheme://[user@]host[:port], or mx. */
+/* One next hop of a route: scheme://[user@]host[:port], or a word alone. */
 struct conf_target {
 	enum conf_scheme scheme;
 	const char *user;
-	const char *host;	/* name, or address without brackets */
+	const char *host;	/* name, address without brackets, or path */
 	bool is_address;	/* host is the text of ip */
 	struct ipaddr ip;
 	uint16_t port;		/* 0: the default of the scheme */

@@ -40,7 +40,8 @@ check_file(const char *key, const char *path, bool is_secret,
 
 /* It may be made later, by another service: mail flows meanwhile. */
 static void
-check_socket(const char *key, const char *path, struct conf_report *report)
+check_socket(const char *key, const char *path, const char *meanwhile,
+    struct conf_report *report)
 {
 	struct stat st;
 
@@ -48,8 +49,8 @@ check_socket(const char *key, const char *path, struct conf_report *report)
 		return;
 	if (stat(path, &st) != 0)
 		conf_report_add(report, CONF_WARNING, NO_PLACE,
-		    "%s: %s: %s; until it is there, AUTH is answered with 454",
-		    key, path, strerror(errno));
+		    "%s: %s: %s; until it is there, %s", key, path,
+		    strerror(errno), meanwhile);
 	else if (!S_ISSOCK(st.st_mode))
 		conf_report_add(report, CONF_ERROR, NO_PLACE,
 		    "%s: %s: is no socket", key, path);
@@ -74,11 +75,20 @@ conf_check_files(const struct conf *conf, struct conf_report *report)
 	check_files("tls.ocsp", &conf->tls.ocsp, false, report);
 	check_file("tls.authorities", conf->tls.authorities, false, report);
 	check_file("auth.passwords", conf->auth.passwords, true, report);
-	check_socket("auth.dovecot", conf->auth.dovecot, report);
+	check_socket("auth.dovecot", conf->auth.dovecot,
+	    "AUTH is answered with 454", report);
 	check_file("auth.client_ca", conf->auth.client_ca, false, report);
 	check_file("aliases", conf->aliases, false, report);
-	for (size_t i = 0; i < conf->routes.n; i++)
+	for (size_t i = 0; i < conf->routes.n; i++) {
+		const struct conf_route *route = &conf->routes.v[i];
+
 		check_file("routes[].auth.password_file",
-		    conf->routes.v[i].auth_password_file, true, report);
+		    route->auth_password_file, true, report);
+		for (size_t j = 0; j < route->via.n; j++)
+			if (route->via.v[j].host[0] == '/')
+				check_socket("routes[].via",
+				    route->via.v[j].host, "mail waits",
+				    report);
+	}
 	return report->n_errors == before ? OK : ERR_DENIED;
 }

@@ -45,7 +45,7 @@ struct msg {
 	};
 };
 
-#define MSG_NUMBER_MAX 255
+#define MSG_NUMBER_MAX 511
 
 /* What is known of a type; from and to are sets of roles (R_PARENT …). */
 struct msg_info {

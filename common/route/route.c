@@ -57,6 +57,10 @@ put_target(const struct route_target *target, struct buf *out)
 		return;
 	}
 	buf_addf(out, "%s://", schemes[target->scheme]);
+	if (route_target_is_unix(target)) {
+		buf_add_str(out, target->host);
+		return;
+	}
 	if (target->user[0] != '\0')
 		buf_addf(out, "%s@", target->user);
 	if (is_v6)

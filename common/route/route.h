@@ -16,7 +16,7 @@
 struct route_target {
 	enum conf_scheme scheme;
 	const char *user;	/* "" without */
-	const char *host;	/* "" for CONF_SCHEME_MX */
+	const char *host;	/* "" for CONF_SCHEME_MX; of LMTP perhaps a path */
 	bool is_address;
 	struct ipaddr ip;	/* when is_address */
 	uint16_t port;		/* never 0: defaults are filled in */
@@ -59,6 +59,13 @@ struct route {
 	const char *to;		/* the pattern that matched, as written: for */
 	const char *from;	/* an operator's question; "*" for ROUTE_BY_MX */
 };
+
+/* A socket on this host: lmtp:///path. */
+static inline bool
+route_target_is_unix(const struct route_target *target)
+{
+	return target->host[0] == '/';
+}
 
 /* Nobody is spoken to: it is discarded, refused or held. */
 static inline bool

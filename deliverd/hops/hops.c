@@ -54,6 +54,16 @@ set_literal(struct hops *h, struct hops_host *host, const struct ipaddr *ip)
 	hops_host_add(h, host, ip);
 }
 
+/* Neither does a path: it counts as one address, which is none. */
+static void
+set_socket(struct hops_host *host)
+{
+	for (int f = 0; f < HOPS_FAMILIES; f++)
+		host->ask[f] = HOPS_ANSWERED;
+	host->is_unix = host->is_ready = true;
+	host->n_addresses = 1;
+}
+
 /* The administrator's hosts are taken as they are: h->is_mx is false, so no
  * address of theirs is refused. */
 static enum err
@@ -76,6 +86,8 @@ set_targets(struct hops *h)
 			return ERR_RANGE;
 		if (target->is_address)
 			set_literal(h, host, &target->ip);
+		if (route_target_is_unix(target))
+			set_socket(host);
 	}
 	return OK;
 }
@@ -213,6 +225,7 @@ give(struct hops *h, struct hops_host *host, struct hop *hop)
 	hop->is_tls = host->is_tls;
 	hop->is_lmtp = host->is_lmtp;
 	hop->is_literal = host->is_literal;
+	hop->is_unix = host->is_unix;
 	hop->user = host->user != NULL ? host->user : "";
 	hop->dane = host->dane != NULL ? host->dane : &none;
 	h->tried++;

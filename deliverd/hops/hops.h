@@ -73,6 +73,7 @@ struct hop {
 	bool is_tls;		/* begins with it: smtps:// */
 	bool is_lmtp;
 	bool is_literal;	/* host is an address */
+	bool is_unix;		/* host is the path of a socket; no `at` */
 	const char *user;	/* of its target; "": the route's */
 	const struct hop_dane *dane;	/* of its host */
 };

@@ -43,6 +43,7 @@ struct hops_host {
 	bool is_tls;
 	bool is_lmtp;
 	bool is_literal;
+	bool is_unix;
 	const char *user;	/* NULL: none of its own */
 	uint16_t preference;
 	uint64_t order;			/* among those of one preference */

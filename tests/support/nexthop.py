@@ -70,8 +70,9 @@ class Session(threading.Thread):
         try:
             with self.peer:
                 self.peer.settimeout(60)
-                self.peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY,
-                                     1)
+                if not self.hop.at:
+                    self.peer.setsockopt(socket.IPPROTO_TCP,
+                                         socket.TCP_NODELAY, 1)
                 if self.hop.is_implicit:
                     self.secure()
                 self.serve()
@@ -195,20 +196,22 @@ class NextHop:
     or a list, used up one by one, whose last entry stays.  With `tls` (an
     ssl.SSLContext) STARTTLS is offered and done, or with is_implicit each
     connection begins with TLS.  With is_lmtp LHLO is known instead of EHLO, and
-    each recipient has its own `dot`."""
+    each recipient has its own `dot`.  With `at` it is a Unix socket there."""
 
     def __init__(self, port=0, host="127.0.0.1", receive_buffer=None,
-                 tls=None, is_implicit=False, is_lmtp=False, **script):
+                 tls=None, is_implicit=False, is_lmtp=False, at=None,
+                 **script):
         self.tls, self.is_implicit = tls, is_implicit
-        self.is_lmtp = is_lmtp
-        self.socket = socket.socket()
+        self.is_lmtp, self.at = is_lmtp, at
+        self.socket = socket.socket(
+            socket.AF_UNIX if at else socket.AF_INET)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
                                    receive_buffer)
-        self.socket.bind((host, port))
+        self.socket.bind(at or (host, port))
         self.socket.listen(1024)
-        self.port = self.socket.getsockname()[1]
+        self.port = None if at else self.socket.getsockname()[1]
         self.script, self.lock = script, threading.Lock()
         self.sessions, self.messages, self.dotted = [], [], []
         self.stopped = threading.Event()

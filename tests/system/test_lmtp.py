@@ -2,6 +2,7 @@
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,13 +15,13 @@ LMTP = "/usr/lib/dovecot/lmtp"
 
 
 class Store(unittest.TestCase):
-    def start(self, port):
+    def start(self, *via):
         self.relay = relay.Relay(start=False, queue={"first_retry": "1h",
                                                      "max_retry": "1h"})
         self.addCleanup(self.relay.remove)
         self.addCleanup(self.relay.stop)
         self.relay.configure(
-            routes=[{"to": "*", "via": f"lmtp://127.0.0.1:{port}"}],
+            routes=[{"to": "*", "via": list(via)}],
             reports={"postmaster": "postmaster@served.example"})
         self.relay.start()
 
@@ -29,7 +30,7 @@ class Scripted(Store):
     def hop(self, **script):
         hop = nexthop.NextHop(is_lmtp=True, **script)
         self.addCleanup(hop.close)
-        self.start(hop.port)
+        self.start(f"lmtp://127.0.0.1:{hop.port}")
         return hop
 
     def test_each_recipient_has_its_reply(self):
@@ -77,10 +78,102 @@ class Scripted(Store):
     def test_a_host_that_speaks_smtp(self):
         hop = nexthop.NextHop()
         self.addCleanup(hop.close)
-        self.start(hop.port)
+        self.start(f"lmtp://127.0.0.1:{hop.port}")
         self.relay.send()
         self.relay.wait_log("deferred ")
         self.assertEqual(hop.messages, [])
+
+
+class Socket(Store):
+    """lmtp:///path: the parent connects, for nobody else sees a file."""
+
+    def setUp(self):
+        self.dir = tempfile.mkdtemp(prefix="mtad-lmtp-")
+        self.addCleanup(shutil.rmtree, self.dir, True)
+        self.path = f"{self.dir}/lmtp"
+
+    def hop(self, **script):
+        hop = nexthop.NextHop(is_lmtp=True, at=self.path, **script)
+        self.addCleanup(hop.close)
+        return hop
+
+    def retry_until(self, text):
+        def told():
+            self.relay.retry()
+            return text in self.relay.log()
+        basics.wait_for(text, told, pause=0.2)
+
+    def test_each_recipient_has_its_reply(self):
+        hop = self.hop(dot=lambda message, _: {
+            "gone@s.example": b"550 5.1.1 closed\r\n"}.get(
+                message.recipients[0]))
+        self.start(f"lmtp://{self.path}")
+        self.relay.send(to=["a@s.example", "gone@s.example"])
+        self.relay.wait_empty()
+        self.assertEqual(hop.messages[0].recipients, ["a@s.example"])
+        self.assertRegex(self.relay.log(), f"delivered .* host={self.path} ")
+        # what a sender is told names no file of ours
+        report = next(m for m in hop.dotted if m.sender == "")
+        self.assertIn(b"5.1.1", report.content)
+        self.assertNotIn(self.path.encode(), report.content)
+
+    def test_many_on_few_connections(self):
+        hop = self.hop()
+        self.start(f"lmtp://{self.path}")
+        with self.relay.connect() as c:
+            c.hello()
+            for i in range(200):
+                c.mail("a@sender.example", [f"u{i}@s.example"], b"hi\r\n")
+        self.relay.wait_empty()
+        self.assertEqual(len(hop.messages), 200)
+        self.assertLess(len(hop.sessions), 30)
+
+    def test_away_and_back(self):
+        """Nobody is told but the log; the same connection is made anew."""
+        self.start(f"lmtp://{self.path}")
+        self.relay.send(to="a@s.example")
+        self.relay.wait_log("deferred ")
+        self.assertIn("there is no such socket", self.relay.log())
+        hop = self.hop()
+        hop.close()
+        self.retry_until("nobody serves this socket")
+        os.unlink(self.path)
+        hop = self.hop()
+        self.relay.retry()
+        self.relay.wait_empty()
+        self.assertEqual(len(hop.messages), 1)
+
+    def test_its_backlog_is_full(self):
+        server = socket.socket(socket.AF_UNIX)
+        self.addCleanup(server.close)
+        server.bind(self.path)
+        server.listen(0)
+        filled = socket.socket(socket.AF_UNIX)
+        self.addCleanup(filled.close)
+        filled.connect(self.path)
+        self.start(f"lmtp://{self.path}")
+        self.relay.send(to="a@s.example")
+        self.relay.wait_log("takes no more connections now")
+        self.assertEqual(self.relay.count(), 1)
+
+    def test_the_next_host(self):
+        other = nexthop.NextHop(is_lmtp=True)
+        self.addCleanup(other.close)
+        self.start(f"lmtp://{self.path}", f"lmtp://127.0.0.1:{other.port}")
+        self.relay.send(to="a@s.example")
+        self.relay.wait_empty()
+        self.assertEqual(len(other.messages), 1)
+
+    def test_deliverd_dies_while_it_is_out(self):
+        hop = self.hop(dot=[nexthop.HANG, None])
+        self.start(f"lmtp://{self.path}")
+        self.relay.send(to="a@s.example")
+        basics.wait_for("it is out", lambda: hop.dotted)
+        self.relay.kill("deliverd")
+        self.relay.wait_log("deferred ")
+        self.relay.retry()
+        self.relay.wait_empty()
+        self.assertEqual(len(hop.messages), 1)
 
 
 @unittest.skipUnless(dovecot.is_there() and os.path.exists(
@@ -111,6 +204,10 @@ service lmtp {{
   inet_listener lmtp {{
     address = 127.0.0.1
     port = {port}
+  }}
+  unix_listener {dir}/lmtp {{
+    mode = 0600
+    user = root
   }}
 }}
 service stats {{
@@ -144,7 +241,6 @@ service anvil {{
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT)
         self.addCleanup(self.end)
-        self.start(self.port)
 
     def end(self):
         self.server.kill()
@@ -156,6 +252,14 @@ service anvil {{
             if os.path.isdir(folder) else []
 
     def test_mailboxes(self):
+        self.deliver(f"lmtp://127.0.0.1:{self.port}")
+
+    def test_by_its_socket(self):
+        self.deliver(f"lmtp://{self.dir}/lmtp")
+
+    def deliver(self, via):
+        self.start(via)
+
         def try_again():
             if "deferred " in self.relay.log():     # it was not up yet
                 self.relay.retry()

@@ -124,6 +124,9 @@ walk(struct world *w, const struct hops_setup *setup)
 				answer(w, h, &questions[--n_questions]);
 		} else {
 			(void)endpoint_format(&hop.at, text);
+			if (hop.is_unix)
+				(void)snprintf(text, sizeof(text), "%s",
+				    hop.host);
 			if (w->log[0] != '\0')
 				strcat(w->log, " ");
 			strcat(w->log, text);
@@ -426,6 +429,24 @@ Test(hops, explicit_hosts)
 	walk(&w, &setup);
 	cr_assert_str_eq(w.log, "");
 	check_verdict(&w, false, "4.4.4");
+}
+
+/* A path is one address, and nothing that the name service knows. */
+Test(hops, sockets)
+{
+	static const struct route_target targets[] = {
+		{ .scheme = CONF_SCHEME_LMTP, .user = "",
+		    .host = "/run/lmtp", .port = 24 },
+		{ .scheme = CONF_SCHEME_LMTP, .user = "",
+		    .host = "h.example", .port = 24 },
+	};
+	static const char *const names[] = { "h.example A 192.0.2.1", NULL };
+	struct hops_setup setup = setup_of(targets, 2, "d.example");
+	struct world w = { .names = names };
+
+	walk(&w, &setup);
+	cr_assert_str_eq(w.log, "/run/lmtp 192.0.2.1:24");
+	cr_assert_eq(w.asked, 2);
 }
 
 Test(hops, one_family)

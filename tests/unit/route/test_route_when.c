@@ -181,6 +181,21 @@ Test(route_when, ways_that_end_here)
 	end();
 }
 
+Test(route_when, sockets_of_this_host)
+{
+	const struct route_facts facts = { .recipient =
+	    SPAN_LIT("r@b.example") };
+	struct route route;
+
+	begin(HOST " - {via: [\"lmtp:///run/A b\", \"lmtp://h.example\"]}\n");
+	route = route_table_find(table, &facts);
+	cr_expect(route_target_is_unix(&route.targets[0]));
+	cr_expect_str_eq(route.targets[0].host, "/run/A b");
+	cr_expect_not(route_target_is_unix(&route.targets[1]));
+	cr_expect_str_eq(route.manner, "lmtp:///run/A b,lmtp://h.example:24");
+	end();
+}
+
 /* ---- against rules read one by one ---- */
 
 static const char *const names[] = { "a.example", "b.example", "c.example" };
