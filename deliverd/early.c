@@ -1,5 +1,7 @@
 #include "deliverd/early.h"
 
+#include "deliverd/session_dial.h"
+
 /* The clock is looked at as often while there is somebody to hurry. */
 #define LOOK_MS 250
 

@@ -28,6 +28,7 @@
 #include "deliverd/engine/tx_auth.h"
 #include "deliverd/jobs.h"
 #include "deliverd/own.h"
+#include "deliverd/session_dial.h"
 #include "deliverd/session_unix.h"
 #include "deliverd/verdict.h"
 

@@ -79,17 +79,6 @@ void session_kill(struct session *s, const char *why);
 void session_content(struct session *s, struct job *j,
     const struct msg_content *m);
 
-/* session_dial: the way to a connection */
-void session_dial_next(struct session *s);	/* may end the session */
-void session_dial_note(struct session *s, const struct tx_finding *why);
-void session_dial_refused(struct session *s, const char *text);
-
-/* The same host again. */
-void session_dial_again(struct session *s);		/* may end the session */
-
-/* Ends it as if the host now tried were the last and had not answered. */
-void session_dial_abandon(struct session *s);
-
 /* session_tls: first of all, what the host has to show; false: skip it */
 bool session_tls_judge(struct session *s, const struct hop_dane *dane);
 enum tx_tls_need session_tls_need(const struct session *s);

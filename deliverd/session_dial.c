@@ -7,6 +7,8 @@
  * what is tried here is noted in the session (failed), and told with the first
  * job it gets, or with all that wait when there is no host at all.
  */
+#include "deliverd/session_dial.h"
+
 #include <string.h>
 
 #include "common/base/check.h"

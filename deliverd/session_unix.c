@@ -10,6 +10,7 @@
 
 #include "common/ipc/channel.h"
 #include "common/log/log.h"
+#include "deliverd/session_dial.h"
 bool
 session_unix_dial(struct session *s)
 {
