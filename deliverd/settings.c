@@ -10,7 +10,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mtime.h"
-#include "deliverd/own.h"
+#include "common/proc/own.h"
 
 /* A port of its own means a world of its own: the exchangers of the Internet
  * listen on 25 only, and there the loopback is nobody's. */
@@ -95,7 +95,7 @@ settings_new(const struct conf *conf, uint32_t generation, uint16_t workers,
 	s->tx.rcpts_max = conf->deliver.recipients;
 	set_waits(conf, &s->tx);
 	set_limits(conf, workers, s);
-	e = own_endpoints(conf, &s->own, &s->n_own);
+	e = own_endpoints(&conf->listeners, &s->own, &s->n_own);
 	if (e == OK)
 		e = route_table_new(conf, &s->routes);
 	if (e != OK) {

@@ -488,6 +488,15 @@ ipaddr_is_broadcast(const struct ipaddr *a)
 	return is_in(a, prefixes, COUNT_OF(prefixes));
 }
 
+bool
+ipaddr_is_nobodys(const struct ipaddr *a)
+{
+	if (a->family == IPADDR_4 && a->bytes[0] == 0)
+		return true;
+	return ipaddr_is_unspecified(a) || ipaddr_is_multicast(a) ||
+	    ipaddr_is_link_local(a) || ipaddr_is_broadcast(a);
+}
+
 /* A host with IPv6 usually has a /64 for itself, so counting single addresses
  * would count nothing. */
 struct ipaddr

@@ -68,6 +68,10 @@ bool ipaddr_is_multicast(const struct ipaddr *a);
 bool ipaddr_is_unspecified(const struct ipaddr *a);
 bool ipaddr_is_broadcast(const struct ipaddr *a);
 
+/* 0/8, unspecified, link-local, multicast or broadcast: no host that the DNS
+ * may send us to has such an address. */
+bool ipaddr_is_nobodys(const struct ipaddr *a);
+
 /* Who counts as one client: the IPv4 address, or the /64 of an IPv6 one. */
 struct ipaddr ipaddr_client(const struct ipaddr *a);
 

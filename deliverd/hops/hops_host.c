@@ -14,12 +14,9 @@
 static bool
 is_refused(const struct hops *h, const struct ipaddr *ip)
 {
-	if (ip->family == IPADDR_4 && ip->bytes[0] == 0)
-		return true;
 	if (ipaddr_is_loopback(ip))
 		return !h->setup.may_loopback;
-	return ipaddr_is_unspecified(ip) || ipaddr_is_multicast(ip) ||
-	    ipaddr_is_link_local(ip) || ipaddr_is_broadcast(ip);
+	return ipaddr_is_nobodys(ip);
 }
 
 /* With its port: a filter, say, may listen at our address on another. */

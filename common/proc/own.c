@@ -3,7 +3,7 @@
  * address that this host is given later counts after the next reload.  Until
  * then its own name in an MX record still shows who it is.
  */
-#include "deliverd/own.h"
+#include "common/proc/own.h"
 
 #include <sys/socket.h>
 
@@ -46,7 +46,8 @@ add_interfaces(struct gathering *g, uint16_t port)
 }
 
 enum err
-own_endpoints(const struct conf *conf, struct endpoint **out, size_t *n)
+own_endpoints(const struct conf_listeners *listeners, struct endpoint **out,
+    size_t *n)
 {
 	struct gathering g = { 0 };
 	struct ifaddrs *interfaces = NULL;
@@ -58,8 +59,8 @@ own_endpoints(const struct conf *conf, struct endpoint **out, size_t *n)
 	if (getifaddrs(&interfaces) != 0)
 		interfaces = NULL;
 	g.interfaces = interfaces;
-	for (size_t i = 0; i < conf->listeners.n; i++) {
-		const struct conf_address *a = &conf->listeners.v[i].address;
+	for (size_t i = 0; i < listeners->n; i++) {
+		const struct conf_address *a = &listeners->v[i].address;
 
 		if (a->kind == CONF_ADDRESS_ANY)
 			add_interfaces(&g, a->endpoint.port);
