@@ -324,7 +324,7 @@ class Mtad(Peer):
     """The project itself: the release build in MTAD_BIN (default: build/release/bin of this checkout)."""
     name, package = "mtad", "mtad"
     hold_by_sink = True
-    users = (("_mtad-smtpd", 911), ("_mtad-queue", 912), ("_mtad-deliver", 913), ("_mtad-key", 914), ("_mtad-dns", 915), ("mtad", 916))
+    users = (("_mtad-smtpd", 911), ("_mtad-queue", 912), ("_mtad-deliver", 913), ("_mtad-key", 914), ("_mtad-dns", 915), ("mtad", 916), ("_mtad-fetch", 917))
     config = """hostname: bench.test
 runtime: run
 listeners: [{{address: "127.0.0.1:{port}"}}]

@@ -28,6 +28,7 @@ mtad_find_by_name(ev ev.h ev)
 mtad_find_by_name(lmdb lmdb.h lmdb)
 mtad_find_by_pkgconfig(yaml yaml-0.1)
 mtad_find_by_pkgconfig(cares libcares)
+mtad_find_by_pkgconfig(curl libcurl)
 mtad_find_by_pkgconfig(ssl openssl)
 mtad_find_by_pkgconfig(idn2 libidn2)
 

@@ -87,7 +87,7 @@ show_json(struct output *o, const struct msg_ctl_figures *m)
 	/* keyd only where there is one: later builds have it */
 	static const enum ipc_role roles[] = {
 		ROLE_PARENT, ROLE_SMTPD, ROLE_QUEUED, ROLE_DELIVERD, ROLE_KEYD,
-		ROLE_DNSD
+		ROLE_DNSD, ROLE_FETCHD
 	};
 	struct json j;
 

@@ -155,6 +155,23 @@ load_secrets(const struct conf *conf, int program, struct secrets *out)
 
 /* ---- users ---- */
 
+#define USERADD "useradd --system --user-group --no-create-home " \
+    "--home-dir / --shell /usr/sbin/nologin"
+
+/* fetchd came later than the others: where its user was not made yet it runs
+ * as that of dnsd, which has no more rights than it. */
+static bool
+find_substitute(struct mtad *m, size_t id)
+{
+	if (id != PROC_FETCHD ||
+	    creds_user(procs[PROC_DNSD].user, &m->users[id]) != OK)
+		return false;
+	(void)fprintf(stderr, "warning: user %s is missing, so %s runs as %s; "
+	    "make it with: " USERADD " %s\n", procs[id].user, procs[id].name,
+	    procs[PROC_DNSD].user, procs[id].user);
+	return true;
+}
+
 /* All that are missing, at once, with the commands that make them. */
 static bool
 find_users(struct mtad *m)
@@ -162,12 +179,11 @@ find_users(struct mtad *m)
 	bool is_ok = true;
 
 	for (size_t i = 0; i < PROC_COUNT; i++) {
-		if (creds_user(procs[i].user, &m->users[i]) == OK)
+		if (creds_user(procs[i].user, &m->users[i]) == OK ||
+		    find_substitute(m, i))
 			continue;
 		(void)fprintf(stderr, "user %s is missing; make it with: "
-		    "useradd --system --user-group --no-create-home "
-		    "--home-dir / --shell /usr/sbin/nologin %s\n",
-		    procs[i].user, procs[i].user);
+		    USERADD " %s\n", procs[i].user, procs[i].user);
 		is_ok = false;
 	}
 	if (creds_group(CONTROL_GROUP, &m->control_group) != OK) {

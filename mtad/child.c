@@ -46,7 +46,9 @@ end_boot(struct mtad *m)
 	if (m->phase != MTAD_BOOTING)
 		return;
 	for (size_t i = 0; i < m->child_count; i++) {
-		if (!m->children[i].is_ready)
+		const struct child *c = &m->children[i];
+
+		if (!c->is_ready && procs_is_wanted(c->row->id, m->conf))
 			return;
 	}
 	m->phase = MTAD_SERVING;
@@ -290,8 +292,8 @@ log_started(struct child *c)
 
 /* The instance is new for each process: whatever refers to the one before can
  * be told apart. */
-void
-child_start(struct child *c)
+static void
+begin(struct child *c)
 {
 	struct mtad *m = c->mtad;
 
@@ -319,6 +321,16 @@ child_start(struct child *c)
 	handover_all(c);
 	join_with_all(c);
 	deferred_add(&m->processes);
+}
+
+/* Also after a reload, of one that was not wanted before; one that is wanted
+ * no more goes on until it dies. */
+void
+child_start(struct child *c)
+{
+	if (c->pid == 0 && !timer_is_running(&c->restart) &&
+	    procs_is_wanted(c->row->id, c->mtad->conf))
+		begin(c);
 }
 
 /* ---- siblings ---- */

@@ -15,7 +15,8 @@
 enum err child_make_all(struct mtad *m);
 void child_free_all(struct mtad *m);
 
-/* Starts one that is not running; tries again later when that fails. */
+/* Starts one that is wanted and not running; tries again later when that
+ * fails. */
 void child_start(struct child *c);
 
 /* SIGCHLD: whoever has died. */

@@ -169,7 +169,8 @@ await_children(int fd, struct why *why)
 		if (clock_mono_ms() >= until_ms)
 			return why_set(why, ERR_EXISTS, "processes of an mtad "
 			    "that was killed still run: `ps -C "
-			    "queued,smtpd,deliverd,dnsd` shows them");
+			    "queued,smtpd,deliverd,keyd,dnsd,fetchd` "
+			    "shows them");
 		(void)usleep(LOCK_POLL_MS * 1000);
 	}
 	return OK;

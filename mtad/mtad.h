@@ -21,7 +21,7 @@
 #include "mtad/procs.h"
 #include "mtad/secrets.h"
 
-#define MTAD_CHILDREN_MAX	(3 + 64 + 64)	/* limits of conf.workers */
+#define MTAD_CHILDREN_MAX	(4 + 64 + 64)	/* limits of conf.workers */
 #define MTAD_ASKERS_MAX		64	/* of reloads: more than sessions of mtactl */
 #define MTAD_EXIT_OK		0
 #define MTAD_EXIT_FAILED	1		/* configuration or system */

@@ -4,6 +4,8 @@
  */
 #include "mtad/procs.h"
 
+#include <string.h>
+
 const struct proc_row procs[PROC_COUNT] = {
 #define PROC(role, name, user, workers, needs, peers, doc) \
 	{ PROC_##role, ROLE_##role, name, user, needs, peers, CONF_##role },
@@ -15,6 +17,36 @@ const struct proc_row procs[PROC_COUNT] = {
 #define WORKERS_ONE(conf)	1u
 #define WORKERS_smtpd(conf)	((conf)->workers.smtpd)
 #define WORKERS_deliverd(conf)	((conf)->workers.deliverd)
+
+/* A rule for all mail, behind which no other one counts. */
+static bool
+is_for_all(const struct conf_route *r)
+{
+	return r->to.n == 1 && strcmp(r->to.v[0], "*") == 0 &&
+	    r->from.n == 1 && strcmp(r->from.v[0], "*") == 0;
+}
+
+/* Where no rule matches the default policy holds, which looks for MTA-STS. */
+static bool
+wants_fetchd(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->routes.n; i++) {
+		const struct conf_route *r = &conf->routes.v[i];
+
+		if (r->tls == CONF_ROUTE_TLS_STS ||
+		    r->tls == CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS)
+			return true;
+		if (is_for_all(r))
+			return false;
+	}
+	return true;
+}
+
+bool
+procs_is_wanted(enum proc_id id, const struct conf *conf)
+{
+	return id != PROC_FETCHD || wants_fetchd(conf);
+}
 
 uint16_t
 procs_workers(enum proc_id id, const struct conf *conf)

@@ -297,6 +297,7 @@ take_over(struct mtad *m, struct conf *conf, struct ports *ports,
 		handover_config(c);
 		if ((c->row->needs & PROC_NEEDS_LISTENERS) != 0)
 			hand_ports_to(c, &old, ports);
+		child_start(c);
 	}
 	ports_close(&old, &m->ports);
 	if (has_other_log)

@@ -1,8 +1,8 @@
 /*
  * The end, in an order in which nobody waits for one that is gone: smtpd
  * finishes the messages in hand, which needs queued; deliverd finishes its
- * attempts and gives the verdicts to queued; queued writes all of it; dnsd and
- * keyd were needed by the first two.  Each stage begins when the processes of the one
+ * attempts and gives the verdicts to queued; queued writes all of it; fetchd,
+ * dnsd and keyd were needed by the first two.  Each stage begins when the processes of the one
  * before have ended.
  *
  * A second signal hurries: the graces become short, but queued keeps enough
@@ -16,6 +16,7 @@
 #define GRACE_SMTPD_MS		10000
 #define GRACE_DELIVERD_MS	10000
 #define GRACE_QUEUED_MS		30000	/* writes its last groups and index */
+#define GRACE_FETCHD_MS		2000
 #define GRACE_DNSD_MS		2000
 #define GRACE_KEYD_MS		2000
 #define GRACE_HURRIED_MS	500
@@ -29,6 +30,7 @@ static const struct stage {
 	{ PROC_SMTPD, GRACE_SMTPD_MS, GRACE_HURRIED_MS },
 	{ PROC_DELIVERD, GRACE_DELIVERD_MS, GRACE_HURRIED_MS },
 	{ PROC_QUEUED, GRACE_QUEUED_MS, GRACE_QUEUED_HURRIED_MS },
+	{ PROC_FETCHD, GRACE_FETCHD_MS, GRACE_HURRIED_MS },
 	{ PROC_DNSD, GRACE_DNSD_MS, GRACE_HURRIED_MS },
 	{ PROC_KEYD, GRACE_KEYD_MS, GRACE_HURRIED_MS },
 };

@@ -1,7 +1,8 @@
 """Where the product's code lies: what the checks of this folder share."""
 import os
 
-TOPS = ("common", "smtpd", "queued", "deliverd", "keyd", "dnsd", "mtad",
+TOPS = ("common", "smtpd", "queued", "deliverd", "keyd", "dnsd",
+        "fetchd", "mtad",
         "mtactl", "sendmail")
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

@@ -25,7 +25,8 @@ enum conf_reader {
 	CONF_DELIVERD = 1 << 3,
 	CONF_DNSD = 1 << 4,
 	CONF_KEYD = 1 << 5,
-	CONF_ALL = (1 << 6) - 1,
+	CONF_FETCHD = 1 << 6,
+	CONF_ALL = (1 << 7) - 1,
 };
 
 /* One pass over the schema for each struct; conf_rows.def names what a pass

@@ -55,6 +55,7 @@
 #define DELIVERD	CONF_DELIVERD
 #define DNSD		CONF_DNSD
 #define KEYD		CONF_KEYD
+#define FETCHD		CONF_FETCHD
 
 static const struct conf_row main_rows[] = {
 #define CONF_TOP(type, key, fallback, min, max, reload, readers, doc)	\

@@ -11,7 +11,7 @@
 
 enum ipc_role {
 	ROLE_PARENT, ROLE_SMTPD, ROLE_QUEUED, ROLE_DELIVERD, ROLE_DNSD,
-	ROLE_KEYD, ROLE_CTL, ROLE_COUNT
+	ROLE_KEYD, ROLE_CTL, ROLE_FETCHD, ROLE_COUNT
 };
 
 #define R_PARENT	(1U << ROLE_PARENT)
@@ -21,8 +21,10 @@ enum ipc_role {
 #define R_DNSD		(1U << ROLE_DNSD)
 #define R_KEYD		(1U << ROLE_KEYD)
 #define R_CTL		(1U << ROLE_CTL)
+#define R_FETCHD	(1U << ROLE_FETCHD)
 #define R_ANY		((1U << ROLE_COUNT) - 1)
-#define R_CHILD		(R_SMTPD | R_QUEUED | R_DELIVERD | R_DNSD | R_KEYD)
+#define R_CHILD		(R_SMTPD | R_QUEUED | R_DELIVERD | R_DNSD | R_KEYD | \
+			    R_FETCHD)
 
 /* What became of a submission; smtpd turns it into a reply. */
 enum submit_result {

@@ -222,6 +222,7 @@ ipc_role_name(enum ipc_role role)
 		[ROLE_PARENT] = "mtad", [ROLE_SMTPD] = "smtpd",
 		[ROLE_QUEUED] = "queued", [ROLE_DELIVERD] = "deliverd",
 		[ROLE_DNSD] = "dnsd", [ROLE_KEYD] = "keyd",
+		[ROLE_FETCHD] = "fetchd",
 		[ROLE_CTL] = "mtactl",
 	};
 

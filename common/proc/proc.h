@@ -1,5 +1,6 @@
 /*
- * The skeleton of every child of the parent: smtpd, queued, deliverd, dnsd.
+ * The skeleton of every child of the parent: smtpd, queued, deliverd,
+ * keyd, dnsd, fetchd.
  *
  * Descriptor 3 is the channel to the parent.  In this order: identity,
  * config, whatever on_msg takes before the start (names, client_table), then

@@ -12,7 +12,7 @@ import time
 from .basics import BIN, PATIENCE, SOURCE, free_ports, is_root, wait_for
 from .client import Client
 
-CHILDREN = ("smtpd", "queued", "deliverd", "keyd", "dnsd")
+CHILDREN = ("smtpd", "queued", "deliverd", "keyd", "dnsd", "fetchd")
 REPORTS = ("Sanitizer", "runtime error:", "assertion", "MUST(")
 
 

@@ -306,7 +306,7 @@ class Whole(Hops):
         session = self.go(self.hop("PLAIN", AUTH=auth))
         self.assertEqual(session.got, coded(f"\0{USER}\0{password}"))
         needles = [password[700:740].encode(), session.got[1000:1040]]
-        for name in ("smtpd", "queued", "deliverd", "dnsd"):
+        for name in ("smtpd", "queued", "deliverd", "dnsd", "fetchd"):
             for pid in self.relay.pids(name):
                 self.assertEqual(memory.holds(pid, needles), [], name)
         self.assertEqual(memory.holds(self.relay.pids("keyd")[0],

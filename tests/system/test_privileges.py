@@ -13,13 +13,14 @@ from support import basics, nexthop, relay
 
 USERS = {"smtpd": "_mtad-smtpd", "queued": "_mtad-queue",
          "deliverd": "_mtad-deliver", "keyd": "_mtad-key",
-         "dnsd": "_mtad-dns"}
+         "dnsd": "_mtad-dns", "fetchd": "_mtad-fetch"}
 # What a descriptor of each process may be, besides 0, 1 and the log as 2.
 LOCK = r"/.*/run/mtad\.pid"
 COMMON = ("socket:", "anon_inode:", LOCK)
 MAY_HOLD = {"smtpd": (*COMMON, "/memfd:clients "),
             "queued": (*COMMON, r"/.*/spool(/|\Z)"),
-            "deliverd": COMMON, "keyd": COMMON, "dnsd": COMMON}
+            "deliverd": COMMON, "keyd": COMMON, "dnsd": COMMON,
+            "fetchd": COMMON}
 
 
 def facts(pid):

@@ -41,7 +41,8 @@ class Stops(unittest.TestCase):
         self.assertEqual(t.relay.log().count(" child_died "), deaths)
 
     def test_each_stands_still(self):
-        for name in ("queued", "deliverd", "smtpd", "dnsd", "keyd", "mtad"):
+        for name in ("queued", "deliverd", "smtpd", "dnsd", "fetchd", "keyd",
+                     "mtad"):
             with self.subTest(name=name):
                 for pid in self.pids(name):
                     os.kill(pid, signal.SIGSTOP)

@@ -296,7 +296,7 @@ class Secrets(Users):
             [half[:16]], "smtpd"))
         self.assertRegex(self.say(g, ""), r"\A235 ")
         self.say_behind(needles)
-        for name in ("smtpd", "queued", "deliverd", "dnsd"):
+        for name in ("smtpd", "queued", "deliverd", "dnsd", "fetchd"):
             self.assertEqual(self.found(needles, name), [], name)
 
     def test_half_a_line_is_not_left(self):

@@ -409,7 +409,7 @@ class Secrets(Tls):
         pids = self.relay.pids()
         self.assertTrue(any(memory.holds(p, needles) for p in pids["keyd"]),
                         "the search finds nothing even in keyd")
-        for name in ("smtpd", "deliverd", "dnsd", "queued"):
+        for name in ("smtpd", "deliverd", "dnsd", "fetchd", "queued"):
             for pid in pids[name]:
                 self.assertFalse(memory.holds(pid, needles), name)
 

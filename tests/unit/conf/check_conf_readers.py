@@ -9,7 +9,7 @@ import re
 import sys
 
 FOLDERS = {"smtpd": "SMTPD", "queued": "QUEUED", "deliverd": "DELIVERD",
-           "dnsd": "DNSD", "keyd": "KEYD", "common/route": "QUEUED",
+           "dnsd": "DNSD", "keyd": "KEYD", "fetchd": "FETCHD", "common/route": "QUEUED",
            "common/log": "ALL", "common/proc": "ALL"}
 UNITS = {"TIME": "_ms", "SIZE": "_bytes"}
 ROW = re.compile(

@@ -94,7 +94,8 @@ Test(status, for_programs)
 {
 	o.is_json = true;
 	expect("{\"v\":1,\"version\":\"0.1.0\",\"pids\":{\"mtad\":[10],"
-	    "\"smtpd\":[11,12],\"queued\":[],\"deliverd\":[],\"keyd\":[],\"dnsd\":[]},"
+	    "\"smtpd\":[11,12],\"queued\":[],\"deliverd\":[],\"keyd\":[],"
+	    "\"dnsd\":[],\"fetchd\":[]},"
 	    "\"processes\":["
 	    "{\"name\":\"mtad\",\"index\":0,\"pid\":10," STARTED
 	    "\"restarts\":0},"
@@ -117,6 +118,6 @@ Test(status, nothing_known)
 	o.is_json = true;
 	expect("{\"v\":1,\"version\":\"0.1.0\",\"pids\":{\"mtad\":[],"
 	    "\"smtpd\":[],\"queued\":[],\"deliverd\":[],"
-	    "\"keyd\":[],\"dnsd\":[]},"
+	    "\"keyd\":[],\"dnsd\":[],\"fetchd\":[]},"
 	    "\"processes\":[],\"figures\":{}}\n");
 }

@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../.."))
 from support.basics import IS_SANITIZED, PATIENCE, free_ports, wait_for
 
 BIN = os.environ.get("MTAD_BIN", "build/dev/bin")
-CHILDREN = ("smtpd", "queued", "deliverd", "keyd", "dnsd")
+CHILDREN = ("smtpd", "queued", "deliverd", "keyd", "dnsd", "fetchd")
 NOBODY = 65534
 
 
@@ -180,7 +180,7 @@ class Starting(unittest.TestCase):
         found = wait_for("children", i.all_there)
         self.assertEqual({k: len(v) for k, v in found.items()},
                          {"mtad": 1, "smtpd": 2, "queued": 1, "deliverd": 1,
-                          "keyd": 1, "dnsd": 1})
+                          "keyd": 1, "dnsd": 1, "fetchd": 1})
         for name, pids in found.items():
             for pid in pids:
                 self.assertEqual(comm(pid), name)
@@ -280,21 +280,36 @@ class Starting(unittest.TestCase):
             self.assertIn("spool", r.stderr)
 
     @unittest.skipUnless(os.geteuid() == 0, "needs root")
-    def test_missing_users_are_named_with_the_command(self):
+    def run_with_users(self, lines, *args):
+        """mtad -c FILE where /etc/passwd has these lines only."""
         i = Instance(self, as_root=True)
         passwd = os.path.join(i.dir, "passwd")
         with open(passwd, "w") as f:
-            f.write("root:x:0:0::/:/bin/sh\n")
+            f.write("root:x:0:0::/:/bin/sh\n" + "".join(lines))
         r = subprocess.run(
             ["unshare", "-m", "sh", "-c",
              f"mount --bind {passwd} /etc/passwd && exec {i.bin}/mtad "
-             f"-c {i.config}"], capture_output=True, text=True,
-            timeout=PATIENCE)
+             f"-c {i.config} " + " ".join(args)], capture_output=True,
+            text=True, timeout=PATIENCE)
         if "useradd" not in r.stderr and "unshare" in r.stderr:
             self.skipTest(r.stderr)
+        return r
+
+    def test_missing_users_are_named_with_the_command(self):
+        r = self.run_with_users([])
         self.assertEqual(r.returncode, 1)
-        for name in ("smtpd", "queue", "deliver", "dns"):
+        for name in ("smtpd", "queue", "deliver", "dns", "fetch"):
             self.assertRegex(r.stderr, r"useradd --system .* _mtad-" + name)
+
+    def test_the_user_of_fetchd_may_be_missing(self):
+        """It came later than the others; that of dnsd takes its place."""
+        older = [f"_mtad-{name}:x:{950 + n}:{950 + n}::/:/bin/false\n"
+                 for n, name in enumerate(("smtpd", "queue", "deliver", "key",
+                                           "dns"))]
+        r = self.run_with_users(older, "-t")
+        self.assertEqual(len(re.findall("_mtad-", r.stderr)), 3, r.stderr)
+        self.assertRegex(r.stderr, "^warning: user _mtad-fetch is missing, so "
+                         "fetchd runs as _mtad-dns; make it with: useradd")
 
     def test_a_child_that_cannot_begin_ends_the_start(self):
         for name in CHILDREN:
@@ -375,6 +390,50 @@ class Refusing(unittest.TestCase):
                            timeout=PATIENCE)
         self.assertEqual(r.returncode, 2)
         self.assertIn("started by mtad", r.stderr)
+
+
+class Wanted(unittest.TestCase):
+    """fetchd is there where some policy may need it, and only there."""
+
+    def run_with(self, tls, to="*"):
+        i = Instance(self)
+        i.configure(more=f'routes: [{{to: "{to}", via: mx, tls: {tls}}}]')
+        i.start()
+        return i, wait_for("children", lambda: self.of(i))
+
+    @staticmethod
+    def of(i):
+        try:
+            found = i.children()
+        except OSError:
+            return None
+        return found if len(found) >= len(CHILDREN) else None
+
+    def test_by_policy(self):
+        for tls, to, is_there in (
+                ("none", "*", False), ("verified", "*", False),
+                ("opportunistic", "*", False),
+                ("opportunistic-dane-sts", "*", True),
+                ("none", "one.example", True)):
+            with self.subTest(tls=tls, to=to):
+                i, found = self.run_with(tls, to)
+                self.assertEqual("fetchd" in found, is_there)
+                self.assertEqual(i.stop(), 0)
+
+    def test_after_a_reload(self):
+        i, found = self.run_with("none")
+        self.assertNotIn("fetchd", found)
+        i.configure()
+        i.process.send_signal(signal.SIGHUP)
+        first = wait_for("fetchd", i.all_there)["fetchd"]
+        i.configure(more='routes: [{to: "*", via: mx, tls: none}]')
+        i.process.send_signal(signal.SIGHUP)
+        wait_for("the reload", lambda: i.text().count(" reloaded ") == 2)
+        # it stays, but does not come again
+        self.assertEqual(i.children()["fetchd"], first)
+        os.kill(first[0], signal.SIGKILL)
+        wait_for("its end", lambda: "fetchd" not in i.children())
+        self.assertEqual(i.stop(), 0)
 
 
 class Restarting(unittest.TestCase):
@@ -527,8 +586,8 @@ class Stopping(unittest.TestCase):
         self.assertEqual(i.stop(), 0)
         stopped = re.findall(r"(\w+)\[\d+\] stopped\n", i.text())
         self.assertEqual(stopped,
-                         ["smtpd", "deliverd", "queued", "dnsd", "keyd",
-                          "mtad"])
+                         ["smtpd", "deliverd", "queued", "fetchd", "dnsd",
+                          "keyd", "mtad"])
         self.assertNotIn("child_died", i.text())
         self.assertFalse(os.path.exists(i.control()))
 
