@@ -37,6 +37,7 @@ struct job {
 	bool is_ours;
 	char *url;
 	char *content_type;		/* NULL: GET */
+	char *header;			/* NULL without */
 	uint8_t *body;			/* with a NUL */
 	size_t body_n;
 };
@@ -67,7 +68,10 @@ free_job(struct job *j)
 	list_remove(&j->node);
 	if (j->body != NULL)
 		explicit_bzero(j->body, j->body_n);
+	if (j->header != NULL)
+		explicit_bzero(j->header, strlen(j->header));
 	free(j->body);
+	free(j->header);
 	free(j->content_type);
 	free(j->url);
 	free(j);
@@ -120,7 +124,8 @@ on_answer(void *ctx, const struct web_answer *a)
 	struct job *j = ctx;
 	const struct fetch_answer answer = {
 		.status = a->status, .content_type = a->content_type,
-		.body = a->body, .text = a->text,
+		.body = a->body, .is_untrusted = a->is_untrusted,
+		.text = a->text,
 	};
 
 	j->transfer = NULL;		/* it ends by itself */
@@ -133,7 +138,7 @@ exchange(struct job *j)
 	const struct web_request r = {
 		.url = j->url, .place = &j->place,
 		.addresses = j->found, .n_addresses = j->n_found,
-		.content_type = j->content_type,
+		.content_type = j->content_type, .header = j->header,
 		.body = { j->body, j->body_n },
 		.bytes_max = j->bytes_max,
 		.timeout_ms = j->due_at_ms - loop_now_ms(j->fetch->loop) + 1,
@@ -277,6 +282,8 @@ copy_texts(struct job *j, const struct fetch_request *r)
 	j->url = strdup(r->url);
 	if (j->url == NULL)
 		return false;
+	if (r->header != NULL && (j->header = strdup(r->header)) == NULL)
+		return false;
 	if (r->content_type == NULL)
 		return true;
 	j->content_type = strdup(r->content_type);
@@ -325,6 +332,9 @@ fetch_start(struct fetch *f, const struct fetch_request *r, fetch_fn *fn,
 	if (r->bytes_max == 0 || r->bytes_max > FETCH_BYTES_MAX ||
 	    r->body.n > FETCH_BYTES_MAX || r->timeout_ms <= 0)
 		return ERR_RANGE;
+	if (r->header != NULL && (strchr(r->header, ':') == NULL ||
+	    strpbrk(r->header, "\r\n") != NULL))
+		return ERR_SYNTAX;
 	if (f->n_waiting >= FETCH_WAITING_MAX)
 		return ERR_FULL;
 	e = make_job(f, r, &j);

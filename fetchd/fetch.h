@@ -42,6 +42,8 @@ struct fetch_request {
 	const char *url;		/* https://host[:port]/path; copied */
 	const char *content_type;	/* of the body of a POST; NULL: GET */
 	struct span body;		/* copied */
+	const char *header;		/* one more field, "Name: value"; copied;
+					 * NULL without */
 	size_t bytes_max;		/* of the answer's body */
 	int64_t timeout_ms;		/* from now to the last byte */
 	bool is_ours;			/* not aimed by the DNS of others */
@@ -51,6 +53,7 @@ struct fetch_answer {
 	unsigned status;		/* of HTTP; 0: none came, see text */
 	const char *content_type;	/* as sent; "" without */
 	struct span body;
+	bool is_untrusted;		/* status is 0 for the certificate */
 	const char *text;		/* for people, when status is 0 */
 };
 
@@ -67,8 +70,8 @@ enum err fetch_set_authorities(struct fetch *f, struct span pem);
 
 /*
  * FN comes once, later, from the loop, unless CTX is cancelled.  Without FN:
- * ERR_SYNTAX (no https URL, or one with a user), ERR_RANGE (too long, too
- * large), ERR_FULL (FETCH_WAITING_MAX wait already), ERR_NOMEM.
+ * ERR_SYNTAX (no https URL, or one with a user; a header of several lines),
+ * ERR_RANGE (too long, too large), ERR_FULL (FETCH_WAITING_MAX wait already), ERR_NOMEM.
  */
 enum err fetch_start(struct fetch *f, const struct fetch_request *r,
     fetch_fn *fn, void *ctx);

@@ -11,7 +11,6 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "common/base/buf.h"
 #include "common/base/check.h"
@@ -90,9 +89,19 @@ reason(const struct web_transfer *t, CURLcode code)
 		return "the answer is too long";
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return "no whole answer in time";
+	if (code == CURLE_SSL_CACERT_BADFILE)
+		return "there is no authority to believe";
 	if (code == CURLE_OK)
 		return "the answer doesn't say where it ends";
 	return t->error[0] != '\0' ? t->error : curl_easy_strerror(code);
+}
+
+/* The latter: we have no authorities. */
+static bool
+is_untrusted(CURLcode code)
+{
+	return code == CURLE_PEER_FAILED_VERIFICATION ||
+	    code == CURLE_SSL_CACERT_BADFILE;
 }
 
 /* RFC 9110 6.4.1 */
@@ -119,6 +128,7 @@ finish(struct web_transfer *t, CURLcode code)
 		answer.content_type = type != NULL ? type : "";
 		answer.body = buf_span(&t->body);
 	} else {
+		answer.is_untrusted = is_untrusted(code);
 		answer.text = reason(t, code);
 	}
 	list_remove(&t->node);
@@ -307,90 +317,6 @@ web_set_authorities(struct web *w, struct span pem)
 	return ERR_NOMEM;
 }
 
-/* ---- URLs ---- */
-
-/* What may stand in the list of addresses for libcurl: no comma, no colon. */
-static bool
-is_name(const char *s)
-{
-	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.");
-
-	return n > 0 && s[n] == '\0';
-}
-
-static enum err
-take_host(const char *host, struct web_place *out)
-{
-	struct span text = span_str(host);
-
-	if (text.n >= 2 && text.p[0] == '[')
-		text = span_sub(text, 1, text.n - 2);
-	if (!span_copy(text, out->host, sizeof(out->host)))
-		return ERR_RANGE;
-	out->is_address = ipaddr_parse(text, &out->address) == OK;
-	return out->is_address || is_name(out->host) ? OK : ERR_SYNTAX;
-}
-
-/* The part, or NULL; to be freed by curl_free(). */
-static char *
-part(CURLU *u, CURLUPart what)
-{
-	char *text = NULL;
-
-	return curl_url_get(u, what, &text,
-	    what == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0) == CURLUE_OK ?
-	    text : NULL;
-}
-
-static bool
-has_part(CURLU *u, CURLUPart what)
-{
-	char *text = part(u, what);
-
-	curl_free(text);
-	return text != NULL;
-}
-
-static enum err
-take_parts(CURLU *u, struct web_place *out)
-{
-	char *scheme = part(u, CURLUPART_SCHEME);
-	char *host = part(u, CURLUPART_HOST);
-	char *port = part(u, CURLUPART_PORT);
-	enum err e = ERR_SYNTAX;
-
-	if (scheme != NULL && strcasecmp(scheme, "https") == 0 &&
-	    host != NULL && port != NULL && !has_part(u, CURLUPART_USER) &&
-	    !has_part(u, CURLUPART_FRAGMENT) &&
-	    endpoint_parse_port(span_str(port), &out->port) == OK)
-		e = take_host(host, out);
-	curl_free(scheme);
-	curl_free(host);
-	curl_free(port);
-	return e;
-}
-
-enum err
-web_split(const char *url, struct web_place *out)
-{
-	struct web_place place = { .port = 0 };
-	enum err e = ERR_SYNTAX;
-	CURLU *u;
-
-	if (strlen(url) > WEB_URL_MAX)
-		return ERR_RANGE;
-	u = curl_url();
-	if (u == NULL)
-		return ERR_NOMEM;
-	if (curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK)
-		e = take_parts(u, &place);
-	curl_url_cleanup(u);
-	if (e == OK)
-		*out = place;
-	return e;
-}
-
 /* ---- a transfer ---- */
 
 /* A short count ends the transfer. */
@@ -520,28 +446,45 @@ set_tls(struct web_transfer *t)
 	return e;
 }
 
+static bool
+add_header(struct web_transfer *t, const char *line)
+{
+	struct curl_slist *more = curl_slist_append(t->headers, line);
+
+	if (more != NULL)
+		t->headers = more;
+	return more != NULL;
+}
+
 /* libcurl borrows the body and sends it as it is; no `Expect`. */
 static CURLcode
 set_post(struct web_transfer *t, const struct web_request *r)
 {
 	char line[256];
-	struct curl_slist *more;
 	CURLcode e = CURLE_OK;
 
-	if (r->content_type == NULL)
-		return CURLE_OK;
 	if (snprintf(line, sizeof(line), "Content-Type: %s",
 	    r->content_type) >= (int)sizeof(line))
 		return CURLE_BAD_FUNCTION_ARGUMENT;
-	t->headers = curl_slist_append(NULL, line);
-	more = t->headers == NULL ? NULL :
-	    curl_slist_append(t->headers, "Expect:");
-	if (more == NULL)
+	if (!add_header(t, line) || !add_header(t, "Expect:"))
 		return CURLE_OUT_OF_MEMORY;
 	SET(CURLOPT_POST, 1L);
 	SET(CURLOPT_POSTFIELDS, (const char *)r->body.p);
 	SET(CURLOPT_POSTFIELDSIZE, (long)r->body.n);
-	SET(CURLOPT_HTTPHEADER, t->headers);
+	return e;
+}
+
+static CURLcode
+set_request(struct web_transfer *t, const struct web_request *r)
+{
+	CURLcode e = CURLE_OK;
+
+	if (r->header != NULL && !add_header(t, r->header))
+		e = CURLE_OUT_OF_MEMORY;
+	if (e == CURLE_OK && r->content_type != NULL)
+		e = set_post(t, r);
+	if (t->headers != NULL)
+		SET(CURLOPT_HTTPHEADER, t->headers);
 	return e;
 }
 
@@ -550,7 +493,7 @@ set_up(struct web_transfer *t, const struct web_request *r)
 {
 	t->easy = curl_easy_init();
 	return t->easy != NULL && set_dialogue(t, r) == CURLE_OK &&
-	    set_tls(t) == CURLE_OK && set_post(t, r) == CURLE_OK &&
+	    set_tls(t) == CURLE_OK && set_request(t, r) == CURLE_OK &&
 	    set_addresses(t, r);
 }
 

@@ -38,6 +38,7 @@ struct web_request {
 	size_t n_addresses;
 	const char *content_type;	/* NULL: GET, else POST; copied */
 	struct span body;		/* of the POST; borrowed to the end */
+	const char *header;		/* one more field, or NULL; copied */
 	size_t bytes_max;		/* of the body of the answer */
 	int64_t timeout_ms;
 };
@@ -46,6 +47,7 @@ struct web_answer {
 	unsigned status;		/* of HTTP; 0: there was no whole answer */
 	const char *content_type;	/* "" without */
 	struct span body;
+	bool is_untrusted;		/* none for its certificate */
 	const char *text;		/* why there was none; else "" */
 };
 

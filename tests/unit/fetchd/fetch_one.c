@@ -3,10 +3,10 @@
  * that knows what the command line says; for test_fetch.py.
  *
  *   fetch_one [-a FILE] [-n NAME=ADDRESS]... [-l] [-o ADDRESS:PORT] [-b BYTES]
- *       [-t MS] [-p TYPE BODY] [-u] [-c COUNT] [-x MS] URL
+ *       [-t MS] [-p TYPE BODY] [-h FIELD] [-u] [-c COUNT] [-x MS] URL
  *
  * -a authorities; -l the loopback is allowed; -o an own endpoint; -p POST;
- * -u the URL is ours; -x cancels after so long; a NAME=- is one that can't be
+ * -h one more field of the header; -u the URL is ours; -x cancels after so long; a NAME=- is one that can't be
  * looked up.  An answer is a line "status type bytes text", then the body.
  */
 #include <getopt.h>
@@ -106,9 +106,9 @@ on_fetched(void *ctx, const struct fetch_answer *a)
 {
 	struct rig *r = ctx;
 
-	(void)printf("%u %s %zu %s\n", a->status,
+	(void)printf("%u %s %zu %s%s\n", a->status,
 	    a->content_type[0] != '\0' ? a->content_type : "-", a->body.n,
-	    a->text);
+	    a->is_untrusted ? "untrusted, " : "", a->text);
 	if (a->body.n > 0)
 		(void)fwrite(a->body.p, 1, a->body.n, stdout);
 	if (--r->left == 0)
@@ -183,7 +183,7 @@ main(int argc, char **argv)
 	long cancel_ms = -1;
 	int c;
 
-	while ((c = getopt(argc, argv, "a:n:lo:b:t:p:uc:x:")) != -1) {
+	while ((c = getopt(argc, argv, "a:n:lo:b:t:p:h:uc:x:")) != -1) {
 		switch (c) {
 		case 'a':
 			authorities = optarg;
@@ -209,6 +209,9 @@ main(int argc, char **argv)
 		case 'p':
 			request.content_type = optarg;
 			request.body = span_str(argv[optind++]);
+			break;
+		case 'h':
+			request.header = optarg;
 			break;
 		case 'u':
 			request.is_ours = true;

@@ -132,6 +132,17 @@ class Fetching(unittest.TestCase):
                       head)
         self.assertNotIn(b"Expect", head)
 
+    def test_one_more_field(self):
+        """Also of a GET; it is one line."""
+        field = "Authorization: Basic Og=="
+        for more in ((), ("-p", "text/plain", "x")):
+            self.ask(says(OK), "-h", field, *more)
+            self.assertIn(f"\r\n{field}\r\n".encode(),
+                          self.server.requests[0])
+        for bad in ("no field", "A: b\r\nC: d", "A: b\n"):
+            self.assertTrue(self.ask(says(OK), "-h", bad).startswith(
+                "refused: "), bad)
+
     def test_ipv6(self):
         server = Server(self, self.certificate, says(OK), socket.AF_INET6)
         url = f"https://web.example.org:{server.port}/"
@@ -206,9 +217,10 @@ class Fetching(unittest.TestCase):
 
     def test_certificates(self):
         """Nobody but the authorities given, for this name, in TLS 1.2."""
-        self.assertIn("certificate", self.ask(says(OK), authorities=False))
+        self.assertEqual("0 - 0 untrusted, there is no authority to believe\n",
+                         self.ask(says(OK), authorities=False))
         self.assertEqual(b"".join(self.server.requests), b"")
-        self.assertIn("no alternative certificate", self.ask(
+        self.assertIn("untrusted, SSL: no alternative certificate", self.ask(
             says(OK), host="other.example.org",
             names=("other.example.org=127.0.0.1",)))
         self.assertEqual(b"".join(self.server.requests), b"")
