@@ -176,13 +176,14 @@ demand(SSL *ssl, const struct tls_client_peer *peer)
 
 	if (peer->dane != NULL)
 		return tls_dane_demand(ssl, peer->host, peer->dane);
-	if (!peer->is_verified) {
-		SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+	SSL_set_verify(ssl, peer->is_verified ? SSL_VERIFY_PEER :
+	    SSL_VERIFY_NONE, NULL);
+	if (!peer->is_verified && !peer->is_watched)
 		return true;
-	}
-	SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+	/* RFC 9525 6.4.4: no common name stands in for an alternative one */
 	X509_VERIFY_PARAM_set_hostflags(param,
-	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+	    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	return peer->is_address
 	    ? X509_VERIFY_PARAM_set1_ip_asc(param, peer->host) == 1
 	    : X509_VERIFY_PARAM_set1_host(param, peer->host, 0) == 1;
@@ -217,6 +218,8 @@ make_key(const struct tls_client_peer *peer, char key[KEY_MAX])
 			return false;
 	} else if (peer->is_verified) {
 		memcpy(demands, "/verified", sizeof("/verified"));
+	} else if (peer->is_watched) {
+		memcpy(demands, "/watched", sizeof("/watched"));
 	}
 	n = snprintf(key, KEY_MAX, "%s:%u%s", peer->host, peer->port, demands);
 	return n > 0 && n < KEY_MAX;

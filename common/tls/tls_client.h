@@ -22,6 +22,7 @@ struct tls_client_peer {
 	const char *host;		/* name, or address as text */
 	bool is_address;
 	bool is_verified;		/* else any certificate will do */
+	bool is_watched;		/* … but the facts say if it would */
 	const struct tls_dane *dane;	/* NULL, or by what alone: HOST is the
 					 * TLSA base domain; borrowed for the
 					 * call */

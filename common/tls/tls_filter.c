@@ -222,6 +222,8 @@ tls_filter_facts(const struct tls_filter *f, struct tls_facts *out)
 		.server_name = SSL_get_servername(f->ssl,
 		    TLSEXT_NAMETYPE_host_name),
 		.is_resumed = SSL_session_reused(f->ssl) == 1,
+		.is_trusted = !SSL_is_server(f->ssl) &&
+		    SSL_get_verify_result(f->ssl) == X509_V_OK,
 		.is_verified = !SSL_is_server(f->ssl) &&
 		    SSL_get_verify_mode(f->ssl) != SSL_VERIFY_NONE,
 	};

@@ -19,6 +19,7 @@ struct tls_facts {
 	const char *server_name;	/* asked for by the client; may be NULL */
 	bool is_resumed;
 	bool is_verified;		/* of a client: the server was */
+	bool is_trusted;		/* or might have been, if watched */
 };
 
 /* Takes SSL, in accept or connect state, in any case.  RELEASE(CTX), which may
