@@ -17,15 +17,19 @@
 #include "common/proc/own.h"
 #include "common/proc/proc.h"
 #include "fetchd/fetch.h"
+#include "fetchd/policies.h"
 
 #define AUTHORITIES_MAX	((size_t)2 * 1024 * 1024)	/* as in messages.def */
 #define SMTP_PORT	25	/* another one means a laboratory */
 
 struct fetchd {
 	struct proc *proc;
-	struct channel *dnsd;		/* NULL while it is away */
+	struct channel *queued;		/* NULL while it is away */
+	struct channel *dnsd;
+	struct siphash_key seed;
 	struct ask *ask;
 	struct fetch *fetch;
+	struct policies *policies;
 	struct buf early;		/* authorities, before the start */
 };
 
@@ -49,6 +53,7 @@ set_up(struct fetchd *d)
 	if (e != OK)
 		return e;
 	setup.own = own;
+	policies_set_port(d->policies, (uint16_t)conf->deliver.sts_port);
 	e = fetch_set_up(d->fetch, &setup);
 	free(own);
 	return e;
@@ -71,13 +76,19 @@ static enum err
 make_parts(struct fetchd *d)
 {
 	struct loop *loop = proc_loop(d->proc);
-	struct siphash_key seed;
-	enum err e = random_key(&seed);
+	struct policies_parts parts = {
+		.loop = loop, .log = proc_log(d->proc), .seed = &d->seed,
+	};
+	enum err e = random_key(&d->seed);
 
 	if (e == OK)
-		e = ask_new(loop, &seed, &d->ask);
+		e = ask_new(loop, &d->seed, &d->ask);
 	if (e == OK)
 		e = fetch_new(loop, d->ask, &d->fetch);
+	parts.ask = d->ask;
+	parts.fetch = d->fetch;
+	if (e == OK)
+		e = policies_new(&parts, &d->policies);
 	if (e == OK)
 		e = set_up(d);
 	if (e == OK)
@@ -88,6 +99,7 @@ make_parts(struct fetchd *d)
 static void
 free_parts(struct fetchd *d)
 {
+	policies_free(&d->policies);
 	fetch_free(&d->fetch);
 	ask_free(&d->ask);
 }
@@ -148,7 +160,19 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 	if (channel_peer(c)->role == ROLE_DNSD) {
 		d->dnsd = c;
 		ask_set_channel(d->ask, c);
+	} else if (channel_peer(c)->role == ROLE_QUEUED) {
+		d->queued = c;
+		policies_set_queued(d->policies, c);
 	}
+}
+
+static void
+on_queued(struct fetchd *d, const struct msg *m)
+{
+	if (m->type == MSG_policy_kept)
+		policies_restore(d->policies, m->policy_kept.record);
+	else if (m->type == MSG_policies_told)
+		policies_restored(d->policies);
 }
 
 /* A descriptor has no place in any message of siblings. */
@@ -163,6 +187,10 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 		(void)close(fd);
 	if (c == d->dnsd && m->type == MSG_dns_answer)
 		ask_answer(d->ask, &m->dns_answer);
+	else if (c == d->queued)
+		on_queued(d, m);
+	else if (m->type == MSG_policy_ask)
+		policies_ask(d->policies, c, &m->policy_ask);
 }
 
 static void
@@ -174,6 +202,11 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 	if (c == d->dnsd) {
 		d->dnsd = NULL;
 		ask_set_channel(d->ask, NULL);
+	} else if (c == d->queued) {
+		d->queued = NULL;
+		policies_set_queued(d->policies, NULL);
+	} else {
+		policies_forget(d->policies, c);
 	}
 }
 

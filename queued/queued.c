@@ -24,6 +24,7 @@
 #include "queued/lists.h"
 #include "queued/outcome.h"
 #include "queued/outcome_work.h"
+#include "queued/policies.h"
 #include "queued/quotas.h"
 #include "queued/rates.h"
 #include "queued/residence.h"
@@ -340,6 +341,7 @@ on_housekeeping(void *ctx)
 		intake_forget_tokens(q);
 	history_keep_house(q);
 	quotas_keep_house(q);
+	policies_keep_house(q);
 	residence_keep_house(q);
 	timer_start(&q->housekeeping, HOUSEKEEPING_MS);
 }
@@ -492,6 +494,7 @@ open_all(struct queued *q, struct why *why)
 	init_buffers(q);
 	if (q->work == NULL || (e = seed(q)) != OK ||
 	    (e = spool_time_open(q)) != OK || (e = quotas_open(q)) != OK ||
+	    (e = policies_open(q)) != OK ||
 	    (e = queued_take_conf(q)) != OK || (e = init_loop_parts(q)) != OK)
 		return why_set(why, ERR_NOMEM, "cannot begin: no memory");
 	if ((e = open_store(q, why)) != OK)
@@ -543,6 +546,7 @@ queued_close(struct queued *q)
 	store_close(&q->store);
 	history_free(q);
 	quotas_close(q);
+	policies_close(q);
 	spool_time_close(q);
 	deferred_clear(&q->turn_end);
 	deferred_clear(&q->store_due);

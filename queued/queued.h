@@ -18,6 +18,7 @@
 #include "common/loop/watch.h"
 #include "common/route/route_table.h"
 #include "queued/effects.h"
+#include "queued/figures.h"
 #include "queued/lists_table.h"
 #include "queued/plan/plan.h"
 #include "queued/residence_pass.h"
@@ -27,6 +28,7 @@ struct ctl;
 struct history;
 struct log;
 struct outcome_work;
+struct policies;
 struct proc;
 struct quotas;
 struct rates;
@@ -56,6 +58,7 @@ struct queued {
 	struct spool_time *time;	/* spool_time.c */
 	struct rates *rates;		/* of late, for forecasts */
 	struct quotas *quotas;		/* quotas.c */
+	struct policies *policies;	/* policies.c */
 	struct rng dice;
 
 	struct queued_peer smtpds[QUEUED_WORKERS_MAX];
@@ -91,14 +94,7 @@ struct queued {
 	struct residence_pass pass;	/* over what is due in the index */
 	uint64_t memory_peak;		/* messages, since memory was trimmed */
 
-	struct queued_figures {
-		uint64_t accepted;	/* messages, since the start */
-		uint64_t delivered;	/* recipients */
-		uint64_t deferred;	/* attempts */
-		uint64_t failed;	/* recipients, expired ones too */
-		uint64_t reports;
-		uint64_t refused;	/* submissions */
-	} figures;
+	struct queued_figures figures;
 };
 
 /* All but the channels, the store recovered; ERR_* with WHY for the log. */

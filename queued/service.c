@@ -10,6 +10,7 @@
 #include "queued/ctl.h"
 #include "queued/intake.h"
 #include "queued/lease.h"
+#include "queued/policies.h"
 #include "queued/queued.h"
 
 #include <unistd.h>
@@ -71,6 +72,8 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 	struct queued_peer *peer = peer_of(q, c);
 
 	(void)p;
+	if (channel_peer(c)->role == ROLE_FETCHD)
+		policies_tell(q, c);
 	if (peer == NULL)
 		return;
 	if (peer->channel != NULL && channel_peer(c)->role == ROLE_DELIVERD)
@@ -96,6 +99,8 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 	(void)p;
 	if (fd >= 0)
 		close(fd);
+	if (m->type == MSG_policy_keep)
+		policies_keep(q, &m->policy_keep);
 	if (peer == NULL || peer->channel != c)
 		return;
 	if (channel_peer(c)->role == ROLE_DELIVERD)

@@ -76,6 +76,19 @@ enum dns_status {
 	DNS_STATUS_COUNT
 };
 
+/* Of MTA-STS, RFC 8461 3.2. */
+enum policy_mode {
+	POLICY_MODE_NONE, POLICY_MODE_TESTING, POLICY_MODE_ENFORCE,
+	POLICY_MODE_COUNT
+};
+
+/* What hindered the look for one: the record, the fetch, the certificate of its
+ * host, its text.  RFC 8460 4.3.2.2. */
+enum policy_trouble {
+	POLICY_TROUBLE_NONE, POLICY_TROUBLE_RECORD, POLICY_TROUBLE_FETCH,
+	POLICY_TROUBLE_CERTIFICATE, POLICY_TROUBLE_TEXT, POLICY_TROUBLE_COUNT
+};
+
 /* 235; 535, and nobody hears why; 454 */
 enum auth_result { AUTH_GOOD, AUTH_BAD, AUTH_LATER, AUTH_RESULT_COUNT };
 
