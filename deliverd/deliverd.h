@@ -19,6 +19,7 @@ struct ask;
 struct jobs;
 struct pool;
 struct settings;
+struct sts_ask;
 struct tls_client;
 
 struct deliverd {
@@ -28,6 +29,7 @@ struct deliverd {
 	struct channel *queued;		/* NULL while it is away */
 	struct channel *dnsd;
 	struct channel *keyd;
+	struct channel *fetchd;
 	struct list asking;		/* sessions: keyd is to answer */
 	struct list dialing;		/* ... the parent */
 	uint64_t cookie;		/* of the last question to it */
@@ -35,6 +37,7 @@ struct deliverd {
 	struct settings *previous;	/* leases of it may be on their way */
 	struct tls_client *tls;		/* NULL: no TLS can be made */
 	struct ask *ask;
+	struct sts_ask *sts_ask;
 	struct jobs *jobs;
 	struct pool *pool;
 	struct siphash_key seed;

@@ -1,4 +1,5 @@
 #include "deliverd/early.h"
+#include "deliverd/session_dial.h"
 
 #include "deliverd/session_dial.h"
 

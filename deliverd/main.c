@@ -22,6 +22,7 @@
 #include "deliverd/session.h"
 #include "deliverd/session_unix.h"
 #include "deliverd/settings.h"
+#include "deliverd/sts_ask.h"
 
 #define AUTHORITIES_MAX	((size_t)2 * 1024 * 1024)	/* as in messages.def */
 
@@ -48,6 +49,8 @@ make_parts(struct deliverd *d)
 
 	if (e == OK)
 		e = ask_new(d->loop, &d->seed, &d->ask);
+	if (e == OK)
+		e = sts_ask_new(d->loop, &d->seed, &d->sts_ask);
 	if (e == OK)
 		e = jobs_new(d, &d->jobs);
 	if (e == OK)
@@ -112,9 +115,11 @@ on_stop(void *ctx, struct proc *p)
 	d->is_drained = true;
 	d->queued = NULL;
 	d->keyd = NULL;
+	d->fetchd = NULL;
 	pool_free(&d->pool);
 	jobs_free(&d->jobs);
 	ask_free(&d->ask);
+	sts_ask_free(&d->sts_ask);
 	settings_drop(&d->settings);
 	settings_drop(&d->previous);
 	tls_client_free(&d->tls);
@@ -184,6 +189,9 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 	} else if (channel_peer(c)->role == ROLE_KEYD) {
 		channel_keep_secret(c);
 		d->keyd = c;
+	} else if (channel_peer(c)->role == ROLE_FETCHD) {
+		d->fetchd = c;
+		sts_ask_set_channel(d->sts_ask, c);
 	}
 }
 
@@ -226,6 +234,8 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 		ask_answer(d->ask, &m->dns_answer);
 	else if (c == d->keyd && m->type == MSG_hop_answer)
 		session_auth_answer(d, &m->hop_answer);
+	else if (c == d->fetchd && m->type == MSG_policy_answer)
+		sts_ask_answer(d->sts_ask, &m->policy_answer);
 }
 
 static void
@@ -243,6 +253,9 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 	} else if (c == d->keyd) {
 		d->keyd = NULL;
 		session_auth_give_up(d);
+	} else if (c == d->fetchd) {
+		d->fetchd = NULL;
+		sts_ask_set_channel(d->sts_ask, NULL);
 	}
 }
 

@@ -273,6 +273,7 @@ come_up(struct session *s)
 	struct log *log = s->d->log;
 
 	s->is_up = true;
+	session_sts_note(s);
 	s->dane = NULL;			/* its */
 	hops_free(&s->hops);
 	if (log_begin(log, LOG_HOP_CONNECTED, NULL)) {
@@ -312,6 +313,7 @@ hang_up(struct session *s)
 	if (s->stream != NULL)
 		stream_finish(&s->stream, GOODBYE_MS, GOODBYE_MS);
 	s->tls = NULL;			/* the stream's */
+	s->sts.is_trusted = false;
 }
 
 /* The dialogue ended before it was up: what about the next host? */
@@ -458,6 +460,7 @@ static void
 free_session(struct session *s)
 {
 	timer_clear(&s->timer);
+	session_sts_clear(s);
 	hops_free(&s->hops);
 	buf_clear(&s->failed);
 	settings_drop(&s->settings);
@@ -471,6 +474,7 @@ on_begin(void *ctx)
 	struct session *s = ctx;
 
 	s->timer.fn = on_timer;
+	session_sts_begin(s);
 	session_dial_next(s);
 }
 

@@ -15,6 +15,7 @@
 #include "deliverd/job.h"
 #include "deliverd/policy/policy.h"
 #include "deliverd/pool.h"
+#include "deliverd/session_sts.h"
 #include "deliverd/settings.h"
 
 struct session {
@@ -51,6 +52,7 @@ struct session {
 	bool is_unix;			/* ... or the path of a socket */
 	bool is_plain;			/* TLS failed there: once without */
 	const struct hop_dane *dane;	/* of it; borrowed from hops */
+	struct session_sts sts;
 	struct policy policy;		/* what it has to show */
 	struct tls_filter *tls;		/* the stream's, or NULL */
 	char tls_text[64];		/* what was agreed on, for people */

@@ -135,7 +135,17 @@ skip(struct session *s)
 	hops_skip(s->hops);
 }
 
-/* The host is noted first: the note of a failure names it. */
+static bool
+dial_judged(struct session *s)
+{
+	if (session_tls_judge(s, s->dane))
+		return dial(s);
+	skip(s);
+	return false;
+}
+
+/* The host is noted first: the note of a failure names it.  True: something is
+ * to be waited for. */
 static bool
 dial_hop(struct session *s, const struct hop *hop)
 {
@@ -147,11 +157,16 @@ dial_hop(struct session *s, const struct hop *hop)
 	s->is_unix = hop->is_unix;
 	s->user = hop->user;
 	s->is_plain = false;
-	if (!session_tls_judge(s, hop->dane)) {
-		skip(s);
-		return false;
-	}
-	return dial(s);
+	s->dane = hop->dane;
+	return !session_sts_find(s) || dial_judged(s);
+}
+
+void
+session_dial_go(struct session *s)
+{
+	if (!session_sts_find(s) || dial_judged(s))
+		return;
+	session_dial_next(s);
 }
 
 void

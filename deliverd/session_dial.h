@@ -11,6 +11,9 @@ struct tx_finding;
 
 void session_dial_next(struct session *s);
 
+/* What had to be known of the host at hand is known now. */
+void session_dial_go(struct session *s);
+
 /* The same host again. */
 void session_dial_again(struct session *s);
 

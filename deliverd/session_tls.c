@@ -26,6 +26,7 @@ session_tls_judge(struct session *s, const struct hop_dane *dane)
 		.tls = s->is_unix ? CONF_ROUTE_TLS_NONE : s->route.tls,
 		.requires_tls = s->requires_tls,
 		.has_secret = session_auth_is_wanted(s), .dane = dane,
+		.sts = &s->sts.facts,
 	};
 
 	if (dane->state == HOP_DANE_USABLE && !is_readable(dane)) {
@@ -70,6 +71,7 @@ session_tls_make(struct session *s)
 	struct tls_client_peer peer = {
 		.host = s->host, .is_address = s->is_literal,
 		.is_verified = s->policy.proof == POLICY_PKIX,
+		.is_watched = s->sts.facts.state == POLICY_STS_TESTING,
 		.port = s->at.port,
 	};
 
@@ -105,6 +107,7 @@ session_tls_note(struct session *s)
 	struct tls_facts facts;
 
 	tls_filter_facts(s->tls, &facts);
+	s->sts.is_trusted = facts.is_trusted;
 	(void)snprintf(s->tls_text, sizeof(s->tls_text), "%s/%s%s",
 	    facts.version, facts.cipher, proofs[s->policy.proof]);
 }

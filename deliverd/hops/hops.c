@@ -288,6 +288,12 @@ hops_skip(struct hops *h)
 	h->turn++;
 }
 
+const char *
+hops_domain(const struct hops *h)
+{
+	return h->domain;
+}
+
 unsigned
 hops_tried(const struct hops *h)
 {

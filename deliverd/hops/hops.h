@@ -109,7 +109,8 @@ void hops_answer(struct hops *h, uint32_t id, const struct hops_answer *a);
  * comes.  It counts as tried, so that a round stays short. */
 void hops_skip(struct hops *h);
 
-/* Hosts that were given out in this round. */
+/* By MX the domain as the DNS knows it, else ""; hosts given out so far. */
+const char *hops_domain(const struct hops *h);
 unsigned hops_tried(const struct hops *h);
 
 /* After HOPS_OVER; meaningless for people when some host was tried: then that

@@ -25,6 +25,20 @@ policy_wants_dane(enum conf_route_tls tls, bool requires_tls)
 	return false;
 }
 
+bool
+policy_wants_sts(enum conf_route_tls tls)
+{
+	return tls == CONF_ROUTE_TLS_STS ||
+	    tls == CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS;
+}
+
+static bool
+is_enforced(const struct policy_facts *f)
+{
+	return policy_wants_sts(f->tls) &&
+	    f->sts->state == POLICY_STS_ENFORCE;
+}
+
 static void
 demand(struct policy *p, enum policy_need need, enum policy_proof proof,
     const char *why)
@@ -62,7 +76,7 @@ judge_dane(const struct policy_facts *f, struct policy *p)
 			skip(p, true, "the route demands DANE, and the host "
 			    "publishes no TLSA record that can be used",
 			    f->dane);
-		else if (f->requires_tls || f->has_secret)
+		else if (f->requires_tls || f->has_secret || is_enforced(f))
 			return false;
 		else
 			demand(p, POLICY_MUST, POLICY_ANY,
@@ -77,6 +91,53 @@ judge_dane(const struct policy_facts *f, struct policy *p)
 	skip(p, true, "the route demands DANE, which the host does not have: ",
 	    f->dane);
 	return true;
+}
+
+static void
+skip_for_sts(struct policy *p, bool is_unfit, struct status status,
+    const char *what, const char *more)
+{
+	demand(p, POLICY_SKIP, POLICY_PKIX, "MTA-STS");
+	p->is_unfit = is_unfit;
+	p->status = status;
+	(void)snprintf(p->text, sizeof(p->text), "%s%s", what, more);
+}
+
+/* RFC 8461 5: an enforced policy binds; one that is testing leaves all as it
+ * is, and without one there is nothing to hold a host to, but for a route that
+ * wants nothing else. */
+static bool
+judge_sts(const struct policy_facts *f, struct policy *p)
+{
+	const bool is_asked = f->tls == CONF_ROUTE_TLS_STS;
+
+	switch (f->sts->state) {
+	case POLICY_STS_ENFORCE:
+		if (f->sts->has_host)
+			demand(p, POLICY_MUST, POLICY_PKIX, "by the MTA-STS "
+			    "policy of its domain");
+		else
+			skip_for_sts(p, true, STATUS(4, 7, 5), "the host is "
+			    "none of those that the MTA-STS policy allows of ",
+			    f->sts->domain);
+		return true;
+	case POLICY_STS_TESTING:
+		if (!is_asked || f->requires_tls || f->has_secret)
+			return false;
+		demand(p, POLICY_MAY, POLICY_ANY, "");
+		return true;
+	case POLICY_STS_UNKNOWN:
+		if (is_asked)
+			skip_for_sts(p, false, STATUS(4, 7, 5), "the route "
+			    "demands MTA-STS: ", f->sts->why);
+		return is_asked;
+	case POLICY_STS_NONE:
+		break;
+	}
+	if (is_asked)
+		skip_for_sts(p, true, STATUS(4, 7, 4), "the route demands "
+		    "MTA-STS, and there is no policy of ", f->sts->domain);
+	return is_asked;
 }
 
 /* A password is given to who can prove that it is the host it is meant for,
@@ -113,6 +174,8 @@ policy_judge(const struct policy_facts *f, struct policy *out)
 	*out = (struct policy){ .why = "" };
 	if (policy_wants_dane(f->tls, f->requires_tls) &&
 	    judge_dane(f, out))
+		return;
+	if (policy_wants_sts(f->tls) && judge_sts(f, out))
 		return;
 	if (f->requires_tls)
 		demand(out, POLICY_MUST, POLICY_PKIX, "by REQUIRETLS");

@@ -4,8 +4,8 @@
  * other.  Pure.
  *
  * The strongest that applies wins, and none is ever undone by a weaker one:
- * DANE before all else (RFC 7672 2.2; RFC 8461 2), then REQUIRETLS (RFC 8689
- * 4.2.1), then the route.
+ * DANE before all else (RFC 7672 2.2; RFC 8461 2), then MTA-STS (RFC 8461 5),
+ * then REQUIRETLS (RFC 8689 4.2.1), then the route.
  */
 #ifndef MTAD_DELIVERD_POLICY_POLICY_H
 #define MTAD_DELIVERD_POLICY_POLICY_H
@@ -13,6 +13,21 @@
 #include "common/conf/conf_types.h"
 #include "common/mail/status.h"
 #include "deliverd/hops/hop_dane.h"
+
+enum policy_sts_state {
+	POLICY_STS_NONE,	/* the domain has no policy, or it says none */
+	POLICY_STS_UNKNOWN,	/* that could not be found out */
+	POLICY_STS_TESTING,
+	POLICY_STS_ENFORCE,
+};
+
+/* MTA-STS of the host's domain (RFC 8461). */
+struct policy_sts {
+	enum policy_sts_state state;
+	bool has_host;		/* it names this host */
+	const char *domain;
+	const char *why;	/* UNKNOWN: in words */
+};
 
 enum policy_need {
 	POLICY_CLEAR,		/* TLS isn't asked for */
@@ -32,6 +47,7 @@ struct policy_facts {
 	bool requires_tls;		/* the message's REQUIRETLS */
 	bool has_secret;		/* the host will be told a password */
 	const struct hop_dane *dane;
+	const struct policy_sts *sts;
 };
 
 struct policy {
@@ -47,6 +63,9 @@ struct policy {
 
 /* Whether what hosts publish by DANE matters, before any is known. */
 bool policy_wants_dane(enum conf_route_tls tls, bool requires_tls);
+
+/* The same of MTA-STS. */
+bool policy_wants_sts(enum conf_route_tls tls);
 
 void policy_judge(const struct policy_facts *f, struct policy *out);
 

@@ -15,9 +15,11 @@ LIBRARIES = os.path.join(postfix.TREE, "usr/lib/postfix")
 
 class Server:
     """A certificate for `names`, below `authority` (else of its own), which
-    is over when `is_old`.  FOLDER/STEM.pem has its chain."""
+    is over when `is_old`, and whose subject is `common_name` (else the first of
+    its names).  FOLDER/STEM.pem has its chain."""
 
-    def __init__(self, folder, stem, names, authority=None, is_old=False):
+    def __init__(self, folder, stem, names, authority=None, is_old=False,
+                 common_name=None):
         base = os.path.join(folder, stem)
         self.chain, self.key = f"{base}.pem", f"{base}.key"
         self.authority, self.asked = authority, []
@@ -25,7 +27,7 @@ class Server:
             f.write("subjectAltName=" + ",".join(f"DNS:{n}" for n in names))
         openssl("req", "-newkey", "ec", "-pkeyopt",
                 "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key,
-                "-out", f"{base}.req", "-subj", f"/CN={names[0]}")
+                "-out", f"{base}.req", "-subj", f"/CN={common_name or names[0]}")
         issuer = ["-CA", authority.pem, "-CAkey", authority.key,
                   "-CAcreateserial"] if authority else [
                       "-signkey", self.key]

@@ -49,9 +49,10 @@ class NameServer:
     it says."""
 
     def __init__(self, zone=None, host="127.0.0.1", port=0,
-                 says_ad=False):
+                 says_ad=False, ttl=60):
         self.zone = dict(zone or {})
         self.flags = 0x81A0 if says_ad else 0x8180
+        self.ttl = ttl
         self.asked = []                 # (name, type, "udp" or "tcp")
         self.lock = threading.Lock()
         self.tcp = socket.create_server((host, port))
@@ -166,8 +167,7 @@ class NameServer:
             return rows
         return rows + [self.row(name, kind, value) for value in records]
 
-    @staticmethod
-    def row(name, kind, value):
+    def row(self, name, kind, value):
         data = encode_data(kind, value)
         return encode_name(name) + struct.pack(
-            ">HHIH", TYPES[kind], 1, 60, len(data)) + data
+            ">HHIH", TYPES[kind], 1, self.ttl, len(data)) + data

@@ -273,6 +273,14 @@ class Relay:
             return c.mail(sender, [to] if isinstance(to, str) else to,
                           content)
 
+    def fate(self, queue_id, seconds=60):
+        """Its history, once it was delivered, deferred or returned."""
+        def told():
+            text = self.try_ctl("message", "history", queue_id).stdout
+            return text if any(f" {word}" in text for word in (
+                "delivered", "deferred", "failed", "bounced")) else None
+        return wait_for(f"a fate of {queue_id}", told, seconds)
+
     def memory_kib(self):
         """What all processes together have in memory for themselves."""
         total = 0

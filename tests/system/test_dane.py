@@ -101,14 +101,6 @@ class Base(unittest.TestCase):
         r.start()
         return r
 
-    def fate(self, r, queue_id):
-        """Its history, once it was delivered, deferred or returned."""
-        def told():
-            text = r.try_ctl("message", "history", queue_id).stdout
-            return text if any(f" {word}" in text for word in (
-                "delivered", "deferred", "failed", "bounced")) else None
-        return basics.wait_for(f"a fate of {queue_id}", told, 60)
-
 
 @unittest.skipUnless(signed.are_there(), "no nsd, unbound and ldns")
 class Signed(Base):
@@ -170,7 +162,7 @@ class Signed(Base):
 
     def send_all(self, r, domains):
         ids = {domain: r.send(to=f"user@{domain}") for domain in domains}
-        return {domain: self.fate(r, i) for domain, i in ids.items()}
+        return {domain: r.fate(i) for domain, i in ids.items()}
 
     # -- what becomes of mail -----------------------------------------------
     def test_by_default(self):
@@ -396,7 +388,7 @@ class Scripted(Base):
                             "timeout": "3s"})
         for name, (_, want) in rows.items():
             hop.messages.clear()
-            history = self.fate(r, r.send(to=f"user@{name}.example"))
+            history = r.fate(r.send(to=f"user@{name}.example"))
             with self.subTest(name):
                 self.assertEqual(bool(hop.messages), want != DEFERRED,
                                  history)
@@ -416,7 +408,7 @@ class Scripted(Base):
         self.addCleanup(hop.close)
         r = self.start(dns={"servers": [f"127.0.0.1:{names.port}"]})
         r.wait_log("dns_unvalidated")
-        self.assertIn("delivered", self.fate(r, r.send(to="u@d.example")))
+        self.assertIn("delivered", r.fate(r.send(to="u@d.example")))
         self.assertEqual(names.count("_25._tcp.mx.example", "TLSA"), 0)
 
 

@@ -396,11 +396,6 @@ static const struct later {
 } laters[] = {
 	{ "listeners: [{address: \"/run/mtad/submit.sock\"}]\n",
 	    "socket file is not available", ERR_SYNTAX },
-	{ "routes: [{via: mx, tls: sts}]\n", "MTA-STS is not available",
-	    ERR_SYNTAX },
-	{ "routes: [{via: mx, tls: opportunistic-dane-sts}]\n",
-	    "warning: routes[].tls: MTA-STS is not available in "
-	    "this version, the value is ignored\n", OK },
 	{ "aliases: a\n", "aliases is not available", ERR_SYNTAX },
 	{ "metrics: {address: \"127.0.0.1:9125\"}\n",
 	    "warning: metrics.address", OK },
@@ -459,24 +454,6 @@ Test(conf_load, reports_are_plain_text)
 	cr_assert_eq(l.e, ERR_SYNTAX);
 	cr_assert_neq(strstr(l.text, "unknown key '?[31mred?\?'"), NULL, "%s",
 	    l.text);
-	load_help_free(&l);
-}
-
-Test(conf_load, warnings_leave_room_for_errors)
-{
-	static char file[64 * 1024];
-	size_t n = 0;
-
-	n += (size_t)snprintf(file, sizeof(file), "routes:\n");
-	for (int i = 0; i < 500; i++)
-		n += (size_t)snprintf(file + n, sizeof(file) - n,
-		    " - {to: d%d.example, via: mx,"
-		    " tls: opportunistic-dane-sts}\n", i);
-	snprintf(file + n, sizeof(file) - n, "nonsense: 1\n");
-	load_help(&l, file);
-	cr_assert_eq(l.report.n_warnings, 500);
-	cr_assert_eq(l.report.n, CONF_REPORT_WARNINGS_MAX + 1);
-	cr_assert_neq(strstr(l.text, "unknown key 'nonsense'"), NULL);
 	load_help_free(&l);
 }
 

@@ -118,6 +118,18 @@ static const struct guess {
 	{ "a_word_that_is_much_longer_than_any_key_ever", "" },
 };
 
+Test(conf_report, warnings_leave_room_for_errors)
+{
+	conf_report_init(&report, "f");
+	for (uint32_t i = 1; i <= 500; i++)
+		add(CONF_WARNING, i, 1);
+	add(CONF_ERROR, 501, 1);
+	cr_assert_eq(report.n_warnings, 500);
+	cr_assert_eq(report.n, CONF_REPORT_WARNINGS_MAX + 1);
+	cr_assert_not_null(strstr(printed(false), "at 501:1"));
+	conf_report_clear(&report);
+}
+
 Test(conf_guess, finds_the_nearest_or_nothing)
 {
 	static const char *const candidates[] = {

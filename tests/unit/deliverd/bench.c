@@ -14,6 +14,7 @@
 #include "deliverd/pool.h"
 #include "deliverd/session.h"
 #include "deliverd/settings.h"
+#include "deliverd/sts_ask.h"
 
 static struct bench *the_bench;
 
@@ -68,6 +69,7 @@ bench_open(struct bench *b, const char *conf)
 	log_set_level(d->log, LOG_LEVEL_ERROR);
 	if (settings_new(b->conf, 7, 1, &d->settings) != OK ||
 	    ask_new(d->loop, &d->seed, &d->ask) != OK ||
+	    sts_ask_new(d->loop, &d->seed, &d->sts_ask) != OK ||
 	    jobs_new(d, &d->jobs) != OK || pool_new(d, &d->pool) != OK)
 		abort();
 	bench_live(b);
@@ -83,6 +85,7 @@ bench_close(struct bench *b)
 	pool_free(&d->pool);
 	jobs_free(&d->jobs);
 	ask_free(&d->ask);
+	sts_ask_free(&d->sts_ask);
 	settings_drop(&d->settings);
 	settings_drop(&d->previous);
 	conf_free(&b->conf);

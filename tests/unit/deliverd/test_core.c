@@ -3,17 +3,15 @@
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #include "bench.h"
 #include "common/base/check.h"
 #include "common/conf/conf.h"
-#include "common/dns/dns_wire.h"
-#include "common/ipc/ask.h"
 #include "common/ipc/channel.h"
 #include "deliverd/early.h"
 #include "deliverd/pool.h"
 #include "deliverd/settings.h"
+#include "names.h"
 #include "sink.h"
 
 #define MAIL "Subject: x\r\n\r\n.dot\r\nbody\r\n"
@@ -658,97 +656,13 @@ Test(core, drain, .init = begin, .fini = end)
 
 /* ---- names ---- */
 
-struct names {
-	struct channel *ours;
-	struct channel *theirs;
-	unsigned asked;
-};
-
-static struct names names;
-
-static void
-answer_name(void *ctx, struct channel *c, const struct msg *m, int fd)
-{
-	static const uint8_t loopback[4] = { 127, 0, 0, 1 };
-	struct msg answer = { .type = MSG_dns_answer };
-	struct msg_dns_record r = { .type = m->dns_ask.type, .ttl = 60 };
-	struct buf list;
-
-	(void)ctx;
-	(void)fd;
-	if (m->type != MSG_dns_ask)
-		return;
-	names.asked++;
-	buf_init(&list, 1000);
-	answer.dns_answer.question = m->dns_ask.question;
-	answer.dns_answer.status = DNS_NO_DATA;
-	if (span_equal(m->dns_ask.name, SPAN_LIT("gone.example"))) {
-		answer.dns_answer.status = DNS_NO_NAME;
-	} else if (r.type == DNS_TYPE_MX || r.type == DNS_TYPE_A) {
-		r.data = r.type == DNS_TYPE_MX ? SPAN_LIT("mx.example") :
-		    span_of(loopback, 4);
-		msg_put_dns_record(&list, &r);
-		answer.dns_answer.status = DNS_OK;
-		answer.dns_answer.records = (struct msg_list){ 1,
-		    buf_span(&list) };
-	}
-	(void)channel_send(c, &answer);
-	buf_clear(&list);
-}
-
-static void
-take_answer(void *ctx, struct channel *c, const struct msg *m, int fd)
-{
-	(void)ctx;
-	(void)c;
-	(void)fd;
-	if (m->type == MSG_dns_answer)
-		ask_answer(b.d.ask, &m->dns_answer);
-}
-
-static void
-on_names_close(void *ctx, struct channel *c, enum channel_end e,
-    const char *why)
-{
-	(void)ctx;
-	(void)c;
-	(void)e;
-	cr_assert_fail("%s", why);
-}
-
-static void
-open_names(void)
-{
-	static const struct channel_ops ask_ops = { take_answer,
-	    on_names_close };
-	static const struct channel_ops answer_ops = { answer_name,
-	    on_names_close };
-	const struct channel_id deliverd = { ROLE_DELIVERD, 0, 5 };
-	const struct channel_id dnsd = { ROLE_DNSD, 0, 6 };
-	int fds[2];
-
-	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	cr_assert_eq(channel_new(b.d.loop, fds[0], &deliverd, &dnsd, &ask_ops,
-	    &names, &names.ours), OK);
-	cr_assert_eq(channel_new(b.d.loop, fds[1], &dnsd, &deliverd,
-	    &answer_ops, &names, &names.theirs), OK);
-	ask_set_channel(b.d.ask, names.ours);
-}
-
-static void
-close_names(void)
-{
-	ask_set_channel(b.d.ask, NULL);
-	channel_close(&names.ours);
-	channel_close(&names.theirs);
-}
-
 static void
 open_mx(void)
 {
 	char yaml[256];
 
 	(void)snprintf(yaml, sizeof(yaml), "hostname: self.example\n"
+	    "routes: [{to: \"*\", via: mx, tls: opportunistic}]\n"
 	    "deliver: {port: %u}\ndns: {timeout: 100ms}\n", s.port);
 	bench_open(&b, yaml);
 }
@@ -756,32 +670,28 @@ open_mx(void)
 Test(core, by_mx, .init = begin, .fini = end)
 {
 	open_mx();
-	open_names();
-	(void)bench_lease(&b, "b.example", ROUTE_BY_MX, "r@b.example", MAIL,
-	    0);
-	(void)bench_lease(&b, "gone.example", ROUTE_BY_MX, "r@gone.example",
-	    MAIL, 0);
+	names_open(&b);
+	(void)bench_lease(&b, "b.example", 0, "r@b.example", MAIL, 0);
+	(void)bench_lease(&b, "gone.example", 0, "r@gone.example", MAIL, 0);
 	cr_assert(bench_wait(&b, 2, 5));
 	check(1, 0, 0, 0, OUTCOME_DELIVERED, 250, "2.0.0", "taken");
 	check(2, 0, 0, 0, OUTCOME_FAILED, 0, "5.1.2", "does not exist");
 	cr_assert_eq(verdict(2)->scope, SCOPE_RECIPIENTS);
 	cr_assert_eq(verdict(2)->n_attempts, 0);
-	close_names();
+	names_close(&b);
 }
 
 /* T28: no dnsd, or one that dies: asked again, deferred in the end */
 Test(core, no_dnsd, .init = begin, .fini = end)
 {
 	open_mx();
-	(void)bench_lease(&b, "b.example", ROUTE_BY_MX, "r@b.example", MAIL,
-	    0);
+	(void)bench_lease(&b, "b.example", 0, "r@b.example", MAIL, 0);
 	bench_turn(&b, 50);
-	open_names();
+	names_open(&b);
 	cr_assert(bench_wait(&b, 1, 5));
 	check(1, 0, 0, 0, OUTCOME_DELIVERED, 250, "2.0.0", "taken");
-	close_names();
-	(void)bench_lease(&b, "c.example", ROUTE_BY_MX, "r@c.example", MAIL,
-	    0);
+	names_close(&b);
+	(void)bench_lease(&b, "c.example", 0, "r@c.example", MAIL, 0);
 	cr_assert(bench_wait(&b, 2, 5));
 	check(2, 0, 0, 0, OUTCOME_DEFERRED, 0, "4.4.3", "no answer");
 	cr_assert_eq(verdict(2)->scope, SCOPE_DESTINATION);
