@@ -107,8 +107,10 @@ remember(struct sts_ask *a, const char *domain,
 	int64_t left_s = ((int64_t)m->until_at - now) / 1000;
 	struct sts_policy policy = { .mode = (enum sts_mode)m->mode };
 
-	if (left_s <= 0 || left_s > (int64_t)STS_AGE_MAX_S)
+	if (left_s <= 0 || left_s > (int64_t)STS_AGE_MAX_S) {
+		sts_cache_forget(a->known, span_str(domain));
 		return;
+	}
 	policy.max_age_s = (uint32_t)left_s;
 	(void)sts_cache_store(a->known, span_str(domain), REMEMBERED_ID,
 	    &policy, m->mx, now);

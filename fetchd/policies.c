@@ -21,9 +21,12 @@
 #include "common/loop/timer.h"
 #include "common/sts/sts_cache.h"
 #include "fetchd/fetch.h"
+#include "fetchd/quiet.h"
 
 #define HTTPS_PORT	443
-#define QUIET_PLACES	256		/* a power of two */
+#define STEP_MS		10000		/* of a pass over what is known */
+#define STEP_FETCHES	8
+#define PASS_MS		3600000		/* from one pass to the next */
 
 /* The numbers travel as they are. */
 _Static_assert((int)POLICY_MODE_NONE == (int)STS_MODE_NONE &&
@@ -42,6 +45,7 @@ struct lookup {
 	struct list askers;
 	bool is_begun;
 	bool is_refreshing;		/* nobody waits: it is known */
+	bool is_own;			/* … nor asked for it */
 	char id[STS_ID_SIZE];		/* of the record; "": none */
 	enum policy_trouble trouble;
 	char why[256];			/* what that is */
@@ -58,10 +62,9 @@ struct policies {
 	struct channel *queued;
 	struct timer wait;		/* for what it kept */
 	bool is_restored;
-	struct {			/* domains that could not be asked */
-		uint64_t hash;
-		int64_t until_ms;
-	} quiet[QUIET_PLACES];
+	struct timer pass;		/* over what is to be fetched anew */
+	size_t pass_cursor;
+	struct quiet quiet;		/* domains that could not be asked */
 };
 
 static struct span
@@ -273,39 +276,18 @@ begin_fetch(struct lookup *l)
 
 /* ---- the record ---- */
 
-static uint64_t
-hash_of(const struct policies *p, const char *domain)
-{
-	return siphash(p->parts.seed, span_str(domain));
-}
-
-static void
-set_quiet(struct policies *p, const char *domain)
-{
-	uint64_t hash = hash_of(p, domain);
-
-	p->quiet[hash % QUIET_PLACES].hash = hash;
-	p->quiet[hash % QUIET_PLACES].until_ms =
-	    loop_now_ms(p->parts.loop) + POLICIES_QUIET_MS;
-}
-
-static bool
-is_quiet(const struct policies *p, const char *domain)
-{
-	uint64_t hash = hash_of(p, domain);
-
-	return p->quiet[hash % QUIET_PLACES].hash == hash &&
-	    loop_now_ms(p->parts.loop) <
-	    p->quiet[hash % QUIET_PLACES].until_ms;
-}
-
-/* L may be gone afterwards. */
+/* L may be gone afterwards.  Our own interest keeps nothing in the cache. */
 static void
 act(struct lookup *l)
 {
 	struct policies *p = l->policies;
 	const struct sts_entry *policy;
 
+	if (l->is_own) {
+		if (l->id[0] == '\0' || !begin_fetch(l))
+			finish(l);
+		return;
+	}
 	switch (sts_cache_judge(p->cache, span_str(l->domain),
 	    l->id[0] == '\0' ? NULL : l->id, wall(p), &policy)) {
 	case STS_NONE:
@@ -347,13 +329,15 @@ on_record(void *ctx, uint32_t tag, uint16_t type,
     const struct msg_dns_answer *m)
 {
 	struct lookup *l = ctx;
+	struct policies *p = l->policies;
 
 	(void)tag;
 	(void)type;
 	if (m->status == DNS_OK) {
 		take_records(l, m->records);
 	} else if (m->status == DNS_TEMPORARY) {
-		set_quiet(l->policies, l->domain);
+		quiet_set(&p->quiet, p->parts.seed, span_str(l->domain),
+		    loop_now_ms(p->parts.loop) + POLICIES_QUIET_MS);
 		set_trouble(l, POLICY_TROUBLE_RECORD, "can't be looked up: ",
 		    m->text);
 	}
@@ -369,7 +353,8 @@ begin(struct lookup *l)
 
 	l->is_begun = true;
 	(void)snprintf(name, sizeof(name), "_mta-sts.%s", l->domain);
-	if (is_quiet(p, l->domain))
+	if (quiet_is(&p->quiet, p->parts.seed, span_str(l->domain),
+	    loop_now_ms(p->parts.loop)))
 		set_trouble(l, POLICY_TROUBLE_RECORD,
 		    "could not be looked up lately", SPAN_NONE);
 	else if (strlen(name) >= ASK_NAME_SIZE)
@@ -473,6 +458,32 @@ policies_forget(struct policies *p, const struct channel *c)
 	}
 }
 
+/* ---- every day ---- */
+
+/* RFC 8461 3.3: lest they expire while somebody keeps us from fetching. */
+static void
+on_pass(void *ctx)
+{
+	struct policies *p = ctx;
+	const struct sts_entry *e = NULL;
+	struct lookup *l;
+
+	for (int i = 0; i < STEP_FETCHES; i++) {
+		e = sts_cache_due(p->cache, &p->pass_cursor, wall(p));
+		if (e == NULL)
+			break;
+		if (map_span_get(&p->by_domain, span_str(e->domain)) != NULL ||
+		    (l = make_lookup(p, e->domain)) == NULL)
+			continue;
+		l->is_refreshing = true;
+		l->is_own = true;
+		begin(l);
+	}
+	if (e == NULL)
+		p->pass_cursor = 0;
+	timer_start(&p->pass, e == NULL ? PASS_MS : STEP_MS);
+}
+
 /* ---- what was kept ---- */
 
 void
@@ -499,6 +510,13 @@ policies_restore(struct policies *p, struct span record)
 	log_end(p->parts.log);
 }
 
+/* A look-up under way goes on: it is of no other policy. */
+void
+policies_forget_domain(struct policies *p, struct span domain)
+{
+	sts_cache_forget(p->cache, domain);
+}
+
 /* Each may be gone when it has begun. */
 void
 policies_restored(struct policies *p)
@@ -509,6 +527,7 @@ policies_restored(struct policies *p)
 	if (p->is_restored)
 		return;
 	p->is_restored = true;
+	timer_start(&p->pass, STEP_MS);
 	for (node = list_first(&p->all); node != NULL; node = next) {
 		struct lookup *l = CONTAINER_OF(node, struct lookup, node);
 
@@ -539,7 +558,8 @@ policies_new(const struct policies_parts *parts, struct policies **out)
 	list_init(&p->all);
 	map_span_init(&p->by_domain, parts->seed, domain_of);
 	if (sts_cache_new(parts->seed, &p->cache) != OK ||
-	    timer_init(&p->wait, parts->loop, on_wait, p) != OK) {
+	    timer_init(&p->wait, parts->loop, on_wait, p) != OK ||
+	    timer_init(&p->pass, parts->loop, on_pass, p) != OK) {
 		policies_free(&p);
 		return ERR_NOMEM;
 	}
@@ -561,6 +581,7 @@ policies_free(struct policies **policies)
 	map_span_clear(&p->by_domain);
 	sts_cache_free(&p->cache);
 	timer_clear(&p->wait);
+	timer_clear(&p->pass);
 	free(p);
 	*policies = NULL;
 }

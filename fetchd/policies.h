@@ -5,7 +5,8 @@
  * A domain is looked up once at a time, whoever asks meanwhile.  Without a
  * record there is no policy, and no pause for mail; what can't be asked within
  * POLICIES_DNS_MS is taken for none for POLICIES_QUIET_MS, unless a policy is
- * known.  After a failed fetch the domain is left alone (sts_cache.h).
+ * known.  After a failed fetch the domain is left alone (sts_cache.h).  What is
+ * known is fetched anew every day.
  */
 #ifndef MTAD_FETCHD_POLICIES_H
 #define MTAD_FETCHD_POLICIES_H
@@ -56,5 +57,8 @@ void policies_forget(struct policies *p, const struct channel *c);
 void policies_set_queued(struct policies *p, struct channel *c);
 void policies_restore(struct policies *p, struct span record);
 void policies_restored(struct policies *p);
+
+/* An operator wants it to be fetched anew by the next mail. */
+void policies_forget_domain(struct policies *p, struct span domain);
 
 #endif

@@ -115,6 +115,25 @@ is_paused(const struct sts_entry *e, int64_t now_ms)
 	    e->pause_to_ms - now_ms <= STS_PAUSE_MS;
 }
 
+/* A clock that was set makes it due sooner or later, no harm done. */
+static bool
+is_due(const struct sts_entry *e, int64_t now_ms)
+{
+	return holds(e, now_ms) && !is_paused(e, now_ms) &&
+	    now_ms - e->fetched_at_ms >= STS_REFRESH_MS &&
+	    now_ms - e->asked_at_ms < STS_INTEREST_MS;
+}
+
+const struct sts_entry *
+sts_cache_due(const struct sts_cache *c, size_t *cursor, int64_t now_ms)
+{
+	const struct sts_entry *e;
+
+	while ((e = sts_cache_next(c, cursor)) != NULL && !is_due(e, now_ms))
+		;
+	return e;
+}
+
 static enum sts_advice
 judge(const struct sts_entry *e, const char *id, int64_t now_ms)
 {
@@ -139,6 +158,7 @@ sts_cache_judge(struct sts_cache *c, struct span domain, const char *id,
 		return id == NULL ? STS_NONE : STS_FETCH;
 	list_remove(&i->node);
 	list_add_last(&c->order, &i->node);
+	i->entry.asked_at_ms = now_ms;
 	if (holds(&i->entry, now_ms))
 		*policy = &i->entry;
 	return judge(&i->entry, id, now_ms);
@@ -171,6 +191,15 @@ make_item(struct sts_cache *c, struct span domain)
 	}
 	list_add_last(&c->order, &i->node);
 	return i;
+}
+
+void
+sts_cache_forget(struct sts_cache *c, struct span domain)
+{
+	struct item *i = find(c, domain);
+
+	if (i != NULL)
+		free_item(c, i);
 }
 
 static struct item *
@@ -219,6 +248,8 @@ sts_cache_store(struct sts_cache *c, struct span domain, const char *id,
 		return ERR_RANGE;
 	(void)span_copy(span_str(id), e.id, sizeof(e.id));
 	i = find_or_make(c, domain);
+	if (i != NULL && i->entry.asked_at_ms == 0)
+		i->entry.asked_at_ms = now_ms;
 	return i == NULL ? ERR_NOMEM : set_item(i, &e);
 }
 
@@ -245,6 +276,7 @@ sts_cache_restore(struct sts_cache *c, struct span bytes, int64_t now_ms)
 	i = make_item(c, span_str(e.domain));
 	if (i == NULL)
 		return ERR_NOMEM;
+	i->entry.asked_at_ms = e.fetched_at_ms;
 	if (set_item(i, &e) == OK)
 		return OK;
 	free_item(c, i);

@@ -4,8 +4,8 @@
  *
  * A policy holds until it expires, whatever DNS and web say meanwhile, unless
  * a newer one takes its place.  It is fetched when the record's id is another
- * than the known one's, and again after a day of use, so that it is there when
- * somebody keeps us from fetching it.  After a failure a domain is left alone
+ * than the known one's, and again every day while there is mail now and then,
+ * so that it is there when somebody keeps us from fetching it.  After a failure a domain is left alone
  * for STS_PAUSE_MS.
  *
  * Bounded: STS_ENTRIES_MAX domains; who was not asked for longest goes first.
@@ -22,6 +22,7 @@
 #define STS_PAUSE_MS	300000		/* between failed fetches; and the … */
 					/* … shortest life of a policy */
 #define STS_REFRESH_MS	86400000	/* age at which it is fetched anew */
+#define STS_INTEREST_MS	INT64_C(2592000000)	/* … if anybody asked in 30 days */
 #define STS_ENTRY_BYTES_MAX ((size_t)STS_MX_MAX + 512)	/* written */
 
 struct sts_cache;
@@ -34,6 +35,7 @@ struct sts_entry {
 	int64_t fetched_at_ms;
 	int64_t expires_at_ms;
 	int64_t pause_to_ms;		/* no fetch before */
+	int64_t asked_at_ms;		/* last, as far as is known */
 	struct span mx;			/* see sts_policy.h */
 };
 
@@ -60,8 +62,9 @@ enum err sts_cache_store(struct sts_cache *c, struct span domain,
     const char *id, const struct sts_policy *policy, struct span mx,
     int64_t now_ms);
 
-/* It could not be fetched. */
+/* It could not be fetched; it is not to be known any more. */
 void sts_cache_fail(struct sts_cache *c, struct span domain, int64_t now_ms);
+void sts_cache_forget(struct sts_cache *c, struct span domain);
 
 /* The policy that holds now, or NULL; and one after the other, from a CURSOR
  * of 0, until NULL. */
@@ -69,6 +72,11 @@ const struct sts_entry *sts_cache_find(const struct sts_cache *c,
     struct span domain, int64_t now_ms);
 const struct sts_entry *sts_cache_next(const struct sts_cache *c,
     size_t *cursor);
+
+/* The next one, from a CURSOR as above, that is worth fetching anew though
+ * nobody asks. */
+const struct sts_entry *sts_cache_due(const struct sts_cache *c,
+    size_t *cursor, int64_t now_ms);
 
 /* An entry in bytes, to be kept by others; STS_ENTRY_BYTES_MAX at most. */
 void sts_entry_put(const struct sts_entry *e, struct buf *out);

@@ -148,6 +148,46 @@ Test(sts_cache, refuses)
 	cr_assert_eq(sts_cache_count(c), 0);
 }
 
+/* Every day, while somebody asks now and then; not in a pause. */
+Test(sts_cache, due)
+{
+	static const struct sts_policy year = { STS_MODE_ENFORCE, 31557600 };
+	size_t cursor = 0;
+
+	cr_assert_null(sts_cache_due(c, &cursor, NOW));
+	store("a", &year, NOW);
+	cursor = 0;
+	cr_assert_null(sts_cache_due(c, &cursor, NOW + DAY - 1));
+	cursor = 0;
+	cr_assert_eq(sts_cache_due(c, &cursor, NOW + DAY),
+	    sts_cache_find(c, DOMAIN, NOW));
+	cr_assert_null(sts_cache_due(c, &cursor, NOW + DAY));
+	sts_cache_fail(c, DOMAIN, NOW + DAY);
+	cursor = 0;
+	cr_assert_null(sts_cache_due(c, &cursor, NOW + DAY + 1));
+	cursor = 0;
+	cr_assert_not_null(sts_cache_due(c, &cursor, NOW + 30 * DAY - 1));
+	cursor = 0;
+	cr_assert_null(sts_cache_due(c, &cursor, NOW + 30 * DAY));
+	cr_assert_eq(judge("a", NOW + 31 * DAY), STS_REFRESH);
+	cursor = 0;
+	cr_assert_not_null(sts_cache_due(c, &cursor, NOW + 60 * DAY));
+	/* what is over is nobody's */
+	cr_assert_eq(judge("a", NOW + 365 * DAY), STS_REFRESH);
+	cursor = 0;
+	cr_assert_null(sts_cache_due(c, &cursor, NOW + 366 * DAY));
+}
+
+Test(sts_cache, forgotten)
+{
+	store("a", &week, NOW);
+	sts_cache_forget(c, SPAN_LIT("other.example"));
+	cr_assert_eq(sts_cache_count(c), 1);
+	sts_cache_forget(c, DOMAIN);
+	cr_assert_eq(sts_cache_count(c), 0);
+	cr_assert_eq(judge("a", NOW), STS_FETCH);
+}
+
 /* Who was not asked for longest goes first. */
 Test(sts_cache, bounded)
 {
