@@ -1,5 +1,5 @@
 #!/bin/bash
-# get-peers.sh [postfix|opensmtpd|exim4|dovecot|nsd|unbound ...]: unpacks the
+# get-peers.sh [postfix|opensmtpd|exim4|dovecot|nsd|unbound|nginx ...]: unpacks the
 # peers' Debian packages, which conflict with each other, side by side in
 # /opt/peers/NAME (or $MTAD_PEERS/NAME) and installs only the libraries that
 # they need.
@@ -14,8 +14,8 @@ for peer in "$@"; do
 	case $peer in
 	exim4) packages="exim4-daemon-light exim4-base exim4-config" ;;
 	dovecot) packages="dovecot-core dovecot-lmtpd" ;;
-	postfix|opensmtpd|nsd|unbound) packages=$peer ;;
-	*) echo "usage: get-peers.sh [postfix|opensmtpd|exim4|dovecot|nsd|unbound ...]" >&2
+	postfix|opensmtpd|nsd|unbound|nginx) packages=$peer ;;
+	*) echo "usage: get-peers.sh [postfix|opensmtpd|exim4|dovecot|nsd|unbound|nginx ...]" >&2
 	   exit 2 ;;
 	esac
 	for package in $packages; do

@@ -1,5 +1,4 @@
 #include "deliverd/early.h"
-#include "deliverd/session_dial.h"
 
 #include "deliverd/session_dial.h"
 

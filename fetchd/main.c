@@ -173,6 +173,8 @@ on_queued(struct fetchd *d, const struct msg *m)
 		policies_restore(d->policies, m->policy_kept.record);
 	else if (m->type == MSG_policies_told)
 		policies_restored(d->policies);
+	else if (m->type == MSG_policy_forget)
+		policies_forget_domain(d->policies, m->policy_forget.domain);
 }
 
 /* A descriptor has no place in any message of siblings. */

@@ -55,6 +55,8 @@ int cmd_spool_salvage(struct mtactl *m);
 int cmd_forecast(struct mtactl *m);
 int cmd_quota_list(struct mtactl *m);
 int cmd_quota_reset(struct mtactl *m);
+int cmd_sts_list(struct mtactl *m);
+int cmd_sts_forget(struct mtactl *m);
 int cmd_auth_hash(struct mtactl *m);
 int cmd_auth_test(struct mtactl *m);
 int cmd_reload(struct mtactl *m);

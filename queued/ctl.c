@@ -20,6 +20,7 @@
 #include "queued/ctl_forecast.h"
 #include "queued/ctl_history.h"
 #include "queued/ctl_spool.h"
+#include "queued/ctl_sts.h"
 #include "queued/history.h"
 #include "queued/lease_doubt.h"
 #include "queued/store/store_write.h"
@@ -276,6 +277,9 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		break;
 	case MSG_ctl_quota:
 		ctl_quota(s, &m->ctl_quota);
+		break;
+	case MSG_ctl_sts:
+		ctl_sts(s, &m->ctl_sts);
 		break;
 	case MSG_ctl_reload:
 		ask_reload(s);

@@ -9,6 +9,7 @@
 #include "common/base/crc32c.h"
 #include "common/base/list.h"
 #include "common/base/mtime.h"
+#include "common/base/text.h"
 #include "common/base/wire.h"
 #include "common/log/log.h"
 #include "common/os/file.h"
@@ -31,6 +32,7 @@ struct kept {
 };
 
 struct policies {
+	struct channel *fetchd;		/* NULL while it is away */
 	struct map_span by_domain;
 	struct list order;
 	size_t bytes;			/* of domains and records */
@@ -141,6 +143,7 @@ policies_tell(struct queued *q, struct channel *c)
 {
 	struct msg m = { .type = MSG_policy_kept };
 
+	q->policies->fetchd = c;
 	for (struct list *n = list_first(&q->policies->order); n != NULL;
 	    n = list_next(&q->policies->order, n)) {
 		m.policy_kept.record =
@@ -149,6 +152,60 @@ policies_tell(struct queued *q, struct channel *c)
 	}
 	m = (struct msg){ .type = MSG_policies_told };
 	channel_send_or_end(c, &m);
+}
+
+void
+policies_leave(struct queued *q, const struct channel *c)
+{
+	if (q->policies->fetchd == c)
+		q->policies->fetchd = NULL;
+}
+
+/* ---- for operators ---- */
+
+static struct kept *
+find(const struct queued *q, struct span domain)
+{
+	uint8_t lower[DOMAIN_BYTES_MAX];
+
+	if (domain.n > sizeof(lower))
+		return NULL;
+	text_lower(domain, lower);
+	return map_span_get(&q->policies->by_domain,
+	    span_of(lower, domain.n));
+}
+
+struct span
+policies_find(const struct queued *q, struct span domain)
+{
+	const struct kept *k = find(q, domain);
+
+	return k == NULL ? SPAN_NONE : record_of(k);
+}
+
+struct span
+policies_next(const struct queued *q, size_t *cursor)
+{
+	const struct kept *k = map_span_next(&q->policies->by_domain, cursor);
+
+	return k == NULL ? SPAN_NONE : record_of(k);
+}
+
+bool
+policies_forget(struct queued *q, struct span domain)
+{
+	struct policies *p = q->policies;
+	struct msg m = { .type = MSG_policy_forget };
+	struct kept *k = find(q, domain);
+
+	if (k == NULL)
+		return false;
+	m.policy_forget.domain = domain_of(k);
+	if (p->fetchd != NULL)
+		channel_send_or_end(p->fetchd, &m);
+	drop(p, k);
+	p->has_changed = true;
+	return true;
 }
 
 /* ---- the file ---- */

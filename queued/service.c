@@ -117,6 +117,7 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 	struct queued_peer *peer = peer_of(q, c);
 
 	(void)p;
+	policies_leave(q, c);
 	if (peer == NULL || peer->channel != c)
 		return;
 	if (channel_peer(c)->role == ROLE_DELIVERD)

@@ -22,6 +22,8 @@ config show:the configuration with all defaults
 reload:take a changed configuration over
 quota list:what users, clients and networks handed in of late, against their limits
 quota reset:let one go on: user:NAME, client:ADDRESS or network:NETWORKS
+sts list:which policies of MTA-STS are known, and until when
+sts forget:have a policy fetched anew by the next mail
 auth hash:a line for the file of users, from a password
 auth test:is this the user's password in the file?
 log level:log more or less from now on

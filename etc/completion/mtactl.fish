@@ -21,6 +21,8 @@ set -l verbs \
     'config show:the configuration with all defaults' \
     'quota list:what was handed in of late, against limits' \
     'quota reset:let one go on that has used up its quota' \
+    'sts list:which policies of MTA-STS are known' \
+    'sts forget:have a policy fetched anew' \
     'auth hash:a line for the file of users' \
     'auth test:is this the password in the file?' \
     'reload:take a changed configuration over' \

@@ -1,15 +1,20 @@
 """MTA-STS (RFC 8461): records, policies from a real HTTPS server, and hosts that
 show the right certificate, another, or none (STS-01 to -12)."""
+import json
 import os
+import re
 import shutil
+import struct
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from support import (basics, client_ca, dane, nameserver, network, nexthop,
-                     relay)
-from support.policy_host import Answer, PolicyHost, policy
+                     nginx, relay, signed)
+from support.history import crc32c
+from support.policy_host import PATH, Answer, PolicyHost, policy
 
 PORT = 25
 WEB, SECURE, PLAIN, HUB = (f"192.0.2.{i}" for i in range(1, 5))
@@ -76,6 +81,28 @@ PATTERNS = {
     "prefix": (["x.example", "*.mx.prefix.example"], False),
     "part": (["mx.part.exampl"], False),
 }
+
+
+def verdict(history):
+    """What became of a message; what is deferred is so for TLS."""
+    if " deferred" in history:
+        assert re.search(r"4\.7\.\d", history), history
+        return DEFERRED
+    return GOOD if " verified" in history else DELIVERED
+
+
+def age(path, domain, seconds):
+    """The policy of `domain` in that file (docs/SPOOL.md) was fetched so much
+    earlier."""
+    with open(path, "r+b") as f:
+        data = bytearray(f.read()[:-4])
+        name = struct.pack("<I", len(domain)) + domain.encode()
+        at = data.index(name, data.index(name) + 1) + len(name)
+        at += 4 + struct.unpack_from("<I", data, at)[0] + 1     # id, mode
+        struct.pack_into("<Q", data, at, struct.unpack_from(
+            "<Q", data, at)[0] - seconds * 1000)
+        f.seek(0)
+        f.write(data + struct.pack("<I", crc32c(data)))
 
 
 class Base(unittest.TestCase):
@@ -152,12 +179,6 @@ class Base(unittest.TestCase):
         ids = {name: r.send(to=f"user@{name}.example") for name in names}
         return {name: r.fate(i) for name, i in ids.items()}
 
-    def verdict(self, history):
-        if " deferred" in history:
-            self.assertRegex(history, r"4\.7\.\d")
-            return DEFERRED
-        return GOOD if " verified" in history else DELIVERED
-
 
 class Policies(Base):
     """A host without TLS tells a policy that binds from none."""
@@ -195,7 +216,7 @@ class Policies(Base):
         for name, history in self.fates(r, RECORDS).items():
             with self.subTest(name):
                 has_policy = RECORDS[name][1]
-                self.assertEqual(self.verdict(history), DEFERRED if has_policy
+                self.assertEqual(verdict(history), DEFERRED if has_policy
                                  else DELIVERED, history)
                 self.assertEqual(self.web.count(f"{name}.example"),
                                  int(has_policy))
@@ -211,7 +232,7 @@ class Policies(Base):
         zone[("mta-sts.alias-of.example", "CNAME")] = ["web.host.example"]
         zone[("web.host.example", "A")] = [WEB]
         history = self.fates(self.start(), ["alias-of"])["alias-of"]
-        self.assertEqual(self.verdict(history), DEFERRED, history)
+        self.assertEqual(verdict(history), DEFERRED, history)
 
     def test_policies(self):
         """STS-02, STS-03, STS-08, STS-12, and why there is none."""
@@ -221,7 +242,7 @@ class Policies(Base):
         for name, history in self.fates(r, POLICIES).items():
             with self.subTest(name):
                 words = POLICIES[name][1]
-                self.assertEqual(self.verdict(history), DEFERRED if words
+                self.assertEqual(verdict(history), DEFERRED if words
                                  else DELIVERED, history)
                 self.assertIn(words or "", history)
                 self.assertEqual(self.web.count(f"{name}.example"), 1)
@@ -245,7 +266,7 @@ class Policies(Base):
         r = self.start()
         for name, history in self.fates(r, names).items():
             with self.subTest(name):
-                self.assertEqual(self.verdict(history), DELIVERED, history)
+                self.assertEqual(verdict(history), DELIVERED, history)
                 self.assertEqual(self.web.count(f"{name}.example"), 0)
                 self.assertRegex(r.log(), f"policy_failed .*{name}.example.*"
                                  "(?i:certificate)")
@@ -278,9 +299,9 @@ class Policies(Base):
         self.domain("web")
         r = self.start()
         first = r.send(to="user@slow.example")
-        self.assertEqual(self.verdict(self.fates(r, ["web"])["web"]),
+        self.assertEqual(verdict(self.fates(r, ["web"])["web"]),
                          DEFERRED)
-        self.assertEqual(self.verdict(r.fate(first, 90)), DELIVERED)
+        self.assertEqual(verdict(r.fate(first, 90)), DELIVERED)
         self.assertRegex(r.log(), "policy_failed .*slow.example.*no whole "
                          "answer in time")
 
@@ -294,20 +315,20 @@ class Policies(Base):
         r = self.start(routes=[{"to": "*", "via": "mx", "tls": "sts"}])
         told = self.fates(r, ["without", "not-there", "none", "testing",
                               "enforce"])
-        self.assertEqual(self.verdict(told.pop("testing")), DELIVERED)
+        self.assertEqual(verdict(told.pop("testing")), DELIVERED)
         for name, words in (("without", "there is no policy of without"),
                             ("none", "there is no policy of none"),
                             ("not-there", "HTTP status 404"),
                             ("enforce", "no STARTTLS")):
             with self.subTest(name):
-                self.assertEqual(self.verdict(told[name]), DEFERRED)
+                self.assertEqual(verdict(told[name]), DEFERRED)
                 self.assertIn(words, told[name])
 
     def test_other_routes_do_not_ask(self):
         self.domain("web")
         r = self.start(routes=[{"to": "*", "via": "mx",
                                 "tls": "opportunistic"}])
-        self.assertEqual(self.verdict(self.fates(r, ["web"])["web"]),
+        self.assertEqual(verdict(self.fates(r, ["web"])["web"]),
                          DELIVERED)
         self.assertEqual(self.names.count("_mta-sts.web.example", "TXT"), 0)
         self.assertEqual(r.pids("fetchd"), [])
@@ -342,7 +363,7 @@ class Cache(Base):
         queue_id = r.send(to=f"user@{name}.example")
         r.retry(f"id:{queue_id}")
         history = r.fate(queue_id)
-        self.assertEqual(self.verdict(history), want, history)
+        self.assertEqual(verdict(history), want, history)
         self.assertIn(words, history)
 
     def test_is_fetched_once(self):
@@ -414,6 +435,46 @@ class Cache(Base):
         self.expect(r, DEFERRED, "no STARTTLS")
         self.assertEqual(self.web.count(domain), 1)
 
+    def test_operator(self):
+        """mtactl sts: what is known, and to have it fetched anew."""
+        domain = self.domain("d", policy("mx.elsewhere.example", "*.x.example"))
+        self.domain("e", policy(mode="none", max_age=86400))
+        r = self.start()
+        self.expect(r, DEFERRED)
+        self.expect(r, DELIVERED, name="e")
+        rows = basics.wait_for("both", lambda: sorted(
+            (json.loads(line) for line in r.ctl(
+                "sts", "list", "--json").splitlines()),
+            key=lambda row: row["domain"]))
+        self.assertEqual([(row["domain"], row["mode"], row["id"], row["mx"])
+                          for row in rows], [
+            (domain, "enforce", "1", ["mx.elsewhere.example", "*.x.example"]),
+            ("e.example", "none", "1", [])])
+        self.assertRegex(r.ctl("sts", "list", "D.example"),
+                         r"DOMAIN .*\nd\.example +enforce +1 +\d+m?s +6d23h +"
+                         r"mx\.elsewhere\.example \*\.x\.example\n\Z")
+        self.assertEqual(r.ctl("sts", "list", "x.example", "--json"), "")
+        # put right without another id
+        self.answer("d", policy(mode="none"))
+        self.expect(r, DEFERRED)
+        r.ctl("sts", "forget", domain.upper())
+        r.wait_log("policy_forgotten")
+        self.expect(r, DELIVERED)
+        self.assertEqual(r.try_ctl("sts", "forget", "x.example").returncode, 4)
+
+    def test_every_day(self):
+        """What is known is fetched anew though there is no mail."""
+        domain = self.domain("d")
+        r = self.start()
+        self.expect(r, DEFERRED)
+        r.stop()
+        age(os.path.join(r.folder, "spool/policies"), domain, 25 * 3600)
+        r.start()
+        basics.wait_for("a fetch", lambda: self.web.count(domain) == 2)
+        basics.wait_for("it to be kept", lambda: json.loads(r.ctl(
+            "sts", "list", domain, "--json"))["fetched_at"][:10] >=
+            time.strftime("%Y-%m-%d", time.gmtime(time.time() - 60)))
+
     def test_a_damaged_file(self):
         """Is told of; policies are found anew."""
         self.domain("d")
@@ -480,11 +541,11 @@ class Hosts(Base):
         r = self.start()
         for name, history in self.fates(r, self.SHOWN).items():
             with self.subTest(name):
-                _, verdict, words = self.SHOWN[name]
-                self.assertEqual(self.verdict(history), verdict, history)
+                _, want, words = self.SHOWN[name]
+                self.assertEqual(verdict(history), want, history)
                 self.assertRegex(history, words)
                 self.assertIn(f"mx.{name}.example", self.asked)
-                if verdict == DEFERRED:
+                if want == DEFERRED:
                     self.assertIn("by the MTA-STS policy of its domain",
                                   history)
         good = sum(v == GOOD for _, v, _ in self.SHOWN.values())
@@ -539,7 +600,7 @@ class Hosts(Base):
         r = self.start()
         for name, history in self.fates(r, ["good", "else", "trial",
                                             "wide"]).items():
-            self.assertEqual(self.verdict(history), DELIVERED, name)
+            self.assertEqual(verdict(history), DELIVERED, name)
         log = r.log()
         for name, why in (("else", "the certificate is not valid"),
                           ("trial", "no TLS"),
@@ -564,7 +625,7 @@ class Hosts(Base):
         told = self.fates(r, ["dane", "good"])
         self.assertIn(" dane", told["dane"])
         self.assertIn("delivered", told["dane"])
-        self.assertEqual(self.verdict(told["good"]), DEFERRED)
+        self.assertEqual(verdict(told["good"]), DEFERRED)
         self.assertIn("DANE", told["good"])
         self.assertNotIn("mx.good.example", self.asked)
 
@@ -580,7 +641,7 @@ class Hosts(Base):
                        deliver={"address_family": "ipv4",
                                 "messages_per_connection": 1})
         history = self.fates(r, ["good"])["good"]
-        self.assertEqual(self.verdict(history), GOOD, history)
+        self.assertEqual(verdict(history), GOOD, history)
         self.assertEqual(self.web.count("hub.example"), 1)
         self.assertEqual(self.web.count("good.example"), 0)
         self.names.zone[("_mta-sts.hub.example", "TXT")] = ["v=STSv1; id=2"]
@@ -591,6 +652,55 @@ class Hosts(Base):
         self.assertEqual(len(hub.messages), 1)
 
 
+@unittest.skipUnless(signed.are_there() and nginx.is_there(),
+                     "no nsd, unbound and nginx")
+class Programs(unittest.TestCase):
+    """Names by nsd and unbound, policies by nginx."""
+
+    DOMAINS = {"good": ("mx.good.example", SECURE, GOOD),
+               "bad": ("mx.good.example", SECURE, DEFERRED),
+               "plain": ("mx.plain.example", PLAIN, DEFERRED),
+               "lost": (None, PLAIN, DELIVERED)}
+
+    def test_them(self):
+        folder = tempfile.mkdtemp(prefix="mtad-sts.")
+        self.addCleanup(shutil.rmtree, folder, True)
+        ca = client_ca.ClientCA(folder, "ca", "An authority")
+        hosts = [f"mta-sts.{name}.example" for name in self.DOMAINS]
+        web = nginx.Nginx(WEB, dane.Server(folder, "web", hosts, ca), hosts)
+        self.addCleanup(web.close)
+        records = []
+        for name, (mx, address, _) in self.DOMAINS.items():
+            records += [f"{name} MX 10 mx.{name}", f"mx.{name} A {address}",
+                        f"mta-sts.{name} A {WEB}",
+                        f'_mta-sts.{name} TXT "v=STSv1;" " id=1;"']
+            if mx:
+                web.put(f"mta-sts.{name}.example", PATH, policy(mx))
+        names = signed.SignedNames(signed.Zone("example", records,
+                                               is_signed=False))
+        self.addCleanup(names.close)
+        for address, server in ((SECURE, dane.Server(
+                folder, "mx", ["mx.good.example"], ca)), (PLAIN, None)):
+            hop = nexthop.NextHop(PORT, address,
+                                  tls=server and server.context())
+            self.addCleanup(hop.close)
+        r = relay.Relay(start=False, routes=[], tls={"authorities": ca.pem},
+                        dns={"servers": ["127.0.0.1:53"]},
+                        deliver={"address_family": "ipv4"},
+                        queue={"first_retry": "1h", "max_retry": "1h"})
+        self.addCleanup(r.remove)
+        self.addCleanup(r.stop)
+        r.start()
+        ids = {name: r.send(to=f"user@{name}.example")
+               for name in self.DOMAINS}
+        for name, (_, _, want) in self.DOMAINS.items():
+            history = r.fate(ids[name])
+            with self.subTest(name):
+                self.assertEqual(verdict(history), want, history)
+        self.assertEqual(web.log().count("GET /.well-known"), 4)
+        self.assertRegex(r.log(), "policy_failed .*lost.*HTTP status 404")
+
+
 if __name__ == "__main__":
-    network.enter([WEB, SECURE, PLAIN, HUB])
+    network.enter([WEB, SECURE, PLAIN, HUB, signed.AUTHORITY, signed.LAME])
     basics.main()
