@@ -32,13 +32,6 @@ make_room(struct mime_encode *e, uint8_t n, struct buf *out)
 }
 
 static void
-put_literal(struct mime_encode *e, uint8_t c, struct buf *out)
-{
-	make_room(e, 1, out);
-	buf_add_byte(out, c);
-}
-
-static void
 put_quoted(struct mime_encode *e, uint8_t c, struct buf *out)
 {
 	static const char digits[] = "0123456789ABCDEF";
@@ -47,6 +40,19 @@ put_quoted(struct mime_encode *e, uint8_t c, struct buf *out)
 
 	make_room(e, 3, out);
 	buf_add(out, code, 3);
+}
+
+/* A line that a boundary could look like is none: a hyphen is quoted where it
+ * begins one, above all where a long line was broken before it. */
+static void
+put_literal(struct mime_encode *e, uint8_t c, struct buf *out)
+{
+	if (c == '-' && (e->column == 0 || e->column == MIME_LINE_OCTETS - 1)) {
+		put_quoted(e, c, out);
+		return;
+	}
+	make_room(e, 1, out);
+	buf_add_byte(out, c);
 }
 
 static bool
@@ -106,7 +112,7 @@ feed_run(struct mime_encode *e, struct span in, struct buf *out)
 {
 	size_t room = (size_t)(MIME_LINE_OCTETS - 1 - e->column), n = 0;
 
-	if (e->has_cr || e->blank != 0)
+	if (e->has_cr || e->blank != 0 || (e->column == 0 && in.p[0] == '-'))
 		return 0;
 	while (n < in.n && n < room && is_literal(in.p[n]))
 		n++;

@@ -3,7 +3,8 @@
  * lines of at most 76 octets, nothing but CRLF as their end.
  *
  * In quoted-printable a CRLF is a line's end, a CR or LF alone an octet like
- * others; what is decoded is what was put in, in both.
+ * others; what is decoded is what was put in, in both.  No line begins with a
+ * hyphen, so none is a boundary.
  */
 #ifndef MTAD_MIME_MIME_ENCODE_H
 #define MTAD_MIME_MIME_ENCODE_H

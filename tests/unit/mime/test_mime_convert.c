@@ -63,7 +63,7 @@ static const struct {
 	    U "\r\n--c\r\n" U "\r\n--b--\r\n",
 	    M MULTI("mixed") "\r\n--b\r\nContent-Type: multipart/related;"
 	    " boundary=c\r\n" E("7bit") "\r\n--c\r\n" QP
-	    "\r\n=C3=BC\r\n--b\r\n" QP "\r\n=C3=BC\r\n--c\r\n=C3=BC\r\n"
+	    "\r\n=C3=BC\r\n--b\r\n" QP "\r\n=C3=BC\r\n=2D-c\r\n=C3=BC\r\n"
 	    "--b--\r\n" },
 	/* messages within it */
 	{ M MULTI("mixed") "\r\n--b\r\nContent-Type: message/rfc822\r\n"

@@ -8,7 +8,7 @@ import sys
 import unittest
 
 PROGRAM = sys.argv.pop(1)
-ROUNDS = 400
+ROUNDS = 200
 
 
 def convert(raw, step):
