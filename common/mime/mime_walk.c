@@ -349,8 +349,9 @@ begin_field(struct mime_walk *w)
 	}
 	w->entity.has_version |= span_equal_nocase(name,
 	    SPAN_LIT("MIME-Version"));
-	w->entity.has_dkim |= span_equal_nocase(name,
-	    SPAN_LIT("DKIM-Signature"));
+	w->entity.has_dkim |=
+	    span_equal_nocase(name, SPAN_LIT("DKIM-Signature")) ||
+	    span_equal_nocase(name, SPAN_LIT("ARC-Message-Signature"));
 	give(w, MIME_FIELDS, line);
 	w->line_n = 0;
 }

@@ -34,7 +34,7 @@ struct mime_entity {
 	bool is_root;		/* of a message, which may lie in another */
 	bool has_type;
 	bool has_version;	/* MIME-Version */
-	bool has_dkim;		/* DKIM-Signature */
+	bool has_dkim;		/* DKIM-Signature, or ARC's (RFC 8617) */
 	bool is_signed;		/* a multipart/signed lies around it */
 };
 

@@ -189,6 +189,7 @@ static const struct {
 	{ M MULTI("signed") "\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
 	    "A: b\r\n\r\n" U "\r\n--b--\r\n", true, false },
 	{ "DKIM-Signature: v=1\r\n" M T "\r\n" U "\r\n", false, true },
+	{ "ARC-Message-Signature: i=1\r\n" M T "\r\n" U "\r\n", false, true },
 	{ "DKIM-Signature: v=1\r\n" M T "\r\nx\r\n", false, false },
 	{ M "Content-Type: message/rfc822\r\n\r\nDKIM-Signature: v=1\r\n"
 	    "\r\n" U "\r\n", false, false },
