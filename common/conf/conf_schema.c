@@ -29,6 +29,8 @@
 #define AT_FAMILY(of, key)		offsetof(of, key)
 #define AT_LANGUAGE(of, key)		offsetof(of, key)
 #define AT_DOUBT(of, key)		offsetof(of, key)
+#define AT_EIGHT_BIT(of, key)		offsetof(of, key)
+#define AT_ROUTE_EIGHT_BIT(of, key)	offsetof(of, key)
 #define AT_REVERSE(of, key)		offsetof(of, key)
 #define AT_EACH(of, key)		offsetof(of, key)
 #define AT_BOUND(of, key)		offsetof(of, key)
@@ -135,6 +137,8 @@ static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_FAMILY] = sizeof(enum conf_family),
 	[CONF_TYPE_LANGUAGE] = sizeof(enum conf_language),
 	[CONF_TYPE_DOUBT] = sizeof(enum conf_doubt),
+	[CONF_TYPE_EIGHT_BIT] = sizeof(enum conf_eight_bit),
+	[CONF_TYPE_ROUTE_EIGHT_BIT] = sizeof(enum conf_route_eight_bit),
 	[CONF_TYPE_REVERSE] = sizeof(enum conf_reverse),
 	[CONF_TYPE_EACH] = sizeof(enum conf_each),
 	[CONF_TYPE_BOUND] = sizeof(struct conf_bound),

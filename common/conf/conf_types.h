@@ -8,6 +8,7 @@
 #define MTAD_CONF_CONF_TYPES_H
 
 #include "common/base/endpoint.h"
+#include "common/conf/conf_choices.h"
 #include "common/conf/conf_rule_types.h"
 
 enum conf_service { CONF_SERVICE_MX, CONF_SERVICE_SUBMISSION };
@@ -42,8 +43,6 @@ enum conf_language { CONF_LANGUAGE_EN };
 enum conf_reverse { CONF_REVERSE_NONE, CONF_REVERSE_LOG, CONF_REVERSE_REFUSE };
 /* Whose mail a quota counts together. */
 enum conf_each { CONF_EACH_USER, CONF_EACH_CLIENT, CONF_EACH_NETWORK };
-
-enum conf_doubt { CONF_DOUBT_RETRY, CONF_DOUBT_HOLD };
 
 enum conf_address_kind {
 	CONF_ADDRESS_NONE,

@@ -33,6 +33,12 @@ static const char *const newlines[] = { "refuse", "normalise" };
 static const char *const families[] = { "any", "ipv4", "ipv6" };
 static const char *const languages[] = { "en" };
 static const char *const doubts[] = { "retry", "hold" };
+static const char *const eight_bits[] = {
+	"convert", "convert-unsigned", "return", "pass"
+};
+static const char *const route_eight_bits[] = {
+	"deliver", "convert", "convert-unsigned", "return", "pass"
+};
 static const char *const reverses[] = { "none", "log", "refuse" };
 static const char *const eaches[] = { "user", "client", "network" };
 
@@ -49,6 +55,9 @@ static const struct choice {
 	[CONF_TYPE_FAMILY] = { families, COUNT_OF(families) },
 	[CONF_TYPE_LANGUAGE] = { languages, COUNT_OF(languages) },
 	[CONF_TYPE_DOUBT] = { doubts, COUNT_OF(doubts) },
+	[CONF_TYPE_EIGHT_BIT] = { eight_bits, COUNT_OF(eight_bits) },
+	[CONF_TYPE_ROUTE_EIGHT_BIT] = { route_eight_bits,
+	    COUNT_OF(route_eight_bits) },
 	[CONF_TYPE_REVERSE] = { reverses, COUNT_OF(reverses) },
 	[CONF_TYPE_EACH] = { eaches, COUNT_OF(eaches) },
 };

@@ -98,6 +98,24 @@ set_retry(const struct conf *conf, const struct conf_route *rule,
 		p->max_retry_ms = p->first_retry_ms;
 }
 
+static enum conf_eight_bit
+eight_bit_of(const struct conf *conf, const struct conf_route *rule)
+{
+	switch (rule == NULL ? CONF_ROUTE_EIGHT_BIT_DELIVER : rule->eight_bit) {
+	case CONF_ROUTE_EIGHT_BIT_CONVERT:
+		return CONF_EIGHT_BIT_CONVERT;
+	case CONF_ROUTE_EIGHT_BIT_CONVERT_UNSIGNED:
+		return CONF_EIGHT_BIT_CONVERT_UNSIGNED;
+	case CONF_ROUTE_EIGHT_BIT_RETURN:
+		return CONF_EIGHT_BIT_RETURN;
+	case CONF_ROUTE_EIGHT_BIT_PASS:
+		return CONF_EIGHT_BIT_PASS;
+	case CONF_ROUTE_EIGHT_BIT_DELIVER:
+		break;
+	}
+	return conf->deliver.eight_bit;
+}
+
 static enum err
 set_policy(struct arena *arena, const struct conf *conf,
     const struct conf_route *rule, struct route *route)
@@ -107,6 +125,7 @@ set_policy(struct arena *arena, const struct conf *conf,
 	if (p == NULL)
 		return ERR_NOMEM;
 	set_retry(conf, rule, p);
+	p->eight_bit = eight_bit_of(conf, rule);
 	p->connections = conf->deliver.connections;
 	p->window = conf->deliver.window;
 	p->rate = conf->deliver.rate;

@@ -404,9 +404,15 @@ Test(route_table, rules_have_limits_and_curves_of_their_own)
 	rule->limits_connections = 3;
 	rule->limits_window = 4;
 	rule->limits_rate = (struct conf_rate){ 1, 10000 };
+	rule->eight_bit = CONF_ROUTE_EIGHT_BIT_PASS;
+	conf->deliver.eight_bit = CONF_EIGHT_BIT_RETURN;
 	add("free.example", "*", "mx")->limits_rate.period_ms = 1;
-	add("late.example", "*", "mx")->retry_first_ms = 7200000;
-	add("soon.example", "*", "mx")->retry_max_ms = 1000;
+	rule = add("late.example", "*", "mx");
+	rule->retry_first_ms = 7200000;
+	rule->eight_bit = CONF_ROUTE_EIGHT_BIT_CONVERT_UNSIGNED;
+	rule = add("soon.example", "*", "mx");
+	rule->retry_max_ms = 1000;
+	rule->eight_bit = CONF_ROUTE_EIGHT_BIT_CONVERT;
 	cr_assert_eq(route_table_new(conf, &table), OK);
 	cr_expect_eq(policy("x@own.example")->first_retry_ms, 5000);
 	cr_expect_eq(policy("x@own.example")->max_retry_ms, 10000);
@@ -417,6 +423,13 @@ Test(route_table, rules_have_limits_and_curves_of_their_own)
 	cr_expect_eq(policy("x@own.example")->rate.count, 1);
 	cr_expect_eq(policy("x@own.example")->rate.period_ms, 10000);
 	cr_expect_eq(policy("x@free.example")->rate.count, 0);
+	cr_expect_eq(policy("x@own.example")->eight_bit, CONF_EIGHT_BIT_PASS);
+	cr_expect_eq(policy("x@free.example")->eight_bit,
+	    CONF_EIGHT_BIT_RETURN);
+	cr_expect_eq(policy("x@late.example")->eight_bit,
+	    CONF_EIGHT_BIT_CONVERT_UNSIGNED);
+	cr_expect_eq(policy("x@soon.example")->eight_bit,
+	    CONF_EIGHT_BIT_CONVERT);
 	/* one of the two retry times drags the other along */
 	cr_expect_eq(policy("x@late.example")->max_retry_ms, 7200000);
 	cr_expect_eq(policy("x@soon.example")->first_retry_ms, 1000);
@@ -427,6 +440,7 @@ Test(route_table, rules_have_limits_and_curves_of_their_own)
 	cr_expect_eq(policy("x@d.example")->connections, 20);
 	cr_expect_eq(policy("x@d.example")->window, 512);
 	cr_expect_eq(policy("x@d.example")->rate.count, 7);
+	cr_expect_eq(policy("x@d.example")->eight_bit, CONF_EIGHT_BIT_RETURN);
 	route_table_free(&table);
 	conf_free(&conf);
 }
