@@ -47,6 +47,7 @@ void
 body_content(struct session *s, struct job *j, const struct msg_content *m)
 {
 	struct span bytes = m->bytes;
+	bool is_last;
 
 	if (m->offset != j->content_at || j->asked_to <= j->content_at ||
 	    tx_sending(s->tx) != &j->mail)
@@ -57,6 +58,9 @@ body_content(struct session *s, struct job *j, const struct msg_content *m)
 		return;
 	}
 	j->content_at += bytes.n;
+	is_last = j->content_at == j->mail.size;
+	if (is_last)		/* it may be wanted once more */
+		j->content_at = 0;
 	j->asked_to = j->content_at;
-	tx_content(s->tx, bytes, j->content_at == j->mail.size);
+	tx_content(s->tx, bytes, is_last);
 }

@@ -44,6 +44,7 @@ job_free(struct job **job)
 	if (j == NULL)
 		return;
 	settings_drop(&j->settings);
+	tx_mail_forget(&j->mail);
 	buf_clear(&j->mail.texts);
 	buf_clear(&j->attempts);
 	free(j->block);
@@ -180,6 +181,7 @@ job_load(struct job *j, const struct msg_lease *m, struct settings *settings)
 		return err;
 	set_head(j, m);
 	j->settings = settings_use(settings);
+	j->mail.eight_bit = j->route.policy->eight_bit;
 	return OK;
 }
 
@@ -188,6 +190,7 @@ job_unload(struct job *j)
 {
 	MUST(!list_is_linked(&j->node));
 	settings_drop(&j->settings);
+	tx_mail_forget(&j->mail);
 	if (j->block_size > BLOCK_KEPT) {
 		free(j->block);
 		j->block = NULL;

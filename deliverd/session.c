@@ -26,6 +26,7 @@
 #include "common/log/log.h"
 #include "common/proc/own.h"
 #include "deliverd/body.h"
+#include "deliverd/converted.h"
 #include "deliverd/engine/tx_auth.h"
 #include "deliverd/jobs.h"
 #include "deliverd/session_dial.h"
@@ -166,6 +167,7 @@ static void
 note_attempt(struct session *s, struct job *j)
 {
 	char address[ENDPOINT_TEXT_SIZE];
+	char text[CONVERTED_TEXT_SIZE];
 	const struct tx_rcpt *told = NULL;
 	struct msg_attempt a = {
 		.host = span_str(s->host),
@@ -188,7 +190,8 @@ note_attempt(struct session *s, struct job *j)
 	a.tls = span_str(s->tls_text);
 	a.stage = (uint8_t)verdict_stage(told->stage);
 	a.code = told->code;
-	a.text = tx_mail_text(&j->mail, told);
+	a.text = converted_note(s, j, told, tx_mail_text(&j->mail, told),
+	    text);
 	job_mark_settled(j, job_add_attempt(j, &a));
 }
 

@@ -15,7 +15,7 @@
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-static const char content[] = ".one\r\ntwo\r\n.\r\n\xe4";
+static const char content[] = "A: b\r\n\r\n.one\r\n.\r\n\xe4";
 
 static void
 add_mails(struct play *p, uint8_t options)
@@ -108,6 +108,16 @@ check_output(const struct buf *out)
 	}
 }
 
+/* Octets above 127 only where the host was told of them (C5321-35). */
+static void
+check_octets(const struct buf *out)
+{
+	for (size_t i = 0; i < out->n; i++)
+		MUST(out->p[i] < 0x80 ||
+		    memmem(out->p, i, " BODY=8BITMIME", 14) != NULL ||
+		    memmem(out->p, i, " BODY=BINARYMIME", 16) != NULL);
+}
+
 static enum tx_tls_need
 need_of(uint8_t options)
 {
@@ -153,6 +163,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 			event(&play, bytes[at++]);
 	}
 	check_output(&play.out);
+	if ((bytes[0] & 4) != 0 && (bytes[0] & 32) == 0)
+		check_octets(&play.out);
 	/* where TLS must be no mail leaves without */
 	MUST(play.need != TX_TLS_MUST || play.was_secured ||
 	    play.out.n == 0 ||

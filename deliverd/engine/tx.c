@@ -17,6 +17,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mtime.h"
+#include "deliverd/engine/tx_convert.h"
 #include "deliverd/engine/tx_fault.h"
 #include "deliverd/engine/tx_login.h"
 
@@ -65,6 +66,7 @@ tx_free(struct tx **t)
 	    (*t)->over[0] == NULL);
 	smtp_response_clear(&(*t)->response);
 	tx_login_free(*t);
+	tx_convert_free(*t);
 	free(*t);
 	*t = NULL;
 }
@@ -177,7 +179,7 @@ tx_next(struct tx *t, struct tx_mail **mail)
 	}
 	if (t->state == TX_OVER)
 		return TX_CLOSE;
-	if (t->state == TX_SENDING) {
+	if (tx_sending(t) != NULL) {
 		*mail = t->mail;
 		return TX_WANT_CONTENT;
 	}
@@ -219,7 +221,8 @@ tx_is_idle(const struct tx *t)
 const struct tx_mail *
 tx_sending(const struct tx *t)
 {
-	return t->state == TX_SENDING ? t->mail : NULL;
+	return t->state == TX_SENDING || t->state == TX_LOOKING ? t->mail :
+	    NULL;
 }
 
 uint32_t

@@ -15,30 +15,14 @@
 
 #include "common/base/err.h"
 #include "deliverd/engine/tx_mail.h"
-
-/* What is waited for, each with a time of its own, RFC 5321 4.5.3.2. */
-enum tx_wait_for {
-	TX_FOR_GREETING, TX_FOR_HELLO, TX_FOR_MAIL, TX_FOR_RCPT, TX_FOR_DATA,
-	TX_FOR_BLOCK,		/* a piece of content to be taken */
-	TX_FOR_FINAL, TX_FOR_QUIT,
-	TX_FOR_COUNT
-};
-
-struct tx_setup {
-	const char *helo;	/* host name or address literal; borrowed */
-	int64_t wait_ms[TX_FOR_COUNT];
-	uint32_t rcpts_max;	/* in one transaction; > 0 */
-};
-
-/* The times of RFC 5321 4.5.3.2 and 100 recipients. */
-extern const struct tx_setup tx_setup_default;
+#include "deliverd/engine/tx_setup.h"
 
 enum tx_action {
 	TX_WAIT,		/* nothing to do until the next event */
 	TX_READY,		/* tx_begin() or tx_quit() may come now; else
 				 * just wait */
-	TX_WANT_CONTENT,	/* tx_content() of the mail given, from where
-				 * the last call ended */
+	TX_WANT_CONTENT,	/* tx_content() of the mail given: what follows,
+				 * behind IS_LAST from its beginning again */
 	TX_MAIL_OVER,		/* the mail given is the owner's again */
 	TX_START_TLS,		/* write what there is, then TLS: tx_secured()
 				 * or tx_lost() is due */

@@ -195,6 +195,12 @@ tx_timeout(struct tx *t)
 	if (t->state == TX_GREETING)
 		(void)snprintf(text, sizeof(text),
 		    "timed out waiting for the greeting");
+	if (t->state == TX_LOOKING) {
+		f.stage = TX_STAGE_CONTENT;
+		f.status = STATUS(4, 3, 0);
+		(void)snprintf(text, sizeof(text),
+		    "the message could not be read in time");
+	}
 	f.text = span_str(text);
 	end_dialogue(t, &f, t->state == TX_FINAL);
 }
@@ -237,7 +243,7 @@ tx_content_failed(struct tx *t)
 		.text = SPAN_LIT("the message could not be read"),
 	};
 
-	MUST(t->state == TX_SENDING);
+	MUST(tx_sending(t) != NULL);
 	end_dialogue(t, &f, false);
 }
 

@@ -9,6 +9,8 @@
  */
 #include "deliverd/engine/tx_mail.h"
 
+#include <stdlib.h>
+
 #include "common/base/check.h"
 
 static const char *const stage_names[TX_STAGE_COUNT] = {
@@ -48,6 +50,15 @@ tx_mail_reset(struct tx_mail *m)
 		m->rcpts[i] = (struct tx_rcpt){ .address = r->address,
 		    .orcpt = r->orcpt, .notify = r->notify };
 	}
+}
+
+void
+tx_mail_forget(struct tx_mail *m)
+{
+	if (m->plan != NULL)
+		mime_plan_clear(m->plan);
+	free(m->plan);
+	m->plan = NULL;
 }
 
 /* Many recipients may share one reply, so its words are kept once. */

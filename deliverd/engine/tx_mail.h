@@ -13,6 +13,8 @@
 #include "common/base/buf.h"
 #include "common/base/span.h"
 #include "common/mail/status.h"
+#include "common/mime/mime_survey.h"
+#include "deliverd/engine/tx_stage.h"
 
 #define TX_TEXT_MAX	2048		/* octets kept of one reply */
 #define TX_TEXTS_MAX	(4U << 20)	/* of all replies about one mail */
@@ -24,13 +26,6 @@ enum tx_outcome {
 	TX_FAILED,
 	TX_IN_DOUBT,		/* all was sent, the reply never seen */
 	TX_OUTCOME_COUNT
-};
-
-/* Where a dialogue stands, for people; in the order of a dialogue. */
-enum tx_stage {
-	TX_STAGE_CONNECT, TX_STAGE_GREETING, TX_STAGE_HELLO, TX_STAGE_TLS,
-	TX_STAGE_AUTH, TX_STAGE_MAIL, TX_STAGE_RCPT, TX_STAGE_DATA, TX_STAGE_CONTENT, TX_STAGE_FINAL,
-	TX_STAGE_COUNT
 };
 
 enum tx_content_flag {
@@ -75,16 +70,20 @@ struct tx_mail {
 	bool is_utf8;		/* it came with SMTPUTF8 ... */
 	bool requires_tls;	/* it came with REQUIRETLS */
 	bool has_utf8_header;	/* ... and a header of it needs that */
+	uint8_t eight_bit;	/* enum conf_eight_bit */
 	struct span envid;	/* RFC 3461, as given; empty: none */
 	struct tx_rcpt *rcpts;	/* zeroed but for address, orcpt, notify */
 	uint32_t rcpt_count;
 	struct buf texts;	/* buf_init() with TX_TEXTS_MAX */
+	struct mime_plan *plan;	/* NULL, or what the engine found out of its
+				 * content; tx_mail_forget() */
 	/* the engine's; open and rest are for the owner to read */
 	uint32_t open;		/* recipients without an outcome */
 	uint8_t rest;		/* enum tx_rest */
 	bool is_answered;	/* the host has said something about it */
 	bool has_dsn;		/* the host has it */
 	bool says_utf8;		/* this transaction does */
+	bool is_converted;	/* 7-bit text is made of it for this host */
 	bool is_by_lost;	/* with this host */
 	uint32_t accepted;	/* recipients that the host takes */
 	uint32_t at;		/* the recipient whose reply is awaited */
@@ -111,7 +110,7 @@ void tx_mail_settle_open(struct tx_mail *m, const struct tx_finding *f);
 /* What was said about a settled recipient; borrowed from the mail. */
 struct span tx_mail_text(const struct tx_mail *m, const struct tx_rcpt *r);
 
-/* "RCPT TO", "end of message", … for sentences. */
-const char *tx_stage_name(enum tx_stage stage);
+/* Lets the plan go: the content is another one from now on. */
+void tx_mail_forget(struct tx_mail *m);
 
 #endif

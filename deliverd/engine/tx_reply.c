@@ -15,6 +15,7 @@
  * Binary content follows its BDAT, which waits for the replies to RCPT: nothing
  * is sent to a host that takes nobody, and none of it is ever read as commands.
  */
+#include "deliverd/engine/tx_convert.h"
 #include "deliverd/engine/tx_fault.h"
 
 /* 3yz makes TX_OPEN: nowhere an outcome, for the callers to refuse. */
@@ -44,7 +45,8 @@ end_mail(struct tx *t)
 	tx_fault_give_back(t, m, m->open > 0 ? TX_REST_MORE : TX_REST_NONE);
 	t->mail = t->ahead;
 	t->ahead = NULL;
-	tx_rules_enter(t, t->mail != NULL ? TX_MAIL : TX_IDLE);
+	tx_rules_enter(t, t->mail == NULL ? TX_IDLE :
+	    t->is_ahead_unsaid ? TX_LOOKING : TX_MAIL);
 	if (t->state == TX_IDLE && t->is_quit_wanted)
 		tx_quit(t);
 }
@@ -165,12 +167,12 @@ tx_reply_rcpt(struct tx *t, const struct smtp_response *r)
 		m->at++;
 	if (m->at < m->rcpt_count) {
 		tx_rules_enter(t, TX_RCPT);
-	} else if (m->accepted > 0 && (m->flags & TX_CONTENT_BINARY) != 0) {
+	} else if (m->accepted > 0 && tx_mail_is_binary(m)) {
 		m->at = next_accepted(m, 0);
 		tx_send_bdat(t);
 		t->has_just_sent = true;
 		tx_rules_enter(t, TX_SENDING);
-	} else if ((m->flags & TX_CONTENT_BINARY) == 0 &&
+	} else if (!tx_mail_is_binary(m) &&
 	    (m->accepted > 0 || tx_rules_may_pipeline(t))) {
 		tx_rules_enter(t, TX_DATA);
 	} else {
@@ -186,6 +188,8 @@ begin_content(struct tx *t)
 	if (t->mail->accepted > 0) {
 		t->mail->at = next_accepted(t->mail, 0);
 		tx_rules_enter(t, TX_SENDING);
+		if (t->mail->is_converted && tx_convert_start(t) != OK)
+			tx_content_failed(t);
 		return;
 	}
 	/* there it would have no reply to its end, or any number of them */

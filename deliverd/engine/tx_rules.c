@@ -26,6 +26,8 @@ static const struct tx_rule rules[TX_STATE_COUNT] = {
 	    NULL, tx_login_reply },
 	[TX_IDLE] = { "idle", TX_STAGE_MAIL, -1,
 	    NULL, tx_reply_idle },
+	[TX_LOOKING] = { "looking through the message", TX_STAGE_MAIL,
+	    TX_FOR_BLOCK, NULL, tx_reply_idle },
 	[TX_RSET] = { "RSET", TX_STAGE_MAIL, TX_FOR_MAIL,
 	    tx_send_rset, tx_reply_rset },
 	[TX_MAIL] = { "MAIL", TX_STAGE_MAIL, TX_FOR_MAIL,

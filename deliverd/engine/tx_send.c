@@ -11,14 +11,9 @@
 #include "common/base/check.h"
 #include "common/mail/envelope.h"
 #include "deliverd/engine/tx_by.h"
+#include "deliverd/engine/tx_convert.h"
 #include "deliverd/engine/tx_fault.h"
 #include "deliverd/engine/tx_utf8.h"
-
-static bool
-is_binary(const struct tx_mail *m)
-{
-	return (m->flags & TX_CONTENT_BINARY) != 0;
-}
 
 /* RFC 3461 5.2.1: as they came, and none that did not come. */
 static void
@@ -59,26 +54,23 @@ put_rcpt_dsn(const struct tx *t, const struct tx_mail *m,
 	tx_utf8_put_orcpt(m, r->orcpt, out);
 }
 
-/* Nothing is said to the host that its EHLO didn't offer: SIZE by its list,
- * 8BITMIME by is_sendable().  SIZE counts neither the final dot nor those that
- * are stuffed (RFC 1870 3), but the CRLF that is added to a last line. */
+/* Nothing is said to the host that its EHLO didn't offer: content that needs
+ * more is converted, or passed in silence. */
 static void
 put_mail(struct tx *t, const struct tx_mail *m)
 {
-	uint64_t size = m->size;
+	bool is_8bit = (m->flags & TX_CONTENT_8BIT) != 0 && !m->is_converted;
 
-	if ((m->flags & TX_CONTENT_NO_EOL) != 0 && !is_binary(m))
-		size += 2;
 	buf_add_str(t->out, "MAIL FROM:<");
 	buf_add_span(t->out, m->sender);
 	buf_add_byte(t->out, '>');
 	if (smtp_ext_has(&t->ext, SMTP_EXT_SIZE)) {
 		buf_add_str(t->out, " SIZE=");
-		buf_add_u64(t->out, size);
+		buf_add_u64(t->out, tx_convert_size(m));
 	}
-	if (is_binary(m))
+	if (tx_mail_is_binary(m))
 		buf_add_str(t->out, " BODY=BINARYMIME");
-	else if ((m->flags & TX_CONTENT_8BIT) != 0)
+	else if (is_8bit && smtp_ext_has(&t->ext, SMTP_EXT_8BITMIME))
 		buf_add_str(t->out, " BODY=8BITMIME");
 	if (m->requires_tls)
 		buf_add_str(t->out, " REQUIRETLS");
@@ -115,7 +107,7 @@ put_group(struct tx *t, const struct tx_mail *m)
 		if (m->rcpts[i].progress == TX_RCPT_AWAITED)
 			put_rcpt(t, m, &m->rcpts[i]);
 	/* BDAT waits for their replies: nobody asks for its content */
-	if (!is_binary(m))
+	if (!tx_mail_is_binary(m))
 		tx_send_data(t);
 }
 
@@ -165,38 +157,44 @@ settle_unsendable(struct tx *t, struct tx_mail *m, struct status status,
 	tx_fault_give_back(t, m, TX_REST_NONE);
 }
 
+static bool
+is_convertible(struct tx *t, struct tx_mail *m)
+{
+	bool is_binary = (m->flags & TX_CONTENT_BINARY) != 0;
+	const char *why = tx_convert_refusal(m);
+	char text[256];
+
+	if (why == NULL)
+		return true;
+	(void)snprintf(text, sizeof(text), "the message would have to be "
+	    "converted: %s; but %s", is_binary ? "it is binary, which the host "
+	    "does not take (no BINARYMIME)" : "it has 8-bit text, which the "
+	    "host does not take (no 8BITMIME)", why);
+	settle_unsendable(t, m, STATUS(5, 6, 3), text);
+	return false;
+}
+
 /* What this host has said it can't take isn't offered to it.  On false M is
  * settled and on its way back.  A SIZE of 0 says that there is no limit, RFC
  * 1870 3. */
 static bool
 is_sendable(struct tx *t, struct tx_mail *m)
 {
-	uint64_t limit = t->ext.size_max;
+	uint64_t limit = t->ext.size_max, size = tx_convert_size(m);
 	struct status status;
 	const char *why;
 	char text[128];
 
-	if (limit != 0 && m->size > limit) {
+	if (limit != 0 && size > limit) {
 		(void)snprintf(text, sizeof(text), "the message is %llu "
-		    "octets long, but the host takes at most %llu",
-		    (unsigned long long)m->size, (unsigned long long)limit);
+		    "octets long%s, but the host takes at most %llu",
+		    (unsigned long long)size, size != m->size ?
+		    " as it has to be sent" : "", (unsigned long long)limit);
 		settle_unsendable(t, m, STATUS(5, 3, 4), text);
 		return false;
 	}
-	if (is_binary(m) && !(smtp_ext_has(&t->ext, SMTP_EXT_BINARYMIME) &&
-	    smtp_ext_has(&t->ext, SMTP_EXT_CHUNKING))) {
-		settle_unsendable(t, m, STATUS(5, 6, 3), "the message would "
-		    "have to be converted: it is binary, which the host does "
-		    "not take (no BINARYMIME)");
+	if (m->is_converted && !is_convertible(t, m))
 		return false;
-	}
-	if ((m->flags & TX_CONTENT_8BIT) != 0 && !is_binary(m) &&
-	    !smtp_ext_has(&t->ext, SMTP_EXT_8BITMIME)) {
-		settle_unsendable(t, m, STATUS(5, 6, 3), "the message would "
-		    "have to be converted: it has 8-bit text, which the host "
-		    "does not take (no 8BITMIME)");
-		return false;
-	}
 	why = tx_by_refusal(t, m, &status);
 	if (why != NULL) {
 		settle_unsendable(t, m, status, why);
@@ -231,21 +229,11 @@ choose_recipients(const struct tx *t, struct tx_mail *m)
 
 /* Behind a final dot the octets of this mail are counted: as long as no more
  * than they are unwritten, the dot before them has left (tx_lost()). */
-void
-tx_begin(struct tx *t, struct tx_mail *m)
+static void
+start(struct tx *t, struct tx_mail *m)
 {
 	size_t before = t->out->n;
 
-	MUST(m->open > 0 && t->ahead == NULL);
-	MUST(t->state == TX_IDLE || t->state == TX_FINAL);
-	t->mail_count++;
-	m->rest = TX_REST_NONE;
-	m->is_answered = false;
-	m->accepted = 0;
-	m->has_dsn = smtp_ext_has(&t->ext, SMTP_EXT_DSN);
-	m->is_by_lost = tx_by_is_lost(t, m);
-	if (!is_sendable(t, m))
-		return;
 	choose_recipients(t, m);
 	m->says_utf8 = tx_utf8_is_needed(m);
 	if (tx_rules_may_pipeline(t))
@@ -261,14 +249,61 @@ tx_begin(struct tx *t, struct tx_mail *m)
 	t->needs_rset = false;
 }
 
+/* One whose content has to be read first waits for its turn. */
+static void
+look(struct tx *t, struct tx_mail *m)
+{
+	t->is_ahead_unsaid = t->state == TX_FINAL;
+	if (t->is_ahead_unsaid) {
+		t->ahead = m;
+		return;
+	}
+	t->mail = m;
+	tx_rules_enter(t, TX_LOOKING);
+}
+
+void
+tx_begin(struct tx *t, struct tx_mail *m)
+{
+	MUST(m->open > 0 && t->ahead == NULL);
+	MUST(t->state == TX_IDLE || t->state == TX_FINAL);
+	t->mail_count++;
+	t->is_ahead_unsaid = false;
+	m->rest = TX_REST_NONE;
+	m->is_answered = false;
+	m->accepted = 0;
+	m->has_dsn = smtp_ext_has(&t->ext, SMTP_EXT_DSN);
+	m->is_by_lost = tx_by_is_lost(t, m);
+	m->is_converted = tx_convert_is_needed(t, m);
+	if (!is_sendable(t, m))
+		return;
+	if (m->is_converted && m->plan == NULL)
+		look(t, m);
+	else
+		start(t, m);
+}
+
+void
+tx_send_looked(struct tx *t)
+{
+	struct tx_mail *m = t->mail;
+
+	t->mail = NULL;
+	tx_rules_enter(t, TX_IDLE);
+	if (is_sendable(t, m))
+		start(t, m);
+	else if (t->is_quit_wanted)
+		tx_quit(t);
+}
+
 /* smtp_dots_out adds the CRLF that is lacking by itself; content that is
  * known to have no line that begins with a dot needs no look at it. */
 static void
 put_end(struct tx *t, const struct tx_mail *m)
 {
-	if (is_binary(m))
+	if (tx_mail_is_binary(m))
 		return;
-	if ((m->flags & TX_CONTENT_DOTS) != 0)
+	if ((m->flags & TX_CONTENT_DOTS) != 0 || m->is_converted)
 		(void)smtp_dots_out_end(&t->dots, t->out);
 	else if ((m->flags & TX_CONTENT_NO_EOL) != 0)
 		buf_add_str(t->out, "\r\n.\r\n");
@@ -283,8 +318,17 @@ tx_content(struct tx *t, struct span bytes, bool is_last)
 {
 	const struct tx_mail *m = t->mail;
 
-	MUST(t->state == TX_SENDING);
-	if ((m->flags & TX_CONTENT_DOTS) != 0 && !is_binary(m))
+	MUST(t->state == TX_SENDING || t->state == TX_LOOKING);
+	if (t->state == TX_LOOKING) {
+		tx_convert_look(t, bytes, is_last);
+		return;
+	}
+	if (m->is_converted) {
+		if (tx_convert_content(t, bytes, is_last) != OK) {
+			tx_content_failed(t);
+			return;
+		}
+	} else if ((m->flags & TX_CONTENT_DOTS) != 0 && !tx_mail_is_binary(m))
 		smtp_dots_out_feed(&t->dots, bytes, t->out);
 	else
 		buf_add_span(t->out, bytes);

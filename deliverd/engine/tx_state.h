@@ -13,27 +13,7 @@
 #include "common/smtp/smtp_ext.h"
 #include "common/smtp/smtp_response.h"
 #include "deliverd/engine/tx.h"
-
-enum tx_state {
-	TX_CONNECTING,
-	TX_GREETING,
-	TX_EHLO,
-	TX_HELO,
-	TX_TLS_ASKED,		/* STARTTLS was said */
-	TX_TLS_SHAKING,		/* the owner is at it; nothing is read */
-	TX_AUTH_ASKING,		/* the owner asks for a password */
-	TX_AUTH_SAID,		/* the reply to a step of AUTH is due */
-	TX_IDLE,		/* between two mails */
-	TX_RSET,
-	TX_MAIL,
-	TX_RCPT,
-	TX_DATA,
-	TX_SENDING,		/* content; no reply is due */
-	TX_FINAL,
-	TX_QUIT,
-	TX_OVER,
-	TX_STATE_COUNT
-};
+#include "deliverd/engine/tx_rules.h"
 
 /* What the engine keeps of a recipient during a transaction. */
 enum tx_rcpt_progress {
@@ -42,8 +22,11 @@ enum tx_rcpt_progress {
 	TX_RCPT_ANSWERED,
 	TX_RCPT_ACCEPTED,
 };
+struct tx_convert;
 struct tx_login;
+
 #define TX_INPUT_IGNORED_MAX 65536	/* octets behind QUIT */
+
 struct tx {
 	const struct tx_setup *setup;
 	struct buf *out;
@@ -60,9 +43,11 @@ struct tx {
 	uint32_t mail_count;
 	uint8_t need;			/* enum tx_tls_need */
 	struct tx_login *login;		/* AUTH; NULL: none is wanted */
+	struct tx_convert *convert;	/* NULL: nothing was converted */
 	bool is_lmtp, is_secured, requires_ext;	/* REQUIRETLS */
 	bool is_begun;			/* TX_START_TLS was said */
 	bool is_up;
+	bool is_ahead_unsaid;		/* it is to be looked at first */
 	bool needs_rset;		/* a transaction was left open */
 	bool has_just_sent;		/* in answer to the last reply */
 	bool is_quit_wanted, is_violated;
@@ -70,18 +55,6 @@ struct tx {
 	char trouble_text[TX_TEXT_MAX];
 };
 
-/* One row for each state, walked by a test. */
-struct tx_rule {
-	const char *name;
-	enum tx_stage stage;
-	int wait_for;			/* enum tx_wait_for; -1: no limit */
-	void (*send)(struct tx *);	/* command of the state, or NULL */
-	void (*reply)(struct tx *, const struct smtp_response *);
-};
-
-/* tx_rules: S is below TX_STATE_COUNT */
-const struct tx_rule *tx_rules_get(enum tx_state s);
-void tx_rules_enter(struct tx *t, enum tx_state s);	/* sends, waits */
 static inline bool
 tx_rules_may_pipeline(const struct tx *t)
 {
@@ -102,6 +75,7 @@ void tx_send_mail(struct tx *t);
 void tx_send_rcpt(struct tx *t);
 void tx_send_data(struct tx *t);
 void tx_send_bdat(struct tx *t);	/* of binary content (RFC 3030) */
+void tx_send_looked(struct tx *t);	/* the mail has its plan: begins it */
 
 /* tx_reply: what the host says within a transaction */
 void tx_reply_idle(struct tx *t, const struct smtp_response *r);

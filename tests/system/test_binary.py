@@ -59,8 +59,11 @@ class Binary(unittest.TestCase):
                 self.assertNotEqual(line, "DATA")
 
     def test_returned(self):
-        """BDAT-09: a hop without it gets nothing of it; the report has the
-        header alone, for no text can hold the rest."""
+        """BDAT-09: a hop without it gets nothing of it where nothing is to
+        be converted; the report has the header alone, for no text can hold
+        the rest."""
+        self.relay.configure(deliver={"eight_bit": "return"})
+        self.relay.ctl("reload")
         self.send(HEADER + b"a\0\nb\r")
         self.relay.wait_empty()
         m, = self.hop.messages

@@ -11,6 +11,8 @@
  *	connect
  *	S: LINE			the host says, with CRLF; S| without
  *	C: LINE			must have been sent next, with CRLF; C| without
+ *	policy WORD		convert convert-unsigned return pass
+ *	hold | go		content can't be read yet | now it can
  *	timeout | lost UNSENT WHY | quit | unreadable
  *	closed			the engine wants the connection closed
  *	violation		and blames the host
@@ -23,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/conf/conf_choices.h"
 #include "tx_play.h"
 
 #define LINE_SIZE 8192
@@ -254,6 +257,8 @@ event(struct script *s, const char *word, char *args)
 		tx_timeout(t);
 	else if (strcmp(word, "quit") == 0)
 		tx_quit(t);
+	else if (strcmp(word, "hold") == 0 || strcmp(word, "go") == 0)
+		s->play.is_held = word[0] == 'h';
 	else if (strcmp(word, "unreadable") == 0)
 		s->play.is_readless = true;
 	else if (strcmp(word, "lost") == 0) {
@@ -264,6 +269,22 @@ event(struct script *s, const char *word, char *args)
 		SCRIPT_MUST(s, false, "what is `%s'?", word);
 	play_pump(&s->play);
 	return true;
+}
+
+static uint8_t
+policy(const char *word)
+{
+	static const char *const words[] = {
+		[CONF_EIGHT_BIT_CONVERT] = "convert",
+		[CONF_EIGHT_BIT_CONVERT_UNSIGNED] = "convert-unsigned",
+		[CONF_EIGHT_BIT_RETURN] = "return",
+		[CONF_EIGHT_BIT_PASS] = "pass",
+	};
+
+	for (uint8_t i = 0; i < 4; i++)
+		if (strcmp(words[i], word) == 0)
+			return i;
+	abort();
 }
 
 static bool
@@ -295,6 +316,8 @@ do_line(struct script *s, char *line)
 		add_orcpt(s, args);
 	else if (strcmp(line, "max") == 0)
 		s->play.setup.rcpts_max = (uint32_t)strtoul(args, NULL, 10);
+	else if (strcmp(line, "policy") == 0)
+		s->play.eight_bit = policy(args);
 	else if (strcmp(line, "whole") == 0)
 		s->is_whole_only = true;
 	else if (strcmp(line, "closed") == 0)

@@ -39,8 +39,10 @@ play_close(struct play *p)
 	}
 	tx_free(&p->t);
 	buf_clear(&p->out);
-	for (size_t i = 0; i < p->n_mails; i++)
+	for (size_t i = 0; i < p->n_mails; i++) {
 		buf_clear(&p->mails[i].mail.texts);
+		tx_mail_forget(&p->mails[i].mail);
+	}
 }
 
 struct play_mail *
@@ -60,6 +62,7 @@ play_mail(struct play *p, const char *name, const char *sender,
 	m->mail.size = body_n;
 	m->mail.flags = (uint8_t)flags;
 	m->mail.rcpts = m->rcpts;
+	m->mail.eight_bit = p->eight_bit;
 	buf_init(&m->mail.texts, TX_TEXTS_MAX);
 	return m;
 }
@@ -109,9 +112,13 @@ give_content(struct play *p, struct tx_mail *mail)
 	struct play_mail *m = owner(p, mail);
 	struct span all = span_of(m->body, m->body_n);
 	struct span next = span_sub(all, m->given, p->chunk);
+	bool is_last;
 
 	m->given += next.n;
-	tx_content(p->t, next, m->given == m->body_n);
+	is_last = m->given == m->body_n;
+	if (is_last)
+		m->given = 0;
+	tx_content(p->t, next, is_last);
 }
 
 static void
@@ -141,6 +148,8 @@ play_pump(struct play *p)
 				return;
 			break;
 		case TX_WANT_CONTENT:
+			if (p->is_held)
+				return;
 			if (p->is_readless)
 				tx_content_failed(p->t);
 			else

@@ -30,6 +30,7 @@ struct play {
 	struct buf out;
 	struct play_mail mails[PLAY_MAILS];
 	size_t n_mails;
+	uint8_t eight_bit;	/* of mails to come */
 	size_t chunk;		/* octets of content at a time */
 	size_t feed;		/* octets of input at a time */
 	bool is_closed;
@@ -38,6 +39,7 @@ struct play {
 	bool was_secured;	/* for the fuzz target */
 	unsigned asks;		/* TX_ASK was said */
 	bool is_readless;	/* content can't be read */
+	bool is_held;		/* or not yet */
 };
 
 void play_open(struct play *p, size_t feed, size_t chunk);
