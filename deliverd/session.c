@@ -205,6 +205,14 @@ is_useless(const struct session *s, const struct job *j)
 	    trouble->stage == TX_STAGE_MAIL && !j->mail.is_answered;
 }
 
+/* This connection had its share of mails, by us or by the host. */
+static bool
+is_used_up(const struct session *s)
+{
+	return tx_mail_count(s->tx) >= s->settings->mails ||
+	    tx_is_full(s->tx);
+}
+
 /*
  * The engine is through with a mail, for now.  Its recipients are settled, or
  * there was no room for all of them in one transaction, or the connection
@@ -226,7 +234,7 @@ take_back(struct session *s, struct tx_mail *mail)
 	if (mail->rest == TX_REST_MORE && tx_is_up(s->tx) &&
 	    !s->d->is_draining) {
 		/* the rest of its recipients, as soon as may be */
-		if (tx_is_idle(s->tx)) {
+		if (tx_is_idle(s->tx) && !tx_is_full(s->tx)) {
 			begin(s, j);
 			return;
 		}
@@ -244,13 +252,13 @@ take_back(struct session *s, struct tx_mail *mail)
 }
 
 /* False when there is nothing to do now.  A connection that had its share of
- * mails (messages_per_connection) ends. */
+ * mails ends. */
 static bool
 take_job(struct session *s)
 {
 	struct job *j = NULL;
 
-	if (tx_mail_count(s->tx) >= s->settings->mails) {
+	if (is_used_up(s)) {
 		if (tx_is_idle(s->tx))
 			session_quit(s);
 		return false;

@@ -35,6 +35,61 @@ parse_size(struct span s)
 	return v;
 }
 
+/* RFC 9422 4: six digits, and no 0 before others. */
+static bool
+parse_limit(struct span value, uint32_t *out)
+{
+	uint32_t v = (uint32_t)parse_size(value);
+
+	if (value.n > 6 || v == 0 || value.p[0] == '0')
+		return false;
+	*out = v;
+	return true;
+}
+
+static bool
+is_limit_name(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!text_is_alpha(s.p[i]) && !text_is_digit(s.p[i]) &&
+		    s.p[i] != '-' && s.p[i] != '_')
+			return false;
+	return s.n > 0;
+}
+
+/* One word of LIMITS; of unknown ones only the form counts. */
+static bool
+take_limit(struct span word, struct smtp_limits *l)
+{
+	size_t n = span_find(word, '=');
+	struct span name = span_sub(word, 0, n);
+	struct span value = span_from(word, n + 1);
+
+	if (span_equal_nocase(name, SPAN_LIT("MAILMAX")))
+		return parse_limit(value, &l->mails);
+	if (span_equal_nocase(name, SPAN_LIT("RCPTMAX")))
+		return parse_limit(value, &l->rcpts);
+	if (span_equal_nocase(name, SPAN_LIT("RCPTDOMAINMAX")))
+		return parse_limit(value, &l->domains);
+	return is_limit_name(name) && span_find(value, ';') == value.n;
+}
+
+/* Who can't write one right is not believed in the others, RFC 9422 3. */
+static void
+parse_limits(struct span s, struct smtp_limits *out)
+{
+	struct smtp_limits l = { 0 };
+
+	while (s.n > 0) {
+		size_t n = span_find(s, ' ');
+
+		if (!take_limit(span_sub(s, 0, n), &l))
+			return;
+		s = span_from(s, n + 1);
+	}
+	*out = l;
+}
+
 /* What is unknown is none of our business, RFC 5321 4.1.1.1. */
 static void
 parse_line(struct span line, struct smtp_ext *e)
@@ -53,6 +108,8 @@ parse_line(struct span line, struct smtp_ext *e)
 		if (i == SMTP_EXT_SIZE)
 			e->size_max = parse_size(span_sub(rest, 0,
 			    span_find(rest, ' ')));
+		if (i == SMTP_EXT_LIMITS)
+			parse_limits(rest, &e->limits);
 		/* further words stand behind a comma */
 		if (i == SMTP_EXT_DELIVERBY)
 			e->by_min = parse_size(span_sub(rest, 0,

@@ -14,11 +14,19 @@ enum smtp_ext_id {
 	SMTP_EXT_COUNT
 };
 
+/* RFC 9422 4; 0: none was told. */
+struct smtp_limits {
+	uint32_t mails;		/* MAILMAX: MAIL in a session */
+	uint32_t rcpts;		/* RCPTMAX: RCPT in a transaction */
+	uint32_t domains;	/* RCPTDOMAINMAX: of them, in a transaction */
+};
+
 struct smtp_ext {
 	uint32_t set;		/* 1 << enum smtp_ext_id */
 	uint64_t size_max;	/* of SIZE; 0: no limit was told */
 	uint8_t auth;		/* of AUTH: 1 << enum sasl_mechanism */
 	uint64_t by_min;	/* of DELIVERBY, seconds; 0: none was told */
+	struct smtp_limits limits;	/* of LIMITS */
 };
 
 static inline bool

@@ -93,6 +93,9 @@ const struct tx_mail *tx_sending(const struct tx *t);
 
 uint32_t tx_mail_count(const struct tx *t);	/* that it was given */
 
+/* The host has said that it takes no more of them (RFC 9422, MAILMAX). */
+bool tx_is_full(const struct tx *t);
+
 /* Why the connection ends other than by tx_quit(); outcome TX_OPEN when
  * nothing is wrong.  A greeting or EHLO refused for good is TX_DEFERRED too:
  * the host isn't ready, no recipient is bad.  Borrowed until tx_free(). */

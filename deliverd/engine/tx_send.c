@@ -13,6 +13,7 @@
 #include "deliverd/engine/tx_by.h"
 #include "deliverd/engine/tx_convert.h"
 #include "deliverd/engine/tx_fault.h"
+#include "deliverd/engine/tx_limits.h"
 #include "deliverd/engine/tx_utf8.h"
 
 /* RFC 3461 5.2.1: as they came, and none that did not come. */
@@ -206,27 +207,6 @@ is_sendable(struct tx *t, struct tx_mail *m)
 	return m->open > 0;
 }
 
-/* The open ones of this transaction, the first of them in M->at.  Those beyond
- * the limit stay open, and M comes back with TX_REST_MORE. */
-static void
-choose_recipients(const struct tx *t, struct tx_mail *m)
-{
-	uint32_t left = t->setup->rcpts_max;
-
-	m->at = m->rcpt_count;
-	for (uint32_t i = 0; i < m->rcpt_count; i++) {
-		struct tx_rcpt *r = &m->rcpts[i];
-
-		r->progress = TX_RCPT_ASIDE;
-		if (r->outcome != TX_OPEN || left == 0)
-			continue;
-		r->progress = TX_RCPT_AWAITED;
-		if (m->at == m->rcpt_count)
-			m->at = i;
-		left--;
-	}
-}
-
 /* Behind a final dot the octets of this mail are counted: as long as no more
  * than they are unwritten, the dot before them has left (tx_lost()). */
 static void
@@ -234,7 +214,7 @@ start(struct tx *t, struct tx_mail *m)
 {
 	size_t before = t->out->n;
 
-	choose_recipients(t, m);
+	tx_limits_choose(t, m);
 	m->says_utf8 = tx_utf8_is_needed(m);
 	if (tx_rules_may_pipeline(t))
 		put_group(t, m);

@@ -56,7 +56,7 @@ Test(tx_tls, begins_anew_inside)
 {
 	open_play(TX_TLS_MAY);
 	play_say(&p, "250-hop.example\r\n250-SIZE 10\r\n250-PIPELINING\r\n"
-	    "250 STARTTLS\r\n");
+	    "250-LIMITS MAILMAX=1\r\n250 STARTTLS\r\n");
 	cr_expect(has_said("STARTTLS\r\n"));
 	cr_expect_not(p.is_shaking);
 	play_say(&p, "220 go\r\n");
@@ -72,6 +72,7 @@ Test(tx_tls, begins_anew_inside)
 	cr_expect(has_said_inside("MAIL FROM:<a@b.example>\r\n"));
 	cr_expect_not(has_said_inside("RCPT"));
 	cr_expect_not(has_said_inside("SIZE="));
+	cr_expect_not(tx_is_full(p.t));
 	cr_expect_not(has_said("MAIL"));
 	close_play();
 }
