@@ -59,7 +59,7 @@ tx_convert_size(const struct tx_mail *m)
 
 	if (m->is_converted && m->plan != NULL)
 		size = m->plan->size;
-	if ((m->flags & TX_CONTENT_NO_EOL) != 0 && !tx_mail_is_binary(m))
+	if ((m->flags & TX_CONTENT_NO_EOL) != 0 && !m->is_chunked)
 		size += 2;
 	return size;
 }

@@ -10,20 +10,13 @@
 
 #include "deliverd/engine/tx_state.h"
 
-/* By BDAT, octet by octet. */
-static inline bool
-tx_mail_is_binary(const struct tx_mail *m)
-{
-	return (m->flags & TX_CONTENT_BINARY) != 0 && !m->is_converted;
-}
-
 /* M may go to this host converted only. */
 bool tx_convert_is_needed(const struct tx *t, const struct tx_mail *m);
 
 /* Why M, which needs it, can't: by policy, or by its plan once it has one. */
 const char *tx_convert_refusal(const struct tx_mail *m);
 
-/* Octets behind DATA, without what is stuffed. */
+/* Octets of the content as it is sent, without what is stuffed. */
 uint64_t tx_convert_size(const struct tx_mail *m);
 
 /* First pass, of the mail in TX_LOOKING: over when IS_LAST. */

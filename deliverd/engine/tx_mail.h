@@ -32,7 +32,7 @@ enum tx_content_flag {
 	TX_CONTENT_8BIT = 1,	/* some octet above 127 */
 	TX_CONTENT_DOTS = 2,	/* some line begins with a dot: stuff it */
 	TX_CONTENT_NO_EOL = 4,	/* the last line lacks its CRLF */
-	TX_CONTENT_BINARY = 8,	/* BINARYMIME: by BDAT, octet by octet */
+	TX_CONTENT_BINARY = 8,	/* BINARYMIME: any octets, no lines */
 };
 
 /* Why a mail came back with open recipients. */
@@ -84,6 +84,7 @@ struct tx_mail {
 	bool has_dsn;		/* the host has it */
 	bool says_utf8;		/* this transaction does */
 	bool is_converted;	/* 7-bit text is made of it for this host */
+	bool is_chunked;	/* it goes there by BDAT */
 	bool is_by_lost;	/* with this host */
 	uint32_t accepted;	/* recipients that the host takes */
 	uint32_t at;		/* the recipient whose reply is awaited */

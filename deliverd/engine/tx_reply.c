@@ -12,8 +12,9 @@
  * An LMTP host answers the end of the message once for each recipient that it
  * accepted, in their order (RFC 2033 4.2).
  *
- * Binary content follows its BDAT, which waits for the replies to RCPT: nothing
- * is sent to a host that takes nobody, and none of it is ever read as commands.
+ * Content in a chunk follows its BDAT, which waits for the replies to RCPT:
+ * nothing is sent to a host that takes nobody, and none of it is ever read as
+ * commands.
  */
 #include "deliverd/engine/tx_convert.h"
 #include "deliverd/engine/tx_fault.h"
@@ -167,12 +168,12 @@ tx_reply_rcpt(struct tx *t, const struct smtp_response *r)
 		m->at++;
 	if (m->at < m->rcpt_count) {
 		tx_rules_enter(t, TX_RCPT);
-	} else if (m->accepted > 0 && tx_mail_is_binary(m)) {
+	} else if (m->accepted > 0 && m->is_chunked) {
 		m->at = next_accepted(m, 0);
 		tx_send_bdat(t);
 		t->has_just_sent = true;
 		tx_rules_enter(t, TX_SENDING);
-	} else if (!tx_mail_is_binary(m) &&
+	} else if (!m->is_chunked &&
 	    (m->accepted > 0 || tx_rules_may_pipeline(t))) {
 		tx_rules_enter(t, TX_DATA);
 	} else {

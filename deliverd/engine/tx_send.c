@@ -69,7 +69,7 @@ put_mail(struct tx *t, const struct tx_mail *m)
 		buf_add_str(t->out, " SIZE=");
 		buf_add_u64(t->out, tx_convert_size(m));
 	}
-	if (tx_mail_is_binary(m))
+	if ((m->flags & TX_CONTENT_BINARY) != 0 && !m->is_converted)
 		buf_add_str(t->out, " BODY=BINARYMIME");
 	else if (is_8bit && smtp_ext_has(&t->ext, SMTP_EXT_8BITMIME))
 		buf_add_str(t->out, " BODY=8BITMIME");
@@ -108,7 +108,7 @@ put_group(struct tx *t, const struct tx_mail *m)
 		if (m->rcpts[i].progress == TX_RCPT_AWAITED)
 			put_rcpt(t, m, &m->rcpts[i]);
 	/* BDAT waits for their replies: nobody asks for its content */
-	if (!tx_mail_is_binary(m))
+	if (!m->is_chunked)
 		tx_send_data(t);
 }
 
@@ -229,6 +229,21 @@ start(struct tx *t, struct tx_mail *m)
 	t->needs_rset = false;
 }
 
+/*
+ * By BDAT (RFC 3030) goes what DATA can't express or would change: binary
+ * content, dots that it would stuff, and a last line without CRLF.  In lockstep
+ * all text does: that saves the round trip of the 354.
+ */
+static bool
+is_chunked(const struct tx *t, const struct tx_mail *m)
+{
+	const unsigned changed = TX_CONTENT_BINARY | TX_CONTENT_DOTS |
+	    TX_CONTENT_NO_EOL;
+
+	return smtp_ext_has(&t->ext, SMTP_EXT_CHUNKING) && !m->is_converted &&
+	    ((m->flags & changed) != 0 || !tx_rules_may_pipeline(t));
+}
+
 /* One whose content has to be read first waits for its turn. */
 static void
 look(struct tx *t, struct tx_mail *m)
@@ -255,6 +270,7 @@ tx_begin(struct tx *t, struct tx_mail *m)
 	m->has_dsn = smtp_ext_has(&t->ext, SMTP_EXT_DSN);
 	m->is_by_lost = tx_by_is_lost(t, m);
 	m->is_converted = tx_convert_is_needed(t, m);
+	m->is_chunked = is_chunked(t, m);
 	if (!is_sendable(t, m))
 		return;
 	if (m->is_converted && m->plan == NULL)
@@ -281,7 +297,7 @@ tx_send_looked(struct tx *t)
 static void
 put_end(struct tx *t, const struct tx_mail *m)
 {
-	if (tx_mail_is_binary(m))
+	if (m->is_chunked)
 		return;
 	if ((m->flags & TX_CONTENT_DOTS) != 0 || m->is_converted)
 		(void)smtp_dots_out_end(&t->dots, t->out);
@@ -308,7 +324,7 @@ tx_content(struct tx *t, struct span bytes, bool is_last)
 			tx_content_failed(t);
 			return;
 		}
-	} else if ((m->flags & TX_CONTENT_DOTS) != 0 && !tx_mail_is_binary(m))
+	} else if ((m->flags & TX_CONTENT_DOTS) != 0 && !m->is_chunked)
 		smtp_dots_out_feed(&t->dots, bytes, t->out);
 	else
 		buf_add_span(t->out, bytes);

@@ -82,6 +82,29 @@ Test(tx_lmtp, each_by_itself)
 	open_play(true, 4096);
 }
 
+/* RFC 3030 2, RFC 2033 4.2: the last chunk is an end like the dot. */
+Test(tx_lmtp, in_a_chunk)
+{
+	play_open(&p, 4096, 4096);
+	tx_speak_lmtp(p.t);
+	(void)add("m", abc);
+	tx_connected(p.t);
+	play_say(&p, "220 store.example LMTP\r\n");
+	play_say(&p, "250-store.example\r\n250 CHUNKING\r\n");
+	play_say(&p, "250 ok\r\n");
+	play_say(&p, "250 ok\r\n");
+	play_say(&p, "550 no\r\n");
+	play_say(&p, "250 ok\r\n");
+	cr_expect_eq(count("BDAT 3 LAST\r\nx\r\n"), 1);
+	play_say(&p, "250 kept\r\n");
+	cr_expect_eq(outcome("m", 0), TX_DELIVERED);
+	cr_expect_eq(outcome("m", 2), TX_OPEN);
+	play_say(&p, "452 4.2.2 full\r\n");
+	cr_expect_eq(outcome("m", 1), TX_FAILED);
+	cr_expect_eq(outcome("m", 2), TX_DEFERRED);
+	cr_expect(tx_is_idle(p.t));
+}
+
 Test(tx_lmtp, in_lockstep)
 {
 	static const char *const said[] = { "250 ok\r\n", "250 ok\r\n",
