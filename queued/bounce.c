@@ -15,6 +15,7 @@
 #include "common/mail/envelope.h"
 #include "common/mail/header.h"
 #include "common/mail/queue_id.h"
+#include "common/route/route_ascii.h"
 #include "queued/facts.h"
 #include "queued/intake.h"
 #include "queued/spool_time.h"
@@ -256,6 +257,7 @@ compose(struct queued *q, struct bounce *b, struct span to)
 enum err
 bounce_build(struct queued *q, struct bounce *b)
 {
+	char room[ROUTE_ASCII_SIZE];
 	struct span to;
 	enum err e;
 
@@ -266,6 +268,8 @@ bounce_build(struct queued *q, struct bounce *b)
 		log_no_report(q, b);
 		return OK;
 	}
+	/* if it has such a name: the report takes any way then */
+	(void)route_ascii(to, room, &to);
 	e = compose(q, b, to);
 	b->is_wanted = e == OK;
 	return e;

@@ -63,7 +63,7 @@ put_mail(struct tx *t, const struct tx_mail *m)
 	bool is_8bit = (m->flags & TX_CONTENT_8BIT) != 0 && !m->is_converted;
 
 	buf_add_str(t->out, "MAIL FROM:<");
-	buf_add_span(t->out, m->sender);
+	tx_utf8_put_address(m, m->sender, t->out);
 	buf_add_byte(t->out, '>');
 	if (smtp_ext_has(&t->ext, SMTP_EXT_SIZE)) {
 		buf_add_str(t->out, " SIZE=");
@@ -89,7 +89,7 @@ static void
 put_rcpt(struct tx *t, const struct tx_mail *m, const struct tx_rcpt *r)
 {
 	buf_add_str(t->out, "RCPT TO:<");
-	buf_add_span(t->out, r->address);
+	tx_utf8_put_address(m, r->address, t->out);
 	buf_add_byte(t->out, '>');
 	if (smtp_ext_has(&t->ext, SMTP_EXT_DSN))
 		put_rcpt_dsn(t, m, r, t->out);
@@ -215,7 +215,7 @@ start(struct tx *t, struct tx_mail *m)
 	size_t before = t->out->n;
 
 	tx_limits_choose(t, m);
-	m->says_utf8 = tx_utf8_is_needed(m);
+	m->says_utf8 = tx_utf8_is_said(t, m);
 	if (tx_rules_may_pipeline(t))
 		put_group(t, m);
 	if (t->state == TX_FINAL) {

@@ -2,12 +2,16 @@
  * SMTPUTF8 towards a next hop, RFC 6531 3.4 to 3.6: said where the message
  * needs it and nowhere else.  It needs it for its sender, for a header, or for
  * recipients; the last are refused alone where the host lacks it.
+ *
+ * An address of which only the domain is beyond ASCII has an ASCII name, which
+ * any host takes.
  */
 #include "deliverd/engine/tx_utf8.h"
 
 #include "common/base/utf8.h"
 #include "common/mail/envelope.h"
 #include "common/mail/orcpt.h"
+#include "common/route/route_ascii.h"
 
 #define NEEDS "needs SMTPUTF8, which the host does not offer"
 
@@ -25,26 +29,44 @@ settle(struct tx_mail *m, struct tx_rcpt *r, const char *text)
 		tx_mail_settle_open(m, &f);
 }
 
-/* RFC 6531 3.5: returned, as nobody here may rewrite it. */
+/* RFC 6531 3.5: returned where it can't be said in another way. */
+static void
+check_address(struct tx_mail *m, struct tx_rcpt *r, struct span address)
+{
+	const struct tx_finding later = {
+		.outcome = TX_DEFERRED, .stage = TX_STAGE_MAIL,
+		.status = STATUS(4, 3, 0), .text = SPAN_LIT("out of memory"),
+	};
+	char room[ROUTE_ASCII_SIZE];
+
+	switch (route_ascii(address, room, &address)) {
+	case OK:
+		break;
+	case ERR_NOMEM:
+		tx_mail_settle_open(m, &later);
+		break;
+	default:
+		settle(m, r, r != NULL ? "the recipient's address " NEEDS :
+		    "the sender's address " NEEDS);
+	}
+}
+
 void
 tx_utf8_refuse(struct tx *t, struct tx_mail *m)
 {
 	if (!m->is_utf8 || smtp_ext_has(&t->ext, SMTP_EXT_SMTPUTF8))
 		return;
-	if (!utf8_is_ascii(m->sender))
-		settle(m, NULL, "the sender's address " NEEDS);
-	else if (m->has_utf8_header)
+	check_address(m, NULL, m->sender);
+	if (m->has_utf8_header)
 		settle(m, NULL, "the header of the message " NEEDS);
 	for (uint32_t i = 0; i < m->rcpt_count; i++)
-		if (!utf8_is_ascii(m->rcpts[i].address))
-			settle(m, &m->rcpts[i], "the recipient's address "
-			    NEEDS);
+		check_address(m, &m->rcpts[i], m->rcpts[i].address);
 }
 
 bool
-tx_utf8_is_needed(const struct tx_mail *m)
+tx_utf8_is_said(const struct tx *t, const struct tx_mail *m)
 {
-	if (!m->is_utf8)
+	if (!m->is_utf8 || !smtp_ext_has(&t->ext, SMTP_EXT_SMTPUTF8))
 		return false;
 	if (m->has_utf8_header || !utf8_is_ascii(m->sender))
 		return true;
@@ -53,6 +75,19 @@ tx_utf8_is_needed(const struct tx_mail *m)
 		    !utf8_is_ascii(m->rcpts[i].address))
 			return true;
 	return false;
+}
+
+/* What has no such name was refused before. */
+void
+tx_utf8_put_address(const struct tx_mail *m, struct span address,
+    struct buf *out)
+{
+	char room[ROUTE_ASCII_SIZE];
+
+	if (m->says_utf8 || route_ascii(address, room, &address) == OK)
+		buf_add_span(out, address);
+	else
+		out->is_failed = true;
 }
 
 /* One that has become too long would be refused, and the recipient with it. */

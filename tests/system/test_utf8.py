@@ -8,7 +8,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, nexthop, relay, report
+from support import basics, nexthop, postfix, relay, report
 
 BODY = b"Subject: x\r\n\r\nbody\r\n"
 UTF8 = b"250-h\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-DSN\r\n250 SMTPUTF8\r\n"
@@ -112,6 +112,41 @@ class Utf8(unittest.TestCase):
                          "message/global-headers")
         self.assertNotIn("übung".encode(),
                          quopri.decodestring(found.returned_bytes))
+
+    def test_domains(self):
+        """UTF8-15: a domain has a name for any host; the history keeps what
+        was asked for."""
+        self.hop.script = {"EHLO": NO_UTF8}
+        self.send("s@bücher.example", [("a@müller.example", ""),
+                                       ("ü@müller.example", "")])
+        first, bounce = self.hop.messages
+        self.assertEqual(first.sender, "s@xn--bcher-kva.example")
+        self.assertEqual(first.recipients, ["a@xn--mller-kva.example"])
+        self.assertEqual(bounce.recipients, ["s@xn--bcher-kva.example"])
+        group, = report.Report(bounce).groups
+        self.assertEqual(group["Final-Recipient"], "utf-8; ü@müller.example")
+        self.assertEqual(group["Status"], "5.6.7")
+
+    @unittest.skipUnless(postfix.is_there(), "no private Postfix, no root")
+    def test_postfix(self):
+        """UTF8-06, UTF8-15: one whose smtputf8_enable is no."""
+        with postfix.Postfix(
+                smtputf8_enable="no",
+                relayhost=f"[127.0.0.1]:{self.hop.port}") as p:
+            self.relay.configure(
+                routes=[{"to": "sender.example",
+                         "via": f"smtp://127.0.0.1:{self.hop.port}"},
+                        {"to": "*", "via": f"smtp://127.0.0.1:{p.port}"}])
+            self.relay.ctl("reload")
+            self.send("s@sender.example", [("ü@b.example", ""),
+                                           ("a@müller.example", "")])
+            basics.wait_for("both", lambda: len(self.hop.messages) == 2)
+        got = {m.recipients[0]: m for m in self.hop.messages}
+        self.assertEqual(set(got), {"a@xn--mller-kva.example",
+                                    "s@sender.example"})
+        group, = report.Report(got["s@sender.example"]).groups
+        self.assertEqual(group["Final-Recipient"], "utf-8; ü@b.example")
+        self.assertEqual(group["Status"], "5.6.7")
 
     def test_reports_to_such_senders(self):
         """UTF8-12: their own address needs it: there where it is, and else
