@@ -31,7 +31,8 @@ add_mails(struct play *p, uint8_t options)
 		    ((options & 64) != 0 && i > 0 ? TX_CONTENT_BINARY : 0U));
 
 		play_rcpt(m, "r1@b.example");
-		play_rcpt(m, "r2@b.example");
+		play_rcpt(m, (options & 32) != 0 ? "r2@\xc3\xbc.example" :
+		    "r2@b.example");
 		play_rcpt(m, (options & 32) != 0 ? "\xc3\xbc@b.example" :
 		    "r3@b.example");
 		m->mail.is_utf8 = (options & 32) != 0;
@@ -115,6 +116,7 @@ check_octets(const struct buf *out)
 	for (size_t i = 0; i < out->n; i++)
 		MUST(out->p[i] < 0x80 ||
 		    memmem(out->p, i, " BODY=8BITMIME", 14) != NULL ||
+		    memmem(out->p, i, " SMTPUTF8", 9) != NULL ||
 		    memmem(out->p, i, " BODY=BINARYMIME", 16) != NULL);
 }
 
@@ -163,7 +165,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 			event(&play, bytes[at++]);
 	}
 	check_output(&play.out);
-	if ((bytes[0] & 4) != 0 && (bytes[0] & 32) == 0)
+	if ((bytes[0] & 4) != 0)
 		check_octets(&play.out);
 	/* where TLS must be no mail leaves without */
 	MUST(play.need != TX_TLS_MUST || play.was_secured ||

@@ -91,7 +91,7 @@ owner(struct play *p, struct tx_mail *mail)
 static bool
 begin_next(struct play *p)
 {
-	for (size_t i = 0; i < p->n_mails; i++) {
+	for (size_t i = 0; i < p->n_mails && !tx_is_full(p->t); i++) {
 		struct play_mail *m = &p->mails[i];
 
 		if (m->is_begun)
