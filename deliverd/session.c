@@ -458,6 +458,7 @@ make_hops(struct session *s, const struct dest *dest)
 		.may_loopback = set->may_loopback,
 		.wants_dane = policy_wants_dane(s->route.tls,
 		    s->requires_tls),
+		.refuses_private = set->refuses_private,
 		.own_name = set->hostname,
 		.own = set->own, .n_own = set->n_own,
 		.seed = rng_u64(&s->d->dice),

@@ -60,6 +60,8 @@ set_limits(const struct conf *conf, uint16_t workers, struct settings *s)
 	s->may_ipv6 = family != CONF_FAMILY_IPV4;
 	s->has_ipv6 = s->may_ipv6 && own_has_ipv6();
 	s->may_loopback = conf->deliver.port != SMTP_PORT;
+	s->refuses_private =
+	    conf->deliver.private_addresses == CONF_PRIVATE_REFUSE;
 	s->connect_ms = conf->deliver.connect_timeout_ms;
 	s->idle_ms = conf->deliver.idle_timeout_ms;
 	s->dns_ms = conf->dns.timeout_ms;

@@ -24,6 +24,7 @@ struct settings {
 	bool may_ipv6;
 	bool has_ipv6;			/* a route into the IPv6 world */
 	bool may_loopback;		/* exchangers on this host */
+	bool refuses_private;
 	int64_t connect_ms;
 	int64_t idle_ms;
 	int64_t dns_ms;

@@ -17,8 +17,8 @@
 
 #include "common/log/log.h"
 #include "common/proc/proc.h"
-#include "queued/history.h"
 #include "queued/outcome.h"
+#include "queued/residence.h"
 #include "queued/store/store_write.h"
 
 /* Leasing before all have spoken would give a unit out a second time. */
@@ -136,13 +136,10 @@ lease_doubt(struct queued *q, struct plan_unit *pu, bool *is_held)
 	if (!lease_is_in_doubt(q, unit))
 		return OK;
 	e = outcome_doubt(q, unit);
-	if (e != OK || q->conf->queue.in_doubt == CONF_DOUBT_RETRY)
+	if (e != OK ||
+	    residence_policy(q, unit)->in_doubt == CONF_DOUBT_RETRY ||
+	    (e = outcome_hold(q, unit)) != OK)
 		return e;
-	if ((e = store_hold(q->store, unit->message, true)) != OK)
-		return e;
-	history_note(q, unit->message->id, unit->number, JOURNAL_HELD, 0,
-	    HISTORY_NOBODY, "queue.in_doubt");
-	plan_hold(q->plan, pu, true);
 	plan_later(q->plan, pu, queued_now(q));
 	*is_held = true;
 	return OK;

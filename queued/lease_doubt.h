@@ -22,7 +22,7 @@ void lease_stop_waiting(struct queued *q);
 bool lease_is_in_doubt(const struct queued *q, const struct store_unit *unit);
 
 /* PU's unit is about to be leased.  If it may have been out when all that knew
- * of it died, that is recorded as an attempt in doubt; by queue.in_doubt it is
+ * of it died, that is recorded as an attempt in doubt; by the route's in_doubt it is
  * held then: *IS_HELD.  ERR_NOMEM, ERR_IO. */
 enum err lease_doubt(struct queued *q, struct plan_unit *pu, bool *is_held);
 

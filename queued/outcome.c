@@ -381,7 +381,8 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 	decide(q, w, unit, lease->is_deleted);
 	if (is_partial && outcome_is_all_settled(w))
 		due = queued_wall(q);	/* for those that are left */
-	if ((e = settle(q, w, unit, due, &is_over)) != OK)
+	if ((e = outcome_doubt_apply(q, w, unit)) != OK ||
+	    (e = settle(q, w, unit, due, &is_over)) != OK)
 		return e;
 	if (scope == SCOPE_DESTINATION) {
 		plan_dest_explain(q->plan, pu, first.status, first.text);
@@ -465,7 +466,8 @@ outcome_in_doubt(struct queued *q, struct lease *lease)
 		add_row(w, unit, lease->rows[i], &unknown,
 		    OUTCOME_NO_ATTEMPT);
 	decide(q, w, unit, lease->is_deleted);
-	if (w->count > 0 && settle(q, w, unit, due, &is_over) != OK)
+	if (w->count > 0 && (outcome_doubt_apply(q, w, unit) != OK ||
+	    settle(q, w, unit, due, &is_over) != OK))
 		due = queued_wall(q) + IN_DOUBT_PAUSE_MS;
 	if (is_over)
 		end_unit(q, lease, pu);

@@ -29,6 +29,10 @@ void outcome_in_doubt(struct queued *q, struct lease *lease);
  * may be leased again. */
 enum err outcome_doubt(struct queued *q, struct store_unit *unit);
 
+/* UNIT, in doubt, waits for an operator with all of its message.  ERR_NOMEM,
+ * ERR_IO, ERR_FULL. */
+enum err outcome_hold(struct queued *q, struct store_unit *unit);
+
 /* PU's destination backs off, and failed since PU got too old: its sender is
  * told, of the end or of the delay, and the unit is over or has a new time.
  * False: there is nothing to tell, or no room for it. */

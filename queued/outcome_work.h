@@ -41,6 +41,11 @@ void outcome_gather_runs(struct outcome_work *w);
 /* Whether a recipient with this outcome is done with. */
 bool outcome_settles(uint8_t outcome);
 
+/* outcome_doubt.c: holds UNIT when somebody of those told of stays in doubt and
+ * its route wants that.  Before the verdict: what fails can be told again. */
+enum err outcome_doubt_apply(struct queued *q, const struct outcome_work *w,
+    struct store_unit *unit);
+
 /* Nobody has an answer: whoever talked would rather have less. */
 bool outcome_is_pushback(const struct outcome_work *w);
 

@@ -23,5 +23,14 @@ enum conf_route_eight_bit {
 	CONF_ROUTE_EIGHT_BIT_RETURN,
 	CONF_ROUTE_EIGHT_BIT_PASS,
 };
+/* The same for a route: as queue.in_doubt says, or one of these. */
+enum conf_route_doubt {
+	CONF_ROUTE_DOUBT_QUEUE,
+	CONF_ROUTE_DOUBT_RETRY,
+	CONF_ROUTE_DOUBT_HOLD,
+};
+
+/* Mail exchangers in private networks (ipaddr_is_private()). */
+enum conf_private { CONF_PRIVATE_ALLOW, CONF_PRIVATE_REFUSE };
 
 #endif

@@ -28,6 +28,8 @@
 #define CONF_MEMBER_DOUBT(key)		enum conf_doubt key
 #define CONF_MEMBER_EIGHT_BIT(key)	enum conf_eight_bit key
 #define CONF_MEMBER_ROUTE_EIGHT_BIT(key) enum conf_route_eight_bit key
+#define CONF_MEMBER_ROUTE_DOUBT(key)	enum conf_route_doubt key
+#define CONF_MEMBER_PRIVATE(key)	enum conf_private key
 #define CONF_MEMBER_REVERSE(key)	enum conf_reverse key
 #define CONF_MEMBER_EACH(key)		enum conf_each key
 #define CONF_MEMBER_BOUND(key)		struct conf_bound key

@@ -31,6 +31,8 @@
 #define AT_DOUBT(of, key)		offsetof(of, key)
 #define AT_EIGHT_BIT(of, key)		offsetof(of, key)
 #define AT_ROUTE_EIGHT_BIT(of, key)	offsetof(of, key)
+#define AT_ROUTE_DOUBT(of, key)		offsetof(of, key)
+#define AT_PRIVATE(of, key)		offsetof(of, key)
 #define AT_REVERSE(of, key)		offsetof(of, key)
 #define AT_EACH(of, key)		offsetof(of, key)
 #define AT_BOUND(of, key)		offsetof(of, key)
@@ -139,6 +141,8 @@ static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_DOUBT] = sizeof(enum conf_doubt),
 	[CONF_TYPE_EIGHT_BIT] = sizeof(enum conf_eight_bit),
 	[CONF_TYPE_ROUTE_EIGHT_BIT] = sizeof(enum conf_route_eight_bit),
+	[CONF_TYPE_ROUTE_DOUBT] = sizeof(enum conf_route_doubt),
+	[CONF_TYPE_PRIVATE] = sizeof(enum conf_private),
 	[CONF_TYPE_REVERSE] = sizeof(enum conf_reverse),
 	[CONF_TYPE_EACH] = sizeof(enum conf_each),
 	[CONF_TYPE_BOUND] = sizeof(struct conf_bound),

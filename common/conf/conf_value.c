@@ -39,6 +39,8 @@ static const char *const eight_bits[] = {
 static const char *const route_eight_bits[] = {
 	"deliver", "convert", "convert-unsigned", "return", "pass"
 };
+static const char *const route_doubts[] = { "queue", "retry", "hold" };
+static const char *const privates[] = { "allow", "refuse" };
 static const char *const reverses[] = { "none", "log", "refuse" };
 static const char *const eaches[] = { "user", "client", "network" };
 
@@ -58,6 +60,8 @@ static const struct choice {
 	[CONF_TYPE_EIGHT_BIT] = { eight_bits, COUNT_OF(eight_bits) },
 	[CONF_TYPE_ROUTE_EIGHT_BIT] = { route_eight_bits,
 	    COUNT_OF(route_eight_bits) },
+	[CONF_TYPE_ROUTE_DOUBT] = { route_doubts, COUNT_OF(route_doubts) },
+	[CONF_TYPE_PRIVATE] = { privates, COUNT_OF(privates) },
 	[CONF_TYPE_REVERSE] = { reverses, COUNT_OF(reverses) },
 	[CONF_TYPE_EACH] = { eaches, COUNT_OF(eaches) },
 };

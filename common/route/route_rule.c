@@ -116,6 +116,15 @@ eight_bit_of(const struct conf *conf, const struct conf_route *rule)
 	return conf->deliver.eight_bit;
 }
 
+static enum conf_doubt
+doubt_of(const struct conf *conf, const struct conf_route *rule)
+{
+	if (rule == NULL || rule->in_doubt == CONF_ROUTE_DOUBT_QUEUE)
+		return conf->queue.in_doubt;
+	return rule->in_doubt == CONF_ROUTE_DOUBT_HOLD ? CONF_DOUBT_HOLD :
+	    CONF_DOUBT_RETRY;
+}
+
 static enum err
 set_policy(struct arena *arena, const struct conf *conf,
     const struct conf_route *rule, struct route *route)
@@ -126,6 +135,7 @@ set_policy(struct arena *arena, const struct conf *conf,
 		return ERR_NOMEM;
 	set_retry(conf, rule, p);
 	p->eight_bit = eight_bit_of(conf, rule);
+	p->in_doubt = doubt_of(conf, rule);
 	p->connections = conf->deliver.connections;
 	p->window = conf->deliver.window;
 	p->rate = conf->deliver.rate;

@@ -344,6 +344,10 @@ hops_verdict(const struct hops *h, struct hops_verdict *out)
 	else if (h->saw_refused)
 		hops_fail(&other, true, STATUS(5, 4, 6), "the mail exchangers "
 		    "of %s have no address outside of this host", who(h));
+	else if (h->saw_private)
+		hops_fail(&other, true, STATUS(5, 7, 1), "the mail exchangers "
+		    "of %s are in private networks, where no mail is sent by "
+		    "MX from here", who(h));
 	else
 		hops_fail(&other, true, STATUS(5, 4, 4),
 		    "the mail exchangers of %s have no address", who(h));

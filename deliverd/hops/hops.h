@@ -7,8 +7,9 @@
  * sorted by preference, equal ones shuffled; the domain's own addresses count
  * as its exchanger only when it has no MX at all.  Exchangers that are this
  * host cut the list there.  Addresses that are no other host's (unspecified,
- * multicast, link-local, and unless allowed loopback) are never given out for
- * exchangers, so that the DNS can't aim us at our neighbours.
+ * multicast, link-local, and unless allowed loopback; by policy those of private
+ * networks) are never given out for exchangers, so that the DNS can't aim us at
+ * our neighbours.
  *
  * What a host publishes by DANE is looked up before it is given out, where the
  * names that lead to it are secure (RFC 7672 2.2).
@@ -38,6 +39,7 @@ struct hops_setup {
 	bool lacks_ipv6;	/* there is none now, but might be later */
 	bool may_loopback;	/* for exchangers too */
 	bool wants_dane;	/* else nothing is asked for it */
+	bool refuses_private;	/* exchangers in private networks */
 	const char *own_name;	/* borrowed, as is own */
 	const struct endpoint *own;	/* where this host listens */
 	size_t n_own;

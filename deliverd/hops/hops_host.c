@@ -1,22 +1,27 @@
 /*
  * The addresses of a host: which of them may be used, and in which order.
  *
- * They are judged when they come, for exchangers only.  Private networks are
- * not refused: the exchangers of a company may live there.  That one host has
- * no address, or no name, says nothing about the others; only when none is
- * left hops_verdict() asks what was seen on the way.
+ * They are judged when they come (hops_address.h), for exchangers only.  That
+ * one host has no address, or no name, says nothing about the others; only when
+ * none is left hops_verdict() asks what was seen on the way.
  */
 #include "common/base/check.h"
+#include "deliverd/hops/hops_address.h"
 #include "deliverd/hops/hops_state.h"
 
-/* Nobody's mail exchanger has such an address; the DNS must not aim us at
- * ourselves or our neighbours (RFC 6890). */
 static bool
-is_refused(const struct hops *h, const struct ipaddr *ip)
+is_refused(struct hops *h, const struct ipaddr *ip)
 {
-	if (ipaddr_is_loopback(ip))
-		return !h->setup.may_loopback;
-	return ipaddr_is_nobodys(ip);
+	enum hops_address_class class = hops_address_class(ip);
+	bool is_private = class == HOPS_ADDRESS_PRIVATE;
+
+	if (class == HOPS_ADDRESS_PUBLIC ||
+	    (class == HOPS_ADDRESS_LOOPBACK && h->setup.may_loopback) ||
+	    (is_private && !h->setup.refuses_private))
+		return false;
+	h->saw_private = h->saw_private || is_private;
+	h->saw_refused = h->saw_refused || !is_private;
+	return true;
 }
 
 /* With its port: a filter, say, may listen at our address on another. */
@@ -46,10 +51,8 @@ hops_host_add(struct hops *h, struct hops_host *host, const struct ipaddr *ip)
 		h->n_hosts = (size_t)(host - h->hosts);
 		return;
 	}
-	if (h->is_mx && is_refused(h, ip)) {
-		h->saw_refused = true;
+	if (h->is_mx && is_refused(h, ip))
 		return;
-	}
 	if (family == HOPS_V6 && h->setup.lacks_ipv6) {
 		h->saw_unreachable = true;
 		return;

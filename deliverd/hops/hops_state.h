@@ -74,6 +74,7 @@ struct hops {
 	/* why hosts were left out */
 	bool saw_temporary;
 	bool saw_refused;		/* an address that is nobody's */
+	bool saw_private;		/* one that policy refuses */
 	bool saw_self;
 	bool saw_unreachable;		/* an address of the IPv6 we lack */
 	bool saw_more;			/* than are kept of an answer */

@@ -408,3 +408,59 @@ Test(doubt, nobody_is_told_of_what_another_may_hold, .fini = end)
 	WAIT(store_find_unit(b.q->store, id, 0) == NULL);
 	cr_expect_eq(bench_log_count(&b, " bounced "), 1);
 }
+
+/* The next hop had all of it and its reply was lost: by the route's policy, with
+ * what was settled of it left alone. */
+static void
+final_reply_lost(const char *conf, bool is_held)
+{
+	const struct store_unit *unit;
+	uint64_t id;
+
+	bench_open(&b, conf);
+	bench_usual(&b);
+	id = bench_mail(&b, "s@a.example", "r@b.example");
+	bench_next(&b, OUTCOME_IN_DOUBT, SCOPE_RECIPIENTS, "lost");
+	WAIT(b.deliverds[0].confirms == 1);
+	unit = store_find_unit(b.q->store, id, 0);
+	cr_assert_not_null(unit);
+	cr_expect_eq(outcome(id), OUTCOME_IN_DOUBT);
+	cr_expect_eq(unit->message->is_held, is_held);
+	bench_skip(&b, 20000);
+	bench_turn(&b, 50);
+	cr_expect_eq(b.n_leases, is_held ? 1 : 2);
+	bench_close(&b);
+}
+
+Test(doubt, final_reply_lost)
+{
+	final_reply_lost(QUEUE, false);
+	final_reply_lost("queue: {first_retry: 10s, in_doubt: hold}\n", true);
+	final_reply_lost("queue: {first_retry: 10s, in_doubt: hold}\n"
+	    "routes: [{to: b.example, via: mx, in_doubt: retry}]\n", false);
+	final_reply_lost("queue: {first_retry: 10s}\nroutes:\n"
+	    "- {to: b.example, via: mx, in_doubt: hold}\n", true);
+	final_reply_lost("queue: {first_retry: 10s, in_doubt: hold}\nroutes:\n"
+	    "- {to: b.example, via: mx, in_doubt: queue}\n", true);
+}
+
+/* The deliverd that had it died: the same. */
+Test(doubt, held_when_its_deliverd_dies, .fini = end)
+{
+	uint64_t id;
+
+	bench_open(&b, "queue: {first_retry: 10s}\nroutes:\n"
+	    "- {to: b.example, via: mx, in_doubt: hold}\n");
+	bench_usual(&b);
+	id = bench_mail(&b, "s@a.example", "r@b.example");
+	WAIT(b.n_leases == 1);
+	bench_die(&b.deliverds[0]);
+	WAIT(store_find_unit(b.q->store, id, 0)->message->is_held);
+	bench_live(&b.deliverds[0]);
+	bench_present(&b.deliverds[0]);
+	bench_skip(&b, 20000);
+	bench_turn(&b, 50);
+	cr_expect_eq(b.n_leases, 1);
+	set_held(id, false);
+	WAIT(b.n_leases == 2);
+}

@@ -401,6 +401,7 @@ Test(route_table, rules_have_limits_and_curves_of_their_own)
 	rule->retry_max_ms = 10000;
 	rule->retry_warn_ms = 0;
 	rule->retry_expire_ms = 0;
+	rule->in_doubt = CONF_ROUTE_DOUBT_HOLD;
 	rule->limits_connections = 3;
 	rule->limits_window = 4;
 	rule->limits_rate = (struct conf_rate){ 1, 10000 };
@@ -418,6 +419,8 @@ Test(route_table, rules_have_limits_and_curves_of_their_own)
 	cr_expect_eq(policy("x@own.example")->max_retry_ms, 10000);
 	cr_expect_eq(policy("x@own.example")->warn_ms, 0);
 	cr_expect_eq(policy("x@own.example")->expire_ms, 0);
+	cr_expect_eq(policy("x@own.example")->in_doubt, CONF_DOUBT_HOLD);
+	cr_expect_eq(policy("x@free.example")->in_doubt, CONF_DOUBT_RETRY);
 	cr_expect_eq(policy("x@own.example")->connections, 3);
 	cr_expect_eq(policy("x@own.example")->window, 4);
 	cr_expect_eq(policy("x@own.example")->rate.count, 1);
