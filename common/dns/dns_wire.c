@@ -271,6 +271,20 @@ collect(const struct reading *r, struct dns_wire_answer *a)
 
 enum step { STEP_END, STEP_ON, STEP_BAD };
 
+/* The name that a CNAME holds: all of its data, and no octet of what follows. */
+static bool
+target_of(const struct reading *r, const struct rr *rr,
+    char out[DNS_NAME_SIZE])
+{
+	size_t at = rr->at;
+	char text[DNS_NAME_SIZE];
+
+	if (dns_names_decode(span_sub(r->packet, 0, rr->at + rr->n), &at,
+	    text) != OK || at != rr->at + rr->n)
+		return false;
+	return span_copy(span_str(text), out, DNS_NAME_SIZE);
+}
+
 /* One link of the chain: the canonical name becomes its alias's target. */
 static enum step
 follow(const struct reading *r, struct dns_wire_answer *a)
@@ -282,8 +296,7 @@ follow(const struct reading *r, struct dns_wire_answer *a)
 		    !is_owned(r, rr, a->canonical))
 			continue;
 		lower_ttl(a, rr->ttl_s);
-		return name_at(r->packet, rr->at, a->canonical) ? STEP_ON :
-		    STEP_BAD;
+		return target_of(r, rr, a->canonical) ? STEP_ON : STEP_BAD;
 	}
 	return STEP_END;
 }

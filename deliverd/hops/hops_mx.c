@@ -100,6 +100,13 @@ take_exchangers(struct hops *h, const struct hops_answer *a)
 		usable++;
 		add_exchanger(h, &a->records[i]);
 	}
+	/* those left out might have been hosts */
+	if (usable == 0 && a->n >= HOPS_RECORDS_MAX) {
+		hops_fail(h, false, STATUS(4, 4, 4), "%s has too many mail "
+		    "exchangers, the first %d take no mail", h->domain,
+		    HOPS_RECORDS_MAX);
+		return;
+	}
 	if (usable == 0) {
 		hops_fail(h, true, STATUS(5, 1, 10),
 		    "the domain %s takes no mail (null MX)", h->domain);
