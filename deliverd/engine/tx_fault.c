@@ -128,7 +128,8 @@ tx_fault_reply(struct tx *t, const struct smtp_response *r)
 /*
  * A reply that fits no command, after several were sent at once: one too many
  * may have shifted those before it, until a 354 proves that none did.  Nobody
- * is given up for what another was told.
+ * is given up for what another was told, nor all for what the reply to RSET had
+ * behind it.
  */
 static void
 reopen_refused(struct tx_mail *m)
@@ -136,8 +137,11 @@ reopen_refused(struct tx_mail *m)
 	for (uint32_t i = 0; i < m->rcpt_count; i++) {
 		struct tx_rcpt *r = &m->rcpts[i];
 
-		if (r->progress == TX_RCPT_ANSWERED &&
-		    r->outcome == TX_FAILED && r->stage == TX_STAGE_RCPT) {
+		bool is_of_this = (r->stage == TX_STAGE_RCPT &&
+		    r->progress == TX_RCPT_ANSWERED) ||
+		    (r->stage == TX_STAGE_MAIL && r->code != 0);
+
+		if (is_of_this && r->outcome == TX_FAILED) {
 			r->outcome = TX_OPEN;
 			m->open++;
 		}

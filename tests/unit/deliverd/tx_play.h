@@ -38,6 +38,7 @@ struct play {
 	bool is_shaking;	/* TX_START_TLS was said */
 	bool was_secured;	/* for the fuzz target */
 	unsigned asks;		/* TX_ASK was said */
+	bool is_held;		/* content is not given for now */
 	bool is_readless;	/* content can't be read */
 	bool is_held;		/* or not yet */
 };
