@@ -7,6 +7,13 @@
 /* What becomes of mail that may have been delivered. */
 enum conf_doubt { CONF_DOUBT_RETRY, CONF_DOUBT_HOLD };
 
+/* The same for a route: as queue.in_doubt says, or one of these. */
+enum conf_route_doubt {
+	CONF_ROUTE_DOUBT_QUEUE,
+	CONF_ROUTE_DOUBT_RETRY,
+	CONF_ROUTE_DOUBT_HOLD,
+};
+
 /* 8-bit mail for a host without 8BITMIME; binary mail is passed to none. */
 enum conf_eight_bit {
 	CONF_EIGHT_BIT_CONVERT,
@@ -22,12 +29,6 @@ enum conf_route_eight_bit {
 	CONF_ROUTE_EIGHT_BIT_CONVERT_UNSIGNED,
 	CONF_ROUTE_EIGHT_BIT_RETURN,
 	CONF_ROUTE_EIGHT_BIT_PASS,
-};
-/* The same for a route: as queue.in_doubt says, or one of these. */
-enum conf_route_doubt {
-	CONF_ROUTE_DOUBT_QUEUE,
-	CONF_ROUTE_DOUBT_RETRY,
-	CONF_ROUTE_DOUBT_HOLD,
 };
 
 /* Mail exchangers in private networks (ipaddr_is_private()). */

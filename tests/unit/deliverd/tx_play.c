@@ -116,8 +116,10 @@ give_content(struct play *p, struct tx_mail *mail)
 
 	m->given += next.n;
 	is_last = m->given == m->body_n;
-	if (is_last)
+	if (is_last) {
 		m->given = 0;
+		p->content_of = mail;
+	}
 	tx_content(p->t, next, is_last);
 }
 

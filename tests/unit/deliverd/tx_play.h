@@ -33,6 +33,7 @@ struct play {
 	uint8_t eight_bit;	/* of mails to come */
 	size_t chunk;		/* octets of content at a time */
 	size_t feed;		/* octets of input at a time */
+	struct tx_mail *content_of;	/* the last that was all sent */
 	bool is_closed;
 	enum tx_tls_need need;
 	bool is_shaking;	/* TX_START_TLS was said */
