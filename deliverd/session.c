@@ -103,8 +103,10 @@ on_timer(void *ctx)
 	struct session *s = ctx;
 
 	s->is_timed = false;
-	if (s->tx == NULL)
+	if (s->tx == NULL) {
+		session_dial_hurry(s);
 		return;
+	}
 	if (tx_is_idle(s->tx)) {
 		session_quit(s);
 		return;
@@ -286,6 +288,7 @@ come_up(struct session *s)
 	s->is_up = true;
 	session_sts_note(s);
 	s->dane = NULL;			/* its */
+	ask_cancel(s->d->ask, s);	/* one family may not be answered yet */
 	hops_free(&s->hops);
 	if (log_begin(log, LOG_HOP_CONNECTED, NULL)) {
 		log_text(log, "host", span_str(s->host));
@@ -531,7 +534,7 @@ session_end(struct session *s)
 {
 	pool_leave(s->d->pool, s);
 	ask_cancel(s->d->ask, s);
-	dial_cancel(&s->dial);
+	session_dial_stop(s);
 	hang_up(s);
 	pool_gone(s->d->pool, s);
 	free_session(s);

@@ -18,6 +18,14 @@
 #include "deliverd/session_sts.h"
 #include "deliverd/settings.h"
 
+/* A connection being made to an address of the host. */
+struct try {
+	struct dial *dial;		/* NULL: none */
+	struct endpoint at;
+	uint64_t begun_at;		/* wall */
+	int64_t begun_at_ms;
+};
+
 struct session {
 	struct list all;		/* of the pool */
 	struct list node;		/* of dest->sessions */
@@ -31,7 +39,7 @@ struct session {
 	bool requires_tls;		/* of its mail: RFC 8689 */
 	uint32_t n_unfit;		/* hosts whose TLS won't do */
 	struct hops *hops;		/* until the dialogue is up */
-	struct dial *dial;
+	struct try tries[2];		/* one, or one of each family */
 	struct stream *stream;
 	struct tx *tx;
 	struct timer timer;
@@ -42,7 +50,7 @@ struct session {
 	bool is_first;			/* no job had it yet */
 	int64_t made_at_ms;
 	char host[DNS_NAME_SIZE];	/* now tried, or connected to */
-	struct endpoint at;
+	struct endpoint at;		/* with begun_at: told of, or next */
 	const char *user;		/* at this host; "": the route's */
 	struct list asking;		/* of d->asking, or of d->dialing */
 	uint64_t cookie;

@@ -1,6 +1,8 @@
 /*
  * The way to a connection: names are asked for, addresses tried one after the
- * other, until one dialogue is up or the round is over.
+ * other, until one dialogue is up or the round is over.  When an address keeps us
+ * waiting, one of the other family is tried beside it (RFC 8305): who answers first
+ * is taken, and the other connection is dropped before anything is said there.
  *
  * No job is in a session's hands so far: those that caused it wait in the
  * pool, and any of them may be served by another connection meanwhile.  So
@@ -18,6 +20,10 @@
 #include "deliverd/session.h"
 #include "deliverd/session_unix.h"
 #include "deliverd/verdict.h"
+
+/* For one address, or for the answer about one family (RFC 8305 section 5: at most
+ * 2 s).  Mail is in no hurry, and what is dropped costs the host a slot. */
+#define HEAD_START_MS	1000
 
 static uint32_t
 duration_ms(const struct session *s)
@@ -86,18 +92,59 @@ session_dial_refused(struct session *s, const char *text)
 	session_dial_note(s, &why);
 }
 
-static void
-on_dialed(void *ctx, int fd, int error)
+void
+session_dial_stop(struct session *s)
 {
-	struct session *s = ctx;
+	dial_cancel(&s->tries[0].dial);
+	dial_cancel(&s->tries[1].dial);
+	timer_stop(&s->timer);
+}
 
-	s->dial = NULL;
+static bool
+is_dialing(const struct session *s)
+{
+	return s->tries[0].dial != NULL || s->tries[1].dial != NULL ||
+	    list_is_linked(&s->asking);		/* the parent, for a socket */
+}
+
+/* What is told from now on is told of this one. */
+static void
+turn_to(struct session *s, const struct try *try)
+{
+	s->at = try->at;
+	s->begun_at = try->begun_at;
+	s->begun_at_ms = try->begun_at_ms;
+}
+
+static void
+on_dialed(struct session *s, unsigned i, int fd, int error)
+{
+	struct try *try = &s->tries[i], *other = &s->tries[1 - i];
+
+	try->dial = NULL;
+	turn_to(s, try);
 	if (fd >= 0) {
+		session_dial_stop(s);
 		session_connected(s, fd);
 		return;
 	}
 	session_dial_refused(s, strerror(error));
-	session_dial_next(s);
+	if (other->dial != NULL)
+		turn_to(s, other);
+	else
+		session_dial_next(s);
+}
+
+static void
+on_first(void *ctx, int fd, int error)
+{
+	on_dialed(ctx, 0, fd, error);
+}
+
+static void
+on_beside(void *ctx, int fd, int error)
+{
+	on_dialed(ctx, 1, fd, error);
 }
 
 static void
@@ -108,15 +155,42 @@ begin_try(struct session *s)
 	s->tls_text[0] = '\0';
 }
 
+/* To s->at. */
 static bool
-dial(struct session *s)
+dial_try(struct session *s, unsigned i)
 {
+	struct try *try = &s->tries[i];
+
 	begin_try(s);
+	*try = (struct try){ .at = s->at, .begun_at = s->begun_at,
+		.begun_at_ms = s->begun_at_ms };
 	if (s->is_unix ? session_unix_dial(s) : dial_start(s->d->loop, &s->at,
-	    NULL, s->settings->connect_ms, on_dialed, s, &s->dial) == OK)
+	    NULL, s->settings->connect_ms, i == 0 ? on_first : on_beside, s,
+	    &try->dial) == OK)
 		return true;
 	session_dial_refused(s, "no socket for a connection");
 	return false;
+}
+
+static bool
+dial(struct session *s)
+{
+	timer_start(&s->timer, HEAD_START_MS);
+	return dial_try(s, 0);
+}
+
+/* Of the same host, so all that is known of that holds. */
+static void
+dial_beside(struct session *s)
+{
+	struct hop hop;
+
+	if (s->tries[0].dial == NULL || s->tries[1].dial != NULL ||
+	    s->is_plain || !hops_beside(s->hops, &hop))
+		return;
+	s->at = hop.at;
+	(void)dial_try(s, 1);
+	turn_to(s, &s->tries[0]);
 }
 
 /* A host that can't be used as it stands: no connection is made. */
@@ -187,7 +261,12 @@ on_answer(void *ctx, uint32_t tag, uint16_t type,
 
 	names_read(type, m, records, &answer);
 	hops_answer(s->hops, tag, &answer);
-	session_dial_next(s);
+	if (is_dialing(s)) {
+		if (!timer_is_running(&s->timer))
+			dial_beside(s);
+	} else if (s->stream == NULL) {
+		session_dial_next(s);
+	}
 }
 
 /* Without memory it is answered here, so that the round goes on to its end. */
@@ -265,6 +344,17 @@ session_dial_abandon(struct session *s)
 	session_end(s);
 }
 
+void
+session_dial_hurry(struct session *s)
+{
+	if (is_dialing(s))
+		dial_beside(s);
+	else if (hops_hurry(s->hops))
+		session_dial_next(s);
+	else
+		timer_start(&s->timer, HEAD_START_MS);
+}
+
 /* Goes on until there is something to wait for.  Nobody calls it while a
  * connection is made or a dialogue runs. */
 void
@@ -279,6 +369,7 @@ session_dial_next(struct session *s)
 			put_question(s, &question);
 			break;
 		case HOPS_AWAIT:
+			timer_start(&s->timer, HEAD_START_MS);
 			return;
 		case HOPS_TRY:
 			if (dial_hop(s, &hop))

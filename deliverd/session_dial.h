@@ -17,6 +17,12 @@ void session_dial_go(struct session *s);
 /* The same host again. */
 void session_dial_again(struct session *s);
 
+/* The name service, or the host, has kept us waiting. */
+void session_dial_hurry(struct session *s);
+
+/* No connection is being made any more; ends nothing. */
+void session_dial_stop(struct session *s);
+
 /* Ends it as if the host now tried were the last and had not answered. */
 void session_dial_abandon(struct session *s);
 

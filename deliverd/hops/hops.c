@@ -2,7 +2,8 @@
  * A round: the question for the exchangers (or none), then host by host its
  * two address questions and its addresses one after the other.  Hosts are
  * asked for only when those before them have failed, so a usual delivery costs
- * three questions, however many exchangers there are.
+ * three questions, however many exchangers there are.  Who has waited for one
+ * family's answer, or connection, may go on with the other.
  *
  * A round is short on purpose (HOPS_TRIED_MAX): the mail is deferred then, and
  * the next round shuffles anew.  RFC 5321 5.1 wants two addresses at least.
@@ -202,7 +203,8 @@ resolve(struct hops *h, struct hops_host *host, struct hops_question *q)
 			q->name = host->name;
 			return HOPS_ASK;
 		}
-		is_awaited = is_awaited || host->ask[f] == HOPS_ASKED;
+		is_awaited = is_awaited ||
+		    (host->ask[f] == HOPS_ASKED && !host->is_hurried);
 	}
 	return is_awaited ? HOPS_AWAIT : hops_dane_ask(h, host, q);
 }
@@ -258,6 +260,43 @@ hops_next(struct hops *h, struct hops_question *question, struct hop *hop)
 		h->turn++;
 	}
 	return HOPS_OVER;
+}
+
+/* The host whose turn it is; NULL: none. */
+static struct hops_host *
+current(const struct hops *h)
+{
+	return h->mx == HOPS_ANSWERED && !h->is_failed &&
+	    h->turn < h->n_hosts ? &h->hosts[h->turn] : NULL;
+}
+
+bool
+hops_hurry(struct hops *h)
+{
+	struct hops_host *host = current(h);
+	bool is_awaited = false, is_known = false;
+
+	for (int f = 0; host != NULL && f < HOPS_FAMILIES; f++) {
+		is_awaited = is_awaited || host->ask[f] == HOPS_ASKED;
+		is_known = is_known || host->n_found[f] > 0;
+	}
+	if (!is_awaited || !is_known || host->is_hurried)
+		return false;
+	host->is_hurried = true;
+	return true;
+}
+
+bool
+hops_beside(struct hops *h, struct hop *hop)
+{
+	struct hops_host *host = current(h);
+
+	if (host == NULL || h->tried >= HOPS_TRIED_MAX || host->given == 0 ||
+	    host->given >= host->n_addresses ||
+	    host->addresses[host->given].family ==
+	    host->addresses[host->given - 1].family)
+		return false;
+	return give(h, host, hop);
 }
 
 /* An id for each host and kind; what isn't asked (any more) is ignored. */

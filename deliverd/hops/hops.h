@@ -104,6 +104,15 @@ void hops_free(struct hops **h);
 enum hops_step hops_next(struct hops *h, struct hops_question *question,
     struct hop *hop);
 
+/* Happy eyeballs, RFC 8305: one family must not wait for the other.  Both are for
+ * the host that hops_next() is at, when it has kept us waiting.
+ *
+ * hurry: what is known of it will do; what is answered later comes behind.  False
+ * when nothing is, or nothing more is awaited: go on waiting.
+ * beside: *HOP, of the other family, is to be tried, too; false: there is none. */
+bool hops_hurry(struct hops *h);
+bool hops_beside(struct hops *h, struct hop *hop);
+
 /* An answer to a question that isn't open is ignored. */
 void hops_answer(struct hops *h, uint32_t id, const struct hops_answer *a);
 

@@ -84,22 +84,6 @@ note_name(struct hops_host *host, const struct hops_answer *a)
 		    sizeof(host->canonical));
 }
 
-void
-hops_host_answer(struct hops *h, struct hops_host *host,
-    enum hops_family family, const struct hops_answer *a)
-{
-	struct ipaddr ip;
-
-	if (a->found == HOPS_TEMPORARY)
-		h->saw_temporary = true;
-	if (a->found != HOPS_DATA)
-		return;
-	note_name(host, a);
-	for (size_t i = 0; i < a->n; i++)
-		if (read_address(family, a->records[i].data, &ip))
-			hops_host_add(h, host, &ip);
-}
-
 static void
 shuffle(struct rng *rng, struct ipaddr *list, size_t n)
 {
@@ -110,6 +94,35 @@ shuffle(struct rng *rng, struct ipaddr *list, size_t n)
 		list[i - 1] = list[j];
 		list[j] = other;
 	}
+}
+
+/* Behind those that are given out in their order by now. */
+static void
+add_late(struct hops *h, struct hops_host *host, enum hops_family family)
+{
+	shuffle(&h->rng, host->found[family], host->n_found[family]);
+	for (size_t i = 0; i < host->n_found[family]; i++)
+		host->addresses[host->n_addresses++] = host->found[family][i];
+	MUST(host->n_addresses <= COUNT_OF(host->addresses));
+}
+
+void
+hops_host_answer(struct hops *h, struct hops_host *host,
+    enum hops_family family, const struct hops_answer *a)
+{
+	struct ipaddr ip;
+
+	if (a->found == HOPS_TEMPORARY)
+		h->saw_temporary = true;
+	if (a->found != HOPS_DATA)
+		return;
+	if (host->dane_step == HOPS_DANE_BEGIN)	/* later it is decided */
+		note_name(host, a);
+	for (size_t i = 0; i < a->n; i++)
+		if (read_address(family, a->records[i].data, &ip))
+			hops_host_add(h, host, &ip);
+	if (host->is_ready)
+		add_late(h, host, family);
 }
 
 /*

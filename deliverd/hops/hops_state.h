@@ -48,6 +48,7 @@ struct hops_host {
 	uint16_t preference;
 	uint64_t order;			/* among those of one preference */
 	uint8_t ask[HOPS_FAMILIES];	/* enum hops_ask */
+	bool is_hurried;		/* one family will do */
 	bool is_ready;			/* its addresses are in order */
 	struct ipaddr found[HOPS_FAMILIES][HOPS_ADDRESSES_MAX];
 	uint8_t n_found[HOPS_FAMILIES];

@@ -204,7 +204,8 @@ class NextHop:
         self.tls, self.is_implicit = tls, is_implicit
         self.is_lmtp, self.at = is_lmtp, at
         self.socket = socket.socket(
-            socket.AF_UNIX if at else socket.AF_INET)
+            socket.AF_UNIX if at else
+            socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,

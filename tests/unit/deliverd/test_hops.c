@@ -490,6 +490,105 @@ Test(hops, ipv6_is_lacking)
 	check_verdict(&w, true, "5.4.4");
 }
 
+/* To the moment when both families of d.example's addresses are asked for. */
+static struct hops *
+both_asked(struct hops_question q[3])
+{
+	static const struct hops_answer no_mx = { .found = HOPS_NO_DATA };
+	struct hops_setup setup = setup_of(&by_mx, 1, "d.example");
+	struct hops *h = NULL;
+	struct hop hop;
+
+	cr_assert_eq(hops_new(&setup, &h), OK);
+	cr_assert_not(hops_hurry(h) || hops_beside(h, &hop));
+	cr_assert_eq(hops_next(h, &q[2], &hop), HOPS_ASK);
+	cr_assert_not(hops_hurry(h) || hops_beside(h, &hop));
+	hops_answer(h, q[2].id, &no_mx);
+	cr_assert_eq(hops_next(h, &q[0], &hop), HOPS_ASK);
+	cr_assert_eq(hops_next(h, &q[1], &hop), HOPS_ASK);
+	cr_assert_eq(hops_next(h, &q[2], &hop), HOPS_AWAIT);
+	return h;
+}
+
+static void
+answer_addresses(struct hops *h, const struct hops_question *q, size_t n)
+{
+	static const uint8_t octets[16] = { 0x20, 0x01, 0x0d, 0xb8 };
+	struct hops_record r[2];
+
+	for (size_t i = 0; i < n; i++)
+		r[i].data = span_of(octets, q->type == DNS_TYPE_A ? 4 : 16);
+	hops_answer(h, q->id, &(struct hops_answer){
+	    .found = n > 0 ? HOPS_DATA : HOPS_TEMPORARY, .records = r,
+	    .n = n });
+}
+
+/* T25: a family that is not answered does not keep the other waiting, whichever
+ * it is, and comes behind it when it is answered after all. */
+Test(hops, hurry)
+{
+	for (size_t first = 0; first < 2; first++) {
+		struct hops_question q[3], more;
+		struct hops *h = both_asked(q);
+		struct hop hop;
+
+		cr_assert_not(hops_hurry(h), "nothing is known");
+		answer_addresses(h, &q[first], 1);
+		cr_assert_eq(hops_next(h, &more, &hop), HOPS_AWAIT);
+		cr_assert(hops_hurry(h));
+		cr_assert_not(hops_hurry(h), "it is hurried");
+		cr_assert_eq(hops_next(h, &more, &hop), HOPS_TRY);
+		cr_assert_eq(hop.at.addr.family == IPADDR_4, first == 0);
+		cr_assert_not(hops_beside(h, &hop));
+		answer_addresses(h, &q[1 - first], 1);
+		cr_assert(hops_beside(h, &hop));
+		cr_assert_eq(hop.at.addr.family == IPADDR_4, first == 1);
+		cr_assert_eq(hops_tried(h), 2);
+		cr_assert_eq(hops_next(h, &more, &hop), HOPS_OVER);
+		hops_free(&h);
+	}
+}
+
+/* No answer, or an empty one, is nothing to go on with. */
+Test(hops, hurry_in_vain)
+{
+	struct hops_question q[3], more;
+	struct hops *h = both_asked(q);
+	struct hops_verdict verdict;
+	struct hop hop;
+
+	answer_addresses(h, &q[1], 0);
+	cr_assert_not(hops_hurry(h));
+	cr_assert_eq(hops_next(h, &more, &hop), HOPS_AWAIT);
+	answer_addresses(h, &q[0], 0);
+	cr_assert_eq(hops_next(h, &more, &hop), HOPS_OVER);
+	cr_assert_not(hops_hurry(h) || hops_beside(h, &hop));
+	hops_verdict(h, &verdict);
+	cr_assert_not(verdict.is_permanent);
+	hops_free(&h);
+}
+
+/* Beside the first address only one of the other family is tried. */
+Test(hops, beside)
+{
+	struct hops_question q[3], more;
+	struct hops *h = both_asked(q);
+	struct hop hop;
+
+	answer_addresses(h, &q[0], 2);
+	answer_addresses(h, &q[1], 1);
+	cr_assert_not(hops_beside(h, &hop), "nothing is given out");
+	cr_assert_eq(hops_next(h, &more, &hop), HOPS_TRY);
+	cr_assert_eq(hop.at.addr.family, IPADDR_4);
+	cr_assert(hops_beside(h, &hop));
+	cr_assert_eq(hop.at.addr.family, IPADDR_6);
+	cr_assert_str_eq(hop.host, "d.example");
+	cr_assert_eq(hops_next(h, &more, &hop), HOPS_TRY);
+	cr_assert_not(hops_beside(h, &hop), "it was the last");
+	cr_assert_eq(hops_next(h, &more, &hop), HOPS_OVER);
+	hops_free(&h);
+}
+
 Test(hops, address_literal)
 {
 	static const char *const names[] = { NULL };
