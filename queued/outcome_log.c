@@ -76,8 +76,9 @@ log_result(struct queued *q, const struct outcome_work *w, size_t i,
 	if (r->outcome == OUTCOME_EXPIRED)
 		log_str(q->log, "why", "too old");
 	else if (r->outcome == OUTCOME_IN_DOUBT)
-		log_str(q->log, "why", "in doubt");
-	if (event == LOG_DEFERRED && due_at > now)
+		log_str(q->log, "why", m->is_held ? "in doubt, held" :
+		    "in doubt");
+	if (event == LOG_DEFERRED && due_at > now && !m->is_held)
 		log_ms(q->log, "next", (int64_t)(due_at - now));
 	log_u64(q->log, "tries", unit->tries + (w->is_try ? 1 : 0));
 	log_ms(q->log, "age", now > m->arrived_at ?

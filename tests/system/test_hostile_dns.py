@@ -15,7 +15,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, nameserver, network, relay
+from support import basics, nameserver, network, nexthop, relay
 
 OWN = "192.0.2.100"
 HOSTS = [f"192.0.2.{i}" for i in range(1, 7)]
@@ -293,6 +293,69 @@ class HostileNames(unittest.TestCase):
     def test_private_networks(self):
         """T24: refused before a connection is made."""
         self.check([case for case in read_cases() if case.refuses], "refuse")
+
+
+class Outage(unittest.TestCase):
+    """T28 on a small scale: an outage of many tries, and one that is longer
+    than mail is kept."""
+
+    FAULTS = {"fail": nameserver.SERVFAIL, "refuse": nameserver.REFUSED,
+              "mute": nameserver.SILENCE}
+    KEPT = 9
+
+    def events(self, name, domain):
+        return [line for line in self.relay.log().splitlines()
+                if f" {name} " in line and f"@{domain}>" in line]
+
+    def test_outage(self):
+        """Nothing is told early, nobody asks without end, mail is taken; who
+        is back in time has his mail, and of who is not the sender hears."""
+        zone = {(f"{word}-{end}.example", "MX"): fault
+                for word, fault in self.FAULTS.items()
+                for end in ("short", "long")}
+        names = nameserver.NameServer({
+            **zone, ("mx.example", "A"): [HOSTS[0]]})
+        self.addCleanup(names.close)
+        hop = nexthop.NextHop(25, HOSTS[0])
+        self.addCleanup(hop.close)
+        self.relay = r = relay.Relay(
+            routes=[], queue={"first_retry": "400ms", "max_retry": "800ms",
+                              "expire": f"{self.KEPT}s"},
+            dns={"servers": [f"127.0.0.1:{names.port}"], "timeout": "1s"})
+        self.addCleanup(r.remove)
+        self.addCleanup(r.stop)
+        start = time.monotonic()
+        domains = [name for name, _ in zone]
+        while time.monotonic() - start < self.KEPT / 2:
+            at = time.monotonic()
+            with r.connect() as c:
+                c.hello()
+                for domain in domains:
+                    c.mail("", [f"u@{domain}"], b"x\r\n")
+            self.assertLess(time.monotonic() - at, 2)
+            time.sleep(0.5)
+        self.assertNotIn(" bounced ", r.log())
+        for domain in domains:
+            self.assertGreaterEqual(len(self.events("deferred", domain)), 2)
+            if domain.endswith("short.example"):
+                names.zone[domain, "MX"] = [(10, "mx.example")]
+        r.wait_empty(3 * self.KEPT)
+        for domain in domains:
+            with self.subTest(domain):
+                is_short = domain.endswith("short.example")
+                told = self.events("delivered" if is_short else "bounced",
+                                   domain)
+                self.assertGreater(len(told), 3)
+                self.assertEqual(self.events("bounced" if is_short else
+                                             "delivered", domain), [])
+                for line in told:
+                    age = float(re.search(r"age=([\d.]+)s", line)[1])
+                    self.assertTrue(is_short or age >= self.KEPT, line)
+                    self.assertTrue(is_short or " status=4.4.3 " in line or
+                                    " status=5.4.7 " in line or
+                                    " status=4.4.7 " in line, line)
+                # a question is put to a server that fails a few times over
+                self.assertLess(names.count(domain, "MX"), 20 * self.KEPT)
 
 
 if __name__ == "__main__":

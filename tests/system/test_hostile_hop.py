@@ -8,6 +8,7 @@ import itertools
 import os
 import random
 import re
+import socket
 import sys
 import threading
 import time
@@ -125,10 +126,15 @@ class Cases(unittest.TestCase):
 
 class Faults(Cases):
     def test_every_stage(self):
-        """T32, C5321-32, -36, -38: hangs, ends, resets and refusals of
-        every kind, with and without PIPELINING: in the end the two good
+        """T32, C5321-32, -36, -38: hangs, ends, half ends, resets and refusals
+        of every kind, with and without PIPELINING: in the end the two good
         recipients have the message once, and the bad one has not."""
+        def say_no_more(_, session):
+            session.peer.shutdown(socket.SHUT_WR)
+            return HANG
+
         faults = {"hang": HANG, "close": CLOSE, "reset": RESET,
+                  "half-close": say_no_more,
                   "421": b"421 4.3.2 later\r\n", "451": b"451 4.3.0 no\r\n",
                   "478": b"478\r\n", "half": b"25"}
         cases = []
@@ -233,6 +239,33 @@ class Faults(Cases):
                                   else (1,))
                 for message in case.hop.dotted:
                     self.assertTrue(message.wire or not message.recipients)
+
+
+class InDoubt(unittest.TestCase):
+    def test_policy(self):
+        """The reply to the end was lost: by its route the message is tried
+        again, and may come twice, or is held for somebody who knows."""
+        hops = {word: nexthop.NextHop(dot=[RESET, None])
+                for word in ("retry", "hold")}
+        for hop in hops.values():
+            self.addCleanup(hop.close)
+        with relay.Relay(deliver=SHORT, queue=QUICK, routes=[
+                {"to": f"{word}.example", "in_doubt": word,
+                 "via": f"smtp://127.0.0.1:{hop.port}"}
+                for word, hop in hops.items()]) as r:
+            for word in hops:
+                r.send(to=[f"u@{word}.example"])
+            r.wait_count(1, "state:held")
+            r.wait_count(1)
+            self.assertEqual(len(hops["retry"].dotted), 2)
+            self.assertEqual(len(hops["hold"].dotted), 1)
+            self.assertEqual(r.log().count(' why="in doubt" next='), 1)
+            self.assertEqual(r.log().count(' why="in doubt, held" '), 1)
+            self.assertIn("it may have been delivered", r.ctl(
+                "message", "explain", r.list()[0]["id"]))
+            r.ctl("queue", "release", "all")
+            r.wait_empty()
+            self.assertEqual(len(hops["hold"].dotted), 2)
 
 
 class Floods(Cases):
