@@ -34,6 +34,7 @@ struct pool {
 	struct list idle;		/* the one idle for longest first */
 	struct early early;		/* sessions that are not up yet */
 	size_t n_sessions;
+	size_t n_open;			/* destinations that have sessions */
 	struct list paused;		/* that wait and may not connect yet */
 	struct timer pause;
 	struct deferred work;
@@ -142,10 +143,21 @@ places_left(const struct pool *p, const struct dest *dest)
 	return p->n_sessions < total ? total - (uint32_t)p->n_sessions : 0;
 }
 
+/* Of half of all places, where several destinations have connections: a few slow
+ * ones must not have them all when a hundred others come. */
+static uint32_t
+share(const struct pool *p, const struct dest *dest)
+{
+	uint32_t total = dest->settings->connections_total;
+
+	return p->n_open <= 1 ? total : total / (uint32_t)(2 * p->n_open);
+}
+
 /* Connections being made count as help that is on its way.  The first one is
  * made in any case: a destination that waits has no other chance.  Further ones
- * only as long as as many are left for all others: one that hangs, or several,
- * never use up the places of those that come. */
+ * only when one has come up, for a host that hangs may have a place and no more,
+ * and as long as as many are left for all others: those that are slow never use
+ * up the places of those that come. */
 static bool
 may_open(const struct pool *p, const struct dest *dest)
 {
@@ -156,7 +168,8 @@ may_open(const struct pool *p, const struct dest *dest)
 		limit = dest->route.policy->connections;
 	if (dest->n_sessions == 0)
 		return true;
-	return dialing < dest->n_waiting && dest->n_sessions < limit &&
+	return dest->n_up > 0 && dialing < dest->n_waiting &&
+	    dest->n_sessions < limit && dest->n_sessions < share(p, dest) &&
 	    dest->n_sessions < places_left(p, dest) && !is_paused(p, dest);
 }
 
@@ -230,7 +243,8 @@ open_session(struct pool *p, struct dest *dest)
 	p->n_sessions++;
 	early_add(&p->early, s);
 	list_add_last(&dest->sessions, &s->node);
-	dest->n_sessions++;
+	if (dest->n_sessions++ == 0)
+		p->n_open++;
 }
 
 /* The one used last: the others may then run out of use. */
@@ -460,7 +474,8 @@ pool_leave(struct pool *p, struct session *s)
 	if (dest == NULL)
 		return;
 	s->dest = NULL;
-	dest->n_sessions--;
+	if (--dest->n_sessions == 0)
+		p->n_open--;
 	if (s->is_counted)
 		dest->n_up--;
 	touch(p, dest);

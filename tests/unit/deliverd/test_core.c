@@ -510,15 +510,41 @@ Test(core, hanging_destinations, .init = begin, .fini = end)
 	cr_assert_eq(verdict(1)->scope, SCOPE_DESTINATION);
 }
 
-/* A second connection leaves as many places as its destination has. */
-Test(core, one_destination_leaves_half, .init = begin, .fini = end)
+/* A host that says nothing has one place, whatever waits for it. */
+Test(core, one_that_hangs_has_one_place, .init = begin, .fini = end)
 {
 	open_with(s.port, 0, "deliver: {connections_total: 12}");
 	s.greeting = "";
 	for (int i = 0; i < 300; i++)
 		(void)lease("r@b.example");
 	bench_turn(&b, 200);
+	cr_assert_eq(pool_sessions(b.d.pool), 1);
+}
+
+/* Of one that is slow a second connection leaves as many places as it has. */
+Test(core, one_destination_leaves_half, .init = begin, .fini = end)
+{
+	open_with(s.port, 0, "deliver: {connections_total: 12}");
+	s.is_mute_final = true;
+	for (int i = 0; i < 300; i++)
+		(void)lease("r@b.example");
+	bench_turn(&b, 200);
 	cr_assert_eq(pool_sessions(b.d.pool), 6);
+}
+
+/* Several have half of all places between them. */
+Test(core, slow_destinations_share, .init = begin, .fini = end)
+{
+	open_with(s.port, 0, "deliver: {connections_total: 40}");
+	s.is_mute_final = true;
+	for (int i = 0; i < 400; i++) {
+		char key[16];
+
+		(void)snprintf(key, sizeof(key), "slow%d", i % 4);
+		(void)bench_lease(&b, key, 0, "r@b.example", MAIL, 0);
+	}
+	bench_turn(&b, 300);
+	cr_assert_eq(pool_sessions(b.d.pool), 20);
 }
 
 Test(core, connections_of_a_route, .init = begin, .fini = end)
