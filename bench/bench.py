@@ -18,7 +18,7 @@ EVENTS = [f"syscalls:sys_enter_{e}" for e in ("fsync", "fdatasync", "msync", "sy
 PROFILE = ["raw_syscalls:sys_enter", "context-switches", "sched:sched_process_fork", "sched:sched_process_exec"]
 
 sys.path.insert(0, HERE)
-from peers import PEERS  # noqa: E402
+from peers import PEERS, SLOW, mix_counts  # noqa: E402
 
 
 def sh(cmd, **kw):
@@ -148,6 +148,27 @@ class Meter:
                 "flushes_per_msg": round((d1[2] - self.d0[2]) / n, 3)}
 
 
+# ---- a mix of destinations ----
+def mix_mail(a, name):
+    """Blasts for the destinations that are not well, as many messages for each as the good ones have.  Returns how
+    many of them will soon be deferred as long as no host of theirs is there."""
+    counts = mix_counts(a.mix)
+    per = max(1, a.n // counts["good"])
+    total = 0
+    for kind in ("dead", "slow", "hang"):
+        b = blast(f"{name}.{kind}", per * counts[kind], 20, 50, a.size, timeout=560,
+                  extra=["-R", kind, "--domain", f"{kind}.mix.test", "--domains", str(counts[kind])])
+        total += b["acked"]
+    return total - per * (counts["dead"] // 2)
+
+
+def mix_hosts(name):
+    """The slow ones reply after a second each time, the others take connections and say nothing."""
+    return [sink_start(f"{name}.slow", 1, "-a", "0.0.0.0", "-p", str(SLOW), "-d", "1000", "--backlog", "1024")[0],
+            sink_start(f"{name}.stuck", 1, "-a", "0.0.0.0", "-p", str(HANG), "--fail", "connect:hang",
+                       "--backlog", "1024")[0]]
+
+
 # ---- generator and sink ----------------------------------------------------
 def sink_start(name, n, *extra):
     st = f"{OUT}/{name}.recv"
@@ -250,6 +271,15 @@ def run(peer, a, name):
                 "msg_bytes": b["msg_bytes"], "check": compare(name)} | lat(b)
         return res
 
+    good = []                                  # the sink's address, the blast's domains
+    if a.mix:
+        good = ["--domain", "good.mix.test", "--domains", str(mix_counts(a.mix)["good"])]
+        sink_tls = [*sink_tls, "-a", "0.0.0.0", "--backlog", "1024"]
+        res["mix"] = "alone" if a.mix_alone else a.mix
+        sh("ip link add drop0 type veth peer name drop1 && ip link set drop0 up arp off && ip link set drop1 up && "
+           "ip addr add 198.18.0.1/15 dev drop0", check=True)   # what is sent there is lost
+    extra += good
+
     peer.slow_sync = slow_sync_library(a.slow_sync) if a.slow_sync else None
     peer.prepare(hold=a.scenario in ("accept", "drain") and peer.hold_by_config, args=a)
     hang = stuck = None
@@ -284,6 +314,10 @@ def run(peer, a, name):
             t = time.monotonic(); peer.show_queue(); res["mailq_s"] = round(time.monotonic() - t, 3)
 
     elif a.scenario == "e2e":
+        sick = []
+        if a.mix and not a.mix_alone:          # they are being tried while the good mail comes and goes
+            sick = mix_hosts(name)
+            mix_mail(a, name)
         s, st = sink_start(name, n, "-R", "run", *sink_tls)
         m = Meter(name)
         b = blast(name, n, a.c, a.m, a.size, m, extra=extra)
@@ -292,16 +326,23 @@ def run(peer, a, name):
         k = sink_stop(s, name)
         t = max(k["last_ns"], b["last_ns"]) - b["start_ns"]
         res |= {"accept_rate": b["rate"], "e2e_rate": round(k["unique"] / (t / 1e9), 1), "done": done,
-                "acked": b["acked"], "msg_bytes": b["msg_bytes"], "lag_s": round((k["last_ns"] - b["last_ns"]) / 1e9, 2),
+                "acked": b["acked"], "msg_bytes": b["msg_bytes"], "lag_s": round((k["last_ns"] - b["last_ns"]) / 1e9, 2), "max_gap_ms": k["max_gap_ms"],
                 "errors": b["conn_errors"] + b["tempfail"], "error": b["error"],
                 "sink_conns": k["conns"], "sink_peak": k["peak_conns"], "check": compare(name)} | lat(b)
+        for p in sick:
+            p.terminate(); p.wait()
         if a.tls:                              # handshakes: (full, resumed)
             res |= {"tls_in": (b["tls_full"], b["tls_resumed"]), "tls_out": (k["tls_full"], k["tls_resumed"])}
 
     elif a.scenario == "drain":
         peer.hold()
-        b = blast(name, n, max(a.c, 20), 50, a.size)
-        peer.settle(n + a.backlog + a.dead)
+        sick, more = [], 0
+        if a.mix and not a.mix_alone:
+            more = mix_mail(a, name)
+        b = blast(name, n, max(a.c, 20), 50, a.size, extra=good)
+        peer.settle(n + a.backlog + a.dead + more)
+        if more:
+            sick = mix_hosts(name)
         s, st = sink_start(name, n, "-R", "run", *sink_tls)
         if a.dead_first:                       # they are tried already when the others go
             peer.release("domain:*.dead.test or domain:hang.test")
@@ -315,6 +356,8 @@ def run(peer, a, name):
                 "acked": b["acked"], "msg_bytes": b["msg_bytes"],
                 "first_s": round((k["first_ns"] - m.t0) / 1e9, 2), "max_gap_ms": k["max_gap_ms"],
                 "sink_conns": k["conns"], "sink_peak": k["peak_conns"], "check": compare(name)}
+        for p in sick:
+            p.terminate(); p.wait()
     for p in (hang, stuck):
         if p:
             p.terminate(); p.wait()
@@ -337,6 +380,9 @@ def main():
     ap.add_argument("--dead-waits", action="store_true", help="drain: the dead and hanging ones are not released")
     ap.add_argument("--dead-first", action="store_true", help="drain: they are released a moment before the others")
     ap.add_argument("--hang", type=int, default=0, metavar="N", help="N more for one that hangs (mtad only)")
+    ap.add_argument("--mix", type=int, default=0, metavar="K",
+                    help="drain, e2e: K destinations, of which 10 %% are dead, 5 %% slow, 1 %% hang (mtad only)")
+    ap.add_argument("--mix-alone", action="store_true", help="the same without the mail for those")
     ap.add_argument("--tls", choices=sorted(TLS_KEYS), help="STARTTLS on both sides, sessions resumed (mtad, postfix, none)")
     ap.add_argument("--mailq", action="store_true", help="time the queue listing at the end")
     ap.add_argument("--set", action="append", default=[], help="peer setting, e.g. postfix main.cf line")

@@ -7,12 +7,19 @@ conflicting packages can be measured on one machine without installing any.
 import json, os, socket, subprocess, time
 
 DEAD = 2599                     # nobody listens there
+SLOW, HANG = 2529, 2528
 RELEASE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../build/release/bin")
 PEERS_DIR = os.environ.get("MTAD_PEERS", "/opt/peers")
 
 
 def sh(cmd, check=True, **kw):
     return subprocess.run(cmd, shell=True, check=check, **kw)
+
+
+def mix_counts(k):
+    """How many of K destinations are what."""
+    counts = {"dead": k // 10, "slow": k // 20, "hang": max(1, k // 100)}
+    return counts | {"good": k - sum(counts.values())}
 
 
 class Peer:
@@ -348,7 +355,17 @@ log: {{level: info, format: text}}
         """A next hop for each dead domain, and one for the domain that hangs."""
         rows = [f'  - {{to: d{i}.dead.test, via: "smtp://127.{1 + i // 62500}.{i // 250 % 250}.{1 + i % 250}:{DEAD}"}}\n'
                 for i in range(max(args.dead, args.dead_routes))]
+        if args.mix:
+            rows += self.mix_routes(args.mix)
         return "".join(rows) + '  - {to: hang.test, via: "smtp://127.0.0.1:2528"}\n'
+
+    def mix_routes(self, k):
+        """An address for each destination.  Every other dead one refuses connections, the rest take no notice."""
+        ports = {"good": self.next, "dead": DEAD, "slow": SLOW, "hang": HANG}
+        for j, (kind, count) in enumerate(mix_counts(k).items()):
+            for i in range(count):
+                net = f"198.18.{i // 250}" if kind == "dead" and i % 2 else f"127.{10 + j}.{i // 250}"
+                yield f'  - {{to: d{i}.{kind}.mix.test, via: "smtp://{net}.{2 + i % 250}:{ports[kind]}"}}\n'
 
     def start(self):
         self.p = self.cgpopen(f"{self.bin}/mtad -c {self.conf}")
