@@ -679,6 +679,8 @@ Test(plan, spares_behind_a_long_back_off)
 
 /* ---- the retry curve ---- */
 
+/* C5321-03: with queue.first_retry and max_retry as they are by default half an
+ * hour is waited from the seventh try on */
 Test(plan_retry, curve)
 {
 	static const struct {
