@@ -14,6 +14,7 @@
 #include "common/base/rng.h"
 #include "common/base/siphash.h"
 #include "common/proc/proc.h"
+#include "deliverd/certificates.h"
 
 struct ask;
 struct jobs;
@@ -30,6 +31,7 @@ struct deliverd {
 	struct channel *dnsd;
 	struct channel *keyd;
 	struct channel *fetchd;
+	struct certificates certificates;	/* keyd's, for next hops */
 	struct list asking;		/* sessions: keyd is to answer */
 	struct list dialing;		/* ... the parent */
 	uint64_t cookie;		/* of the last question to it */

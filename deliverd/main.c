@@ -88,6 +88,7 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	d->log = proc_log(p);
 	list_init(&d->asking);
 	list_init(&d->dialing);
+	certificates_init(&d->certificates);
 	/* woken by a lease it would stop queued before the client of the next
 	 * message has its reply */
 	thread_set_patient();
@@ -123,6 +124,7 @@ on_stop(void *ctx, struct proc *p)
 	settings_drop(&d->settings);
 	settings_drop(&d->previous);
 	tls_client_free(&d->tls);
+	certificates_clear(&d->certificates);
 }
 
 /* A configuration that can't be taken over for lack of memory leaves the old
@@ -189,6 +191,7 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 	} else if (channel_peer(c)->role == ROLE_KEYD) {
 		channel_keep_secret(c);
 		d->keyd = c;
+		certificates_attach(&d->certificates, c);
 	} else if (channel_peer(c)->role == ROLE_FETCHD) {
 		d->fetchd = c;
 		sts_ask_set_channel(d->sts_ask, c);
@@ -217,6 +220,15 @@ on_queued(struct deliverd *d, const struct msg *m)
 	}
 }
 
+static void
+on_keyd(struct deliverd *d, const struct msg *m)
+{
+	if (m->type == MSG_hop_answer)
+		session_auth_answer(d, &m->hop_answer);
+	else if (m->type == MSG_hop_chains)
+		certificates_take(&d->certificates, d->log, &m->hop_chains);
+}
+
 /* No message to us carries a descriptor.  The channel has checked type and
  * direction, so what isn't known here is nothing to be done about. */
 static void
@@ -232,8 +244,8 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 		on_queued(d, m);
 	else if (c == d->dnsd && m->type == MSG_dns_answer)
 		ask_answer(d->ask, &m->dns_answer);
-	else if (c == d->keyd && m->type == MSG_hop_answer)
-		session_auth_answer(d, &m->hop_answer);
+	else if (c == d->keyd)
+		on_keyd(d, m);
 	else if (c == d->fetchd && m->type == MSG_policy_answer)
 		sts_ask_answer(d->sts_ask, &m->policy_answer);
 }
@@ -252,6 +264,7 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 		ask_set_channel(d->ask, NULL);
 	} else if (c == d->keyd) {
 		d->keyd = NULL;
+		certificates_detach(&d->certificates);
 		session_auth_give_up(d);
 	} else if (c == d->fetchd) {
 		d->fetchd = NULL;

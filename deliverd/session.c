@@ -39,6 +39,9 @@
 #define OUTPUT_KEPT	((size_t)16 * 1024)
 /* For QUIT to leave and the host to close; nothing hangs on it. */
 #define GOODBYE_MS	2000
+/* For keyd, which tells its certificates when it comes. */
+#define WAIT_MS		100
+#define WAITS_MAX	50
 
 /* ---- the stream's events ---- */
 
@@ -379,7 +382,8 @@ session_pump(struct session *s)
 		case TX_START_TLS:
 			if (session_tls_begin(s) == OK)
 				break;
-			tx_lost(s->tx, "no memory for TLS", 0);
+			tx_lost(s->tx, "no memory for TLS, or no certificate "
+			    "for this route", 0);
 			continue;
 		case TX_ASK:
 			session_auth_ask(s);
@@ -482,15 +486,23 @@ free_session(struct session *s)
 	free(s);
 }
 
-/* The first answers come in a later turn, also when none is needed. */
+/* The first answers come in a later turn, also when none is needed.  keyd may
+ * be just about to tell what the route shows. */
 static void
 on_begin(void *ctx)
 {
 	struct session *s = ctx;
 
-	s->timer.fn = on_timer;
-	session_sts_begin(s);
-	session_dial_next(s);
+	if (session_tls_is_ready(s)) {
+		s->timer.fn = on_timer;
+		session_sts_begin(s);
+		session_dial_next(s);
+	} else if (s->n_waits++ < WAITS_MAX) {
+		timer_start(&s->timer, WAIT_MS);
+	} else {
+		session_dial_refuse(s, "the certificate of this route can't "
+		    "be shown now");
+	}
 }
 
 enum err

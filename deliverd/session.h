@@ -37,6 +37,7 @@ struct session {
 	struct settings *settings;
 	struct route route;		/* borrowed from settings */
 	bool requires_tls;		/* of its mail: RFC 8689 */
+	uint32_t n_waits;		/* for the route's certificate */
 	uint32_t n_unfit;		/* hosts whose TLS won't do */
 	struct hops *hops;		/* until the dialogue is up */
 	struct try tries[2];		/* one, or one of each family */
@@ -91,8 +92,12 @@ void session_content(struct session *s, struct job *j,
 
 /* session_tls: first of all, what the host has to show; false: skip it */
 bool session_tls_judge(struct session *s, const struct hop_dane *dane);
+
+/* What the route shows is there, if it shows anything. */
+bool session_tls_is_ready(const struct session *s);
 enum tx_tls_need session_tls_need(const struct session *s);
-enum err session_tls_make(struct session *s);	/* for the stream to be made */
+enum err session_tls_make(struct session *s);	/* for the stream to be made;
+				 * ERR_NOT_FOUND: not ready any more */
 enum err session_tls_begin(struct session *s);	/* for the one that is there */
 void session_tls_note(struct session *s);	/* it is open */
 
@@ -105,7 +110,7 @@ bool session_tls_may_retry(const struct session *s,
     const struct tx_finding *why);
 
 /* session_auth */
-bool session_auth_is_wanted(const struct session *s);
+bool session_auth_tells_secret(const struct session *s);
 enum err session_auth_begin(struct session *s);	/* of a new dialogue */
 void session_auth_ask(struct session *s);	/* TX_ASK */
 void session_auth_answer(struct deliverd *d, const struct msg_hop_answer *m);

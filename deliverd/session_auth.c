@@ -10,11 +10,32 @@
 #include "common/base/check.h"
 #include "common/ipc/channel.h"
 #include "common/os/random.h"
+#include "common/smtp/smtp_sasl.h"
 #include "deliverd/engine/tx_auth.h"
 #include "deliverd/session.h"
 
+/* By what a route may be known; 0: it is nobody. */
+static unsigned
+mechanisms(const struct route *route)
+{
+	static const unsigned sets[] = {
+		[CONF_MECHANISM_ANY] = 1U << SASL_SCRAM_SHA_256 |
+		    1U << SASL_PLAIN | 1U << SASL_LOGIN,
+		[CONF_MECHANISM_PLAIN] = 1U << SASL_PLAIN,
+		[CONF_MECHANISM_LOGIN] = 1U << SASL_LOGIN,
+		[CONF_MECHANISM_SCRAM_SHA_256] = 1U << SASL_SCRAM_SHA_256,
+		[CONF_MECHANISM_EXTERNAL] = 1U << SASL_EXTERNAL,
+	};
+
+	MUST((size_t)route->auth_mechanism < COUNT_OF(sets));
+	if (route->auth_secret[0] == '\0' &&
+	    route->auth_mechanism != CONF_MECHANISM_EXTERNAL)
+		return 0;
+	return sets[route->auth_mechanism];
+}
+
 bool
-session_auth_is_wanted(const struct session *s)
+session_auth_tells_secret(const struct session *s)
 {
 	return s->route.auth_secret[0] != '\0' && !s->is_unix;
 }
@@ -25,11 +46,12 @@ session_auth_begin(struct session *s)
 	struct tx_credential c = {
 		.user = span_str(s->user[0] != '\0' ? s->user :
 		    s->route.auth_user),
+		.mechanisms = mechanisms(&s->route),
 		.may_clear = ipaddr_is_loopback(&s->at.addr),
 	};
 	enum err e;
 
-	if (!session_auth_is_wanted(s))
+	if (c.mechanisms == 0 || s->is_unix)
 		return OK;
 	e = random_fill(c.nonce, sizeof(c.nonce));
 	return e == OK ? tx_authenticate(s->tx, &c) : e;

@@ -324,6 +324,19 @@ give_up(struct session *s)
 	session_end(s);
 }
 
+/* No host is to blame, and no attempt to be told of. */
+void
+session_dial_refuse(struct session *s, const char *text)
+{
+	const struct tx_finding why = {
+		.outcome = TX_DEFERRED, .stage = TX_STAGE_CONNECT,
+		.status = STATUS(4, 3, 0), .text = span_str(text),
+	};
+
+	pool_dial_failed(s->d->pool, s, &why, (struct msg_list){ 0 });
+	session_end(s);
+}
+
 /* Without a host it is the name service that does not answer: no attempt. */
 void
 session_dial_abandon(struct session *s)

@@ -23,6 +23,9 @@ void session_dial_hurry(struct session *s);
 /* No connection is being made any more; ends nothing. */
 void session_dial_stop(struct session *s);
 
+/* Ends it before any host is tried: WHY none can be. */
+void session_dial_refuse(struct session *s, const char *why);
+
 /* Ends it as if the host now tried were the last and had not answered. */
 void session_dial_abandon(struct session *s);
 

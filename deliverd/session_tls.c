@@ -7,6 +7,19 @@
 
 #include "common/tls/tls_client.h"
 
+static bool
+is_certified(const struct session *s)
+{
+	return s->route.certificate[0] != '\0';
+}
+
+bool
+session_tls_is_ready(const struct session *s)
+{
+	return !is_certified(s) || certificates_find(&s->d->certificates,
+	    s->route.certificate) != NULL;
+}
+
 /* Records of whole certificates that nobody can read are of no use either. */
 static bool
 is_readable(const struct hop_dane *dane)
@@ -25,7 +38,8 @@ session_tls_judge(struct session *s, const struct hop_dane *dane)
 	struct policy_facts facts = {
 		.tls = s->is_unix ? CONF_ROUTE_TLS_NONE : s->route.tls,
 		.requires_tls = s->requires_tls,
-		.has_secret = session_auth_is_wanted(s), .dane = dane,
+		.has_secret = session_auth_tells_secret(s),
+		.has_certificate = is_certified(s), .dane = dane,
 		.sts = &s->sts.facts,
 	};
 
@@ -81,6 +95,12 @@ session_tls_make(struct session *s)
 		peer.dane = &dane;
 	if (s->policy.proof != POLICY_PKIX && s->dane->base[0] != '\0')
 		peer.host = s->dane->base;
+	if (is_certified(s)) {
+		peer.shown = certificates_find(&s->d->certificates,
+		    s->route.certificate);
+		if (peer.shown == NULL)
+			return ERR_NOT_FOUND;
+	}
 	return tls_client_connect(s->d->tls, &peer, &s->tls);
 }
 

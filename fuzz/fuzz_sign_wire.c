@@ -17,7 +17,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	struct sign_question q;
 	struct buf out;
 
-	buf_init(&out, SIGN_PACKET_MAX);
+	buf_init(&out, SIGN_QUESTION_MAX);
 	if (sign_get_question(packet, &q) == OK) {
 		MUST(sign_answer(&none, packet, &out) == OK);
 		MUST(sign_get_answer(buf_span(&out), &signature) == OK);

@@ -38,7 +38,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	row.staple = rest;
 	msg_put_tls_pair(&list, &row);
 	rows.bytes = buf_span(&list);
-	e = pairs_load(&rows, 1795834581, &pairs, &text);
+	e = pairs_load(&rows, (enum pairs_side)(n % 2), 1795834581, &pairs, &text);
 	MUST(e == OK ? pairs.n == 1 : pairs.n == 0);
 	MUST(e != ERR_SYNTAX || text.n > 0);
 	pairs_clear(&pairs);

@@ -139,7 +139,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	static const struct tx_credential credential = {
-		.user = SPAN_LIT("a,b=c") };
+		.user = SPAN_LIT("a,b=c"), .mechanisms = ~0U };
 	static struct play play;
 	size_t at = 1;
 

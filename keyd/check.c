@@ -1,5 +1,6 @@
 #include "keyd/check.h"
 
+#include "common/base/check.h"
 #include "common/base/wire.h"
 #include "common/ipc/messages.h"
 #include "common/os/file.h"
@@ -19,17 +20,34 @@
 #define TEXT_LAST	((size_t)256)	/* kept for the last line */
 
 static enum err
-judge_pairs(struct span fields, struct buf *text)
+judge_pairs(const struct msg_list *rows, enum pairs_side side,
+    struct buf *text)
 {
 	struct pairs pairs = { .n = 0 };
+	enum err e = pairs_load(rows, side, (int64_t)time(NULL), &pairs, text);
+
+	pairs_clear(&pairs);
+	return e;
+}
+
+static enum err
+judge_own_pairs(struct span fields, struct buf *text)
+{
 	struct msg m;
 	enum err e = msg_decode(MSG_tls_pairs, fields, &m);
 
-	if (e == OK)
-		e = pairs_load(&m.tls_pairs.rows, (int64_t)time(NULL), &pairs,
-		    text);
-	pairs_clear(&pairs);
-	return e;
+	return e == OK ? judge_pairs(&m.tls_pairs.rows, PAIRS_SERVER, text) :
+	    e;
+}
+
+static enum err
+judge_hop_pairs(struct span fields, struct buf *text)
+{
+	struct msg m;
+	enum err e = msg_decode(MSG_hop_pairs, fields, &m);
+
+	return e == OK ? judge_pairs(&m.hop_pairs.rows, PAIRS_CLIENT, text) :
+	    e;
 }
 
 static enum err
@@ -73,20 +91,26 @@ judge_client_ca(struct span fields, struct buf *text)
 static enum err
 judge(struct span input, struct buf *text)
 {
-	struct span pairs, passwords, client_ca;
+	enum err (*const judges[])(struct span, struct buf *) = {
+		judge_own_pairs, judge_passwords, judge_client_ca,
+		judge_hop_pairs,
+	};
+	struct span parts[COUNT_OF(judges)];
 	struct wire w;
-	enum err e, more, last;
+	enum err first = OK;
 
 	wire_init(&w, input);
-	pairs = wire_span(&w, INPUT_MAX);
-	passwords = wire_span(&w, INPUT_MAX);
-	client_ca = wire_span(&w, INPUT_MAX);
+	for (size_t i = 0; i < COUNT_OF(judges); i++)
+		parts[i] = wire_span(&w, INPUT_MAX);
 	if (wire_done(&w) != OK)
 		return ERR_SYNTAX;
-	e = judge_pairs(pairs, text);
-	more = judge_passwords(passwords, text);
-	last = judge_client_ca(client_ca, text);
-	return e != OK ? e : more != OK ? more : last;
+	for (size_t i = 0; i < COUNT_OF(judges); i++) {
+		enum err e = judges[i](parts[i], text);
+
+		if (first == OK)
+			first = e;
+	}
+	return first;
 }
 
 /* A file with a thousand mistakes shows as many as are read by anybody. */

@@ -5,8 +5,9 @@
 #ifndef MTAD_KEYD_CHECK_H
 #define MTAD_KEYD_CHECK_H
 
-/* Standard input has the fields of `tls_pairs`, of `passwords` and of
- * `client_ca`, each behind their length (u32), standard output gets words for people, one line each.
+/* Standard input has the fields of `tls_pairs`, `passwords`, `client_ca` and
+ * `hop_pairs`, each behind their length (u32), standard output gets words for
+ * people, one line each.
  * Returns the exit code: 0 when all can be used. */
 int check_main(void);
 

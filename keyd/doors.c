@@ -12,7 +12,7 @@
 #define BATCH_MAX	16
 
 struct door {
-	struct doors *doors;
+	const struct pairs *pairs;	/* that are signed with here */
 	struct list node;
 	const void *owner;
 	struct watch *watch;
@@ -35,8 +35,8 @@ answer(struct door *door, struct span packet)
 	struct buf out;
 	bool is_sent;
 
-	buf_init(&out, SIGN_PACKET_MAX);
-	is_sent = sign_answer(door->doors->pairs, packet, &out) == OK &&
+	buf_init(&out, SIGN_ANSWER_MAX);
+	is_sent = sign_answer(door->pairs, packet, &out) == OK &&
 	    !buf_failed(&out) &&
 	    send(door->fd, out.p, out.n, MSG_DONTWAIT | MSG_NOSIGNAL) ==
 	    (ssize_t)out.n;
@@ -48,7 +48,7 @@ static void
 on_ready(void *ctx, unsigned events)
 {
 	struct door *door = ctx;
-	uint8_t packet[SIGN_PACKET_MAX];
+	uint8_t packet[SIGN_QUESTION_MAX];
 
 	(void)events;
 	for (int i = 0; i < BATCH_MAX; i++) {
@@ -66,10 +66,9 @@ on_ready(void *ctx, unsigned events)
 }
 
 void
-doors_init(struct doors *d, struct loop *loop, const struct pairs *pairs)
+doors_init(struct doors *d, struct loop *loop)
 {
 	d->loop = loop;
-	d->pairs = pairs;
 	list_init(&d->list);
 }
 
@@ -106,7 +105,8 @@ is_packet_socket(int fd)
 }
 
 enum err
-doors_add(struct doors *d, const void *owner, int fd)
+doors_add(struct doors *d, const void *owner, const struct pairs *pairs,
+    int fd)
 {
 	struct door *door = NULL;
 	enum err e = is_packet_socket(fd) ? OK : ERR_PEER;
@@ -121,7 +121,7 @@ doors_add(struct doors *d, const void *owner, int fd)
 		free(door);
 		return e;
 	}
-	door->doors = d;
+	door->pairs = pairs;
 	door->owner = owner;
 	door->fd = fd;
 	list_add_last(&d->list, &door->node);

@@ -14,18 +14,17 @@
 
 struct doors {
 	struct loop *loop;
-	const struct pairs *pairs;
 	struct list list;
 };
 
-/* PAIRS is borrowed and may change its content. */
-void doors_init(struct doors *d, struct loop *loop,
-    const struct pairs *pairs);
+void doors_init(struct doors *d, struct loop *loop);
 void doors_clear(struct doors *d);
 
-/* Takes FD in any case; one that OWNER had before is closed.  ERR_PEER (no
+/* A door to the keys of PAIRS, which is borrowed and may change its content.
+ * Takes FD in any case; one that OWNER had before is closed.  ERR_PEER (no
  * packet socket), ERR_NOMEM, ERR_IO. */
-enum err doors_add(struct doors *d, const void *owner, int fd);
+enum err doors_add(struct doors *d, const void *owner,
+    const struct pairs *pairs, int fd);
 
 /* OWNER is gone. */
 void doors_remove(struct doors *d, const void *owner);

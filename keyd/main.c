@@ -17,6 +17,8 @@
 #include "keyd/auth.h"
 #include "keyd/check.h"
 #include "keyd/doors.h"
+#include "keyd/early.h"
+#include "keyd/hops.h"
 #include "keyd/inquiry.h"
 #include "keyd/relay.h"
 
@@ -24,7 +26,6 @@
 #include <string.h>
 #include <time.h>
 
-#define NAME_MAX_BYTES	((size_t)4096)
 #define SECRETS_MAX	((size_t)4 * 1024 * 1024)
 #define TEXT_MAX	((size_t)16 * 1024)
 #define TICKETS_MS	((int64_t)12 * 60 * 60 * 1000)	/* a secret's life */
@@ -36,16 +37,11 @@ struct keyd {
 	struct passwords passwords;
 	struct auth *auth;
 	struct relay relay;		/* our own, for next hops */
+	struct hops hops;
 	struct inquiry *inquiry;	/* of Dovecot */
 	struct list peers;		/* struct peer: smtpds */
 	uint64_t last_peer;
-	struct early {			/* what came before the start */
-		struct buf rows;
-		uint32_t count;
-		struct buf name;
-		struct buf file;
-		struct buf dovecot;
-	} early;
+	struct early early;
 	struct timer timer;
 	uint8_t tickets[64];		/* smtpds make their keys from it */
 };
@@ -128,7 +124,8 @@ static enum err
 take_pairs(struct keyd *k, const struct msg_list *rows, struct buf *text)
 {
 	struct pairs pairs;
-	enum err e = pairs_load(rows, (int64_t)time(NULL), &pairs, text);
+	enum err e = pairs_load(rows, PAIRS_SERVER, (int64_t)time(NULL), &pairs,
+	    text);
 
 	if (e != OK)
 		return e;
@@ -146,6 +143,18 @@ reload_pairs(struct keyd *k, const struct msg_list *rows)
 	buf_init(&text, TEXT_MAX);
 	if (take_pairs(k, rows, &text) != OK)
 		log_trouble(k, "taking over certificates", buf_span(&text));
+	buf_clear(&text);
+}
+
+static void
+reload_hop_pairs(struct keyd *k, const struct msg_list *rows)
+{
+	struct buf text;
+
+	buf_init(&text, TEXT_MAX);
+	if (hops_take(&k->hops, rows, &text) != OK)
+		log_trouble(k, "taking over certificates for next hops",
+		    buf_span(&text));
 	buf_clear(&text);
 }
 
@@ -243,60 +252,6 @@ answer_relay(const struct keyd *k, struct channel *c,
 	explicit_bzero(&store, sizeof(store));
 }
 
-/* ---- before the start ---- */
-
-static void
-wipe(struct buf *b)
-{
-	if (b->p != NULL)
-		explicit_bzero(b->p, b->size);
-	buf_clear(b);
-}
-
-static void
-early_init(struct early *early)
-{
-	buf_init(&early->rows, SECRETS_MAX);
-	buf_init(&early->name, NAME_MAX_BYTES);
-	buf_init(&early->file, PASSWORDS_FILE_MAX);
-	buf_init(&early->dovecot, NAME_MAX_BYTES);
-}
-
-static void
-early_wipe(struct early *early)
-{
-	wipe(&early->rows);
-	wipe(&early->name);
-	wipe(&early->file);
-	wipe(&early->dovecot);
-}
-
-static bool
-early_failed(const struct early *early)
-{
-	return buf_failed(&early->rows) || buf_failed(&early->name) ||
-	    buf_failed(&early->file) || buf_failed(&early->dovecot);
-}
-
-/* Nothing is parsed with privileges. */
-static void
-early_keep(struct early *early, const struct msg *m)
-{
-	if (m->type == MSG_tls_pairs) {
-		wipe(&early->rows);
-		buf_add_span(&early->rows, m->tls_pairs.rows.bytes);
-		early->count = m->tls_pairs.rows.n;
-	} else if (m->type == MSG_passwords) {
-		wipe(&early->name);
-		wipe(&early->file);
-		buf_add_span(&early->name, m->passwords.name);
-		buf_add_span(&early->file, m->passwords.file);
-	} else if (m->type == MSG_dovecot) {
-		buf_reset(&early->dovecot);
-		buf_add_span(&early->dovecot, m->dovecot.path);
-	}
-}
-
 /* ---- the skeleton's calls ---- */
 
 static void
@@ -317,6 +272,8 @@ on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 		early_keep(&k->early, m);
 	else if (m->type == MSG_tls_pairs)
 		reload_pairs(k, &m->tls_pairs.rows);
+	else if (m->type == MSG_hop_pairs)
+		reload_hop_pairs(k, &m->hop_pairs.rows);
 	else if (m->type == MSG_passwords)
 		reload_passwords(k, &m->passwords);
 }
@@ -326,10 +283,14 @@ take_early(struct keyd *k, struct buf *text)
 {
 	const struct msg_list rows = { k->early.count,
 	    buf_span(&k->early.rows) };
+	const struct msg_list hop_rows = { k->early.hop_count,
+	    buf_span(&k->early.hop_rows) };
 	enum err e = early_failed(&k->early) ? ERR_NOMEM : OK;
 
 	if (e == OK)
 		e = take_pairs(k, &rows, text);
+	if (e == OK)
+		e = hops_take(&k->hops, &hop_rows, text);
 	if (e == OK)
 		e = take_passwords(k, buf_span(&k->early.name),
 		    buf_span(&k->early.file), text);
@@ -378,6 +339,7 @@ free_parts(struct keyd *k)
 	passwords_clear(&k->passwords);
 	pairs_clear(&k->pairs);
 	relay_clear(&k->relay);
+	hops_clear(&k->hops);
 }
 
 static enum err
@@ -389,7 +351,8 @@ on_start(void *ctx, struct proc *p, struct why *why)
 
 	k->proc = p;
 	list_init(&k->peers);
-	doors_init(&k->doors, proc_loop(p), &k->pairs);
+	hops_init(&k->hops);
+	doors_init(&k->doors, proc_loop(p));
 	buf_init(&text, TEXT_MAX);
 	e = start_parts(k, &text);
 	if (e != OK) {
@@ -413,8 +376,12 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 	/* passwords come and go there */
 	channel_keep_secret(c);
 	channel_set_user(c, NULL);
-	if (channel_peer(c)->role == ROLE_DELIVERD)
+	if (channel_peer(c)->role == ROLE_DELIVERD) {
+		if (hops_join(&k->hops, c) != OK)
+			log_trouble(k, "meeting a sibling",
+			    SPAN_LIT("no memory"));
 		return;
+	}
 	peer = calloc(1, sizeof(*peer));
 	channel_set_user(c, peer);
 	if (peer == NULL) {
@@ -437,7 +404,10 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 
 	(void)p;
 	if (m->type == MSG_sign_door && fd >= 0) {
-		if (doors_add(&k->doors, c, fd) != OK)
+		const bool is_ours = channel_peer(c)->role == ROLE_SMTPD;
+
+		if (doors_add(&k->doors, c, is_ours ? &k->pairs :
+		    &k->hops.pairs, fd) != OK)
 			log_trouble(k, "opening a door to signatures",
 			    SPAN_LIT("unusable socket, or no memory"));
 		return;
@@ -457,6 +427,7 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 
 	(void)p;
 	doors_remove(&k->doors, c);
+	hops_leave(&k->hops, c);
 	if (peer == NULL)
 		return;
 	list_remove(&peer->node);

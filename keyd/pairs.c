@@ -11,11 +11,17 @@
 #include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
+#define NAME_MAX_BYTES	((size_t)4096)
 #define CHAIN_MAX	((size_t)64 * 1024)
 #define STAPLE_MAX	((size_t)16 * 1024)
 #define DAY_S		86400
+
+/* In the words of the configuration. */
+static const char *const keys[] = {
+	[PAIRS_SERVER] = "tls.key", [PAIRS_CLIENT] = "routes[].tls_key",
+};
 
 /* What OpenSSL complained about, in its words. */
 static const char *
@@ -118,6 +124,17 @@ look_at_dates(X509 *leaf, struct span name, int64_t now_s, struct buf *text)
 		    "the clock", NULL);
 }
 
+/* RFC 5280 4.2.1.12: authorities of the Web make no others any more.  A host
+ * that doesn't look takes it all the same. */
+static void
+look_at_usage(X509 *leaf, struct span name, struct buf *text)
+{
+	if (X509_check_purpose(leaf, X509_PURPOSE_SSL_CLIENT, 0) != 1)
+		complain(text, name, "the certificate is not one for clients "
+		    "(extendedKeyUsage clientAuth): hosts may refuse it",
+		    NULL);
+}
+
 static bool
 is_staple(struct span der)
 {
@@ -144,10 +161,19 @@ make_id(X509 *leaf, uint8_t out[SIGN_ID_BYTES])
 	return true;
 }
 
+static void
+complain_of_key(struct buf *text, struct span name, enum pairs_side side,
+    const char *what, const char *why)
+{
+	buf_addf(text, "%.*s: its key in %s is %s%s%s\n", (int)name.n,
+	    (const char *)name.p, keys[side], what, why != NULL ? ": " : "",
+	    why != NULL ? why : "");
+}
+
 /* All that can be said of one row; false when it can't be used. */
 static bool
 judge(const struct msg_tls_pair *row, X509 *leaf, EVP_PKEY *key,
-    int64_t now_s, struct buf *text)
+    enum pairs_side side, int64_t now_s, struct buf *text)
 {
 	if (leaf == NULL) {
 		complain(text, row->name, "is no certificate chain in PEM",
@@ -155,13 +181,13 @@ judge(const struct msg_tls_pair *row, X509 *leaf, EVP_PKEY *key,
 		return false;
 	}
 	if (key == NULL) {
-		complain(text, row->name, "its key in tls.key is no private "
-		    "key in PEM without passphrase", reason());
+		complain_of_key(text, row->name, side, "no private key in PEM "
+		    "without passphrase", reason());
 		return false;
 	}
 	if (X509_check_private_key(leaf, key) != 1) {
-		complain(text, row->name, "its key in tls.key is that of "
-		    "another certificate", NULL);
+		complain_of_key(text, row->name, side, "that of another "
+		    "certificate", NULL);
 		return false;
 	}
 	if (!is_usable(key)) {
@@ -175,12 +201,29 @@ judge(const struct msg_tls_pair *row, X509 *leaf, EVP_PKEY *key,
 		return false;
 	}
 	look_at_dates(leaf, row->name, now_s, text);
+	if (side == PAIRS_CLIENT)
+		look_at_usage(leaf, row->name, text);
 	return true;
 }
 
+/* The parts of one that was found good, but for its key. */
 static enum err
-take(const struct msg_tls_pair *row, int64_t now_s, struct pair *out,
-    struct buf *text)
+keep(const struct msg_tls_pair *row, X509 *leaf, struct pair *out)
+{
+	buf_init(&out->name, NAME_MAX_BYTES);
+	buf_init(&out->chain, CHAIN_MAX);
+	buf_init(&out->staple, STAPLE_MAX);
+	buf_add_span(&out->name, row->name);
+	buf_add_span(&out->chain, row->chain);
+	buf_add_span(&out->staple, row->staple);
+	return make_id(leaf, out->key_id) && !buf_failed(&out->name) &&
+	    !buf_failed(&out->chain) && !buf_failed(&out->staple) ? OK :
+	    ERR_NOMEM;
+}
+
+static enum err
+take(const struct msg_tls_pair *row, enum pairs_side side, int64_t now_s,
+    struct pair *out, struct buf *text)
 {
 	X509 *leaf;
 	EVP_PKEY *key;
@@ -189,15 +232,10 @@ take(const struct msg_tls_pair *row, int64_t now_s, struct pair *out,
 	ERR_clear_error();
 	leaf = read_chain(row->chain);
 	key = leaf != NULL ? read_key(row->key) : NULL;
-	if (judge(row, leaf, key, now_s, text)) {
-		buf_init(&out->chain, CHAIN_MAX);
-		buf_init(&out->staple, STAPLE_MAX);
-		buf_add_span(&out->chain, row->chain);
-		buf_add_span(&out->staple, row->staple);
+	if (judge(row, leaf, key, side, now_s, text)) {
+		e = keep(row, leaf, out);
 		out->key = key;
 		key = NULL;
-		e = make_id(leaf, out->key_id) && !buf_failed(&out->chain) &&
-		    !buf_failed(&out->staple) ? OK : ERR_NOMEM;
 	}
 	X509_free(leaf);
 	EVP_PKEY_free(key);
@@ -210,6 +248,7 @@ pairs_clear(struct pairs *p)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		EVP_PKEY_free(p->v[i].key);
+		buf_clear(&p->v[i].name);
 		buf_clear(&p->v[i].chain);
 		buf_clear(&p->v[i].staple);
 	}
@@ -218,8 +257,8 @@ pairs_clear(struct pairs *p)
 
 /* Each row is looked at, so that all that is wrong is told at once. */
 enum err
-pairs_load(const struct msg_list *rows, int64_t now_s, struct pairs *out,
-    struct buf *text)
+pairs_load(const struct msg_list *rows, enum pairs_side side, int64_t now_s,
+    struct pairs *out, struct buf *text)
 {
 	struct msg_list left = *rows;
 	struct msg_tls_pair row;
@@ -227,7 +266,7 @@ pairs_load(const struct msg_list *rows, int64_t now_s, struct pairs *out,
 	enum err e = OK;
 
 	while (p.n < PAIRS_MAX && msg_next_tls_pair(&left, &row)) {
-		enum err one = take(&row, now_s, &p.v[p.n], text);
+		enum err one = take(&row, side, now_s, &p.v[p.n], text);
 
 		if (p.v[p.n].key != NULL)
 			p.n++;

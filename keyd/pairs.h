@@ -11,7 +11,7 @@
 #include "common/base/err.h"
 #include "common/tls/sign_wire.h"
 
-#define PAIRS_MAX		8	/* as in messages.def */
+#define PAIRS_MAX		64	/* as in messages.def */
 #define PAIRS_RSA_BITS_MIN	2048
 #define PAIRS_EXPIRY_DAYS	14	/* remaining; fewer are worth a word */
 
@@ -20,6 +20,7 @@ struct msg_list;
 
 struct pair {
 	uint8_t key_id[SIGN_ID_BYTES];
+	struct buf name;		/* of the certificate's file */
 	struct evp_pkey_st *key;
 	struct buf chain;		/* PEM */
 	struct buf staple;		/* DER */
@@ -30,13 +31,16 @@ struct pairs {
 	size_t n;
 };
 
+/* Who shows a certificate. */
+enum pairs_side { PAIRS_SERVER, PAIRS_CLIENT };
+
 /*
- * ROWS of `tls_pairs`.  Errors and remarks go to TEXT; NOW_S is the wall clock
- * in seconds, for dates.  ERR_SYNTAX (words in TEXT), ERR_NOMEM; OUT is
- * untouched then.
+ * ROWS of `tls_pairs`, or of `hop_pairs`.  Errors and remarks go to TEXT; NOW_S
+ * is the wall clock in seconds, for dates.  ERR_SYNTAX (words in TEXT),
+ * ERR_NOMEM; OUT is untouched then.
  */
-enum err pairs_load(const struct msg_list *rows, int64_t now_s,
-    struct pairs *out, struct buf *text);
+enum err pairs_load(const struct msg_list *rows, enum pairs_side side,
+    int64_t now_s, struct pairs *out, struct buf *text);
 void pairs_clear(struct pairs *p);
 
 /* NULL when there is none. */

@@ -26,6 +26,8 @@ struct secrets {
 	bool has_passwords;
 	struct buf hops;		/* rows of `hop_secrets` */
 	uint32_t hop_count;
+	struct buf hop_pairs;		/* rows of `hop_pairs` */
+	uint32_t hop_pair_count;
 	struct buf authorities;		/* PEM, no secret; for `verified` */
 	struct buf client_ca;		/* PEM, no secret; of auth.client_ca */
 };
@@ -50,6 +52,7 @@ void secrets_pairs(const struct secrets *s, struct msg *out);
 void secrets_passwords(const struct secrets *s, const struct conf *conf,
     struct msg *out);
 void secrets_hops(const struct secrets *s, struct msg *out);
+void secrets_hop_pairs(const struct secrets *s, struct msg *out);
 
 /* ... and smtpd. */
 void secrets_client_ca(const struct secrets *s, const struct conf *conf,

@@ -5,6 +5,7 @@
  */
 #include "mtad/secrets.h"
 
+#include "common/base/check.h"
 #include "common/base/wire.h"
 #include "common/conf/conf.h"
 #include "common/ipc/messages.h"
@@ -42,23 +43,21 @@ put_fields(const struct msg *m, struct buf *out)
 static enum err
 write_secrets(const struct secrets *s, const struct conf *conf, int fd)
 {
-	struct msg pairs, passwords, client_ca;
+	struct msg parts[4];
 	struct buf bytes;
-	enum err e;
+	enum err e = OK;
 
-	secrets_pairs(s, &pairs);
-	secrets_passwords(s, conf, &passwords);
-	secrets_client_ca(s, conf, &client_ca);
+	secrets_pairs(s, &parts[0]);
+	secrets_passwords(s, conf, &parts[1]);
+	secrets_client_ca(s, conf, &parts[2]);
+	secrets_hop_pairs(s, &parts[3]);
 	buf_init(&bytes, BYTES_MAX);
 	/* what moves to larger memory leaves a copy behind */
 	if (buf_reserve(&bytes, s->pairs.n + s->passwords.n +
-	    s->client_ca.n + SLACK) == NULL)
+	    s->client_ca.n + s->hop_pairs.n + SLACK) == NULL)
 		return ERR_NOMEM;
-	e = put_fields(&pairs, &bytes);
-	if (e == OK)
-		e = put_fields(&passwords, &bytes);
-	if (e == OK)
-		e = put_fields(&client_ca, &bytes);
+	for (size_t i = 0; i < COUNT_OF(parts) && e == OK; i++)
+		e = put_fields(&parts[i], &bytes);
 	if (e == OK)
 		e = file_pwrite_all(fd, bytes.p, bytes.n, 0);
 	explicit_bzero(bytes.p, bytes.size);
@@ -133,8 +132,8 @@ secrets_check(const struct secrets *s, const struct conf *conf, int program,
 	int in, out;
 	enum err e;
 
-	if (s->pair_count == 0 && !s->has_passwords &&
-	    conf->auth.client_ca[0] == '\0')
+	if (s->pair_count == 0 && s->hop_pair_count == 0 &&
+	    !s->has_passwords && conf->auth.client_ca[0] == '\0')
 		return OK;
 	in = memfd_create("secrets", MFD_CLOEXEC);
 	out = memfd_create("words", MFD_CLOEXEC);

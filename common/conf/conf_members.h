@@ -31,6 +31,7 @@
 #define CONF_MEMBER_ROUTE_DOUBT(key)	enum conf_route_doubt key
 #define CONF_MEMBER_PRIVATE(key)	enum conf_private key
 #define CONF_MEMBER_REVERSE(key)	enum conf_reverse key
+#define CONF_MEMBER_MECHANISM(key)	enum conf_mechanism key
 #define CONF_MEMBER_EACH(key)		enum conf_each key
 #define CONF_MEMBER_BOUND(key)		struct conf_bound key
 #define CONF_MEMBER_NETWORKS(key)	struct conf_networks key

@@ -36,6 +36,7 @@
 #define AT_REVERSE(of, key)		offsetof(of, key)
 #define AT_EACH(of, key)		offsetof(of, key)
 #define AT_BOUND(of, key)		offsetof(of, key)
+#define AT_MECHANISM(of, key)		offsetof(of, key)
 #define AT_NETWORKS(of, key)		offsetof(of, key)
 #define AT_DOMAINS(of, key)		offsetof(of, key)
 #define AT_PATHS(of, key)		offsetof(of, key)
@@ -146,6 +147,7 @@ static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_REVERSE] = sizeof(enum conf_reverse),
 	[CONF_TYPE_EACH] = sizeof(enum conf_each),
 	[CONF_TYPE_BOUND] = sizeof(struct conf_bound),
+	[CONF_TYPE_MECHANISM] = sizeof(enum conf_mechanism),
 	[CONF_TYPE_NETWORK] = sizeof(struct ipaddr_prefix),
 	[CONF_TYPE_DOMAIN] = sizeof(const char *),
 	[CONF_TYPE_PATTERN] = sizeof(const char *),

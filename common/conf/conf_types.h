@@ -9,6 +9,7 @@
 
 #include "common/base/endpoint.h"
 #include "common/conf/conf_choices.h"
+#include "common/conf/conf_mechanism.h"
 #include "common/conf/conf_rule_types.h"
 
 enum conf_service { CONF_SERVICE_MX, CONF_SERVICE_SUBMISSION };

@@ -43,6 +43,9 @@ static const char *const route_doubts[] = { "queue", "retry", "hold" };
 static const char *const privates[] = { "allow", "refuse" };
 static const char *const reverses[] = { "none", "log", "refuse" };
 static const char *const eaches[] = { "user", "client", "network" };
+static const char *const mechanisms[] = {
+	"any", "plain", "login", "scram-sha-256", "external"
+};
 
 static const struct choice {
 	const char *const *names;
@@ -64,6 +67,7 @@ static const struct choice {
 	[CONF_TYPE_PRIVATE] = { privates, COUNT_OF(privates) },
 	[CONF_TYPE_REVERSE] = { reverses, COUNT_OF(reverses) },
 	[CONF_TYPE_EACH] = { eaches, COUNT_OF(eaches) },
+	[CONF_TYPE_MECHANISM] = { mechanisms, COUNT_OF(mechanisms) },
 };
 
 /* an enum is written and read by copying an unsigned int */

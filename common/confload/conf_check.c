@@ -84,6 +84,9 @@ conf_check_files(const struct conf *conf, struct conf_report *report)
 
 		check_file("routes[].auth.password_file",
 		    route->auth_password_file, true, report);
+		check_file("routes[].tls_certificate", route->tls_certificate,
+		    false, report);
+		check_file("routes[].tls_key", route->tls_key, true, report);
 		for (size_t j = 0; j < route->via.n; j++)
 			if (route->via.v[j].host[0] == '/')
 				check_socket("routes[].via",

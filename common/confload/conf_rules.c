@@ -13,6 +13,7 @@
 #include "common/base/utf8.h"
 #include "common/conf/conf_name.h"
 #include "common/conf/conf_wire.h"
+#include "common/confload/conf_credential.h"
 #include "common/mail/status.h"
 
 #define NO_PLACE ((struct conf_place){ 0, 0 })
@@ -309,49 +310,12 @@ is_catch_all(const struct conf_texts *patterns)
 	return false;
 }
 
-static bool
-is_this_host(const struct conf_target *target)
-{
-	return target->is_address && ipaddr_is_loopback(&target->ip);
-}
-
 /* These are no hosts, which could share a route. */
 static bool
 stands_alone(const struct conf_target *target)
 {
 	return target->scheme == CONF_SCHEME_MX ||
 	    target->scheme >= CONF_SCHEME_DISCARD;
-}
-
-/* A user is named for the rule, or for each of its hosts. */
-static void
-check_credential(const struct conf_route *route, struct conf_place place,
-    struct conf_report *report)
-{
-	const bool has_file = route->auth_password_file[0] != '\0';
-	size_t users = 0, others = 0;
-
-	for (size_t i = 0; i < route->via.n; i++) {
-		users += route->auth_user[0] != '\0' ||
-		    route->via.v[i].user[0] != '\0';
-		others += !is_this_host(&route->via.v[i]) &&
-		    route->via.v[i].scheme != CONF_SCHEME_SMTPS;
-	}
-	if (has_file && users < route->via.n)
-		conf_report_add(report, CONF_ERROR, place,
-		    "auth.user and auth.password_file go together");
-	if (!has_file && users > 0)
-		conf_report_add(report, CONF_ERROR, place,
-		    "auth.password_file and a user go together");
-	if (!has_file)
-		return;
-	if (route->via.n > 0 && stands_alone(&route->via.v[0]))
-		conf_report_add(report, CONF_ERROR, place, "a password is for "
-		    "hosts that are named: `via: mx` may be any");
-	if (route->tls == CONF_ROUTE_TLS_NONE && others > 0)
-		conf_report_add(report, CONF_WARNING, place, "tls: none: a "
-		    "host that knows no SCRAM-SHA-256 is told no password, "
-		    "and gets no mail");
 }
 
 /* The code at its beginning is optional, but then of a refusal for good. */
@@ -396,7 +360,7 @@ check_route(const struct conf_route *route, struct conf_place place,
 		conf_report_add(report, CONF_ERROR, place,
 		    "retry.first is longer than retry.max");
 	check_text(route, place, report);
-	check_credential(route, place, report);
+	conf_credential_check(route, place, report);
 }
 
 /* Also that the pairs which route_table makes of the patterns stay few. */

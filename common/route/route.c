@@ -78,6 +78,23 @@ put_target(const struct route_target *target, struct buf *out)
 	buf_add_u64(out, target->port);
 }
 
+/* A file's name may hold anything; the number of the rule is as good. */
+static void
+put_certificate(const struct route *route, struct buf *out)
+{
+	const struct span name = span_str(route->certificate);
+	bool is_plain = true;
+
+	for (size_t i = 0; i < name.n; i++)
+		is_plain = is_plain && text_is_print(name.p[i]) &&
+		    name.p[i] != ' ' && name.p[i] != ';';
+	buf_add_str(out, ";certificate=");
+	if (is_plain)
+		buf_add_span(out, name);
+	else
+		buf_addf(out, "%u", (unsigned)route->index);
+}
+
 /* All of the name but the domain.  The default of TLS isn't spelled out. */
 void
 route_manner(const struct route *route, struct buf *out)
@@ -96,6 +113,13 @@ route_manner(const struct route *route, struct buf *out)
 	}
 	if (route->auth_user[0] != '\0')
 		buf_addf(out, ";user=%s", route->auth_user);
+	if (route->auth_mechanism != CONF_MECHANISM_ANY) {
+		buf_add_str(out, ";auth=");
+		conf_value_print(CONF_TYPE_MECHANISM, &route->auth_mechanism,
+		    out);
+	}
+	if (route->certificate[0] != '\0')
+		put_certificate(route, out);
 	/* such a route shares its connections with no other one */
 	if (!buf_failed(out) && out->n - before > ROUTE_KEY_MAX / 2) {
 		out->n = before;

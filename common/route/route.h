@@ -55,6 +55,8 @@ struct route {
 	const struct route_policy *policy;
 	const char *auth_user;	/* "" without */
 	const char *auth_secret; /* the file of its password; "" without */
+	enum conf_mechanism auth_mechanism;
+	const char *certificate; /* the file of what is shown; "" without */
 	const char *text;	/* of a refusal, without its status; or "" */
 	char status[12];	/* "5.7.1" */
 	const char *manner;	/* see route_key() */

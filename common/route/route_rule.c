@@ -170,8 +170,12 @@ set_credential(struct arena *arena, const struct conf_route *rule,
 {
 	enum err e = copy_text(arena, rule->auth_user, &route->auth_user);
 
-	return e == OK ? copy_text(arena, rule->auth_password_file,
-	    &route->auth_secret) : e;
+	route->auth_mechanism = rule->auth_mechanism;
+	if (e == OK)
+		e = copy_text(arena, rule->auth_password_file,
+		    &route->auth_secret);
+	return e == OK ? copy_text(arena, rule->tls_certificate,
+	    &route->certificate) : e;
 }
 
 enum err
@@ -183,7 +187,8 @@ route_rule_make(struct arena *arena, const struct conf *conf,
 	struct route route = {
 		.index = index,
 		.tls = CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS,
-		.auth_user = "", .auth_secret = "", .text = "",
+		.auth_user = "", .auth_secret = "", .certificate = "",
+		.text = "",
 		.to = rule == NULL ? "*" : "", .from = rule == NULL ? "*" : "",
 	};
 	enum err e = OK;

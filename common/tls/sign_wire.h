@@ -4,7 +4,8 @@
  *
  * The asker hashes; keyd sees a digest of the named kind and signs nothing
  * else, so that a taken-over asker gets TLS signatures and no raw operation
- * of the key.  Only Ed25519 signs the text itself, which is short in TLS.
+ * of the key.  Only Ed25519 signs the text itself; that of a client in TLS 1.2
+ * is its whole handshake.
  * Both sides are untrusted input to each other.
  */
 #ifndef MTAD_TLS_SIGN_WIRE_H
@@ -14,9 +15,10 @@
 #include "common/base/err.h"
 
 #define SIGN_ID_BYTES		32	/* SHA-256 of SubjectPublicKeyInfo */
-#define SIGN_TEXT_MAX		512	/* of Ed25519 */
+#define SIGN_TEXT_MAX		32768	/* of Ed25519 */
 #define SIGN_SIGNATURE_MAX	1024	/* RSA of 8192 bits */
-#define SIGN_PACKET_MAX		2048
+#define SIGN_QUESTION_MAX	(SIGN_TEXT_MAX + 64)
+#define SIGN_ANSWER_MAX		(SIGN_SIGNATURE_MAX + 64)
 
 enum sign_scheme {
 	SIGN_RSA_PKCS1 = 1,

@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/base/crc32c.h"
+#include "common/tls/tls_provider.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -126,7 +127,8 @@ add_authorities(X509_STORE *store, struct span pem)
 static SSL_CTX *
 make_context(void)
 {
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL_CTX *ctx = SSL_CTX_new_ex(tls_provider_context(),
+	    TLS_PROVIDER_DEFAULT, TLS_client_method());
 
 	if (ctx == NULL)
 		return NULL;
@@ -194,7 +196,8 @@ demand(SSL *ssl, const struct tls_client_peer *peer)
 static bool
 prepare(SSL *ssl, const struct tls_client_peer *peer, struct tag *tag)
 {
-	if (!demand(ssl, peer))
+	if (!demand(ssl, peer) || (peer->shown != NULL &&
+	    tls_shown_use(peer->shown, ssl) != OK))
 		return false;
 	if (!peer->is_address &&
 	    SSL_set_tlsext_host_name(ssl, (uintptr_t)peer->host) != 1)
@@ -221,7 +224,8 @@ make_key(const struct tls_client_peer *peer, char key[KEY_MAX])
 	} else if (peer->is_watched) {
 		memcpy(demands, "/watched", sizeof("/watched"));
 	}
-	n = snprintf(key, KEY_MAX, "%s:%u%s", peer->host, peer->port, demands);
+	n = snprintf(key, KEY_MAX, "%s:%u%s/%s", peer->host, peer->port,
+	    demands, peer->shown != NULL ? tls_shown_print(peer->shown) : "");
 	return n > 0 && n < KEY_MAX;
 }
 

@@ -13,6 +13,7 @@
 #include "common/base/span.h"
 #include "common/tls/tls_dane.h"
 #include "common/tls/tls_filter.h"
+#include "common/tls/tls_shown.h"
 
 #define TLS_CLIENT_SESSIONS	256	/* kept for later connections */
 
@@ -27,6 +28,7 @@ struct tls_client_peer {
 					 * TLSA base domain; borrowed for the
 					 * call */
 	uint16_t port;			/* sessions belong to a port, too */
+	const struct tls_shown *shown;	/* when it asks who we are; or NULL */
 };
 
 /* AUTHORITIES: certificates in PEM; empty: nobody can be verified.

@@ -51,7 +51,7 @@ static enum err
 exchange(struct tls_signer *s, struct span question, uint8_t *signature,
     size_t *n)
 {
-	uint8_t packet[SIGN_PACKET_MAX];
+	uint8_t packet[SIGN_ANSWER_MAX];
 	struct span answer;
 	ssize_t got;
 
@@ -77,7 +77,9 @@ tls_signer_ask(struct tls_signer *s, const struct sign_question *q,
 	struct buf question;
 	enum err e = ERR_PEER;
 
-	buf_init(&question, SIGN_PACKET_MAX);
+	if (q->text.n > SIGN_TEXT_MAX)
+		return ERR_DENIED;
+	buf_init(&question, SIGN_QUESTION_MAX);
 	sign_put_question(q, &question);
 	if (s->fd >= 0 && !buf_failed(&question))
 		e = exchange(s, buf_span(&question), signature, n);

@@ -22,7 +22,8 @@ void tls_signer_init(struct tls_signer *s);
 enum err tls_signer_open(struct tls_signer *s, int *peer_fd);
 void tls_signer_close(struct tls_signer *s);
 
-/* SIGNATURE has room for SIGN_SIGNATURE_MAX.  ERR_DENIED: there is none;
+/* SIGNATURE has room for SIGN_SIGNATURE_MAX.  ERR_DENIED: there is none, or the
+ * text is too long;
  * ERR_PEER: keyd is away, or took too long. */
 enum err tls_signer_ask(struct tls_signer *s, const struct sign_question *q,
     uint8_t *signature, size_t *n);

@@ -1,6 +1,6 @@
 /*
- * AUTH as a client, RFC 4954: who we are at a host, by PLAIN, LOGIN or
- * SCRAM-SHA-256.
+ * AUTH as a client, RFC 4954: who we are at a host, by PLAIN, LOGIN,
+ * SCRAM-SHA-256, or by the certificate that was shown (EXTERNAL).
  *
  * The password is not here: TX_ASK says that the owner has to ask for it, or
  * for a proof made of it, and nothing goes on before tx_auth_answer().  A
@@ -16,7 +16,9 @@
 #define TX_AUTH_NONCE_BYTES	24
 
 struct tx_credential {
-	struct span user;		/* borrowed for the engine's life */
+	struct span user;		/* borrowed for the engine's life; of
+					 * EXTERNAL: to act as, or empty */
+	unsigned mechanisms;		/* set of 1 << enum sasl_mechanism */
 	bool may_clear;			/* a password without TLS */
 	uint8_t nonce[TX_AUTH_NONCE_BYTES];	/* random */
 };

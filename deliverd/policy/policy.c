@@ -141,7 +141,8 @@ judge_sts(const struct policy_facts *f, struct policy *p)
 }
 
 /* A password is given to who can prove that it is the host it is meant for,
- * unless the route says that any TLS will do, or none. */
+ * unless the route says that any TLS will do, or none.  Who is to be known by a
+ * certificate is nobody in clear. */
 static void
 judge_route(const struct policy_facts *f, struct policy *p)
 {
@@ -162,6 +163,9 @@ judge_route(const struct policy_facts *f, struct policy *p)
 		if (f->has_secret)
 			demand(p, POLICY_MUST, POLICY_PKIX,
 			    "before a password is given");
+		else if (f->has_certificate)
+			demand(p, POLICY_MUST, POLICY_ANY,
+			    "to show a certificate in");
 		else
 			demand(p, POLICY_MAY, POLICY_ANY, "");
 		break;

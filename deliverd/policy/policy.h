@@ -46,6 +46,7 @@ struct policy_facts {
 	enum conf_route_tls tls;	/* of the route */
 	bool requires_tls;		/* the message's REQUIRETLS */
 	bool has_secret;		/* the host will be told a password */
+	bool has_certificate;		/* it is to know us by one */
 	const struct hop_dane *dane;
 	const struct policy_sts *sts;
 };

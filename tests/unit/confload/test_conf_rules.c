@@ -87,6 +87,18 @@ static const struct rule {
 	{ HOST "routes: [{via: \"smtp://h.example\", tls: none, "
 	    "auth: {user: u, password_file: f}}]\n",
 	    "is told no password", OK },
+	{ HOST "routes: [{via: \"smtp://h.example\", tls_key: k}]\n",
+	    "tls_certificate and tls_key go together", ERR_SYNTAX },
+	{ HOST "routes: [{via: mx, tls: none, tls_key: k, "
+	    "tls_certificate: c}]\n", "there is no TLS to show", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://h.example\", "
+	    "auth: {mechanism: external}}]\n",
+	    "external needs tls_certificate and tls_key", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://h.example\", "
+	    "auth: {mechanism: login}}]\n",
+	    "this auth.mechanism needs auth.password_file", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://u@h.example\", tls_key: k, "
+	    "tls_certificate: c, auth: {mechanism: external}}]\n", "", OK },
 	{ HOST "tls: {certificate: c}\n",
 	    "tls.certificate and tls.key go together", ERR_SYNTAX },
 	{ HOST "listeners: [{address: \"*:587\", service: submission}]\n",

@@ -245,3 +245,34 @@ Test(policy, words)
 	cr_expect_neq(strstr(p.text, "because"), NULL);
 	cr_expect(p.status.detail == 4);
 }
+
+/* Who shows a certificate does not go in clear, and believes as before. */
+Test(policy, certificates)
+{
+	const struct hop_dane dane = { .state = HOP_DANE_NONE, .why = "",
+	    .base = "" };
+	const struct policy_sts sts = { .domain = "d.example", .why = "" };
+	struct policy_facts facts = { .has_certificate = true,
+	    .dane = &dane, .sts = &sts };
+	static const struct {
+		enum conf_route_tls tls;
+		bool has_secret;
+		const char *want;
+	} shown[] = {
+		{ CONF_ROUTE_TLS_OPPORTUNISTIC, false, "must" },
+		{ CONF_ROUTE_TLS_OPPORTUNISTIC, true, "must pkix" },
+		{ DEFAULT, false, "must" },
+		{ CONF_ROUTE_TLS_REQUIRED, false, "must" },
+		{ CONF_ROUTE_TLS_VERIFIED, false, "must pkix" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(shown); i++) {
+		struct policy p;
+
+		facts.tls = shown[i].tls;
+		facts.has_secret = shown[i].has_secret;
+		policy_judge(&facts, &p);
+		cr_expect_str_eq(name(&p), shown[i].want, "%zu", i);
+		cr_expect_neq(p.why[0], '\0');
+	}
+}

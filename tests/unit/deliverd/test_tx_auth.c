@@ -14,14 +14,17 @@
 
 #define NONCE	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"	/* of 24 zeros */
 
+#define PASSWORD (1U << SASL_PLAIN | 1U << SASL_LOGIN | 1U << SASL_SCRAM_SHA_256)
+
 static struct play p;
+static unsigned mechanisms = PASSWORD;
 static const struct tx_auth_answer secret = { .password = SPAN_LIT("pencil") };
 
 static void
 open_play(const char *user, enum tx_tls_need need, bool may_clear)
 {
 	struct tx_credential c = { .user = span_str(user),
-	    .may_clear = may_clear };
+	    .mechanisms = mechanisms, .may_clear = may_clear };
 	struct play_mail *m;
 
 	play_open_tls(&p, need, 4096, 4096);
@@ -218,6 +221,59 @@ static const struct {
 	{ TX_TLS_INSIDE, false, "AUTH", false, "that can be made" },
 	{ TX_TLS_INSIDE, false, "SIZE", false, "offers no AUTH" },
 };
+
+/* By the certificate: nobody is asked for anything. */
+Test(tx_auth, external)
+{
+	static const struct { const char *user, *said; } users[] = {
+		{ "", "AUTH EXTERNAL =\r\n" },
+		{ "ann", "AUTH EXTERNAL YW5u\r\n" },
+	};
+
+	mechanisms = 1U << SASL_EXTERNAL;
+	for (size_t i = 0; i < COUNT_OF(users); i++) {
+		open_play(users[i].user, TX_TLS_INSIDE, false);
+		offer("AUTH PLAIN EXTERNAL");
+		cr_expect_eq(p.asks, 0);
+		cr_expect(has_said(users[i].said));
+		cr_expect_not(tx_auth_take_secret(p.t));
+		play_say(&p, "235 ok\r\n");
+		cr_expect(tx_is_up(p.t));
+		play_close(&p);
+	}
+	open_play("", TX_TLS_INSIDE, false);
+	offer("AUTH EXTERNAL");
+	play_say(&p, "334 \r\n");
+	cr_expect(tx_is_violated(p.t));
+	play_close(&p);
+	/* nobody has seen a certificate in clear, whatever is offered there */
+	open_play("", TX_TLS_MAY, true);
+	offer("AUTH EXTERNAL PLAIN");
+	cr_expect_not(has_said("AUTH"));
+	cr_expect_eq(tx_trouble(p.t)->stage, TX_STAGE_AUTH);
+	play_close(&p);
+	/* and where it is not offered no password takes its place */
+	open_play("", TX_TLS_INSIDE, false);
+	offer("AUTH PLAIN SCRAM-SHA-256");
+	cr_expect_eq(p.asks, 0);
+	cr_expect(has_said("QUIT"));
+}
+
+/* One that was chosen, and none beside it. */
+Test(tx_auth, only_one)
+{
+	mechanisms = 1U << SASL_SCRAM_SHA_256;
+	open_play("ann", TX_TLS_INSIDE, false);
+	offer("AUTH PLAIN LOGIN");
+	cr_expect_eq(p.asks, 0);
+	cr_expect_eq(tx_trouble(p.t)->stage, TX_STAGE_AUTH);
+	play_close(&p);
+	mechanisms = 1U << SASL_LOGIN;
+	open_play("ann", TX_TLS_INSIDE, false);
+	offer("AUTH PLAIN LOGIN SCRAM-SHA-256");
+	answer(&secret);
+	cr_expect(has_said("AUTH LOGIN\r\n"));
+}
 
 Test(tx_auth, what_can_be_made)
 {

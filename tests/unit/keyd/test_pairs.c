@@ -21,6 +21,7 @@
 struct files {
 	struct buf chain, key, rows, text;
 	uint32_t n;
+	enum pairs_side side;
 	struct pairs pairs;
 };
 
@@ -72,7 +73,8 @@ load(void)
 {
 	const struct msg_list rows = { f.n, buf_span(&f.rows) };
 
-	return pairs_load(&rows, (int64_t)time(NULL), &f.pairs, &f.text);
+	return pairs_load(&rows, f.side, (int64_t)time(NULL), &f.pairs,
+	    &f.text);
 }
 
 static const char *
@@ -132,8 +134,8 @@ ask(uint8_t scheme, uint8_t digest, const EVP_MD *md, struct span message)
 	if (md != NULL)
 		EVP_Digest(message.p, message.n, hash, &n, md, NULL);
 	q.text = md != NULL ? span_of(hash, n) : message;
-	buf_init(&packet, SIGN_PACKET_MAX);
-	buf_init(&out, SIGN_PACKET_MAX);
+	buf_init(&packet, SIGN_QUESTION_MAX);
+	buf_init(&out, SIGN_QUESTION_MAX);
 	sign_put_question(&q, &packet);
 	cr_assert_eq(sign_answer(&f.pairs, buf_span(&packet), &out), OK);
 	cr_assert_eq(sign_get_answer(buf_span(&out), &signature), OK);
@@ -195,8 +197,8 @@ Test(pairs, an_unknown_key_signs_nothing_and_no_question_is_an_error)
 	};
 	struct buf packet, out;
 
-	buf_init(&packet, SIGN_PACKET_MAX);
-	buf_init(&out, SIGN_PACKET_MAX);
+	buf_init(&packet, SIGN_QUESTION_MAX);
+	buf_init(&out, SIGN_QUESTION_MAX);
 	sign_put_question(&q, &packet);
 	cr_expect_eq(sign_answer(&f.pairs, buf_span(&packet), &out), OK);
 	cr_expect_eq(out.n, 4);		/* an empty span */
@@ -298,4 +300,24 @@ Test(pairs, several_are_told_apart)
 	f.pairs.v[2].key_id[31] ^= 1;
 	cr_expect_eq(pairs_find(&f.pairs, f.pairs.v[0].key_id),
 	    &f.pairs.v[0]);
+}
+
+/* What is shown at next hops: the same, in the words of routes. */
+Test(pairs, of_clients)
+{
+	f.side = PAIRS_CLIENT;
+	make("P-256", 0, 90 * DAY);
+	add(buf_span(&f.chain), SPAN_LIT("no key"), SPAN_NONE);
+	cr_expect_eq(load(), ERR_SYNTAX);
+	cr_expect_neq(strstr(text(), "/c.pem: its key in routes[].tls_key is "
+	    "no private key in PEM without passphrase"), NULL);
+	buf_reset(&f.rows);
+	buf_reset(&f.text);
+	f.n = 0;
+	add(buf_span(&f.chain), buf_span(&f.key), SPAN_NONE);
+	cr_expect_eq(load(), OK);
+	cr_expect_eq(f.text.n, 0, "%s", text());
+	cr_expect(span_equal(buf_span(&f.pairs.v[0].name),
+	    SPAN_LIT("/c.pem")));
+	f.side = PAIRS_SERVER;
 }

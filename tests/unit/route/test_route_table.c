@@ -242,6 +242,10 @@ Test(route, keys_gather_what_goes_the_same_way)
 	add("*", "*", "mx")->tls = CONF_ROUTE_TLS_REQUIRED;
 	add("*", "*", "smtps://u@r.example");
 	add("*", "*", "smtp://r.example")->auth_user = "v";
+	add("*", "*", "smtp://r.example")->tls_certificate = "/etc/c.pem";
+	add("*", "*", "smtp://r.example")->tls_certificate = "/etc/a;b.pem";
+	add("*", "*", "smtp://r.example")->auth_mechanism =
+	    CONF_MECHANISM_EXTERNAL;
 	compile();
 	cr_assert_str_eq(key_at(ROUTE_BY_MX, "u@D.Example"), "d.example");
 	cr_assert_str_eq(key_at(ROUTE_BY_MX, "u@[192.0.2.1]"), "[192.0.2.1]");
@@ -254,6 +258,12 @@ Test(route, keys_gather_what_goes_the_same_way)
 	cr_assert_str_eq(key_at(3, "u@d.example"), "smtps://u@r.example:465");
 	cr_assert_str_eq(key_at(4, "u@d.example"),
 	    "smtp://r.example:25;user=v");
+	cr_assert_str_eq(key_at(5, "u@d.example"),
+	    "smtp://r.example:25;certificate=/etc/c.pem");
+	cr_assert_str_eq(key_at(6, "u@d.example"),
+	    "smtp://r.example:25;certificate=6");
+	cr_assert_str_eq(key_at(7, "u@d.example"),
+	    "smtp://r.example:25;auth=external");
 	end();
 }
 

@@ -14,12 +14,12 @@ static int fd = -1;
 static void *
 serve(void *arg)
 {
-	uint8_t packet[SIGN_PACKET_MAX];
+	uint8_t packet[SIGN_QUESTION_MAX];
 	struct buf out;
 	ssize_t n;
 
 	(void)arg;
-	buf_init(&out, SIGN_PACKET_MAX);
+	buf_init(&out, SIGN_ANSWER_MAX);
 	while ((n = recv(fd, packet, sizeof(packet), 0)) > 0) {
 		buf_reset(&out);
 		MUST(sign_answer(pairs, span_of(packet, (size_t)n),

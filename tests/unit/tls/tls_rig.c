@@ -37,8 +37,8 @@ tls_rig_make_pairs(const struct pair_names *names, size_t n)
 		buf_clear(&key);
 	}
 	list.bytes = buf_span(&rows);
-	cr_assert_eq(pairs_load(&list, (int64_t)time(NULL), &rig.pairs, &words),
-	    OK);
+	cr_assert_eq(pairs_load(&list, PAIRS_SERVER, (int64_t)time(NULL),
+	    &rig.pairs, &words), OK);
 	buf_clear(&rows);
 	buf_clear(&words);
 }
