@@ -52,6 +52,10 @@ answer(struct play *p)
 	if (q.wants_proof) {
 		MUST(q.iterations > 0 && q.auth_message.n > 0);
 		a.proof = a.signature = span_of(proof, sizeof(proof));
+	} else if (q.wants_token) {
+		MUST(q.refused == 0 || q.refused == 1);
+		a.token = SPAN_LIT("secret");
+		a.number = q.refused + 1;
 	} else {
 		a.password = SPAN_LIT("secret");
 	}

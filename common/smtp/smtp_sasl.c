@@ -8,7 +8,7 @@
 static const char *const names[SASL_MECHANISM_COUNT] = {
 	[SASL_PLAIN] = "PLAIN", [SASL_LOGIN] = "LOGIN",
 	[SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
-	[SASL_OAUTHBEARER] = "OAUTHBEARER",
+	[SASL_OAUTHBEARER] = "OAUTHBEARER", [SASL_XOAUTH2] = "XOAUTH2",
 	[SASL_SCRAM_SHA_256_PLUS] = "SCRAM-SHA-256-PLUS",
 	[SASL_EXTERNAL] = "EXTERNAL",
 };
@@ -356,12 +356,13 @@ is_value(struct span s)
 	return true;
 }
 
-/* b64token of RFC 6750 */
-static bool
-is_token(struct span s)
+bool
+sasl_is_token(struct span s)
 {
 	size_t n = s.n;
 
+	if (n > SASL_TOKEN_MAX)
+		return false;
 	while (n > 0 && s.p[n - 1] == '=')
 		n--;
 	for (size_t i = 0; i < n; i++) {
@@ -391,7 +392,7 @@ take_token(struct span value, struct span *token)
 	if (rest.n > SASL_TOKEN_MAX)
 		return ERR_RANGE;
 	*token = rest;
-	return is_token(rest) ? OK : ERR_SYNTAX;
+	return sasl_is_token(rest) ? OK : ERR_SYNTAX;
 }
 
 /* Behind the GS2 header: a separator, pairs that end with one, another. */

@@ -22,6 +22,7 @@
 enum sasl_mechanism {
 	SASL_PLAIN, SASL_LOGIN, SASL_SCRAM_SHA_256,
 	SASL_SCRAM_SHA_256_PLUS, SASL_EXTERNAL, SASL_OAUTHBEARER,
+	SASL_XOAUTH2,			/* only to next hops */
 	SASL_MECHANISM_COUNT
 };
 
@@ -89,6 +90,9 @@ struct sasl_final {
 enum err sasl_scram_final(struct span message, struct span gs2,
     struct span binding, struct span client_nonce, struct span server_nonce,
     struct sasl_final *out);
+
+/* b64token of RFC 6750 section 2.1, at most SASL_TOKEN_MAX. */
+bool sasl_is_token(struct span s);
 
 #define SASL_BEARER_PAIRS_MAX	16
 

@@ -28,13 +28,10 @@ sasl_client_put_plain(struct span user, struct span password, struct buf *out)
 	buf_add_span(out, password);
 }
 
-/* ---- SCRAM ---- */
-
 /* RFC 5802 5.1: a comma and an equals sign would end the name. */
-void
-sasl_client_put_bare(struct span user, struct span nonce, struct buf *out)
+static void
+put_name(struct span user, struct buf *out)
 {
-	buf_add_str(out, "n=");
 	for (size_t i = 0; i < user.n; i++) {
 		if (user.p[i] == ',')
 			buf_add_str(out, "=2C");
@@ -43,6 +40,37 @@ sasl_client_put_bare(struct span user, struct span nonce, struct buf *out)
 		else
 			buf_add_byte(out, user.p[i]);
 	}
+}
+
+/* ---- tokens ---- */
+
+void
+sasl_client_put_bearer(struct span user, struct span token, struct buf *out)
+{
+	buf_add_str(out, "n,a=");
+	put_name(user, out);
+	buf_add_str(out, ",\1auth=Bearer ");
+	buf_add_span(out, token);
+	buf_add_str(out, "\1\1");
+}
+
+void
+sasl_client_put_xoauth2(struct span user, struct span token, struct buf *out)
+{
+	buf_add_str(out, "user=");
+	buf_add_span(out, user);
+	buf_add_str(out, "\1auth=Bearer ");
+	buf_add_span(out, token);
+	buf_add_str(out, "\1\1");
+}
+
+/* ---- SCRAM ---- */
+
+void
+sasl_client_put_bare(struct span user, struct span nonce, struct buf *out)
+{
+	buf_add_str(out, "n=");
+	put_name(user, out);
 	buf_add_str(out, ",r=");
 	buf_add_span(out, nonce);
 }

@@ -1,6 +1,7 @@
 /*
- * SASL messages of ours, to a next hop: PLAIN (RFC 4616), LOGIN and
- * SCRAM-SHA-256 (RFC 5802, 7677), without channel binding.  Not in base64.
+ * SASL messages of ours, to a next hop: PLAIN (RFC 4616), LOGIN,
+ * SCRAM-SHA-256 (RFC 5802, 7677) without channel binding, OAUTHBEARER (RFC
+ * 7628) and its forerunner XOAUTH2.  Not in base64.
  */
 #ifndef MTAD_SMTP_SMTP_SASL_CLIENT_H
 #define MTAD_SMTP_SMTP_SASL_CLIENT_H
@@ -19,6 +20,14 @@ void sasl_client_put_plain(struct span user, struct span password,
 
 /* "n=USER,r=NONCE": the first message behind its "n,,". */
 void sasl_client_put_bare(struct span user, struct span nonce,
+    struct buf *out);
+
+/* "n,a=USER," and the token, RFC 7628 section 3.1. */
+void sasl_client_put_bearer(struct span user, struct span token,
+    struct buf *out);
+
+/* "user=USER" and the token, as some large providers invented it. */
+void sasl_client_put_xoauth2(struct span user, struct span token,
     struct buf *out);
 
 struct sasl_server_first {

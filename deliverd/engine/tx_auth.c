@@ -1,6 +1,6 @@
 /*
- * An exchange is a row of steps, each of which reads one reply.  PLAIN and
- * LOGIN ask for the password before anything is said, EXTERNAL for nothing.
+ * An exchange is a row of steps, each of which reads one reply.  PLAIN, LOGIN and
+ * those with a token ask for it before anything is said, EXTERNAL for nothing.
  *
  * Who is refused is this client, and no recipient was named yet: any refusal is
  * temporary, and the next host is tried.
@@ -131,6 +131,7 @@ void
 tx_login_await(struct tx *t, enum tx_login_step step)
 {
 	t->login->step = step;
+	t->login->is_over = false;
 	t->has_just_sent = true;
 	tx_rules_enter(t, TX_AUTH_SAID);
 }
@@ -164,7 +165,8 @@ tx_login_asks(struct tx *t)
 static bool
 tells_secret(const struct tx_login *l)
 {
-	return l->mechanism == SASL_PLAIN || l->mechanism == SASL_LOGIN;
+	return l->mechanism != SASL_SCRAM_SHA_256 &&
+	    l->mechanism != SASL_EXTERNAL;
 }
 
 void
@@ -220,8 +222,8 @@ lack(const struct tx *t)
 		return "the host offers no AUTH, and this route has a user";
 	if ((t->login->c.mechanisms & t->ext.auth) == 0)
 		return "the host offers no AUTH that can be made";
-	return "the host offers only AUTH that tells the password, and there "
-	    "is no TLS";
+	return "the host offers only AUTH that tells the password or token, "
+	    "and there is no TLS";
 }
 
 bool
@@ -233,6 +235,8 @@ tx_login_begin(struct tx *t)
 	} preferred[] = {
 		{ SASL_SCRAM_SHA_256, tx_scram_begin },
 		{ SASL_PLAIN, tx_login_ask }, { SASL_LOGIN, tx_login_ask },
+		{ SASL_OAUTHBEARER, tx_login_ask },
+		{ SASL_XOAUTH2, tx_login_ask },
 		{ SASL_EXTERNAL, begin_external },
 	};
 
@@ -258,6 +262,8 @@ tx_auth_question(const struct tx *t, struct tx_auth_question *out)
 
 	*out = (struct tx_auth_question){
 		.wants_proof = l->mechanism == SASL_SCRAM_SHA_256,
+		.wants_token = tx_bearer_is_mine(t),
+		.refused = l->number,
 		.salt = span_of(l->first.salt, l->first.salt_n),
 		.iterations = l->first.iterations,
 		.auth_message = buf_span(&l->message),
@@ -303,8 +309,12 @@ tx_auth_answer(struct tx *t, const struct tx_auth_answer *a)
 {
 	if (t->state != TX_AUTH_ASKING || !t->login->is_asked)
 		return;
-	if (a->trouble != NULL)
+	if (tx_bearer_is_mine(t) && a->trouble != NULL)
+		tx_bearer_lack(t, a->trouble);
+	else if (a->trouble != NULL)
 		tx_login_end(t, a->trouble);
+	else if (tx_bearer_is_mine(t))
+		tx_bearer_tell(t, a);
 	else if (t->login->mechanism == SASL_PLAIN)
 		begin_plain(t, a->password);
 	else if (t->login->mechanism == SASL_LOGIN)
@@ -355,8 +365,13 @@ go_on(struct tx *t, const struct smtp_response *r)
 	case TX_STEP_FINAL:
 		tx_scram_final(t, r);
 		break;
+	case TX_STEP_REFUSED:
 	case TX_STEP_END:
-		tx_fault_violation(t, "more to say in AUTH than there is");
+		if (t->login->step == TX_STEP_END && tx_bearer_is_mine(t))
+			tx_bearer_challenge(t, r);
+		else
+			tx_fault_violation(t, "more to say in AUTH than there "
+			    "is");
 		break;
 	}
 }
@@ -370,6 +385,8 @@ tx_login_reply(struct tx *t, const struct smtp_response *r)
 		go_on(t, r);
 	else if (r->code / 100 == 3)
 		tx_fault_violation(t, "a strange reply to AUTH");
+	else if (r->code / 100 != 2 && tx_bearer_is_mine(t))
+		tx_bearer_refused(t, r);
 	else if (r->code / 100 != 2)
 		tx_fault_reply(t, r);
 	else if (t->login->step != TX_STEP_END)

@@ -1,12 +1,14 @@
 /*
  * AUTH as a client, RFC 4954: who we are at a host, by PLAIN, LOGIN,
- * SCRAM-SHA-256, or by the certificate that was shown (EXTERNAL).
+ * SCRAM-SHA-256, by a token (OAUTHBEARER, RFC 7628, and XOAUTH2), or by the
+ * certificate that was shown (EXTERNAL).
  *
  * The password is not here: TX_ASK says that the owner has to ask for it, or
- * for a proof made of it, and nothing goes on before tx_auth_answer().  A
- * password is given to the host inside TLS only, unless it may be said in
- * clear; with a proof nobody learns it.  A host that wants no authentication,
- * none that can be made, or refuses it, gets no mail.
+ * for a proof made of it or for a token, and nothing goes on before
+ * tx_auth_answer().  A password or token is given to the host inside TLS only,
+ * unless it may be said in clear; with a proof nobody learns it.  A token that
+ * the host refuses is asked for anew once.  A host that wants no
+ * authentication, none that can be made, or refuses it, gets no mail.
  */
 #ifndef MTAD_DELIVERD_ENGINE_TX_AUTH_H
 #define MTAD_DELIVERD_ENGINE_TX_AUTH_H
@@ -19,7 +21,7 @@ struct tx_credential {
 	struct span user;		/* borrowed for the engine's life; of
 					 * EXTERNAL: to act as, or empty */
 	unsigned mechanisms;		/* set of 1 << enum sasl_mechanism */
-	bool may_clear;			/* a password without TLS */
+	bool may_clear;			/* a password or token without TLS */
 	uint8_t nonce[TX_AUTH_NONCE_BYTES];	/* random */
 };
 
@@ -28,7 +30,9 @@ enum err tx_authenticate(struct tx *t, const struct tx_credential *c);
 
 /* At TX_ASK, borrowed until tx_auth_answer(). */
 struct tx_auth_question {
-	bool wants_proof;		/* else the password */
+	bool wants_proof;		/* else the password, or … */
+	bool wants_token;
+	uint64_t refused;		/* the host did not take this one; 0 */
 	struct span salt;
 	uint32_t iterations;
 	struct span auth_message;	/* RFC 5802 section 3 */
@@ -40,6 +44,8 @@ struct tx_auth_answer {
 	const char *trouble;		/* why there is none, or NULL */
 	struct span password;
 	struct span proof, signature;	/* 32 octets each */
+	struct span token;
+	uint64_t number;		/* of the token, not 0 */
 };
 
 /* Nothing happens when none is asked for any more. */

@@ -205,6 +205,9 @@ tx_timeout(struct tx *t)
 		(void)snprintf(text, sizeof(text),
 		    "the message could not be read in time");
 	}
+	if (t->state == TX_AUTH_ASKING)
+		(void)snprintf(text, sizeof(text),
+		    "timed out asking for the password or token");
 	f.text = span_str(text);
 	end_dialogue(t, &f, t->state == TX_FINAL);
 }

@@ -12,12 +12,14 @@
 #define TX_LOGIN_LINE_MAX	12288	/* RFC 4954 section 4 */
 #define TX_LOGIN_MESSAGE_MAX	8192	/* as in messages.def */
 #define TX_LOGIN_DECODED_MAX	2048
+#define TX_LOGIN_CHALLENGE_SIZE	400
 #define TX_LOGIN_NONCE_TEXT	(TX_AUTH_NONCE_BYTES / 3 * 4)
 
 enum tx_login_step {
 	TX_STEP_RESPONSE,		/* it is said at 334, and is all */
 	TX_STEP_USER, TX_STEP_PASSWORD,	/* of LOGIN */
 	TX_STEP_FIRST, TX_STEP_FINAL,	/* what the host says of SCRAM */
+	TX_STEP_REFUSED,		/* a token: the refusal is due */
 	TX_STEP_END,			/* 235 is due */
 };
 
@@ -29,6 +31,9 @@ struct tx_login {
 	bool is_asked;			/* TX_ASK was said */
 	bool has_secret;		/* in the output */
 	bool is_over;			/* the host has ended it */
+	uint64_t number;		/* of the token that was told */
+	bool is_renewed;		/* and the one before was refused */
+	char challenge[TX_LOGIN_CHALLENGE_SIZE]; /* what is said of it */
 	struct buf response;		/* what is said next, base64 */
 	struct buf message;		/* SCRAM's auth_message */
 	size_t proofless_at;		/* in it */
@@ -76,6 +81,17 @@ bool tx_login_decode(const struct smtp_response *r,
     uint8_t out[TX_LOGIN_DECODED_MAX], size_t *n);
 
 void tx_login_wipe(struct buf *b);
+
+/* tx_bearer: RFC 7628 */
+bool tx_bearer_is_mine(const struct tx *t);	/* the mechanism */
+void tx_bearer_tell(struct tx *t, const struct tx_auth_answer *a);
+void tx_bearer_challenge(struct tx *t, const struct smtp_response *r);
+
+/* A refusal: asks for another token, or ends the dialogue. */
+void tx_bearer_refused(struct tx *t, const struct smtp_response *r);
+
+/* There is no token, and WHY. */
+void tx_bearer_lack(struct tx *t, const char *why);
 
 /* tx_scram: RFC 5802 */
 void tx_scram_begin(struct tx *t);

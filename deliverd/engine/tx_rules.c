@@ -20,7 +20,7 @@ static const struct tx_rule rules[TX_STATE_COUNT] = {
 	    tx_tls_send, tx_tls_reply },
 	[TX_TLS_SHAKING] = { "TLS handshake", TX_STAGE_TLS, TX_FOR_HELLO,
 	    NULL, NULL },
-	[TX_AUTH_ASKING] = { "AUTH, asking for a password", TX_STAGE_AUTH,
+	[TX_AUTH_ASKING] = { "AUTH, asking for a secret", TX_STAGE_AUTH,
 	    TX_FOR_HELLO, NULL, tx_login_early },
 	[TX_AUTH_SAID] = { "AUTH", TX_STAGE_AUTH, TX_FOR_HELLO,
 	    NULL, tx_login_reply },

@@ -118,9 +118,14 @@ rx_auth_is_listed(const struct rx *rx, enum sasl_mechanism m)
 		return rx->site->has_bearer;
 	case SASL_EXTERNAL:
 		return rx->certified.n > 0 && rx->xclient == NULL;
-	default:
+	case SASL_PLAIN:
+	case SASL_LOGIN:
 		return rx->site->has_passwords;
+	case SASL_XOAUTH2:
+	case SASL_MECHANISM_COUNT:
+		break;
 	}
+	return false;
 }
 
 /* ---- what goes on ---- */

@@ -1,6 +1,6 @@
 /*
  * AUTH of the client dialogue, RFC 4954: which mechanism, what is said, and that
- * no mail is sent where it fails.
+ * no mail is sent where it fails (AUTH-22).
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -273,6 +273,187 @@ Test(tx_auth, only_one)
 	offer("AUTH PLAIN LOGIN SCRAM-SHA-256");
 	answer(&secret);
 	cr_expect(has_said("AUTH LOGIN\r\n"));
+}
+
+#define TOKEN	(1U << SASL_OAUTHBEARER | 1U << SASL_XOAUTH2)
+
+static const struct {
+	const char *offer, *said, *more;
+} bearers[] = {
+	/* n,a=ann,^Aauth=Bearer t0^A^A */
+	{ "AUTH PLAIN XOAUTH2 OAUTHBEARER", "AUTH OAUTHBEARER "
+	    "bixhPWFubiwBYXV0aD1CZWFyZXIgdDABAQ==\r\n", "\r\nAQ==\r\n" },
+	/* user=ann^Aauth=Bearer t0^A^A */
+	{ "AUTH XOAUTH2 PLAIN", "AUTH XOAUTH2 "
+	    "dXNlcj1hbm4BYXV0aD1CZWFyZXIgdDABAQ==\r\n", "\r\n\r\n" },
+};
+
+static void
+answer_token(const char *token, uint64_t number)
+{
+	answer(&(struct tx_auth_answer){ .token = span_str(token),
+	    .number = number });
+}
+
+static uint64_t
+refused(void)
+{
+	struct tx_auth_question q;
+
+	tx_auth_question(p.t, &q);
+	cr_expect(q.wants_token);
+	cr_expect_not(q.wants_proof);
+	return q.refused;
+}
+
+static bool
+has_trouble(const char *words)
+{
+	const struct span text = tx_trouble(p.t)->text;
+
+	return memmem(text.p, text.n, words, strlen(words)) != NULL;
+}
+
+/* The host says why in JSON, is told to go on, and refuses; then the next. */
+Test(tx_auth, tokens)
+{
+	mechanisms = TOKEN;
+	for (size_t i = 0; i < COUNT_OF(bearers); i++) {
+		open_play("ann", TX_TLS_INSIDE, false);
+		offer(bearers[i].offer);
+		cr_expect_eq(p.asks, 1);
+		cr_expect_eq(refused(), 0);
+		answer_token("t0", 7);
+		cr_expect(has_said(bearers[i].said), "%.*s", (int)p.out.n,
+		    (const char *)p.out.p);
+		cr_expect(tx_auth_take_secret(p.t));
+		say_334("{\"status\":\"invalid_token\"}");
+		cr_expect(has_said(bearers[i].more));
+		play_say(&p, "535 5.7.8 no\r\n");
+		cr_expect_eq(p.asks, 2);
+		cr_expect_eq(refused(), 7);
+		answer_token("t1", 8);
+		cr_expect(tx_auth_take_secret(p.t));
+		play_say(&p, "235 ok\r\n");
+		cr_expect(tx_is_up(p.t));
+		play_close(&p);
+	}
+	open_play("ann", TX_TLS_INSIDE, false);
+}
+
+/* Once: a second refusal is the end, and has all that was said. */
+Test(tx_auth, tokens_refused)
+{
+	mechanisms = TOKEN;
+	for (size_t i = 0; i < COUNT_OF(bearers); i++) {
+		open_play("ann", TX_TLS_INSIDE, false);
+		offer(bearers[i].offer);
+		answer_token("t0", 7);
+		play_say(&p, "535 5.7.8 no\r\n");
+		cr_expect_eq(p.asks, 2);
+		answer_token("t1", 8);
+		say_334("{\"status\":\"400\"}");
+		play_say(&p, "535 5.7.8 never\r\n");
+		cr_expect_eq(p.asks, 2);
+		cr_expect(has_trouble("never (of the token: {\"status\":"
+		    "\"400\"})"));
+		cr_expect_eq(tx_trouble(p.t)->code, 535);
+		cr_expect_eq(tx_trouble(p.t)->status.class, 4);
+		cr_expect_eq(tx_trouble(p.t)->outcome, TX_DEFERRED);
+		cr_expect(has_said("QUIT\r\n"));
+		cr_expect_not(has_said("MAIL"));
+		play_close(&p);
+	}
+	open_play("ann", TX_TLS_INSIDE, false);
+}
+
+/* What is no refusal of a token asks for no other one; nor is 334 for ever. */
+Test(tx_auth, tokens_are_not_the_trouble)
+{
+	static const char *const said[] = {
+		"454 4.7.0 later\r\n", "504 5.5.4 what\r\n",
+		"421 4.3.2 bye\r\n", "354 odd\r\n",
+		"334 \r\n334 \r\n", "334 \r\n235 ok\r\n",
+	};
+
+	mechanisms = TOKEN;
+	for (size_t i = 0; i < COUNT_OF(said); i++) {
+		open_play("ann", TX_TLS_INSIDE, false);
+		offer("AUTH XOAUTH2");
+		answer_token("t0", 7);
+		play_say(&p, said[i]);
+		cr_expect_eq(p.asks, 1, "%s", said[i]);
+		cr_expect_eq(tx_trouble(p.t)->outcome, TX_DEFERRED);
+		cr_expect_eq(tx_trouble(p.t)->stage, TX_STAGE_AUTH);
+		cr_expect_not(has_said("MAIL"));
+		play_close(&p);
+	}
+	open_play("ann", TX_TLS_INSIDE, false);
+}
+
+Test(tx_auth, no_token)
+{
+	const struct tx_auth_answer none = { .trouble = "the endpoint sleeps" };
+	static const char *const bad[] = { "", "a b", "a\1", "a\r\nRSET" };
+
+	mechanisms = TOKEN;
+	open_play("ann", TX_TLS_INSIDE, false);
+	offer("AUTH XOAUTH2");
+	answer(&none);
+	cr_expect(has_trouble("the endpoint sleeps"));
+	cr_expect_not(has_trouble("refused"));
+	play_close(&p);
+	/* there was one, and there is no other */
+	open_play("ann", TX_TLS_INSIDE, false);
+	offer("AUTH XOAUTH2");
+	answer_token("t0", 7);
+	play_say(&p, "535 5.7.8 no\r\n");
+	answer(&none);
+	cr_expect(has_trouble("refused the token, and there is no other one: "
+	    "the endpoint sleeps"));
+	cr_expect(has_said("QUIT\r\n"));
+	play_close(&p);
+	/* a token that would be more than one */
+	for (size_t i = 0; i < COUNT_OF(bad); i++) {
+		open_play("ann", TX_TLS_INSIDE, false);
+		offer("AUTH XOAUTH2");
+		answer_token(bad[i], 7);
+		cr_expect(has_trouble("none that can be told"));
+		cr_expect_not(has_said("AUTH"));
+		play_close(&p);
+	}
+	/* nobody is told it in clear */
+	open_play("ann", TX_TLS_MAY, false);
+	offer("AUTH XOAUTH2 OAUTHBEARER");
+	cr_expect_eq(p.asks, 0);
+	cr_expect(has_trouble("no TLS"));
+}
+
+/* Too long for a command line, as most are; a challenge that is too long. */
+Test(tx_auth, long_tokens)
+{
+	static char token[SASL_TOKEN_MAX + 1], line[4000];
+
+	memset(token, 't', SASL_TOKEN_MAX);
+	memset(line, 'e', sizeof(line) - 1);
+	mechanisms = TOKEN;
+	open_play("ann", TX_TLS_INSIDE, false);
+	offer("AUTH OAUTHBEARER");
+	answer_token(token, 1);
+	cr_expect(has_said("AUTH OAUTHBEARER\r\n"));
+	cr_expect_not(tx_auth_take_secret(p.t));
+	play_say(&p, "334 \r\n");
+	cr_expect(has_said("\r\nbixhPWFubiwBYXV0aD1CZWFyZXIgdHR0"));
+	cr_expect(tx_auth_take_secret(p.t));
+	memcpy(line, "334 ", 4);
+	memcpy(line + sizeof(line) - 3, "\r\n", 3);
+	play_say(&p, line);
+	play_say(&p, "535 no\r\n");
+	cr_expect_eq(p.asks, 2);
+	answer_token(token, 2);
+	play_say(&p, "334 \r\n");
+	play_say(&p, "235 ok\r\n");
+	cr_expect(tx_is_up(p.t));
 }
 
 Test(tx_auth, what_can_be_made)

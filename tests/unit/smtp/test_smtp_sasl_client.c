@@ -44,6 +44,15 @@ Test(smtp_sasl_client, said)
 	expect(SPAN_LIT("n=user,r=" OURS));
 	sasl_client_put_bare(SPAN_LIT("a,b=c"), SPAN_LIT("x"), &out);
 	expect(SPAN_LIT("n=a=2Cb=3Dc,r=x"));
+	/* RFC 7628 section 4.1, without host and port */
+	sasl_client_put_bearer(SPAN_LIT("user,x@example.com"),
+	    SPAN_LIT("vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="), &out);
+	expect(SPAN_LIT("n,a=user=2Cx@example.com,\1auth=Bearer "
+	    "vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\1\1"));
+	sasl_client_put_xoauth2(SPAN_LIT("someuser@example.com"),
+	    SPAN_LIT("ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg"), &out);
+	expect(SPAN_LIT("user=someuser@example.com\1auth=Bearer "
+	    "ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg\1\1"));
 	sasl_client_put_without_proof(SPAN_LIT(OURS THEIRS), &out);
 	expect(SPAN_LIT("c=biws,r=" OURS THEIRS));
 }

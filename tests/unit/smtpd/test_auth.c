@@ -255,6 +255,7 @@ static const struct {
 	{ { "AUTH LOGIN\r\n", "\r\n" }, { 334, 501 } },
 	{ { "AUTH LOGIN\r\n", "AA==\r\n" }, { 334, 501 } },	/* NUL */
 	{ { "AUTH CRAM-MD5\r\n" }, { 504 } },
+	{ { "AUTH XOAUTH2\r\n" }, { 504 } },
 	{ { "AUTH EXTERNAL =\r\n" }, { 504 } },
 	{ { "AUTH SCRAM-SHA-256-PLUS\r\n" }, { 504 } },
 	{ { "AUTH SCRAM-SHA-256\r\n", "bixuPWEscj1i\r\n" }, { 334, 501 } },
