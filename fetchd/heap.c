@@ -1,6 +1,7 @@
 #include "fetchd/heap.h"
 
 #include <malloc.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,4 +44,37 @@ heap_realloc(void *p, size_t n)
 		memcpy(other, p, old < n ? old : n);
 	heap_free(p);
 	return other;
+}
+
+/* ---- as OpenSSL asks for it ---- */
+
+static void *
+openssl_alloc(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return heap_alloc(n);
+}
+
+static void *
+openssl_realloc(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return heap_realloc(p, n);
+}
+
+static void
+openssl_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	heap_free(p);
+}
+
+bool
+heap_cover_openssl(void)
+{
+	return CRYPTO_set_mem_functions(openssl_alloc, openssl_realloc,
+	    openssl_free) == 1;
 }

@@ -17,7 +17,9 @@
 #include "common/proc/own.h"
 #include "common/proc/proc.h"
 #include "fetchd/fetch.h"
+#include "fetchd/heap.h"
 #include "fetchd/policies.h"
+#include "fetchd/tokens.h"
 
 #define AUTHORITIES_MAX	((size_t)2 * 1024 * 1024)	/* as in messages.def */
 #define SMTP_PORT	25	/* another one means a laboratory */
@@ -26,10 +28,12 @@ struct fetchd {
 	struct proc *proc;
 	struct channel *queued;		/* NULL while it is away */
 	struct channel *dnsd;
+	struct channel *keyd;
 	struct siphash_key seed;
 	struct ask *ask;
 	struct fetch *fetch;
 	struct policies *policies;
+	struct tokens *tokens;
 	struct buf early;		/* authorities, before the start */
 };
 
@@ -90,6 +94,8 @@ make_parts(struct fetchd *d)
 	if (e == OK)
 		e = policies_new(&parts, &d->policies);
 	if (e == OK)
+		e = tokens_new(d->fetch, &d->tokens);
+	if (e == OK)
 		e = set_up(d);
 	if (e == OK)
 		e = fetch_set_authorities(d->fetch, buf_span(&d->early));
@@ -99,6 +105,7 @@ make_parts(struct fetchd *d)
 static void
 free_parts(struct fetchd *d)
 {
+	tokens_free(&d->tokens);
 	policies_free(&d->policies);
 	fetch_free(&d->fetch);
 	ask_free(&d->ask);
@@ -163,6 +170,9 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 	} else if (channel_peer(c)->role == ROLE_QUEUED) {
 		d->queued = c;
 		policies_set_queued(d->policies, c);
+	} else if (channel_peer(c)->role == ROLE_KEYD) {
+		d->keyd = c;
+		tokens_set_keyd(d->tokens, c);
 	}
 }
 
@@ -191,6 +201,8 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 		ask_answer(d->ask, &m->dns_answer);
 	else if (c == d->queued)
 		on_queued(d, m);
+	else if (c == d->keyd && m->type == MSG_token_fetch)
+		tokens_ask(d->tokens, &m->token_fetch);
 	else if (m->type == MSG_policy_ask)
 		policies_ask(d->policies, c, &m->policy_ask);
 }
@@ -204,6 +216,9 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 	if (c == d->dnsd) {
 		d->dnsd = NULL;
 		ask_set_channel(d->ask, NULL);
+	} else if (c == d->keyd) {
+		d->keyd = NULL;
+		tokens_set_keyd(d->tokens, NULL);
 	} else if (c == d->queued) {
 		d->queued = NULL;
 		policies_set_queued(d->policies, NULL);
@@ -244,6 +259,8 @@ main(int argc, char **argv)
 	};
 	static struct fetchd d;
 
+	/* a libcurl whose companions came first to OpenSSL works as well */
+	(void)heap_cover_openssl();
 	buf_init(&d.early, AUTHORITIES_MAX);
 	return proc_main(argc, argv, &ops, &d);
 }

@@ -7,6 +7,7 @@
 #define NAME_MAX_BYTES	((size_t)4096)
 #define ROWS_MAX	((size_t)4 * 1024 * 1024)
 #define HOP_ROWS_MAX	((size_t)8 * 1024 * 1024)
+#define GRANT_ROWS_MAX	((size_t)4 * 1024 * 1024)
 
 static void
 wipe(struct buf *b)
@@ -21,6 +22,7 @@ early_init(struct early *early)
 {
 	buf_init(&early->rows, ROWS_MAX);
 	buf_init(&early->hop_rows, HOP_ROWS_MAX);
+	buf_init(&early->grant_rows, GRANT_ROWS_MAX);
 	buf_init(&early->name, NAME_MAX_BYTES);
 	buf_init(&early->file, PASSWORDS_FILE_MAX);
 	buf_init(&early->dovecot, NAME_MAX_BYTES);
@@ -31,6 +33,7 @@ early_wipe(struct early *early)
 {
 	wipe(&early->rows);
 	wipe(&early->hop_rows);
+	wipe(&early->grant_rows);
 	wipe(&early->name);
 	wipe(&early->file);
 	wipe(&early->dovecot);
@@ -40,8 +43,8 @@ bool
 early_failed(const struct early *early)
 {
 	return buf_failed(&early->rows) || buf_failed(&early->hop_rows) ||
-	    buf_failed(&early->name) || buf_failed(&early->file) ||
-	    buf_failed(&early->dovecot);
+	    buf_failed(&early->grant_rows) || buf_failed(&early->name) ||
+	    buf_failed(&early->file) || buf_failed(&early->dovecot);
 }
 
 /* In one piece: what grows leaves its beginning behind. */
@@ -62,6 +65,9 @@ early_keep(struct early *early, const struct msg *m)
 	} else if (m->type == MSG_hop_pairs) {
 		keep(&early->hop_rows, m->hop_pairs.rows.bytes);
 		early->hop_count = m->hop_pairs.rows.n;
+	} else if (m->type == MSG_hop_grants) {
+		keep(&early->grant_rows, m->hop_grants.rows.bytes);
+		early->grant_count = m->hop_grants.rows.n;
 	} else if (m->type == MSG_passwords) {
 		keep(&early->name, m->passwords.name);
 		keep(&early->file, m->passwords.file);

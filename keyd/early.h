@@ -13,6 +13,8 @@ struct early {
 	uint32_t count;
 	struct buf hop_rows;		/* of `hop_pairs` */
 	uint32_t hop_count;
+	struct buf grant_rows;		/* of `hop_grants` */
+	uint32_t grant_count;
 	struct buf name, file;		/* of `passwords` */
 	struct buf dovecot;
 };

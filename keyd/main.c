@@ -18,6 +18,7 @@
 #include "keyd/check.h"
 #include "keyd/doors.h"
 #include "keyd/early.h"
+#include "keyd/grants.h"
 #include "keyd/hops.h"
 #include "keyd/inquiry.h"
 #include "keyd/relay.h"
@@ -38,6 +39,8 @@ struct keyd {
 	struct auth *auth;
 	struct relay relay;		/* our own, for next hops */
 	struct hops hops;
+	struct grants *grants;		/* tokens for them */
+	struct channel *fetchd;		/* NULL while it is away */
 	struct inquiry *inquiry;	/* of Dovecot */
 	struct list peers;		/* struct peer: smtpds */
 	uint64_t last_peer;
@@ -252,6 +255,14 @@ answer_relay(const struct keyd *k, struct channel *c,
 	explicit_bzero(&store, sizeof(store));
 }
 
+static void
+reload_grants(struct keyd *k, const struct msg_list *rows)
+{
+	if (grants_load(k->grants, rows) != OK)
+		log_trouble(k, "taking over tokens for next hops",
+		    SPAN_LIT("no memory"));
+}
+
 /* ---- the skeleton's calls ---- */
 
 static void
@@ -274,6 +285,8 @@ on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 		reload_pairs(k, &m->tls_pairs.rows);
 	else if (m->type == MSG_hop_pairs)
 		reload_hop_pairs(k, &m->hop_pairs.rows);
+	else if (m->type == MSG_hop_grants)
+		reload_grants(k, &m->hop_grants.rows);
 	else if (m->type == MSG_passwords)
 		reload_passwords(k, &m->passwords);
 }
@@ -285,12 +298,19 @@ take_early(struct keyd *k, struct buf *text)
 	    buf_span(&k->early.rows) };
 	const struct msg_list hop_rows = { k->early.hop_count,
 	    buf_span(&k->early.hop_rows) };
+	const struct msg_list grant_rows = { k->early.grant_count,
+	    buf_span(&k->early.grant_rows) };
 	enum err e = early_failed(&k->early) ? ERR_NOMEM : OK;
 
 	if (e == OK)
 		e = take_pairs(k, &rows, text);
 	if (e == OK)
 		e = hops_take(&k->hops, &hop_rows, text);
+	if (e == OK)
+		e = grants_new(proc_loop(k->proc), proc_log(k->proc),
+		    &k->grants);
+	if (e == OK)
+		e = grants_load(k->grants, &grant_rows);
 	if (e == OK)
 		e = take_passwords(k, buf_span(&k->early.name),
 		    buf_span(&k->early.file), text);
@@ -339,6 +359,7 @@ free_parts(struct keyd *k)
 	passwords_clear(&k->passwords);
 	pairs_clear(&k->pairs);
 	relay_clear(&k->relay);
+	grants_free(&k->grants);
 	hops_clear(&k->hops);
 }
 
@@ -382,6 +403,11 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 			    SPAN_LIT("no memory"));
 		return;
 	}
+	if (channel_peer(c)->role == ROLE_FETCHD) {
+		k->fetchd = c;
+		grants_set_fetchd(k->grants, c);
+		return;
+	}
 	peer = calloc(1, sizeof(*peer));
 	channel_set_user(c, peer);
 	if (peer == NULL) {
@@ -415,6 +441,10 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 	fd_close(&fd);
 	if (m->type == MSG_hop_ask)
 		answer_relay(k, c, &m->hop_ask);
+	else if (m->type == MSG_hop_token_ask)
+		grants_ask(k->grants, c, &m->hop_token_ask);
+	else if (c == k->fetchd && m->type == MSG_token_fetched)
+		grants_fetched(k->grants, &m->token_fetched);
 	else if (peer != NULL)
 		auth_message(k->auth, peer->id, m);
 }
@@ -428,6 +458,11 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 	(void)p;
 	doors_remove(&k->doors, c);
 	hops_leave(&k->hops, c);
+	grants_forget(k->grants, c);
+	if (c == k->fetchd) {
+		k->fetchd = NULL;
+		grants_set_fetchd(k->grants, NULL);
+	}
 	if (peer == NULL)
 		return;
 	list_remove(&peer->node);
