@@ -20,6 +20,7 @@
 #include "deliverd/jobs.h"
 #include "deliverd/pool.h"
 #include "deliverd/session.h"
+#include "deliverd/session_auth.h"
 #include "deliverd/session_unix.h"
 #include "deliverd/settings.h"
 #include "deliverd/sts_ask.h"
@@ -225,6 +226,8 @@ on_keyd(struct deliverd *d, const struct msg *m)
 {
 	if (m->type == MSG_hop_answer)
 		session_auth_answer(d, &m->hop_answer);
+	else if (m->type == MSG_hop_token)
+		session_auth_token(d, &m->hop_token);
 	else if (m->type == MSG_hop_chains)
 		certificates_take(&d->certificates, d->log, &m->hop_chains);
 }

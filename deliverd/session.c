@@ -29,6 +29,7 @@
 #include "deliverd/converted.h"
 #include "deliverd/engine/tx_auth.h"
 #include "deliverd/jobs.h"
+#include "deliverd/session_auth.h"
 #include "deliverd/session_dial.h"
 #include "deliverd/session_unix.h"
 #include "deliverd/verdict.h"

@@ -109,14 +109,6 @@ struct span session_tls_reason(const struct session *s,
 bool session_tls_may_retry(const struct session *s,
     const struct tx_finding *why);
 
-/* session_auth */
-bool session_auth_tells_secret(const struct session *s);
-enum err session_auth_begin(struct session *s);	/* of a new dialogue */
-void session_auth_ask(struct session *s);	/* TX_ASK */
-void session_auth_answer(struct deliverd *d, const struct msg_hop_answer *m);
-void session_auth_give_up(struct deliverd *d);	/* keyd is gone */
-void session_auth_leave(struct session *s);	/* expects no answer */
-
 /* session: for session_dial */
 void session_connected(struct session *s, int fd);
 void session_end(struct session *s);

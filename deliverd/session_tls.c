@@ -2,6 +2,7 @@
  * What a host has to show (policy), and TLS under a dialogue.
  */
 #include "deliverd/session.h"
+#include "deliverd/session_auth.h"
 
 #include <stdio.h>
 

@@ -80,6 +80,8 @@ send_secrets(struct child *c)
 	child_send(c, &msg, -1);
 	secrets_hop_pairs(&c->mtad->secrets, &msg);
 	child_send(c, &msg, -1);
+	secrets_grants(&c->mtad->secrets, &msg);
+	child_send(c, &msg, -1);
 	msg = (struct msg){ .type = MSG_dovecot };
 	msg.dovecot.path = span_str(c->mtad->conf->auth.dovecot);
 	child_send(c, &msg, -1);

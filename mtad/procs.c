@@ -26,6 +26,15 @@ is_for_all(const struct conf_route *r)
 	    r->from.n == 1 && strcmp(r->from.v[0], "*") == 0;
 }
 
+/* For policies of MTA-STS, or for tokens. */
+static bool
+is_of_use_to(const struct conf_route *r)
+{
+	return r->tls == CONF_ROUTE_TLS_STS ||
+	    r->tls == CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS ||
+	    r->auth_token_url[0] != '\0';
+}
+
 /* Where no rule matches the default policy holds, which looks for MTA-STS. */
 static bool
 wants_fetchd(const struct conf *conf)
@@ -33,8 +42,7 @@ wants_fetchd(const struct conf *conf)
 	for (size_t i = 0; i < conf->routes.n; i++) {
 		const struct conf_route *r = &conf->routes.v[i];
 
-		if (r->tls == CONF_ROUTE_TLS_STS ||
-		    r->tls == CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS)
+		if (is_of_use_to(r))
 			return true;
 		if (is_for_all(r))
 			return false;

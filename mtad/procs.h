@@ -41,7 +41,7 @@ extern const struct proc_row procs[PROC_COUNT];
 uint16_t procs_workers(enum proc_id id, const struct conf *conf);
 
 /* Whether CONF needs this kind at all: fetchd is started only for policies
- * that can ask for it. */
+ * and tokens that can ask for it. */
 bool procs_is_wanted(enum proc_id id, const struct conf *conf);
 
 #endif

@@ -7,6 +7,7 @@
 #include "common/conf/conf.h"
 #include "common/ipc/messages.h"
 #include "mtad/secrets_file.h"
+#include "mtad/secrets_grants.h"
 #include "mtad/secrets_hops.h"
 
 #define AUTHORITIES_MAX	((size_t)2 * 1024 * 1024) /* as in messages.def */
@@ -28,6 +29,8 @@ secrets_clear(struct secrets *s)
 	s->hop_count = 0;
 	secrets_file_wipe(&s->hop_pairs);
 	s->hop_pair_count = 0;
+	secrets_file_wipe(&s->grants);
+	s->grant_count = 0;
 }
 
 /* One certificate with what belongs to it. */
@@ -76,7 +79,8 @@ add_pair(struct secrets *s, const struct conf *conf, size_t i,
 	return e;
 }
 
-/* A route with a password verifies its hosts unless it says otherwise. */
+/* A route with a password verifies its hosts unless it says otherwise; a token
+ * endpoint is always verified. */
 static bool
 has_verified(const struct conf *conf)
 {
@@ -84,6 +88,7 @@ has_verified(const struct conf *conf)
 		const struct conf_route *route = &conf->routes.v[i];
 
 		if (route->tls == CONF_ROUTE_TLS_VERIFIED ||
+		    route->auth_token_url[0] != '\0' ||
 		    (route->auth_password_file[0] != '\0' &&
 		    route->tls != CONF_ROUTE_TLS_NONE &&
 		    route->tls != CONF_ROUTE_TLS_REQUIRED))
@@ -111,8 +116,8 @@ read_authorities(const struct conf *conf, struct buf *out, struct why *why)
 	}
 	if (!has_verified(conf))
 		return OK;
-	return why_set(why, ERR_NOT_FOUND, "routes[].tls: verified needs "
-	    "authorities: name a bundle in tls.authorities, or install "
+	return why_set(why, ERR_NOT_FOUND, "routes[].tls: verified, and "
+	    "routes[].auth, need authorities: name a bundle in tls.authorities, or install "
 	    "ca-certificates");
 }
 
@@ -137,6 +142,7 @@ secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 	buf_init(&s.authorities, AUTHORITIES_MAX);
 	buf_init(&s.hops, SECRETS_HOPS_MAX);
 	buf_init(&s.hop_pairs, SECRETS_HOP_PAIRS_MAX);
+	buf_init(&s.grants, SECRETS_GRANTS_MAX);
 	buf_init(&s.client_ca, CLIENT_CA_MAX);
 	/* rows that move to larger memory leave their key behind in the old */
 	if (conf->tls.certificate.n > 0 &&
@@ -192,6 +198,14 @@ secrets_hop_pairs(const struct secrets *s, struct msg *out)
 	*out = (struct msg){ .type = MSG_hop_pairs };
 	out->hop_pairs.rows.n = s->hop_pair_count;
 	out->hop_pairs.rows.bytes = buf_span(&s->hop_pairs);
+}
+
+void
+secrets_grants(const struct secrets *s, struct msg *out)
+{
+	*out = (struct msg){ .type = MSG_hop_grants };
+	out->hop_grants.rows.n = s->grant_count;
+	out->hop_grants.rows.bytes = buf_span(&s->grants);
 }
 
 void

@@ -1,6 +1,6 @@
 /*
  * What only keyd may know: private keys with their certificates, users'
- * passwords, and ours at next hops; and beside them the authorities that
+ * passwords, and ours and what brings tokens at next hops; and beside them the authorities that
  * deliverd believes about next hops, and smtpd about its clients.
  *
  * The parent reads the files, as nobody else can open them, understands no
@@ -28,6 +28,8 @@ struct secrets {
 	uint32_t hop_count;
 	struct buf hop_pairs;		/* rows of `hop_pairs` */
 	uint32_t hop_pair_count;
+	struct buf grants;		/* rows of `hop_grants` */
+	uint32_t grant_count;
 	struct buf authorities;		/* PEM, no secret; for `verified` */
 	struct buf client_ca;		/* PEM, no secret; of auth.client_ca */
 };
@@ -53,6 +55,7 @@ void secrets_passwords(const struct secrets *s, const struct conf *conf,
     struct msg *out);
 void secrets_hops(const struct secrets *s, struct msg *out);
 void secrets_hop_pairs(const struct secrets *s, struct msg *out);
+void secrets_grants(const struct secrets *s, struct msg *out);
 
 /* ... and smtpd. */
 void secrets_client_ca(const struct secrets *s, const struct conf *conf,

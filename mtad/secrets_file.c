@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define LINE_FILE_MAX	((size_t)64 * 1024)
 #define READ_SLACK	((size_t)64 * 1024)	/* asked for to see the end */
 
 void
@@ -58,4 +59,26 @@ secrets_file_read(const char *path, size_t max, bool is_secret, struct buf *out,
 	}
 	fd_close(&fd);
 	return e;
+}
+
+enum err
+secrets_file_line(const char *path, size_t max, struct buf *file,
+    struct span *out, struct why *why)
+{
+	struct span line;
+	enum err e;
+
+	buf_init(file, LINE_FILE_MAX);
+	e = secrets_file_read(path, LINE_FILE_MAX, true, file, why);
+	if (e != OK)
+		return e;
+	line = buf_span(file);
+	line = span_sub(line, 0, span_find(line, '\n'));
+	if (line.n > 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	if (line.n == 0 || line.n > max)
+		return why_set(why, ERR_RANGE, "%s: its first line is to be the "
+		    "secret, of 1 to %zu bytes", path, max);
+	*out = line;
+	return OK;
 }

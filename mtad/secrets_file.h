@@ -16,6 +16,12 @@
 enum err secrets_file_read(const char *path, size_t max, bool is_secret,
     struct buf *out, struct why *why);
 
+/* OUT: the first line of PATH, a secret, as an editor leaves it, of 1 to MAX bytes;
+ * borrowed from FILE, which is initialised here and to be wiped in any case.
+ * Errors as above; ERR_RANGE also without such a line. */
+enum err secrets_file_line(const char *path, size_t max, struct buf *file,
+    struct span *out, struct why *why);
+
 /* Before the memory goes back: a later allocation may be sent somewhere. */
 void secrets_file_wipe(struct buf *b);
 

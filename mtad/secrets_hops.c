@@ -3,34 +3,22 @@
 #include "common/conf/conf.h"
 #include "common/ipc/messages.h"
 #include "mtad/secrets_file.h"
+#include "mtad/secrets_grants.h"
 
 #include <string.h>
 
-#define HOP_FILE_MAX	((size_t)64 * 1024)
 #define HOP_PASSWORD_MAX ((size_t)1024)	/* as in messages.def */
 
 /* ---- passwords ---- */
 
-/* One line, as an editor leaves it. */
 static enum err
 add_hop(struct secrets *s, const char *path, struct why *why)
 {
 	struct msg_hop_secret row = { .name = span_str(path) };
 	struct buf file;
-	enum err e;
+	enum err e = secrets_file_line(path, HOP_PASSWORD_MAX, &file,
+	    &row.password, why);
 
-	buf_init(&file, HOP_FILE_MAX);
-	e = secrets_file_read(path, HOP_FILE_MAX, true, &file, why);
-	row.password = buf_span(&file);
-	row.password = span_sub(row.password, 0,
-	    span_find(row.password, '\n'));
-	if (row.password.n > 0 && row.password.p[row.password.n - 1] == '\r')
-		row.password.n--;
-	if (e == OK && (row.password.n == 0 ||
-	    row.password.n > HOP_PASSWORD_MAX))
-		e = why_set(why, ERR_RANGE, "%s: its first line is to be the "
-		    "password, of 1 to %d bytes", path,
-		    (int)HOP_PASSWORD_MAX);
 	if (e == OK) {
 		msg_put_hop_secret(&s->hops, &row);
 		s->hop_count++;
@@ -146,5 +134,7 @@ secrets_hops_read(struct secrets *s, const struct conf *conf, struct why *why)
 {
 	enum err e = read_passwords(s, conf, why);
 
-	return e == OK ? read_pairs(s, conf, why) : e;
+	if (e == OK)
+		e = read_pairs(s, conf, why);
+	return e == OK ? secrets_grants_read(s, conf, why) : e;
 }

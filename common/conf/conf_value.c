@@ -44,7 +44,8 @@ static const char *const privates[] = { "allow", "refuse" };
 static const char *const reverses[] = { "none", "log", "refuse" };
 static const char *const eaches[] = { "user", "client", "network" };
 static const char *const mechanisms[] = {
-	"any", "plain", "login", "scram-sha-256", "external"
+	"any", "plain", "login", "scram-sha-256", "external", "oauthbearer",
+	"xoauth2"
 };
 
 static const struct choice {

@@ -84,6 +84,10 @@ conf_check_files(const struct conf *conf, struct conf_report *report)
 
 		check_file("routes[].auth.password_file",
 		    route->auth_password_file, true, report);
+		check_file("routes[].auth.client_secret_file",
+		    route->auth_client_secret_file, true, report);
+		check_file("routes[].auth.refresh_token_file",
+		    route->auth_refresh_token_file, true, report);
 		check_file("routes[].tls_certificate", route->tls_certificate,
 		    false, report);
 		check_file("routes[].tls_key", route->tls_key, true, report);

@@ -1,15 +1,18 @@
 /*
- * A certificate, a password, or both; and by which mechanism of SASL the one or
- * the other is told.
+ * A certificate, a password or a token, or the first with one of the others; and
+ * by which mechanism of SASL the one or the other is told.
  */
 #include "common/confload/conf_credential.h"
+
+#include "common/base/span.h"
 
 struct rule {
 	const struct conf_route *route;
 	struct conf_place place;
 	struct conf_report *report;
-	bool has_password, has_certificate;
-	bool is_external;
+	bool has_password, has_token, has_certificate;
+	bool has_secret;		/* a password or a token */
+	bool is_external, is_bearer;	/* the mechanism */
 };
 
 static void
@@ -47,12 +50,57 @@ check_mechanism(const struct rule *r)
 	if (r->is_external && r->has_password)
 		complain(r, "auth.mechanism: external needs no "
 		    "auth.password_file");
-	if (!r->is_external && !r->has_password &&
+	if (r->is_bearer && !r->has_token)
+		complain(r, "this auth.mechanism needs auth.token_url");
+	else if (!r->is_external && !r->is_bearer && !r->has_password &&
 	    r->route->auth_mechanism != CONF_MECHANISM_ANY)
 		complain(r, "this auth.mechanism needs auth.password_file");
 	if (r->is_external && is_by_mx(r))
 		complain(r, "a user is for hosts that are named: `via: mx` "
 		    "may be any");
+}
+
+/* RFC 6749 3.2: what is told there is told inside TLS; a user has no place in
+ * it, and a fragment neither. */
+static bool
+is_endpoint(struct span url)
+{
+	const struct span scheme = SPAN_LIT("https://");
+	struct span host;
+
+	if (!span_starts_nocase(url, scheme))
+		return false;
+	for (size_t i = 0; i < url.n; i++)
+		if (url.p[i] <= ' ' || url.p[i] >= 0x7f || url.p[i] == '#')
+			return false;
+	host = span_from(url, scheme.n);
+	host = span_sub(host, 0, span_find(host, '/'));
+	return host.n > 0 && span_find(host, '@') == host.n;
+}
+
+static void
+check_token(const struct rule *r)
+{
+	const struct conf_route *route = r->route;
+	const bool has_files = route->auth_client_secret_file[0] != '\0' ||
+	    route->auth_refresh_token_file[0] != '\0';
+
+	if (!r->has_token) {
+		if (has_files || route->auth_client_id[0] != '\0' ||
+		    route->auth_scope[0] != '\0')
+			complain(r, "auth.client_id, auth.client_secret_file, "
+			    "auth.refresh_token_file and auth.scope belong to "
+			    "auth.token_url");
+		return;
+	}
+	if (!is_endpoint(span_str(route->auth_token_url)))
+		complain(r, "auth.token_url is to be https://host[:port]/path");
+	if (r->has_password || r->is_external)
+		complain(r, "auth.token_url stands alone: no "
+		    "auth.password_file, and not auth.mechanism: external");
+	if (route->auth_client_id[0] == '\0' || !has_files)
+		complain(r, "auth.token_url needs auth.client_id, and "
+		    "auth.refresh_token_file or auth.client_secret_file");
 }
 
 static bool
@@ -74,16 +122,22 @@ check_password(const struct rule *r)
 		others += !is_this_host(&via->v[i]) &&
 		    via->v[i].scheme != CONF_SCHEME_SMTPS;
 	}
-	if (r->has_password && users < via->n)
+	if (r->has_token && users < via->n)
+		complain(r, "auth.user and auth.token_url go together");
+	else if (r->has_password && users < via->n)
 		complain(r, "auth.user and auth.password_file go together");
-	if (!r->has_password && !r->is_external && users > 0)
+	if (!r->has_secret && !r->is_external && users > 0)
 		complain(r, "auth.password_file and a user go together");
-	if (!r->has_password)
+	if (!r->has_secret)
 		return;
 	if (is_by_mx(r))
 		complain(r, "a password is for hosts that are named: `via: mx` "
 		    "may be any");
-	if (r->route->tls == CONF_ROUTE_TLS_NONE && others > 0)
+	if (r->route->tls != CONF_ROUTE_TLS_NONE || others == 0)
+		return;
+	if (r->has_token)
+		complain(r, "tls: none: no token is told in clear");
+	else
 		conf_report_add(r->report, CONF_WARNING, r->place,
 		    "tls: none: a host that knows no SCRAM-SHA-256 is told no "
 		    "password, and gets no mail");
@@ -93,15 +147,21 @@ void
 conf_credential_check(const struct conf_route *route, struct conf_place place,
     struct conf_report *report)
 {
-	const struct rule r = {
+	struct rule r = {
 		.route = route, .place = place, .report = report,
 		.has_password = route->auth_password_file[0] != '\0',
+		.has_token = route->auth_token_url[0] != '\0',
 		.has_certificate = route->tls_certificate[0] != '\0',
 		.is_external = route->auth_mechanism ==
 		    CONF_MECHANISM_EXTERNAL,
+		.is_bearer = route->auth_mechanism ==
+		    CONF_MECHANISM_OAUTHBEARER ||
+		    route->auth_mechanism == CONF_MECHANISM_XOAUTH2,
 	};
 
+	r.has_secret = r.has_password || r.has_token;
 	check_certificate(&r);
 	check_mechanism(&r);
+	check_token(&r);
 	check_password(&r);
 }

@@ -113,6 +113,8 @@ route_manner(const struct route *route, struct buf *out)
 	}
 	if (route->auth_user[0] != '\0')
 		buf_addf(out, ";user=%s", route->auth_user);
+	if (route->has_token)
+		buf_add_str(out, ";token");
 	if (route->auth_mechanism != CONF_MECHANISM_ANY) {
 		buf_add_str(out, ";auth=");
 		conf_value_print(CONF_TYPE_MECHANISM, &route->auth_mechanism,

@@ -54,7 +54,9 @@ struct route {
 	enum conf_route_tls tls;
 	const struct route_policy *policy;
 	const char *auth_user;	/* "" without */
-	const char *auth_secret; /* the file of its password; "" without */
+	const char *auth_secret; /* the file by which keyd knows its password or
+				  * token; "" without */
+	bool has_token;		/* it is one, not a password */
 	enum conf_mechanism auth_mechanism;
 	const char *certificate; /* the file of what is shown; "" without */
 	const char *text;	/* of a refusal, without its status; or "" */

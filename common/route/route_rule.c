@@ -164,6 +164,16 @@ set_text(struct arena *arena, const struct conf_route *rule,
 	    "mail is refused by a rule of this server", &route->text);
 }
 
+/* As the parent tells keyd. */
+static const char *
+secret_name(const struct conf_route *rule)
+{
+	if (rule->auth_token_url[0] == '\0')
+		return rule->auth_password_file;
+	return rule->auth_refresh_token_file[0] != '\0' ?
+	    rule->auth_refresh_token_file : rule->auth_client_secret_file;
+}
+
 static enum err
 set_credential(struct arena *arena, const struct conf_route *rule,
     struct route *route)
@@ -171,9 +181,9 @@ set_credential(struct arena *arena, const struct conf_route *rule,
 	enum err e = copy_text(arena, rule->auth_user, &route->auth_user);
 
 	route->auth_mechanism = rule->auth_mechanism;
+	route->has_token = rule->auth_token_url[0] != '\0';
 	if (e == OK)
-		e = copy_text(arena, rule->auth_password_file,
-		    &route->auth_secret);
+		e = copy_text(arena, secret_name(rule), &route->auth_secret);
 	return e == OK ? copy_text(arena, rule->tls_certificate,
 	    &route->certificate) : e;
 }

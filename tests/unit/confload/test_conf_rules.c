@@ -97,6 +97,49 @@ static const struct rule {
 	{ HOST "routes: [{via: \"smtp://h.example\", "
 	    "auth: {mechanism: login}}]\n",
 	    "this auth.mechanism needs auth.password_file", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://h.example\", auth: {user: u, "
+	    "token_url: \"https://t\", client_id: c, "
+	    "refresh_token_file: f}}]\n", "", OK },
+	{ HOST "routes: [{via: \"smtp://u@h.example\", auth: {scope: \"a b\", "
+	    "token_url: \"https://t\", client_id: c, mechanism: xoauth2, "
+	    "client_secret_file: f}}]\n", "", OK },
+	{ HOST "routes: [{via: \"smtp://u@h.example\", auth: {"
+	    "token_url: \"http://t\", client_id: c, "
+	    "client_secret_file: f}}]\n", "is to be https://host", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://u@h.example\", auth: {"
+	    "token_url: \"https://a@t/\", client_id: c, "
+	    "client_secret_file: f}}]\n", "is to be https://host", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://u@h.example\", auth: {"
+	    "token_url: \"https://t\", client_secret_file: f}}]\n",
+	    "auth.token_url needs auth.client_id", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://u@h.example\", auth: {"
+	    "token_url: \"https://t\", client_id: c}}]\n",
+	    "auth.token_url needs auth.client_id", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://h.example\", auth: {"
+	    "token_url: \"https://t\", client_id: c, "
+	    "refresh_token_file: f}}]\n",
+	    "auth.user and auth.token_url go together", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://u@h.example\", auth: {"
+	    "token_url: \"https://t\", client_id: c, password_file: p, "
+	    "refresh_token_file: f}}]\n", "token_url stands alone",
+	    ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://h.example\", auth: {client_id: c}}]\n",
+	    "belong to auth.token_url", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://u@h.example\", auth: {"
+	    "mechanism: oauthbearer, password_file: p}}]\n",
+	    "this auth.mechanism needs auth.token_url", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://u@h.example\", auth: {"
+	    "token_url: \"https://t\", client_id: c, mechanism: plain, "
+	    "refresh_token_file: f}}]\n",
+	    "this auth.mechanism needs auth.password_file", ERR_SYNTAX },
+	{ HOST "routes: [{via: \"smtp://u@h.example\", tls: none, auth: {"
+	    "token_url: \"https://t\", client_id: c, "
+	    "refresh_token_file: f}}]\n", "no token is told in clear",
+	    ERR_SYNTAX },
+	{ HOST "routes: [{via: mx, auth: {user: u, "
+	    "token_url: \"https://t\", client_id: c, "
+	    "refresh_token_file: f}}]\n",
+	    "a password is for hosts that are named", ERR_SYNTAX },
 	{ HOST "routes: [{via: \"smtp://u@h.example\", tls_key: k, "
 	    "tls_certificate: c, auth: {mechanism: external}}]\n", "", OK },
 	{ HOST "tls: {certificate: c}\n",

@@ -1,4 +1,5 @@
-/* Token endpoints (RFC 6749): what is asked, and all that may be answered. */
+/* Token endpoints (RFC 6749): what is asked, and all that may be answered
+ * (AUTH-23). */
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -236,7 +236,7 @@ key_at(uint32_t index, const char *recipient)
 
 Test(route, keys_gather_what_goes_the_same_way)
 {
-	begin(8);
+	begin(9);
 	add("*", "*", "smtp://Relay.Example");
 	add("*", "*", "smtp://a.example:26 smtp://[2001:DB8:0::1]");
 	add("*", "*", "mx")->tls = CONF_ROUTE_TLS_REQUIRED;
@@ -246,6 +246,7 @@ Test(route, keys_gather_what_goes_the_same_way)
 	add("*", "*", "smtp://r.example")->tls_certificate = "/etc/a;b.pem";
 	add("*", "*", "smtp://r.example")->auth_mechanism =
 	    CONF_MECHANISM_EXTERNAL;
+	add("*", "*", "smtp://v@r.example")->auth_token_url = "https://t";
 	compile();
 	cr_assert_str_eq(key_at(ROUTE_BY_MX, "u@D.Example"), "d.example");
 	cr_assert_str_eq(key_at(ROUTE_BY_MX, "u@[192.0.2.1]"), "[192.0.2.1]");
@@ -264,6 +265,8 @@ Test(route, keys_gather_what_goes_the_same_way)
 	    "smtp://r.example:25;certificate=6");
 	cr_assert_str_eq(key_at(7, "u@d.example"),
 	    "smtp://r.example:25;auth=external");
+	cr_assert_str_eq(key_at(8, "u@d.example"),
+	    "smtp://v@r.example:25;token");
 	end();
 }
 
