@@ -61,13 +61,14 @@ grant_clear(struct grant *g)
 	wipe(&g->client_secret);
 	wipe(&g->scope);
 	wipe(&g->given);
+	wipe(&g->before);
 	wipe(&g->refresh);
 	wipe(&g->token);
 	g->number = 0;
 }
 
-/* The file may have the refresh token of before, or the one that came since:
- * that one was kept there. */
+/* The file may have the refresh token that it had at first, the one that came
+ * last, or the one before that, whose successor is on its way there. */
 bool
 grant_keep(struct grant *g, const struct msg_hop_grant *row)
 {
@@ -76,7 +77,8 @@ grant_keep(struct grant *g, const struct msg_hop_grant *row)
 	    !is_same(&g->client_secret, row->client_secret) ||
 	    !is_same(&g->scope, row->scope))
 		return false;
-	if (is_same(&g->given, row->refresh_token))
+	if (is_same(&g->given, row->refresh_token) || (g->before.n > 0 &&
+	    is_same(&g->before, row->refresh_token)))
 		return true;
 	if (!is_same(&g->refresh, row->refresh_token))
 		return false;
@@ -127,8 +129,10 @@ take_refresh(struct grant *g, struct span refresh)
 		wipe(&fresh);
 		return ERR_NOMEM;
 	}
-	wipe(&g->refresh);
+	wipe(&g->before);
+	g->before = g->refresh;
 	g->refresh = fresh;
+	g->has_changed = true;
 	return OK;
 }
 
@@ -169,5 +173,6 @@ bool
 grant_is_told(const struct grant *g, struct span text)
 {
 	return holds(text, &g->client_secret) || holds(text, &g->given) ||
-	    holds(text, &g->refresh) || holds(text, &g->token);
+	    holds(text, &g->before) || holds(text, &g->refresh) ||
+	    holds(text, &g->token);
 }

@@ -20,8 +20,10 @@
 
 struct grant {
 	struct buf name, url, client_id, client_secret, scope;
-	struct buf given;		/* refresh token, as the parent has it */
+	struct buf given;		/* refresh token, as the parent had it */
+	struct buf before;		/* ... and as it may have it */
 	struct buf refresh;		/* ... and as the endpoint wants it */
+	bool has_changed;		/* and the parent was not told */
 	struct buf token;
 	uint64_t number;		/* of the token; 0: there is none */
 	int64_t until_ms;		/* it is used */

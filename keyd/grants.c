@@ -16,6 +16,7 @@
 struct grants {
 	struct loop *loop;
 	struct log *log;
+	struct channel *parent;
 	struct channel *fetchd;		/* NULL while it is away */
 	struct list ways;		/* struct way */
 	uint64_t last_number;		/* of a token */
@@ -210,6 +211,20 @@ grants_set_fetchd(struct grants *g, struct channel *fetchd)
 	}
 }
 
+/* The old one may be of no more use, so the new one is to outlive us. */
+static void
+keep_refresh(struct way *w)
+{
+	struct msg m = { .type = MSG_refresh_keep };
+
+	if (!w->grant.has_changed)
+		return;
+	w->grant.has_changed = false;
+	m.refresh_keep.name = buf_span(&w->grant.name);
+	m.refresh_keep.refresh_token = buf_span(&w->grant.refresh);
+	channel_send_or_end(w->grants->parent, &m);
+}
+
 void
 grants_fetched(struct grants *g, const struct msg_token_fetched *m)
 {
@@ -231,6 +246,7 @@ grants_fetched(struct grants *g, const struct msg_token_fetched *m)
 		fail(w, SPAN_LIT("no memory"));
 	} else {
 		w->trouble[0] = '\0';
+		keep_refresh(w);
 		log_outcome(w, LOG_TOKEN_FETCHED, NULL);
 		answer_all(w, NULL);
 	}
@@ -396,7 +412,8 @@ grants_load(struct grants *g, const struct msg_list *rows)
 }
 
 enum err
-grants_new(struct loop *loop, struct log *log, struct grants **out)
+grants_new(struct loop *loop, struct log *log, struct channel *parent,
+    struct grants **out)
 {
 	struct grants *g = calloc(1, sizeof(*g));
 
@@ -404,6 +421,7 @@ grants_new(struct loop *loop, struct log *log, struct grants **out)
 		return ERR_NOMEM;
 	g->loop = loop;
 	g->log = log;
+	g->parent = parent;
 	list_init(&g->ways);
 	*out = g;
 	return OK;

@@ -20,8 +20,9 @@ struct grants;
 struct log;
 struct loop;
 
-/* LOOP and LOG are borrowed.  ERR_NOMEM. */
-enum err grants_new(struct loop *loop, struct log *log, struct grants **out);
+/* All are borrowed; PARENT keeps refresh tokens that have changed.  ERR_NOMEM. */
+enum err grants_new(struct loop *loop, struct log *log, struct channel *parent,
+    struct grants **out);
 void grants_free(struct grants **g);
 
 /* ROWS of `hop_grants`.  What a row does not change stays, with its token.

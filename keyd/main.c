@@ -308,7 +308,7 @@ take_early(struct keyd *k, struct buf *text)
 		e = hops_take(&k->hops, &hop_rows, text);
 	if (e == OK)
 		e = grants_new(proc_loop(k->proc), proc_log(k->proc),
-		    &k->grants);
+		    proc_parent(k->proc), &k->grants);
 	if (e == OK)
 		e = grants_load(k->grants, &grant_rows);
 	if (e == OK)

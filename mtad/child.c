@@ -26,6 +26,7 @@
 #include "mtad/dovecot.h"
 #include "mtad/hop_socket.h"
 #include "mtad/handover.h"
+#include "mtad/refresh.h"
 #include "mtad/reload.h"
 #include "mtad/stop.h"
 
@@ -136,6 +137,9 @@ on_msg(void *ctx, struct channel *channel, const struct msg *msg, int fd)
 		break;
 	case MSG_hop_socket_want:
 		hop_socket_wanted(c, &msg->hop_socket_want);
+		break;
+	case MSG_refresh_keep:
+		refresh_keep(c->mtad, &msg->refresh_keep);
 		break;
 	case MSG_dovecot_want:
 		dovecot_wanted(c->mtad, msg->dovecot_want.is_served != 0);

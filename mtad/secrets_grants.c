@@ -111,3 +111,28 @@ secrets_grants_read(struct secrets *s, const struct conf *conf, struct why *why)
 			e = add_rule(s, conf, i, why);
 	return e;
 }
+
+enum err
+secrets_grants_renew(struct secrets *s, struct span name,
+    struct span refresh_token)
+{
+	struct msg_list rows = { s->grant_count, buf_span(&s->grants) };
+	struct msg_hop_grant row;
+	struct buf renewed;
+
+	buf_init(&renewed, SECRETS_GRANTS_MAX);
+	if (buf_reserve(&renewed, SECRETS_GRANTS_MAX) == NULL)
+		return ERR_NOMEM;
+	while (msg_next_hop_grant(&rows, &row)) {
+		if (span_equal(row.name, name))
+			row.refresh_token = refresh_token;
+		msg_put_hop_grant(&renewed, &row);
+	}
+	if (buf_failed(&renewed)) {
+		secrets_file_wipe(&renewed);
+		return ERR_NOMEM;
+	}
+	secrets_file_wipe(&s->grants);
+	s->grants = renewed;
+	return OK;
+}

@@ -18,4 +18,9 @@ struct conf;
 enum err secrets_grants_read(struct secrets *s, const struct conf *conf,
     struct why *why);
 
+/* The row of the file NAME has this refresh token from now on.  ERR_NOMEM: it has
+ * the old one. */
+enum err secrets_grants_renew(struct secrets *s, struct span name,
+    struct span refresh_token);
+
 #endif

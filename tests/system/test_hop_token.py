@@ -232,6 +232,94 @@ class Cycle(Tokens):
         self.assertEqual(self.tokens(hop), [token])
 
 
+class Changed(Tokens):
+    """Endpoints that give another refresh token each time, and take the old
+    one no more."""
+
+    def setUp(self):
+        super().setUp()
+        self.last, self.count = REFRESH, 0
+
+    def change(self, form):
+        if form["refresh_token"] != self.last:
+            return 400, {"error": "invalid_grant"}
+        self.count += 1
+        self.last = f"refresh/{self.count}"
+        return grant(f"token-{self.count}", life=0, refresh_token=self.last)
+
+    def stored(self):
+        with open(self.refresh, encoding="ascii") as f:
+            return f.read()
+
+    def begin_changing(self):
+        endpoint, hop = self.endpoint(self.change), self.hop()
+        self.begin(hop, endpoint)
+        self.deliver(hop)
+        return hop
+
+    def test_they_are_kept(self):
+        """Over a reload, the end of keyd, and a start."""
+        self.write("refresh", f"{REFRESH}\r\nof: the mailer's mailbox")
+        hop = self.begin_changing()
+        self.relay.wait_log("refresh_kept ")
+        self.assertEqual(self.stored(),
+                         "refresh/1\nof: the mailer's mailbox\n")
+        self.assertEqual(os.stat(self.refresh).st_mode & 0o777, 0o600)
+        self.deliver(hop)
+        self.relay.ctl("reload")
+        self.deliver(hop)
+        self.relay.kill("keyd")
+        before = len(hop.messages)
+        self.relay.send()
+        basics.wait_for("mail", lambda: len(hop.messages) > before or
+                        self.relay.ctl("queue", "retry", "all") and False,
+                        pause=0.5)
+        self.relay.stop()
+        self.relay.start()
+        self.deliver(hop)
+        self.assertEqual(self.stored().split("\n")[0], self.last)
+        self.assertEqual(self.tokens(hop), [f"token-{n}" for n in
+                                            range(1, self.count + 1)])
+
+    def test_a_link(self):
+        """It goes on to be one."""
+        os.rename(self.refresh, f"{self.refresh}.real")
+        os.symlink("refresh.real", self.refresh)
+        self.begin_changing()
+        self.relay.wait_log("refresh_kept ")
+        self.assertEqual(os.readlink(self.refresh), "refresh.real")
+        self.assertEqual(self.stored(), "refresh/1\n")
+
+    def test_they_can_not_be_kept(self):
+        """It works as long as mtad runs, and is told."""
+        os.mkdir(f"{self.relay.folder}/sub")
+        path = f"{self.relay.folder}/sub/refresh"
+        os.rename(self.refresh, path)
+        self.refresh = path
+        endpoint, hop = self.endpoint(self.change), self.hop()
+        self.begin(hop, endpoint)
+        os.unlink(path)
+        self.deliver(hop)
+        self.relay.wait_log("refresh_lost level=error")
+        self.relay.kill("keyd")
+        before = len(hop.messages)
+        self.relay.send()
+        basics.wait_for("mail", lambda: len(hop.messages) > before or
+                        self.relay.ctl("queue", "retry", "all") and False,
+                        pause=0.5)
+        self.assertNotIn("refresh/", self.relay.log())
+
+    def test_by_hand(self):
+        """The one that the administrator writes counts from the reload on."""
+        hop = self.begin_changing()
+        self.relay.wait_log("refresh_kept ")
+        self.last = "of a new log-in"
+        self.write("refresh", self.last)
+        self.relay.ctl("reload")
+        self.deliver(hop)
+        self.assertEqual(self.count, 2)
+
+
 class Trouble(Tokens):
     """There is no token: the mail waits, and the reason is told."""
 

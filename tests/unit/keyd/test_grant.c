@@ -106,17 +106,28 @@ Test(keyd_grant, refresh_tokens_that_change)
 {
 	struct msg_hop_grant other = row;
 
+	take("t1", 3600, "first-one", 1, START);
+	cr_expect_not(g.has_changed);
 	take("t1", 3600, "second", 1, START);
 	expect_refresh("second");
+	cr_expect(g.has_changed);
+	g.has_changed = false;
 	take("t2", 3600, "", 2, START);
 	expect_refresh("second");
+	cr_expect_not(g.has_changed);
 	/* a reload: the file is as it was, or has the new one */
 	cr_expect(grant_keep(&g, &row));
 	other.refresh_token = SPAN_LIT("second");
 	cr_expect(grant_keep(&g, &other));
 	expect_refresh("second");
 	cr_expect_eq(grant_want(&g, 0, START), GRANT_TELL);
-	/* what is older than the file counts no more */
+	/* the third is on its way to the file, which has the second */
+	take("t3", 3600, "third", 3, START);
+	cr_expect(grant_keep(&g, &other));
+	other.refresh_token = SPAN_LIT("third");
+	cr_expect(grant_keep(&g, &other));
+	expect_refresh("third");
+	/* what is older than both counts no more */
 	cr_expect_not(grant_keep(&g, &row));
 	other.refresh_token = SPAN_LIT("by hand");
 	cr_expect_not(grant_keep(&g, &other));
