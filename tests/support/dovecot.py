@@ -43,7 +43,7 @@ userdb {{
 """
 OAUTH = """passdb {{
   driver = oauth2
-  mechanisms = oauthbearer
+  mechanisms = oauthbearer xoauth2
   args = {folder}/oauth2
 }}"""
 RUN = """set -e
@@ -82,7 +82,7 @@ class Dovecot:
             f.write(CONFIG.format(
                 folder=folder, socket=socket_path, user="nobody",
                 group=grp.getgrgid(pwd.getpwnam("nobody").pw_gid).gr_name,
-                more="" if tokens is None else " oauthbearer",
+                more="" if tokens is None else " oauthbearer xoauth2",
                 oauth="" if tokens is None else OAUTH.format(folder=folder)))
 
     def write_users(self, users):

@@ -11,7 +11,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, memory, nexthop, relay
+from support import basics, dovecot, memory, nexthop, postfix, relay
 from support.certificate import Certificate
 from support.tokens import TokenServer, counted, grant
 
@@ -483,6 +483,49 @@ class Secrets(Tokens):
         self.relay.stop()
         for needle in needles:
             self.assertNotIn(needle.decode(), self.relay.log())
+
+
+@unittest.skipUnless(postfix.is_there() and dovecot.is_there(),
+                     "no private Postfix and Dovecot, no root")
+class Postfix(Tokens):
+    def test_postfix(self):
+        """Whose users are a Dovecot's, which asks about tokens: first it knows
+        the second one only, by either mechanism."""
+        sink = nexthop.NextHop()
+        self.addCleanup(sink.close)
+        folder = os.path.join(self.relay.folder, "dovecot")
+        users = dovecot.Dovecot(folder, f"{folder}.sock", {USER: "p"},
+                                {"token-2": USER, "token-3": USER})
+        self.addCleanup(users.close)
+        port = basics.free_ports(1)[0]
+        with open(f"{folder}/conf", "a", encoding="ascii") as f:
+            f.write(f"service auth {{\n inet_listener {{\n"
+                    f" address = 127.0.0.1\n port = {port}\n }}\n}}\n")
+        users.start()
+        endpoint = self.endpoint(counted())
+        with postfix.Postfix(
+                relayhost=f"[127.0.0.1]:{sink.port}", mynetworks="",
+                smtpd_relay_restrictions="permit_sasl_authenticated, reject",
+                smtpd_sasl_auth_enable="yes", smtpd_sasl_type="dovecot",
+                smtpd_sasl_path=f"inet:127.0.0.1:{port}",
+                smtpd_tls_security_level="encrypt",
+                smtpd_tls_auth_only="yes",
+                smtpd_tls_cert_file=self.certificate.chain,
+                smtpd_tls_key_file=self.certificate.key) as hub:
+            for count, mechanism in ((1, "xoauth2"), (2, "oauthbearer")):
+                self.configure(hub, endpoint.url, mechanism=mechanism)
+                self.relay.config["routes"][0]["via"] = (
+                    f"smtp://localhost:{hub.port}")
+                self.relay.configure()
+                self.relay.start()
+                self.relay.send()
+                basics.wait_for("mail", lambda n=count:
+                                len(sink.messages) == n)
+                self.relay.wait_empty()
+                self.relay.stop()
+                self.assertIn(f"sasl_method={mechanism.upper()}, "
+                              f"sasl_username={USER}", hub.log_text())
+        self.assertEqual(len(endpoint.forms), 3)
 
 
 if __name__ == "__main__":
