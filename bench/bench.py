@@ -315,6 +315,12 @@ def run(peer, a, name):
 
     elif a.scenario == "e2e":
         sick = []
+        if a.mix:                              # each good one has had mail before
+            known = mix_counts(a.mix)["good"]
+            s, st = sink_start(f"{name}.known", known, "-R", "known", *sink_tls)
+            blast(f"{name}.known", known, a.c, a.m, a.size, extra=["-R", "known", *good])
+            wait_for(received(st, known), 60)
+            sink_stop(s, f"{name}.known")
         if a.mix and not a.mix_alone:          # they are being tried while the good mail comes and goes
             sick = mix_hosts(name)
             mix_mail(a, name)

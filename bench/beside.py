@@ -8,8 +8,8 @@ usage: beside.py [-n MESSAGES] [--dead N] [--hang N] [--mix K] [-r ROUNDS] [CASE
     waiting    they stay where they are (backing off) while the good mail goes
     backlog    N messages for one dead destination, released in the same moment
     mix        1,000 destinations of which 10 % are dead (half of them take no notice), 5 % slow (each reply a second
-               late) and 1 % hang, each with as many messages as a good one: they are being tried while the good mail
-               comes in and goes out
+               late) and 1 % hang, each with as many messages as a good one: they are being tried while the good mail,
+               for destinations that had some before, comes in and goes out
     mix-release  the same after an outage of all: everything was deferred and is released in the same moment
 
 Each has the same configuration as the drain alone before it.  Prints each pair, then medians, and of the ratios

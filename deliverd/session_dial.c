@@ -16,6 +16,7 @@
 #include "common/base/check.h"
 #include "common/ipc/ask.h"
 #include "common/log/log.h"
+#include "deliverd/hops/hops_race.h"
 #include "deliverd/names.h"
 #include "deliverd/session.h"
 #include "deliverd/session_unix.h"

@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/dns/dns_wire.h"
 #include "deliverd/hops/hops.h"
+#include "deliverd/hops/hops_race.h"
 
 #include <string.h>
 

@@ -211,8 +211,8 @@ resolve(struct hops *h, struct hops_host *host, struct hops_question *q)
 
 /* False when this host has nothing more to give: the next one's turn.  One
  * with many addresses must not use up the round while others are left. */
-static bool
-give(struct hops *h, struct hops_host *host, struct hop *hop)
+bool
+hops_give(struct hops *h, struct hops_host *host, struct hop *hop)
 {
 	static const struct hop_dane none = { .base = "",
 		.names = { "", "" } };
@@ -255,48 +255,11 @@ hops_next(struct hops *h, struct hops_question *question, struct hop *hop)
 			return step;
 		if (!host->is_ready)
 			hops_host_make_ready(h, host);
-		if (give(h, host, hop))
+		if (hops_give(h, host, hop))
 			return HOPS_TRY;
 		h->turn++;
 	}
 	return HOPS_OVER;
-}
-
-/* The host whose turn it is; NULL: none. */
-static struct hops_host *
-current(const struct hops *h)
-{
-	return h->mx == HOPS_ANSWERED && !h->is_failed &&
-	    h->turn < h->n_hosts ? &h->hosts[h->turn] : NULL;
-}
-
-bool
-hops_hurry(struct hops *h)
-{
-	struct hops_host *host = current(h);
-	bool is_awaited = false, is_known = false;
-
-	for (int f = 0; host != NULL && f < HOPS_FAMILIES; f++) {
-		is_awaited = is_awaited || host->ask[f] == HOPS_ASKED;
-		is_known = is_known || host->n_found[f] > 0;
-	}
-	if (!is_awaited || !is_known || host->is_hurried)
-		return false;
-	host->is_hurried = true;
-	return true;
-}
-
-bool
-hops_beside(struct hops *h, struct hop *hop)
-{
-	struct hops_host *host = current(h);
-
-	if (host == NULL || h->tried >= HOPS_TRIED_MAX || host->given == 0 ||
-	    host->given >= host->n_addresses ||
-	    host->addresses[host->given].family ==
-	    host->addresses[host->given - 1].family)
-		return false;
-	return give(h, host, hop);
 }
 
 /* An id for each host and kind; what isn't asked (any more) is ignored. */

@@ -7,9 +7,8 @@
  * sorted by preference, equal ones shuffled; the domain's own addresses count
  * as its exchanger only when it has no MX at all.  Exchangers that are this
  * host cut the list there.  Addresses that are no other host's (unspecified,
- * multicast, link-local, and unless allowed loopback; by policy those of private
- * networks) are never given out for exchangers, so that the DNS can't aim us at
- * our neighbours.
+ * multicast, link-local, loopback unless allowed, by policy private ones) are never
+ * given out for exchangers, so that the DNS can't aim us at our neighbours.
  *
  * What a host publishes by DANE is looked up before it is given out, where the
  * names that lead to it are secure (RFC 7672 2.2).
@@ -103,15 +102,6 @@ void hops_free(struct hops **h);
 /* What to do next; QUESTION or HOP is set as said. */
 enum hops_step hops_next(struct hops *h, struct hops_question *question,
     struct hop *hop);
-
-/* Happy eyeballs, RFC 8305: one family must not wait for the other.  Both are for
- * the host that hops_next() is at, when it has kept us waiting.
- *
- * hurry: what is known of it will do; what is answered later comes behind.  False
- * when nothing is, or nothing more is awaited: go on waiting.
- * beside: *HOP, of the other family, is to be tried, too; false: there is none. */
-bool hops_hurry(struct hops *h);
-bool hops_beside(struct hops *h, struct hop *hop);
 
 /* An answer to a question that isn't open is ignored. */
 void hops_answer(struct hops *h, uint32_t id, const struct hops_answer *a);

@@ -100,6 +100,9 @@ enum hops_step hops_dane_ask(struct hops *h, struct hops_host *host,
 void hops_dane_answer(struct hops *h, struct hops_host *host,
     const struct hops_answer *a);
 
+/* hops: the next address; false when this host has no more to give for now */
+bool hops_give(struct hops *h, struct hops_host *host, struct hop *hop);
+
 /* Room for N hosts, zeroed; false without memory: the round then fails. */
 bool hops_make_hosts(struct hops *h, size_t n);
 

@@ -8,6 +8,7 @@
 #include "common/base/check.h"
 #include "common/dns/dns_wire.h"
 #include "deliverd/hops/hops.h"
+#include "deliverd/hops/hops_race.h"
 
 /* "NAME TYPE DATA..." a line; DATA: "10 host" of an MX (commas between),
  * addresses, NXDOMAIN or SERVFAIL; what isn't there has no data. */
