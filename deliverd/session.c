@@ -32,6 +32,7 @@
 #include "deliverd/session_auth.h"
 #include "deliverd/session_dial.h"
 #include "deliverd/session_unix.h"
+#include "deliverd/session_way.h"
 #include "deliverd/verdict.h"
 
 /* HOPS_TRIED_MAX records at their longest, twice. */
@@ -429,7 +430,7 @@ session_connected(struct session *s, int fd)
 		session_dial_next(s);
 		return;
 	}
-	if (tx_new(&s->settings->tx, session_tls_need(s),
+	if (tx_new(&s->setup, session_tls_need(s),
 	    stream_out(s->stream), &s->tx) != OK ||
 	    session_auth_begin(s) != OK) {
 		tx_free(&s->tx);
@@ -455,23 +456,10 @@ make_hops(struct session *s, const struct dest *dest)
 {
 	const struct job *first = CONTAINER_OF(list_first(&dest->waiting),
 	    struct job, node);
-	const struct settings *set = s->settings;
-	bool has_ipv6 = set->may_ipv6 && (!route_is_mx(&s->route) ||
-	    set->has_ipv6 || own_has_ipv6());
-	const struct hops_setup setup = {
-		.targets = s->route.targets, .n_targets = s->route.n_targets,
-		.domain = job_domain(first),
-		.has_ipv4 = set->may_ipv4, .has_ipv6 = has_ipv6,
-		.lacks_ipv6 = set->may_ipv6 && !has_ipv6,
-		.may_loopback = set->may_loopback,
-		.wants_dane = policy_wants_dane(s->route.tls,
-		    s->requires_tls),
-		.refuses_private = set->refuses_private,
-		.own_name = set->hostname,
-		.own = set->own, .n_own = set->n_own,
-		.seed = rng_u64(&s->d->dice),
-	};
+	struct hops_setup setup = session_way_hops(s);
 
+	setup.domain = job_domain(first);
+	setup.seed = rng_u64(&s->d->dice);
 	return hops_new(&setup, &s->hops);
 }
 
@@ -528,6 +516,7 @@ session_new(struct deliverd *d, struct dest *dest, struct session **out)
 	s->settings = settings_use(dest->settings);
 	s->route = dest->route;
 	s->requires_tls = dest->requires_tls;
+	session_way_begin(s);
 	e = timer_init(&s->timer, d->loop, on_begin, s);
 	if (e == OK)
 		e = make_hops(s, dest);

@@ -36,6 +36,7 @@ struct session {
 	struct dest *dest;		/* NULL after pool_leave() */
 	struct settings *settings;
 	struct route route;		/* borrowed from settings */
+	struct tx_setup setup;		/* of tx, with the route's helo */
 	bool requires_tls;		/* of its mail: RFC 8689 */
 	uint32_t n_waits;		/* for the route's certificate */
 	uint32_t n_unfit;		/* hosts whose TLS won't do */

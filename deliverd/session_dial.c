@@ -20,6 +20,7 @@
 #include "deliverd/names.h"
 #include "deliverd/session.h"
 #include "deliverd/session_unix.h"
+#include "deliverd/session_way.h"
 #include "deliverd/verdict.h"
 
 /* For one address, or for the answer about one family (RFC 8305 section 5: at most
@@ -161,12 +162,19 @@ static bool
 dial_try(struct session *s, unsigned i)
 {
 	struct try *try = &s->tries[i];
+	const struct ipaddr *source;
 
 	begin_try(s);
 	*try = (struct try){ .at = s->at, .begun_at = s->begun_at,
 		.begun_at_ms = s->begun_at_ms };
+	source = session_way_source(s);
+	if (source == NULL && !s->is_unix && s->route.way->n_sources > 0) {
+		session_dial_refused(s, "no address of `source` is of its "
+		    "family");
+		return false;
+	}
 	if (s->is_unix ? session_unix_dial(s) : dial_start(s->d->loop, &s->at,
-	    NULL, s->settings->connect_ms, i == 0 ? on_first : on_beside, s,
+	    source, s->settings->connect_ms, i == 0 ? on_first : on_beside, s,
 	    &try->dial) == OK)
 		return true;
 	session_dial_refused(s, "no socket for a connection");

@@ -54,11 +54,7 @@ set_waits(const struct conf *conf, struct tx_setup *tx)
 static void
 set_limits(const struct conf *conf, uint16_t workers, struct settings *s)
 {
-	enum conf_family family = conf->deliver.address_family;
-
-	s->may_ipv4 = family != CONF_FAMILY_IPV6;
-	s->may_ipv6 = family != CONF_FAMILY_IPV4;
-	s->has_ipv6 = s->may_ipv6 && own_has_ipv6();
+	s->has_ipv6 = own_has_ipv6();
 	s->may_loopback = conf->deliver.port != SMTP_PORT;
 	s->refuses_private =
 	    conf->deliver.private_addresses == CONF_PRIVATE_REFUSE;

@@ -20,8 +20,6 @@ struct settings {
 	char hostname[DOMAIN_MAX + 1];
 	struct endpoint *own;		/* where this host listens */
 	size_t n_own;
-	bool may_ipv4;			/* by deliver.address_family */
-	bool may_ipv6;
 	bool has_ipv6;			/* a route into the IPv6 world */
 	bool may_loopback;		/* exchangers on this host */
 	bool refuses_private;

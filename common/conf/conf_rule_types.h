@@ -1,5 +1,6 @@
 /*
- * Types of what rules of `routes` ask about a message, besides its addresses.
+ * Types of what rules of `routes` ask about a message, besides its addresses,
+ * and say about hosts.
  */
 #ifndef MTAD_CONF_CONF_RULE_TYPES_H
 #define MTAD_CONF_CONF_RULE_TYPES_H
@@ -29,6 +30,12 @@ struct conf_header {
 struct conf_headers {
 	struct conf_header *v;
 	size_t n;
+};
+
+/* Over which family hosts are met. */
+enum conf_family {
+	CONF_FAMILY_ANY, CONF_FAMILY_IPV4, CONF_FAMILY_IPV6,	/* only */
+	CONF_FAMILY_IPV4_FIRST, CONF_FAMILY_IPV6_FIRST,
 };
 
 /* Names of fields in all rules together, and octets of one:

@@ -39,7 +39,6 @@ enum conf_level {
 
 enum conf_format { CONF_FORMAT_TEXT, CONF_FORMAT_JSON, CONF_FORMAT_POSTFIX };
 enum conf_newline { CONF_NEWLINE_REFUSE, CONF_NEWLINE_NORMALISE };
-enum conf_family { CONF_FAMILY_ANY, CONF_FAMILY_IPV4, CONF_FAMILY_IPV6 };
 enum conf_language { CONF_LANGUAGE_EN };
 enum conf_reverse { CONF_REVERSE_NONE, CONF_REVERSE_LOG, CONF_REVERSE_REFUSE };
 /* Whose mail a quota counts together. */

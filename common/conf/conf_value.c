@@ -30,7 +30,9 @@ static const char *const route_tls[] = {
 static const char *const levels[] = { "error", "warning", "info", "debug" };
 static const char *const formats[] = { "text", "json", "postfix" };
 static const char *const newlines[] = { "refuse", "normalise" };
-static const char *const families[] = { "any", "ipv4", "ipv6" };
+static const char *const families[] = {
+	"any", "ipv4", "ipv6", "ipv4-first", "ipv6-first"
+};
 static const char *const languages[] = { "en" };
 static const char *const doubts[] = { "retry", "hold" };
 static const char *const eight_bits[] = {

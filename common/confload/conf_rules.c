@@ -14,6 +14,7 @@
 #include "common/conf/conf_name.h"
 #include "common/conf/conf_wire.h"
 #include "common/confload/conf_credential.h"
+#include "common/confload/conf_rules_way.h"
 #include "common/mail/status.h"
 
 #define NO_PLACE ((struct conf_place){ 0, 0 })
@@ -360,6 +361,7 @@ check_route(const struct conf_route *route, struct conf_place place,
 		conf_report_add(report, CONF_ERROR, place,
 		    "retry.first is longer than retry.max");
 	check_text(route, place, report);
+	conf_rules_way(route, place, report);
 	conf_credential_check(route, place, report);
 }
 
@@ -477,6 +479,9 @@ conf_rules_check(const struct conf *conf, const struct yaml_node *root,
 	check_networks(conf, places, report);
 	check_gate(conf, places, report);
 	check_routes(conf, root, report);
+	conf_rules_sources("deliver.source", &conf->deliver.source,
+	    conf->deliver.address_family, place_of(places, "deliver.source"),
+	    report);
 	check_quotas(conf, root, report);
 	check_tls(conf, places, report);
 	check_auth(conf, places, report);

@@ -122,6 +122,7 @@ route_manner(const struct route *route, struct buf *out)
 	}
 	if (route->certificate[0] != '\0')
 		put_certificate(route, out);
+	route_way_manner(route->way, out);
 	/* such a route shares its connections with no other one */
 	if (!buf_failed(out) && out->n - before > ROUTE_KEY_MAX / 2) {
 		out->n = before;

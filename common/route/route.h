@@ -9,6 +9,7 @@
 
 #include "common/base/buf.h"
 #include "common/conf/conf.h"
+#include "common/route/route_way.h"
 
 #define ROUTE_BY_MX UINT32_MAX	/* index of "no rule matched" */
 #define ROUTE_KEY_MAX 2048	/* bytes of a destination's key, at most */
@@ -53,6 +54,7 @@ struct route {
 	size_t n_targets;	/* one or more; mx stands alone */
 	enum conf_route_tls tls;
 	const struct route_policy *policy;
+	const struct route_way *way;
 	const char *auth_user;	/* "" without */
 	const char *auth_secret; /* the file by which keyd knows its password or
 				  * token; "" without */

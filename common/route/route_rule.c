@@ -214,6 +214,7 @@ route_rule_make(struct arena *arena, const struct conf *conf,
 	if (e != OK || (e = set_targets(arena, conf, rule != NULL ?
 	    &rule->via : &by_mx, &route)) != OK ||
 	    (e = set_policy(arena, conf, rule, &route)) != OK ||
+	    (e = route_way_make(arena, conf, rule, &route.way)) != OK ||
 	    (e = set_manner(arena, &route)) != OK)
 		return e;
 	*out = route;

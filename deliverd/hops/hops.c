@@ -65,6 +65,22 @@ set_socket(struct hops_host *host)
 	host->n_addresses = 1;
 }
 
+/* Those that share the load: by lot, so that each is the first as often. */
+static void
+shuffle(struct hops *h)
+{
+	size_t n = h->setup.share < h->n_hosts ? h->setup.share : h->n_hosts;
+
+	for (; n > 1; n--) {
+		struct hops_host *last = &h->hosts[n - 1];
+		struct hops_host *other = &h->hosts[rng_below(&h->rng, n)];
+		const struct hops_host swapped = *last;
+
+		*last = *other;
+		*other = swapped;
+	}
+}
+
 /* The administrator's hosts are taken as they are: h->is_mx is false, so no
  * address of theirs is refused. */
 static enum err
@@ -90,6 +106,7 @@ set_targets(struct hops *h)
 		if (route_target_is_unix(target))
 			set_socket(host);
 	}
+	shuffle(h);
 	return OK;
 }
 

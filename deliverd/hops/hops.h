@@ -3,12 +3,13 @@
  * over the targets of a route, RFC 5321 section 5, RFC 7505.  Pure: questions
  * to the DNS come out, answers go in.
  *
- * Explicit hosts are taken in their order, as they are.  Mail exchangers are
- * sorted by preference, equal ones shuffled; the domain's own addresses count
- * as its exchanger only when it has no MX at all.  Exchangers that are this
- * host cut the list there.  Addresses that are no other host's (unspecified,
- * multicast, link-local, loopback unless allowed, by policy private ones) are never
- * given out for exchangers, so that the DNS can't aim us at our neighbours.
+ * Explicit hosts are taken in their order, or by lot where they share the load,
+ * as they are.  Mail exchangers are sorted by preference, equal ones shuffled;
+ * the domain's own addresses count as its exchanger only when it has no MX at
+ * all.  Exchangers that are this host cut the list there.  Addresses that are
+ * no other host's (unspecified, multicast, link-local, loopback unless allowed,
+ * by policy private ones) are never given out for exchangers, so that the DNS
+ * can't aim us at our neighbours.
  *
  * What a host publishes by DANE is looked up before it is given out, where the
  * names that lead to it are secure (RFC 7672 2.2).
@@ -32,9 +33,10 @@
 struct hops_setup {
 	const struct route_target *targets;	/* of the route; borrowed */
 	size_t n_targets;
+	uint32_t share;		/* of the first of them, by lot; 1, 0: none */
+	bool is_ipv6_first;	/* of a host's families, which take turns */
 	struct span domain;	/* for MX; borrowed for hops_new() only */
-	bool has_ipv4;
-	bool has_ipv6;		/* there is a route to the IPv6 world */
+	bool has_ipv4, has_ipv6;	/* there is a route to that world */
 	bool lacks_ipv6;	/* there is none now, but might be later */
 	bool may_loopback;	/* for exchangers too */
 	bool wants_dane;	/* else nothing is asked for it */

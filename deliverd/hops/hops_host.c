@@ -135,10 +135,13 @@ hops_host_make_ready(struct hops *h, struct hops_host *host)
 	host->is_ready = true;
 	for (int f = 0; f < HOPS_FAMILIES; f++)
 		shuffle(&h->rng, host->found[f], host->n_found[f]);
-	for (size_t i = 0; i < HOPS_ADDRESSES_MAX; i++)
-		for (int f = 0; f < HOPS_FAMILIES; f++)
-			if (i < host->n_found[f])
-				host->addresses[host->n_addresses++] =
-				    host->found[f][i];
+	for (size_t i = 0; i < 2 * HOPS_ADDRESSES_MAX; i++) {
+		const size_t f = (i % 2 == 0) == h->setup.is_ipv6_first ?
+		    HOPS_V6 : HOPS_V4;
+
+		if (i / 2 < host->n_found[f])
+			host->addresses[host->n_addresses++] =
+			    host->found[f][i / 2];
+	}
 	MUST(host->n_addresses <= COUNT_OF(host->addresses));
 }

@@ -50,6 +50,7 @@ class Session(threading.Thread):
     def __init__(self, hop, peer):
         super().__init__(daemon=True)
         self.hop, self.peer = hop, peer
+        self.address = None if hop.at else peer.getpeername()[0]
         self.at = time.monotonic()
         self.commands, self.raw = [], b""
         self.pending = b""

@@ -189,5 +189,70 @@ class Ours(unittest.TestCase):
             "a@odd.example", "b@x.example", "c@x.example"])
 
 
+class Ways(unittest.TestCase):
+    """As whom and from where the next hop is met."""
+
+    def setUp(self):
+        self.hops = [nexthop.NextHop() for _ in range(3)]
+        for hop in self.hops:
+            self.addCleanup(hop.close)
+
+    def start(self, **options):
+        self.relay = relay.Relay(**options)
+        self.addCleanup(self.relay.remove)
+        self.addCleanup(self.relay.stop)
+
+    def test_helo_and_source(self):
+        sources = ["127.0.0.5", "127.0.0.6"]
+        self.start(routes=[
+            {"to": "a.example", "via": via(self.hops[0]), "source": sources,
+             "helo": "a.sender.example"},
+            {"to": "b.example", "via": via(self.hops[0])}],
+            deliver={"source": "127.0.0.9"})
+        self.relay.send(to=["r@a.example", "r@b.example"])
+        self.relay.wait_empty()
+        told = {m.recipients[0]: (m.session.lines[0],
+                                  m.session.address) for m in
+                self.hops[0].messages}
+        self.assertEqual(told["r@b.example"][1], "127.0.0.9")
+        self.assertEqual(told["r@a.example"][0], "EHLO a.sender.example")
+        self.assertIn(told["r@a.example"][1], sources)
+        self.assertNotEqual(told["r@b.example"][0], "EHLO a.sender.example")
+
+    def test_the_pool_takes_turns(self):
+        self.start(routes=[
+            {"to": "*", "via": via(self.hops[0]),
+             "source": ["127.0.0.5", "127.0.0.6"]}],
+            deliver={"messages_per_connection": 1})
+        for i in range(40):
+            self.relay.send(to=f"r{i}@a.example")
+        self.relay.wait_empty()
+        count = [s.address for s in self.hops[0].sessions]
+        self.assertEqual(set(count), {"127.0.0.5", "127.0.0.6"})
+
+    def test_no_address_of_ours(self):
+        self.start(routes=[{"to": "*", "via": via(self.hops[0]),
+                            "source": "203.0.113.7"}])
+        self.relay.send(to="r@a.example")
+        self.relay.wait_log("Cannot assign requested address")
+        self.assertEqual(self.relay.count("state:deferred"), 1)
+
+    def test_two_share_the_third_waits(self):
+        self.start(routes=[
+            {"to": "*", "via": [via(h) for h in self.hops], "share": 2}],
+            deliver={"messages_per_connection": 1})
+        for i in range(40):
+            self.relay.send(to=f"r{i}@a.example")
+        self.relay.wait_empty()
+        count = [len(h.messages) for h in self.hops]
+        self.assertEqual((sum(count), count[2]), (40, 0))
+        self.assertGreater(min(count[:2]), 5, count)
+        self.hops[0].close()
+        self.hops[1].close()
+        self.relay.send(to="r@a.example")
+        self.relay.wait_empty()
+        self.assertEqual(len(self.hops[2].messages), 1)
+
+
 if __name__ == "__main__":
     basics.main()

@@ -69,6 +69,25 @@ static const struct rule {
 	    "text begins with a code that is none", ERR_SYNTAX },
 	{ HOST "routes:\n - {via: refuse, text: \"\u00e9\"}\n",
 	    "no letters beyond ASCII", ERR_SYNTAX },
+	{ HOST "routes:\n - {via: mx, source: [192.0.2.1, \"2001:db8::1\"]}\n",
+	    "", OK },
+	{ HOST "routes:\n - {via: mx, source: 192.0.2.0/24}\n",
+	    "t.yaml:3:4: source: expected addresses of this host", ERR_SYNTAX },
+	{ HOST "routes:\n - {via: mx, source: 0.0.0.0}\n",
+	    "source: expected addresses of this host", ERR_SYNTAX },
+	{ HOST "routes:\n - {via: mx, source: 192.0.2.1, "
+	    "address_family: ipv6}\n",
+	    "source has no address of address_family", ERR_SYNTAX },
+	{ HOST "routes:\n - {via: \"smtp://[2001:db8::2]\", "
+	    "source: 192.0.2.1}\n", "source has no address of the family of "
+	    "2001:db8::2", ERR_SYNTAX },
+	{ HOST "deliver: {source: \"2001:db8::1\", address_family: ipv4}\n",
+	    "deliver.source has no address of address_family", ERR_SYNTAX },
+	{ HOST "routes:\n - {via: [\"smtp://a.example\", "
+	    "\"smtp://b.example\"], share: 3}\n",
+	    "share: there are no 3 hosts in `via`", ERR_SYNTAX },
+	{ HOST "routes:\n - {via: [\"smtp://a.example\", "
+	    "\"smtp://b.example\"], share: 2}\n", "", OK },
 	{ HOST "routes:\n - {via: discard, text: x}\n",
 	    "text is for `via: refuse`", ERR_SYNTAX },
 	{ HOST "routes:\n - {via: mx, retry: {first: 2m, max: 1m}}\n",

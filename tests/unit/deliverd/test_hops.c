@@ -432,6 +432,52 @@ Test(hops, explicit_hosts)
 	check_verdict(&w, false, "4.4.4");
 }
 
+/* The first two by lot, the third only behind them. */
+Test(hops, shared)
+{
+	static const struct route_target targets[] = {
+		{ .scheme = CONF_SCHEME_SMTP, .user = "a",
+		    .host = "a.example", .port = 25 },
+		{ .scheme = CONF_SCHEME_SMTP, .user = "b",
+		    .host = "b.example", .port = 26 },
+		{ .scheme = CONF_SCHEME_SMTP, .user = "c",
+		    .host = "c.example", .port = 27 },
+	};
+	static const char *const names[] = { "a.example A 192.0.2.1",
+		"b.example A 192.0.2.2", "c.example A 192.0.2.3", NULL };
+	struct hops_setup setup = setup_of(targets, 3, "d.example");
+	struct world w = { .names = names };
+	int first = 0;
+
+	setup.share = 2;
+	for (uint64_t seed = 0; seed < 400; seed++) {
+		bool is_first;
+
+		setup.seed = seed;
+		walk(&w, &setup);
+		is_first = strcmp(w.log,
+		    "192.0.2.1:25 192.0.2.2:26 192.0.2.3:27") == 0;
+		first += is_first;
+		cr_assert(is_first || strcmp(w.log,
+		    "192.0.2.2:26 192.0.2.1:25 192.0.2.3:27") == 0, "%s",
+		    w.log);
+	}
+	cr_assert(first > 140 && first < 260, "%d of 400", first);
+}
+
+Test(hops, preferred_family)
+{
+	static const char *const names[] = {
+		"d.example A 192.0.2.1", "d.example AAAA 2001:db8::1", NULL,
+	};
+	struct hops_setup setup = setup_of(&by_mx, 1, "d.example");
+	struct world w = { .names = names };
+
+	setup.is_ipv6_first = true;
+	walk(&w, &setup);
+	cr_assert_str_eq(w.log, "[2001:db8::1]:25 192.0.2.1:25");
+}
+
 /* A path is one address, and nothing that the name service knows. */
 Test(hops, sockets)
 {

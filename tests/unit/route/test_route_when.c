@@ -196,6 +196,34 @@ Test(route_when, sockets_of_this_host)
 	end();
 }
 
+/* What makes connections differ makes destinations differ. */
+Test(route_when, ways)
+{
+	struct route_facts facts = { .recipient = SPAN_LIT("r@b.example") };
+	struct route route;
+
+	begin("hostname: mx.example.net\n"
+	    "deliver: {address_family: ipv4, source: 192.0.2.9}\nroutes:\n"
+	    " - {to: b.example, via: [\"smtp://a.example\", "
+	    "\"smtp://b.example\"], share: 2, helo: out.example, "
+	    "source: [192.0.2.1, \"2001:db8::1\"], "
+	    "address_family: ipv6-first}\n"
+	    " - {to: c.example, via: mx}\n");
+	route = route_table_find(table, &facts);
+	cr_expect_str_eq(route.manner, "smtp://a.example:25,"
+	    "smtp://b.example:25;share=2;helo=out.example;"
+	    "source=192.0.2.1,2001:db8::1;family=ipv6-first");
+	cr_expect_eq(route.way->share, 2);
+	cr_expect_eq(route.way->n_sources, 2);
+	facts.recipient = SPAN_LIT("r@c.example");
+	route = route_table_find(table, &facts);
+	cr_expect_str_eq(route.manner, "");
+	cr_expect_eq(route.way->n_sources, 1);
+	cr_expect_eq(route.way->family, CONF_FAMILY_IPV4);
+	cr_expect_str_eq(route.way->helo, "");
+	end();
+}
+
 /* ---- against rules read one by one ---- */
 
 static const char *const names[] = { "a.example", "b.example", "c.example" };
