@@ -130,7 +130,7 @@ address_parse(struct span s, unsigned flags, struct address *out)
 			return e;
 	}
 	/* only now: what is malformed isn't called too long */
-	if (a.local.n > ADDRESS_LOCAL_MAX)
+	if (a.local.n > ADDRESS_LOCAL_MAX && (flags & ADDRESS_LONG) == 0)
 		return ERR_RANGE;
 	a.has_8bit = (flags & ADDRESS_UTF8) != 0 && !utf8_is_ascii(s);
 	if (a.has_8bit && !utf8_is_valid(s))
@@ -222,11 +222,23 @@ address_canonical(const struct address *a, struct buf *out)
 }
 
 void
+address_put(struct span local, struct span domain, struct buf *out)
+{
+	if (is_dot_string(local))
+		buf_add_span(out, local);
+	else
+		add_quoted(local, out);
+	buf_add_byte(out, '@');
+	buf_add_span(out, domain);
+}
+
+void
 address_local_plain(const struct address *a, struct buf *out)
 {
-	uint8_t plain[ADDRESS_LOCAL_MAX];
+	uint8_t *plain = buf_reserve(out, a->local.n);
 
-	buf_add(out, plain, unquote(a, plain, sizeof(plain)));
+	if (plain != NULL)
+		buf_commit(out, unquote(a, plain, a->local.n));
 }
 
 bool
@@ -235,5 +247,6 @@ address_is_postmaster(const struct address *a)
 	uint8_t plain[ADDRESS_LOCAL_MAX];
 	struct span local = span_of(plain, unquote(a, plain, sizeof(plain)));
 
-	return span_equal_nocase(local, SPAN_LIT("postmaster"));
+	return a->local.n <= ADDRESS_LOCAL_MAX &&
+	    span_equal_nocase(local, SPAN_LIT("postmaster"));
 }

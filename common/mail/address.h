@@ -21,6 +21,8 @@ struct ipaddr;
 enum address_flag {
 	ADDRESS_UNDERSCORE = 1,	/* `_` in domains */
 	ADDRESS_UTF8 = 2,	/* RFC 6531: UTF-8 in both parts */
+	ADDRESS_LONG = 8,	/* a local part of any length; RFC 5321
+				 * 4.5.3.1.1 wants no more than 64 taken */
 	ADDRESS_BARE = 4,	/* also a local part without `@domain` */
 };
 
@@ -50,6 +52,10 @@ enum err address_literal(struct span domain, struct ipaddr *out);
  * lower case, the case of the local part kept (RFC 5321 2.4).
  */
 void address_canonical(const struct address *a, struct buf *out);
+
+/* Appends LOCAL, which is unquoted, with quotes where it needs them, and `@`
+ * DOMAIN. */
+void address_put(struct span local, struct span domain, struct buf *out);
 
 /* Appends the local part as its owner means it: unquoted. */
 void address_local_plain(const struct address *a, struct buf *out);
