@@ -33,6 +33,7 @@ struct deliverd {
 	struct channel *fetchd;
 	struct certificates certificates;	/* keyd's, for next hops */
 	struct list asking;		/* sessions: keyd is to answer */
+	struct list signing;		/* jobs: keyd is to rewrite */
 	struct list dialing;		/* ... the parent */
 	uint64_t cookie;		/* of the last question to it */
 	struct settings *settings;	/* of the present configuration */

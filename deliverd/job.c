@@ -18,6 +18,7 @@
 
 /* What a spare job may keep: content of the usual size, no large one. */
 #define BLOCK_KEPT	((size_t)64 * 1024)
+#define SENDER_BYTES	((size_t)1024)
 /* JOB_ATTEMPTS_MAX records at their longest. */
 #define ATTEMPTS_BYTES	((size_t)128 * 1024)
 
@@ -32,6 +33,7 @@ job_new(void)
 	list_init(&j->node);
 	buf_init(&j->mail.texts, TX_TEXTS_MAX);
 	buf_init(&j->attempts, ATTEMPTS_BYTES);
+	buf_init(&j->sender, SENDER_BYTES);
 	return j;
 }
 
@@ -47,6 +49,7 @@ job_free(struct job **job)
 	tx_mail_forget(&j->mail);
 	buf_clear(&j->mail.texts);
 	buf_clear(&j->attempts);
+	buf_clear(&j->sender);
 	free(j->block);
 	free(j);
 }

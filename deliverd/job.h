@@ -37,6 +37,7 @@ struct job {
 	struct route route;	/* borrowed from settings */
 	struct session *session;	/* while ACTIVE */
 	struct tx_mail mail;
+	struct buf sender;	/* rewritten; else empty */
 	int64_t by_at;		/* wall ms, of mail.by */
 	uint8_t *attempt_of;	/* of each recipient; JOB_NO_ATTEMPT */
 	struct span destination;

@@ -18,6 +18,7 @@
 #include "common/loop/timer.h"
 #include "common/mail/envelope.h"
 #include "deliverd/pool.h"
+#include "deliverd/sender.h"
 #include "deliverd/settings.h"
 #include "deliverd/verdict.h"
 
@@ -209,7 +210,14 @@ jobs_lease(struct jobs *jobs, const struct msg_lease *m)
 		return;
 	}
 	list_add_last(&jobs->all, &j->all);
-	if (pool_add(jobs->d->pool, j) != OK)
+	sender_go(jobs->d, j);
+}
+
+/* While all ends it goes back untried. */
+void
+jobs_go(struct jobs *jobs, struct job *j)
+{
+	if (jobs->d->is_draining || pool_add(jobs->d->pool, j) != OK)
 		jobs_tell(jobs, j);
 }
 

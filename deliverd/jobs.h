@@ -16,6 +16,9 @@ void jobs_free(struct jobs **jobs);
 /* A lease: goes to the pool, or back untried. */
 void jobs_lease(struct jobs *jobs, const struct msg_lease *m);
 
+/* A job whose sender is ready: to the pool, or back untried. */
+void jobs_go(struct jobs *jobs, struct job *j);
+
 /* The fate of every recipient is known (open ones: untried): tells it.  The
  * job belongs to jobs again. */
 void jobs_tell(struct jobs *jobs, struct job *j);

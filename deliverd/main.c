@@ -19,6 +19,7 @@
 #include "deliverd/deliverd.h"
 #include "deliverd/jobs.h"
 #include "deliverd/pool.h"
+#include "deliverd/sender.h"
 #include "deliverd/session.h"
 #include "deliverd/session_auth.h"
 #include "deliverd/session_unix.h"
@@ -90,6 +91,7 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	list_init(&d->asking);
 	list_init(&d->dialing);
 	certificates_init(&d->certificates);
+	list_init(&d->signing);
 	/* woken by a lease it would stop queued before the client of the next
 	 * message has its reply */
 	thread_set_patient();
@@ -230,6 +232,8 @@ on_keyd(struct deliverd *d, const struct msg *m)
 		session_auth_token(d, &m->hop_token);
 	else if (m->type == MSG_hop_chains)
 		certificates_take(&d->certificates, d->log, &m->hop_chains);
+	else if (m->type == MSG_srs_answer)
+		sender_answer(d, &m->srs_answer);
 }
 
 /* No message to us carries a descriptor.  The channel has checked type and
@@ -269,6 +273,7 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 		d->keyd = NULL;
 		certificates_detach(&d->certificates);
 		session_auth_give_up(d);
+		sender_give_up(d);
 	} else if (c == d->fetchd) {
 		d->fetchd = NULL;
 		sts_ask_set_channel(d->sts_ask, NULL);

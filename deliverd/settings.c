@@ -96,6 +96,8 @@ settings_new(const struct conf *conf, uint32_t generation, uint16_t workers,
 	e = own_endpoints(&conf->listeners, &s->own, &s->n_own);
 	if (e == OK)
 		e = route_table_new(conf, &s->routes);
+	if (e == OK)
+		e = conf_match_new(conf, &s->match);
 	if (e != OK) {
 		settings_drop(&s);
 		return e;
@@ -120,6 +122,7 @@ settings_drop(struct settings **settings)
 	if (s == NULL || --s->uses > 0)
 		return;
 	route_table_free(&s->routes);
+	conf_match_free(&s->match);
 	free(s->own);
 	free(s);
 }

@@ -7,6 +7,7 @@
 #define MTAD_DELIVERD_SETTINGS_H
 
 #include "common/base/endpoint.h"
+#include "common/conf/conf_match.h"
 #include "common/mail/domain.h"
 #include "common/route/route_table.h"
 #include "deliverd/engine/tx.h"
@@ -15,6 +16,7 @@ struct settings {
 	unsigned uses;
 	uint32_t generation;
 	struct route_table *routes;
+	struct conf_match *match;	/* relay.domains */
 	struct tx_setup tx;
 	char helo[DOMAIN_MAX + 1];
 	char hostname[DOMAIN_MAX + 1];

@@ -22,6 +22,7 @@
 #include "keyd/hops.h"
 #include "keyd/inquiry.h"
 #include "keyd/relay.h"
+#include "keyd/srs_keys.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@
 
 #define SECRETS_MAX	((size_t)4 * 1024 * 1024)
 #define TEXT_MAX	((size_t)16 * 1024)
+#define SRS_TEXT_MAX	((size_t)1024)
 #define TICKETS_MS	((int64_t)12 * 60 * 60 * 1000)	/* a secret's life */
 
 struct keyd {
@@ -41,6 +43,7 @@ struct keyd {
 	struct hops hops;
 	struct grants *grants;		/* tokens for them */
 	struct channel *fetchd;		/* NULL while it is away */
+	struct srs_keys srs;
 	struct inquiry *inquiry;	/* of Dovecot */
 	struct list peers;		/* struct peer: smtpds */
 	uint64_t last_peer;
@@ -255,6 +258,34 @@ answer_relay(const struct keyd *k, struct channel *c,
 	explicit_bzero(&store, sizeof(store));
 }
 
+/* ---- senders that are rewritten ---- */
+
+static void
+take_srs(struct keyd *k, const struct msg_srs_keys *m)
+{
+	if (srs_keys_take(&k->srs, m) != OK && k->proc != NULL)
+		log_trouble(k, "taking over srs.secret_file",
+		    SPAN_LIT("no memory"));
+}
+
+/* Whoever takes mail in has nothing to sign. */
+static void
+answer_srs(const struct keyd *k, struct channel *c,
+    const struct msg_srs_ask *ask)
+{
+	const int64_t day_ms = (int64_t)24 * 60 * 60 * 1000;
+	struct buf text;
+	struct msg m;
+
+	if (!ask->is_reverse && channel_peer(c)->role != ROLE_DELIVERD)
+		return;
+	buf_init(&text, SRS_TEXT_MAX);
+	srs_keys_answer(&k->srs, ask,
+	    (uint32_t)(loop_wall_ms(proc_loop(k->proc)) / day_ms), &text, &m);
+	channel_send_or_end(c, &m);
+	buf_clear(&text);
+}
+
 static void
 reload_grants(struct keyd *k, const struct msg_list *rows)
 {
@@ -279,6 +310,8 @@ on_msg(void *ctx, struct proc *p, const struct msg *m, int fd)
 	/* kept as it comes, also before the start */
 	if (m->type == MSG_hop_secrets)
 		take_relay(k, &m->hop_secrets.rows);
+	else if (m->type == MSG_srs_keys)
+		take_srs(k, &m->srs_keys);
 	else if (k->proc == NULL)
 		early_keep(&k->early, m);
 	else if (m->type == MSG_tls_pairs)
@@ -361,6 +394,7 @@ free_parts(struct keyd *k)
 	relay_clear(&k->relay);
 	grants_free(&k->grants);
 	hops_clear(&k->hops);
+	srs_keys_clear(&k->srs);
 }
 
 static enum err
@@ -445,6 +479,8 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 		grants_ask(k->grants, c, &m->hop_token_ask);
 	else if (c == k->fetchd && m->type == MSG_token_fetched)
 		grants_fetched(k->grants, &m->token_fetched);
+	else if (m->type == MSG_srs_ask)
+		answer_srs(k, c, &m->srs_ask);
 	else if (peer != NULL)
 		auth_message(k->auth, peer->id, m);
 }
@@ -513,5 +549,6 @@ main(int argc, char **argv)
 		return check_main();
 	early_init(&k.early);
 	relay_init(&k.relay);
+	srs_keys_init(&k.srs);
 	return proc_main(argc, argv, &ops, &k);
 }

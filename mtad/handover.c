@@ -82,6 +82,8 @@ send_secrets(struct child *c)
 	child_send(c, &msg, -1);
 	secrets_grants(&c->mtad->secrets, &msg);
 	child_send(c, &msg, -1);
+	secrets_srs(&c->mtad->secrets, c->mtad->conf, &msg);
+	child_send(c, &msg, -1);
 	msg = (struct msg){ .type = MSG_dovecot };
 	msg.dovecot.path = span_str(c->mtad->conf->auth.dovecot);
 	child_send(c, &msg, -1);

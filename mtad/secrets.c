@@ -15,6 +15,9 @@
 #define STAPLE_MAX	((size_t)16 * 1024)
 #define PAIRS_MAX	((size_t)1024 * 1024)
 #define PASSWORDS_MAX	((size_t)16 * 1024 * 1024)
+#define SRS_MAX		((size_t)8192)	/* as in messages.def */
+#define SRS_LINES_MAX	8		/* as in keyd/srs_keys.h */
+#define SRS_LINE_MIN	16
 
 void
 secrets_clear(struct secrets *s)
@@ -26,6 +29,7 @@ secrets_clear(struct secrets *s)
 	secrets_file_wipe(&s->passwords);
 	s->has_passwords = false;
 	secrets_file_wipe(&s->hops);
+	secrets_file_wipe(&s->srs);
 	s->hop_count = 0;
 	secrets_file_wipe(&s->hop_pairs);
 	s->hop_pair_count = 0;
@@ -131,6 +135,34 @@ read_passwords(struct secrets *s, const struct conf *conf, struct why *why)
 	    &s->passwords, why);
 }
 
+/* A secret a line: short ones could be guessed from an address. */
+static enum err
+read_srs(struct secrets *s, const struct conf *conf, struct why *why)
+{
+	const char *path = conf->srs.secret_file;
+	struct span rest;
+	unsigned n = 0;
+	enum err e;
+
+	if (path[0] == '\0')
+		return OK;
+	if ((e = secrets_file_read(path, SRS_MAX, true, &s->srs, why)) != OK)
+		return e;
+	for (rest = buf_span(&s->srs); rest.n > 0; n++) {
+		const size_t length = span_find(rest, '\n');
+
+		if (length < SRS_LINE_MIN)
+			return why_set(why, ERR_RANGE, "%s: line %u is "
+			    "shorter than %d bytes", path, n + 1,
+			    SRS_LINE_MIN);
+		rest = span_from(rest, length + 1);
+	}
+	if (n == 0 || n > SRS_LINES_MAX)
+		return why_set(why, ERR_RANGE, "%s: expected 1 to %d lines, "
+		    "each a secret", path, SRS_LINES_MAX);
+	return OK;
+}
+
 enum err
 secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 {
@@ -143,6 +175,7 @@ secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 	buf_init(&s.hops, SECRETS_HOPS_MAX);
 	buf_init(&s.hop_pairs, SECRETS_HOP_PAIRS_MAX);
 	buf_init(&s.grants, SECRETS_GRANTS_MAX);
+	buf_init(&s.srs, SRS_MAX);
 	buf_init(&s.client_ca, CLIENT_CA_MAX);
 	/* rows that move to larger memory leave their key behind in the old */
 	if (conf->tls.certificate.n > 0 &&
@@ -154,6 +187,8 @@ secrets_read(const struct conf *conf, struct secrets *out, struct why *why)
 		e = read_passwords(&s, conf, why);
 	if (e == OK)
 		e = secrets_hops_read(&s, conf, why);
+	if (e == OK)
+		e = read_srs(&s, conf, why);
 	if (e == OK)
 		e = read_authorities(conf, &s.authorities, why);
 	if (e == OK && conf->auth.client_ca[0] != '\0')
@@ -190,6 +225,18 @@ secrets_hops(const struct secrets *s, struct msg *out)
 	*out = (struct msg){ .type = MSG_hop_secrets };
 	out->hop_secrets.rows.n = s->hop_count;
 	out->hop_secrets.rows.bytes = buf_span(&s->hops);
+}
+
+/* The time in days, begun ones as whole. */
+void
+secrets_srs(const struct secrets *s, const struct conf *conf, struct msg *out)
+{
+	const int64_t day_ms = (int64_t)24 * 60 * 60 * 1000;
+
+	*out = (struct msg){ .type = MSG_srs_keys };
+	out->srs_keys.file = buf_span(&s->srs);
+	out->srs_keys.days_max = (uint32_t)((conf->srs.max_age_ms + day_ms -
+	    1) / day_ms);
 }
 
 void

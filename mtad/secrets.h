@@ -30,6 +30,7 @@ struct secrets {
 	uint32_t hop_pair_count;
 	struct buf grants;		/* rows of `hop_grants` */
 	uint32_t grant_count;
+	struct buf srs;			/* the file's bytes */
 	struct buf authorities;		/* PEM, no secret; for `verified` */
 	struct buf client_ca;		/* PEM, no secret; of auth.client_ca */
 };
@@ -56,6 +57,8 @@ void secrets_passwords(const struct secrets *s, const struct conf *conf,
 void secrets_hops(const struct secrets *s, struct msg *out);
 void secrets_hop_pairs(const struct secrets *s, struct msg *out);
 void secrets_grants(const struct secrets *s, struct msg *out);
+void secrets_srs(const struct secrets *s, const struct conf *conf,
+    struct msg *out);
 
 /* ... and smtpd. */
 void secrets_client_ca(const struct secrets *s, const struct conf *conf,

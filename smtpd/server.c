@@ -18,6 +18,7 @@
 #include "smtpd/doors.h"
 #include "smtpd/quotas.h"
 #include "smtpd/session_auth.h"
+#include "smtpd/session_srs.h"
 
 #include <time.h>
 
@@ -181,6 +182,7 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 		certificates_detach(&sv->certificates);
 		sv->site.has_signer = false;
 		session_auth_give_up(sv);
+		session_srs_give_up(sv);
 	}
 	if (sv->dnsd == c) {
 		sv->dnsd = NULL;
@@ -207,6 +209,9 @@ on_keyd(struct server *sv, const struct msg *m)
 		break;
 	case MSG_auth_done:
 		session_auth_done(sv, &m->auth_done);
+		break;
+	case MSG_srs_answer:
+		session_srs_done(sv, &m->srs_answer);
 		break;
 	case MSG_scram_salt:
 		session_auth_salt(sv, &m->scram_salt);
@@ -358,6 +363,7 @@ on_start(void *ctx, struct proc *p, struct why *why)
 	list_init(&sv->sessions);
 	list_init(&sv->strangers);
 	list_init(&sv->asking);
+	list_init(&sv->tracing);
 	list_init(&sv->listeners);
 	bodies_init(&sv->bodies, 0);
 	buf_init(&sv->envelope, ENVELOPE_MAX);

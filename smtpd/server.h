@@ -34,6 +34,7 @@ struct server {
 	struct timer tls_timer;		/* doors wait for certificates */
 	struct timer signer_timer;	/* no signatures before it ends */
 	struct list sessions;
+	struct list tracing;		/* the same, about rewritten senders */
 	struct list asking;		/* asking_node: keyd is to answer */
 	uint64_t cookie;		/* of the last question to keyd */
 	struct list strangers;		/* idle_node: most idle first */

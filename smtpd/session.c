@@ -17,12 +17,14 @@
 
 #include "common/conf/conf.h"
 #include "smtpd/admission.h"
+#include "smtpd/engine/rx_srs.h"
 #include "smtpd/session_auth.h"
 #include "smtpd/server.h"
 #include "smtpd/session_gate.h"
 #include "smtpd/session_log.h"
 #include "smtpd/session_mail.h"
 #include "smtpd/session_pace.h"
+#include "smtpd/session_srs.h"
 #include "smtpd/session_tls.h"
 
 #include <stdlib.h>
@@ -137,6 +139,8 @@ session_call(struct session *s)
 static bool
 act_on(struct session *s, enum rx_act act)
 {
+	struct span address;
+
 	switch (act) {
 	case RX_READ:
 	case RX_WAIT:
@@ -154,7 +158,8 @@ act_on(struct session *s, enum rx_act act)
 		session_mail_finish(s);
 		return true;
 	case RX_ASK:
-		return session_auth_ask(s);
+		return rx_srs_question(s->rx, &address) ?
+		    session_srs_ask(s, address) : session_auth_ask(s);
 	case RX_STARTTLS:
 		/* what lies behind it was looked at piece by piece */
 		if (s->has_unread || session_tls_begin(s) != OK)

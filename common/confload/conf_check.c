@@ -78,6 +78,7 @@ conf_check_files(const struct conf *conf, struct conf_report *report)
 	check_socket("auth.dovecot", conf->auth.dovecot,
 	    "AUTH is answered with 454", report);
 	check_file("auth.client_ca", conf->auth.client_ca, false, report);
+	check_file("srs.secret_file", conf->srs.secret_file, true, report);
 	check_file("aliases", conf->aliases, false, report);
 	for (size_t i = 0; i < conf->routes.n; i++) {
 		const struct conf_route *route = &conf->routes.v[i];

@@ -342,8 +342,8 @@ check_text(const struct conf_route *route, struct conf_place place,
 
 /* Mistakes inside one rule. */
 static void
-check_route(const struct conf_route *route, struct conf_place place,
-    struct conf_report *report)
+check_route(const struct conf *conf, const struct conf_route *route,
+    struct conf_place place, struct conf_report *report)
 {
 	static const char *const words[] = {
 		[CONF_SCHEME_MX] = "mx", [CONF_SCHEME_DISCARD] = "discard",
@@ -361,7 +361,7 @@ check_route(const struct conf_route *route, struct conf_place place,
 		conf_report_add(report, CONF_ERROR, place,
 		    "retry.first is longer than retry.max");
 	check_text(route, place, report);
-	conf_rules_way(route, place, report);
+	conf_rules_way(conf, route, place, report);
 	conf_credential_check(route, place, report);
 }
 
@@ -388,7 +388,7 @@ check_routes(const struct conf *conf, const struct yaml_node *root,
 			    CONF_ROUTE_PAIRS_MAX);
 			return;
 		}
-		check_route(route, place, report);
+		check_route(conf, route, place, report);
 		check_headers(route, place, &names, report);
 		/* told once: all behind it are in the same case */
 		if (last != SIZE_MAX) {

@@ -33,10 +33,26 @@ conf_rules_sources(const char *key, const struct conf_networks *sources,
 		    "%s has no address of address_family", key);
 }
 
-void
-conf_rules_way(const struct conf_route *route, struct conf_place place,
-    struct conf_report *report)
+static void
+check_sender(const struct conf *conf, const struct conf_route *route,
+    struct conf_place place, struct conf_report *report)
 {
+	for (size_t i = 0; i < route->masquerade.n; i++)
+		if (route->masquerade.v[i][0] == '.' ||
+		    route->masquerade.v[i][0] == '*')
+			conf_report_add(report, CONF_ERROR, place,
+			    "masquerade: `%s` is to be the domain itself",
+			    route->masquerade.v[i]);
+	if (route->srs[0] != '\0' && conf->srs.secret_file[0] == '\0')
+		conf_report_add(report, CONF_ERROR, place,
+		    "srs needs srs.secret_file");
+}
+
+void
+conf_rules_way(const struct conf *conf, const struct conf_route *route,
+    struct conf_place place, struct conf_report *report)
+{
+	check_sender(conf, route, place, report);
 	conf_rules_sources("source", &route->source, route->address_family,
 	    place, report);
 	for (size_t i = 0; i < route->via.n && route->source.n > 0; i++)

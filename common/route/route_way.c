@@ -20,6 +20,27 @@ set_sources(struct arena *arena, const struct conf_networks *from,
 	return OK;
 }
 
+static enum err
+set_sender(struct arena *arena, const struct conf_route *rule,
+    struct route_way *way)
+{
+	const char **masks;
+
+	if (rule == NULL)
+		return OK;
+	masks = arena_alloc(arena, rule->masquerade.n, sizeof(*masks));
+	if (masks == NULL)
+		return ERR_NOMEM;
+	for (size_t i = 0; i < rule->masquerade.n; i++)
+		if ((masks[i] = arena_text(arena,
+		    span_str(rule->masquerade.v[i]))) == NULL)
+			return ERR_NOMEM;
+	way->masquerade = masks;
+	way->n_masquerade = rule->masquerade.n;
+	way->srs = arena_text(arena, span_str(rule->srs));
+	return way->srs != NULL ? OK : ERR_NOMEM;
+}
+
 enum err
 route_way_make(struct arena *arena, const struct conf *conf,
     const struct conf_route *rule, const struct route_way **out)
@@ -29,7 +50,7 @@ route_way_make(struct arena *arena, const struct conf *conf,
 	if (way == NULL)
 		return ERR_NOMEM;
 	*way = (struct route_way){
-		.helo = "", .share = 1, .family = conf->deliver.address_family,
+		.helo = "", .srs = "", .share = 1, .family = conf->deliver.address_family,
 		.has_sources = rule != NULL && rule->source.n > 0,
 		.has_family = rule != NULL &&
 		    rule->address_family != CONF_FAMILY_ANY,
@@ -40,6 +61,8 @@ route_way_make(struct arena *arena, const struct conf *conf,
 		way->share = rule->share;
 	if (rule != NULL &&
 	    (way->helo = arena_text(arena, span_str(rule->helo))) == NULL)
+		return ERR_NOMEM;
+	if (set_sender(arena, rule, way) != OK)
 		return ERR_NOMEM;
 	*out = way;
 	return set_sources(arena, way->has_sources ? &rule->source :

@@ -1,6 +1,6 @@
 /*
  * How next hops of a route are met: as whom, from where, over which family, in
- * which order.
+ * which order; and with which sender of a mail.
  */
 #ifndef MTAD_ROUTE_ROUTE_WAY_H
 #define MTAD_ROUTE_ROUTE_WAY_H
@@ -15,6 +15,9 @@ struct route_way {
 	size_t n_sources;	/* 0: whatever the system takes */
 	enum conf_family family;	/* deliver.address_family for `any` */
 	uint32_t share;		/* of the first targets; 1: none */
+	const char *const *masquerade;
+	size_t n_masquerade;
+	const char *srs;	/* "": senders stay */
 	bool has_sources;	/* of its own, not those of `deliver` */
 	bool has_family;
 };

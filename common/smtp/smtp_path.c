@@ -24,6 +24,8 @@ address_flags(unsigned flags)
 		f |= ADDRESS_UTF8;
 	if ((flags & SMTP_PATH_BARE) != 0)
 		f |= ADDRESS_BARE;
+	if ((flags & SMTP_PATH_LONG_LOCAL) != 0)
+		f |= ADDRESS_LONG;
 	return f;
 }
 

@@ -15,6 +15,7 @@ enum smtp_path_flag {
 	SMTP_PATH_UNDERSCORE = 1,	/* `_` in domains */
 	SMTP_PATH_UTF8 = 2,		/* RFC 6531 */
 	SMTP_PATH_BARE = 4,		/* <user>: the caller qualifies it */
+	SMTP_PATH_LONG_LOCAL = 16,	/* a local part of any length */
 	SMTP_PATH_LENIENT = 8,		/* blanks behind the colon */
 };
 

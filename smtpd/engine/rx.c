@@ -54,6 +54,7 @@ rx_free(struct rx **rx)
 	header_notes_clear(&(*rx)->content.notes);
 	buf_clear(&(*rx)->rcpts);
 	free((*rx)->xclient);
+	free((*rx)->srs);
 	free(*rx);
 	*rx = NULL;
 }

@@ -35,6 +35,7 @@ struct rx {
 	struct ipaddr peer;		/* who it was when it connected */
 	struct rx_door door;
 	struct rx_exchange *exchange;	/* of AUTH; NULL: none */
+	struct rx_srs *srs;		/* of RCPT; NULL: none yet */
 	bool has_read_secret;		/* the input is to be wiped */
 	enum rx_state state;
 	bool is_trusted, has_quit;

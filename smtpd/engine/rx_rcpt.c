@@ -7,7 +7,8 @@
  * first one is kept as text besides, for the log and for the FOR clause of a
  * message that has no other.
  */
-#include "smtpd/engine/rx_impl.h"
+#include "smtpd/engine/rx_rcpt.h"
+
 #include "smtpd/engine/rx_verbs.h"
 
 #include "common/route/route_table.h"
@@ -15,7 +16,8 @@
 
 #include <stdio.h>
 
-#define PATH_FLAGS (SMTP_PATH_UNDERSCORE | SMTP_PATH_BARE)
+#define PATH_FLAGS (SMTP_PATH_UNDERSCORE | SMTP_PATH_BARE | \
+	SMTP_PATH_LONG_LOCAL)
 
 static enum rx_reply_id
 read_path(struct rx *rx, const struct smtp_command *c, struct smtp_path *path,
@@ -26,6 +28,11 @@ read_path(struct rx *rx, const struct smtp_command *c, struct smtp_path *path,
 
 	if (fault == SMTP_PATH_8BIT)
 		return RX_REPLY_RCPT_8BIT;
+	/* longer ones are of our own making */
+	if (fault == SMTP_PATH_OK &&
+	    path->address.local.n > ADDRESS_LOCAL_MAX &&
+	    !rx_srs_is_it(rx, &path->address))
+		fault = SMTP_PATH_LONG;
 	if (fault != SMTP_PATH_OK) {
 		rx_fill(rx, span_str(smtp_path_text(fault)));
 		return RX_REPLY_RCPT_SYNTAX;
@@ -60,8 +67,8 @@ ask_routes(struct rx *rx, const struct address *address)
 	return RX_REPLY_RCPT_ROUTE;
 }
 
-static enum rx_reply_id
-add_recipient(struct rx *rx, const struct address *address,
+enum rx_reply_id
+rx_rcpt_add(struct rx *rx, const struct address *address,
     const struct rx_params *params)
 {
 	struct envelope_rcpt r = { .notify = params->notify,
@@ -99,6 +106,42 @@ rx_rcpts_max(const struct rx *rx)
 	    RX_RCPTS_STRANGER;
 }
 
+/* What the message's sender has used up; RFC 5321 4.5.3.1.10: those before
+ * stay. */
+static enum rx_reply_id
+has_room(const struct rx *rx)
+{
+	if (rx->mail.refusal != RX_REPLY_NONE)
+		return rx->mail.refusal;
+	if (rx->mail.rcpt_count >= rx_rcpts_max(rx))
+		return RX_REPLY_RCPT_TOO_MANY;
+	if (!rx->is_trusted && rx->budget.recipients == 0)
+		return RX_REPLY_RCPT_RATE;
+	return RX_REPLY_NONE;
+}
+
+static enum rx_reply_id
+judge(struct rx *rx, const struct smtp_path *path,
+    const struct rx_params *params)
+{
+	const bool is_srs = rx_srs_is_it(rx, &path->address);
+	enum rx_reply_id reply = is_srs ? RX_REPLY_NONE :
+	    rx_rules_recipient(rx->site, rx->is_trusted, path);
+
+	if (reply == RX_REPLY_NONE && !rx_rules_is_postmaster(rx->site, path))
+		reply = rx_ask_gate(rx);
+	if (reply == RX_REPLY_NONE && !is_srs &&
+	    !rx_rules_is_postmaster(rx->site, path))
+		reply = ask_routes(rx, &path->address);
+	if (reply == RX_REPLY_NONE)
+		reply = has_room(rx);
+	if (reply != RX_REPLY_NONE)
+		return reply;
+	return is_srs ? rx_srs_begin(rx, &path->address, params) :
+	    rx_rcpt_add(rx, &path->address, params);
+}
+
+/* Without a reply it is keyd's turn. */
 enum rx_reply_id
 rx_do_rcpt(struct rx *rx, const struct smtp_command *c)
 {
@@ -108,25 +151,8 @@ rx_do_rcpt(struct rx *rx, const struct smtp_command *c)
 
 	reply = read_path(rx, c, &path, &params);
 	if (reply == RX_REPLY_NONE)
-		reply = rx_rules_recipient(rx->site, rx->is_trusted, &path);
-	if (reply == RX_REPLY_NONE &&
-	    !rx_rules_is_postmaster(rx->site, &path)) {
-		reply = rx_ask_gate(rx);
-		if (reply == RX_REPLY_NONE && rx->state != RX_ASKING)
-			reply = ask_routes(rx, &path.address);
-	}
-	if (reply == RX_REPLY_NONE) {
-		/* RFC 5321 4.5.3.1.10: those before stay */
-		if (rx->mail.refusal != RX_REPLY_NONE)
-			reply = rx->mail.refusal;
-		else if (rx->mail.rcpt_count >= rx_rcpts_max(rx))
-			reply = RX_REPLY_RCPT_TOO_MANY;
-		else if (!rx->is_trusted && rx->budget.recipients == 0)
-			reply = RX_REPLY_RCPT_RATE;
-		else
-			reply = add_recipient(rx, &path.address, &params);
-	}
-	if (reply != RX_REPLY_RCPT_OK)
+		reply = judge(rx, &path, &params);
+	if (reply != RX_REPLY_RCPT_OK && rx->state != RX_ASKING)
 		rx->mail.rcpt_refused++;
 	return reply;
 }

@@ -31,7 +31,7 @@ static const struct rx_verb verbs[SMTP_VERB_COUNT] = {
 	    .may_enter = RX_IN(MAIL), .argument = RX_ARG_SOME,
 	    .without_argument = RX_REPLY_NEED_ARGUMENT },
 	[SMTP_VERB_RCPT] = { rx_do_rcpt, .allowed = OPEN,
-	    .may_enter = RX_IN(RCPT), .argument = RX_ARG_SOME,
+	    .may_enter = RX_IN(RCPT) | RX_IN(ASKING), .argument = RX_ARG_SOME,
 	    .without_argument = RX_REPLY_NEED_ARGUMENT },
 	[SMTP_VERB_DATA] = { rx_do_data, .allowed = RX_IN(RCPT),
 	    .may_enter = RX_IN(IN_CONTENT), .argument = RX_ARG_NONE },

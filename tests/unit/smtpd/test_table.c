@@ -58,6 +58,10 @@ static const struct row rows[] = {
 		[RX_START] = { 503, RX_START }, [RX_READY] = { 503, RX_READY },
 		[RX_MAIL] = { 250, RX_RCPT }, [RX_RCPT] = { 250, RX_RCPT },
 		NOT_NOW, ONLY_QUIT, DEAF } },
+	{ SMTP_VERB_RCPT, "RCPT TO:<SRS0=x@srs.example>", {
+		[RX_START] = { 503, RX_START }, [RX_READY] = { 503, RX_READY },
+		[RX_MAIL] = { 0, RX_ASKING }, [RX_RCPT] = { 0, RX_ASKING },
+		NOT_NOW, ONLY_QUIT, DEAF } },
 	{ SMTP_VERB_RCPT, "RCPT TO:<c@", {
 		[RX_START] = { 503, RX_START }, [RX_READY] = { 503, RX_READY },
 		[RX_MAIL] = { 501, RX_MAIL }, [RX_RCPT] = { 501, RX_RCPT },
@@ -171,6 +175,9 @@ go_to(struct play *p, enum rx_state state, bool is_inside)
 		"RCPT TO:<c@example.org>\r\n", "DATA\r\n", ".\r\n",
 	};
 
+	static struct conf_route route = { .srs = "srs.example" };
+
+	p->conf->routes = (struct conf_routes){ &route, 1 };
 	p->is_holding = true;
 	p->door.may_xclient = true;
 	p->door.is_tls = (is_inside && state != RX_HANDSHAKE) ||
