@@ -4,7 +4,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
-from support import basics, nexthop, relay, submission
+from support import basics, nameserver, nexthop, relay, submission
 
 
 def via(hop):
@@ -236,6 +236,39 @@ class Ways(unittest.TestCase):
         self.relay.send(to="r@a.example")
         self.relay.wait_log("Cannot assign requested address")
         self.assertEqual(self.relay.count("state:deferred"), 1)
+
+    def test_families(self):
+        """Both hops have one name; what is first, and what is not met."""
+        six = nexthop.NextHop(host="::1", port=self.hops[0].port)
+        self.addCleanup(six.close)
+        names = nameserver.NameServer({
+            ("two.example", "A"): ["127.0.0.1"],
+            ("two.example", "AAAA"): ["::1"]})
+        self.addCleanup(names.close)
+        to = f"smtp://two.example:{six.port}"
+        self.start(dns={"servers": [f"127.0.0.1:{names.port}"]},
+                   deliver={"address_family": "ipv4-first",
+                            "idle_timeout": "0s"},
+                   routes=[
+            {"to": "a.example", "via": to},
+            {"to": "b.example", "via": to, "address_family": "ipv6-first"},
+            {"to": "c.example", "via": to, "address_family": "ipv6"},
+            {"to": "d.example", "via": to, "source": ["127.0.0.5"]},
+            {"to": "e.example", "via": to, "source": ["::1"]}])
+        every = [f"r@{d}.example" for d in "abcde"]
+        self.relay.send(to=every)
+        self.relay.wait_empty()
+
+        def arrived(hop):
+            return sorted(m.recipients[0][2] for m in hop.messages)
+        self.assertEqual((arrived(self.hops[0]), arrived(six)),
+                         (["a", "d"], ["b", "c", "e"]))
+        six.close()
+        queue_id = self.relay.send(to=every)
+        basics.wait_for("three", lambda: len(self.hops[0].messages) == 5)
+        for domain in ("c.example", "e.example"):
+            self.relay.wait_log(f" deferred id={queue_id} to=<r@{domain}>")
+        self.assertEqual(arrived(self.hops[0]), ["a", "a", "b", "d", "d"])
 
     def test_two_share_the_third_waits(self):
         self.start(routes=[

@@ -532,7 +532,7 @@ Test(conf_load, the_installed_file_is_right)
 	load_help(&l, in_effect);
 	cr_assert_eq(l.e, OK, "%s", l.text);
 	cr_assert_str_eq(l.conf->hostname, "mail.example.org");
-	cr_assert_eq(l.conf->routes.n, 3);
+	cr_assert_eq(l.conf->routes.n, 6);
 	load_help_free(&l);
 }
 
