@@ -40,8 +40,7 @@ struct play {
 	bool was_secured;	/* for the fuzz target */
 	unsigned asks;		/* TX_ASK was said */
 	bool is_held;		/* content is not given for now */
-	bool is_readless;	/* content can't be read */
-	bool is_held;		/* or not yet */
+	bool is_readless;	/* it can't be read */
 };
 
 void play_open(struct play *p, size_t feed, size_t chunk);
