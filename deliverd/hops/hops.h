@@ -24,28 +24,12 @@
 #include "common/mail/status.h"
 #include "common/route/route.h"
 #include "deliverd/hops/hop_dane.h"
+#include "deliverd/hops/hops_setup.h"
 
 #define HOPS_RECORDS_MAX 100	/* exchangers read of one answer */
 #define HOPS_HOSTS_MAX	50	/* the best of them, kept */
 #define HOPS_TRIED_MAX	5	/* addresses given out in one round */
 #define HOPS_PER_HOST	3	/* of one host while others are left */
-
-struct hops_setup {
-	const struct route_target *targets;	/* of the route; borrowed */
-	size_t n_targets;
-	uint32_t share;		/* of the first of them, by lot; 1, 0: none */
-	bool is_ipv6_first;	/* of a host's families, which take turns */
-	struct span domain;	/* for MX; borrowed for hops_new() only */
-	bool has_ipv4, has_ipv6;	/* there is a route to that world */
-	bool lacks_ipv6;	/* there is none now, but might be later */
-	bool may_loopback;	/* for exchangers too */
-	bool wants_dane;	/* else nothing is asked for it */
-	bool refuses_private;	/* exchangers in private networks */
-	const char *own_name;	/* borrowed, as is own */
-	const struct endpoint *own;	/* where this host listens */
-	size_t n_own;
-	uint64_t seed;		/* for the shuffle */
-};
 
 enum hops_found { HOPS_DATA, HOPS_NO_DATA, HOPS_NO_NAME, HOPS_TEMPORARY };
 

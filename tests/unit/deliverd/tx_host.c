@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mtime.h"
+#include "common/smtp/smtp_sasl.h"
 #include "deliverd/engine/tx_auth.h"
 
 #define POURED_MAX	(8U << 20)	/* octets that nobody would read */
@@ -381,7 +382,8 @@ add_mail(struct host *h, const char *name)
 static void
 begin(struct host *h)
 {
-	static const struct tx_credential who = { .user = SPAN_LIT("ann") };
+	static const struct tx_credential who = { .user = SPAN_LIT("ann"),
+		.mechanisms = 1U << SASL_PLAIN };
 	bool is_secret = h->stage >= HOST_EHLO && h->stage <= HOST_AUTH &&
 	    h->stage != HOST_HELO;
 
