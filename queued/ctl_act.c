@@ -81,7 +81,7 @@ is_done(struct ctl_session *s, enum err e)
 static bool
 has_failed_anew(const struct ctl_session *s, const struct plan_unit *pu)
 {
-	return plan_unit_blocked_until(pu) > queued_now(s->q) &&
+	return plan_unit_blocked_until(s->q->plan, pu) > queued_now(s->q) &&
 	    plan_unit_failed_at(pu) > s->job.begun_at;
 }
 
@@ -91,7 +91,7 @@ static void
 follow_others(struct ctl_session *s, struct store_unit *unit, bool was_away)
 {
 	struct plan_unit *pu = unit->plan;
-	int64_t until = plan_unit_blocked_until(pu);
+	int64_t until = plan_unit_blocked_until(s->q->plan, pu);
 
 	if (plan_unit_due(pu) > until) {
 		note(s, unit, JOURNAL_RETRIED, queued_wall(s->q) +

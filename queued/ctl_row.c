@@ -28,7 +28,7 @@ ctl_unit_state(const struct queued *q, const struct store_unit *unit)
 	if (pu != NULL ? plan_unit_due(pu) > queued_now(q) :
 	    unit->due_at > queued_wall(q))
 		return SELECT_DEFERRED;
-	blocked = pu != NULL ? plan_unit_blocked_until(pu) :
+	blocked = pu != NULL ? plan_unit_blocked_until(q->plan, pu) :
 	    plan_blocked_until(q->plan, unit->key);
 	return blocked > queued_now(q) ? SELECT_DEFERRED : SELECT_ACTIVE;
 }

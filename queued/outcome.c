@@ -318,7 +318,7 @@ due_after(struct queued *q, const struct outcome_work *w,
 	}
 	if (is_news)
 		(void)plan_dest_failed(q->plan, pu, queued_now(q));
-	wait = plan_unit_blocked_until(pu) - queued_now(q);
+	wait = plan_unit_blocked_until(q->plan, pu) - queued_now(q);
 	if (wait > 0 && queued_wall(q) + (uint64_t)wait > due)
 		due = queued_wall(q) + (uint64_t)wait;
 	return times_cut(q, lease->unit->message, due);

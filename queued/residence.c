@@ -204,7 +204,7 @@ residence_move_out(struct queued *q, struct plan_unit *pu)
 	if (plan_unit_state(pu) != PLAN_HELD &&
 	    plan_unit_due(pu) <= mtime_add(queued_now(q),
 	    RESIDENCE_HORIZON_MS / 2) &&
-	    plan_unit_blocked_until(pu) == 0)
+	    plan_unit_blocked_until(q->plan, pu) == 0)
 		residence_lines_note(q, plan_unit_key(pu), &row, true);
 	residence_give_back(q, pu);
 	q->pass.has_more = true;
@@ -220,7 +220,7 @@ residence_move_out(struct queued *q, struct plan_unit *pu)
 enum err
 residence_park(struct queued *q, struct plan_unit *pu)
 {
-	int64_t wait = plan_unit_blocked_until(pu) - queued_now(q);
+	int64_t wait = plan_unit_blocked_until(q->plan, pu) - queued_now(q);
 	int64_t later = (int64_t)plan_dest_park(q->plan, pu) *
 	    MTIME_SECOND / PARK_RATE;
 	uint64_t due;
@@ -269,7 +269,7 @@ is_welcome(struct queued *q, const struct plan_unit *pu, uint32_t units)
 	if (plan_unit_state(pu) == PLAN_LEASED)
 		return true;
 	return plan_unit_state(pu) != PLAN_HELD &&
-	    plan_unit_blocked_until(pu) <= horizon &&
+	    plan_unit_blocked_until(q->plan, pu) <= horizon &&
 	    plan_unit_depth(q->plan, pu) <= residence_line_depth(q) &&
 	    (units < RESIDENCE_MAX || make_room(q));
 }

@@ -134,8 +134,8 @@ settle_in(struct queued *q, struct plan_unit *pu, const struct store_due *row)
 	int64_t horizon = mtime_add(queued_now(q), RESIDENCE_HORIZON_MS);
 	struct residence_key *key = note_key(q, row);
 
-	if (plan_unit_blocked_until(pu) > horizon) {
-		key->until = mtime_sub(plan_unit_blocked_until(pu),
+	if (plan_unit_blocked_until(q->plan, pu) > horizon) {
+		key->until = mtime_sub(plan_unit_blocked_until(q->plan, pu),
 		    RESIDENCE_HORIZON_MS);
 		return take_blocked(q, pu);
 	}

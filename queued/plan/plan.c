@@ -428,6 +428,7 @@ plan_wake_at(const struct plan *plan)
 		at = unit->key;
 	if (dest != NULL && dest->key < at)
 		at = dest->key;
+	at = mtime_min(at, plan_groups_wake_at(&plan->dests.groups));
 	return mtime_min(at, plan_turn_trial_at(&plan->dests));
 }
 
@@ -459,12 +460,6 @@ struct span
 plan_unit_key(const struct plan_unit *pu)
 {
 	return span_of(pu->dest->key, pu->dest->key_bytes);
-}
-
-int64_t
-plan_unit_blocked_until(const struct plan_unit *pu)
-{
-	return pu->dest->blocked_until;
 }
 
 uint32_t

@@ -95,8 +95,10 @@ int64_t plan_unit_due(const struct plan_unit *pu);	/* its own */
 int64_t plan_unit_overdue(const struct plan_unit *pu);
 struct span plan_unit_key(const struct plan_unit *pu);
 
-/* When its destination may be tried: 0 unless it backs off. */
-int64_t plan_unit_blocked_until(const struct plan_unit *pu);
+/* When its destination may be tried: 0 unless it backs off or is stopped.  Of one
+ * that is stopped for long: when to ask again. */
+int64_t plan_unit_blocked_until(const struct plan *plan,
+    const struct plan_unit *pu);
 int64_t plan_blocked_until(const struct plan *plan, struct span key);
 
 /* The words kept for it; empty when it does not back off. */

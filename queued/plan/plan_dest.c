@@ -53,6 +53,7 @@ plan_dests_init(struct plan_dests *ds, const struct plan_params *params)
 	seed.k0 = rng_u64(&ds->dice);
 	seed.k1 = rng_u64(&ds->dice);
 	map_span_init(&ds->map, &seed, dest_key);
+	plan_groups_init(&ds->groups, &seed);
 	plan_fair_init(&ds->fair, &seed);
 	list_init(&ds->all);
 	for (int i = 0; i < PLAN_CLASSES; i++)
@@ -78,6 +79,7 @@ plan_dests_clear(struct plan_dests *ds)
 	}
 	plan_fair_clear(&ds->fair);
 	map_span_clear(&ds->map);
+	plan_groups_clear(&ds->groups);
 }
 
 static struct plan_dest *
@@ -118,7 +120,8 @@ dest_free(struct plan_dests *ds, struct plan_dest *d)
 {
 	map_span_remove(&ds->map, dest_key(d));
 	list_remove(&d->all);
-	list_remove(&d->turn);
+	plan_group_leave_turn(ds, d);
+	plan_group_join(ds, d, SPAN_NONE);
 	list_remove(&d->untold);
 	heap_remove(&ds->clocks, &d->clock);
 	free(d->why);
@@ -128,8 +131,8 @@ dest_free(struct plan_dests *ds, struct plan_dest *d)
 /* ---- clocks ---- */
 
 /* Can't fail: see dest_new(). */
-static void
-set_clock(struct plan_dests *ds, struct plan_dest *d)
+void
+plan_dest_set_clock(struct plan_dests *ds, struct plan_dest *d)
 {
 	int64_t at = PLAN_NEVER;
 
@@ -139,6 +142,8 @@ set_clock(struct plan_dests *ds, struct plan_dest *d)
 		at = d->forget_at;
 	if (d->is_paced && d->pace.at < at)
 		at = d->pace.at;
+	if (d->stopped_until != 0 && d->stopped_until < at)
+		at = d->stopped_until;
 	if (at == PLAN_NEVER)
 		heap_remove(&ds->clocks, &d->clock);
 	else if (heap_has(&d->clock))
@@ -153,29 +158,20 @@ plan_dest_get(struct plan_dests *ds, struct span key,
 {
 	struct plan_dest *d = map_span_get(&ds->map, key);
 
-	if (d == NULL && (d = dest_new(ds, key)) == NULL)
+	struct plan_advice advice = { .window_max = 0 };
+
+	if (d != NULL) {
+		plan_dest_set_limits(ds, d, limits);
+		return d;
+	}
+	if ((d = dest_new(ds, key)) == NULL)
 		return NULL;
-	plan_dest_set_limits(ds, d, limits);
-	return d;
-}
-
-/* The pause for a rate that is no more ends. */
-void
-plan_dest_set_limits(struct plan_dests *ds, struct plan_dest *d,
-    const struct plan_limits *limits)
-{
-	bool is_other_rate = d->limits.rate_count != limits->rate_count ||
-	    d->limits.rate_ms != limits->rate_ms;
-
 	d->limits = *limits;
 	d->conf = ds->conf;
-	if (!is_other_rate)
-		return;
-	d->pace = (struct plan_pace){ .at = 0 };
-	d->is_paced = false;
-	set_clock(ds, d);
-	if (d->units > 0)
-		plan_dest_update(ds, d);
+	if (ds->advisor != NULL)
+		ds->advisor(ds->advisor_ctx, key, &advice);
+	plan_dest_set_advice(ds, d, &advice);
+	return d;
 }
 
 /*
@@ -188,6 +184,8 @@ dest_tick(struct plan_dests *ds, struct plan_dest *d, int64_t now)
 {
 	if (d->is_paced && d->pace.at <= now)
 		d->is_paced = false;
+	if (d->stopped_until <= now)
+		d->stopped_until = 0;
 	if (d->blocked_until != 0 && d->blocked_until <= now) {
 		d->blocked_until = 0;
 		d->forget_at = mtime_add(now, d->limits.max_retry_ms);
@@ -196,7 +194,7 @@ dest_tick(struct plan_dests *ds, struct plan_dest *d, int64_t now)
 		d->forget_at = 0;
 		d->is_proven = d->is_proven && d->units > 0;
 	}
-	set_clock(ds, d);
+	plan_dest_set_clock(ds, d);
 	plan_dest_update(ds, d);
 }
 
@@ -207,6 +205,7 @@ plan_dests_tick(struct plan_dests *ds, int64_t now)
 	struct heap_node *node;
 
 	plan_turn_tick(ds, now);
+	plan_groups_tick(ds, now);
 	while ((node = heap_min(&ds->clocks)) != NULL && node->key <= now)
 		dest_tick(ds, CONTAINER_OF(node, struct plan_dest, clock), now);
 }
@@ -218,7 +217,7 @@ plan_dests_tick(struct plan_dests *ds, int64_t now)
 uint32_t
 plan_dest_window(const struct plan_dest *d)
 {
-	uint32_t max = d->limits.window_max;
+	uint32_t max = plan_dest_window_max(d);
 
 	if (d->failures > 0)
 		return 1;
@@ -230,7 +229,8 @@ plan_dest_window(const struct plan_dest *d)
 static void
 prefer_laden(struct plan_dests *ds, struct plan_dest *d)
 {
-	if (d->is_laden || d->class == PLAN_PROVEN || d->ready_count < LADEN)
+	if (d->is_laden || d->is_parked || d->class == PLAN_PROVEN ||
+	    d->ready_count < LADEN)
 		return;
 	d->is_laden = true;
 	list_remove(&d->turn);
@@ -242,19 +242,20 @@ static void
 update_turn(struct plan_dests *ds, struct plan_dest *d)
 {
 	bool may_lease = d->ready_count > 0 && d->blocked_until == 0 &&
-	    !d->is_paced && d->leased < plan_dest_window(d);
+	    d->stopped_until == 0 && !d->is_paced &&
+	    d->leased < plan_dest_window(d);
 	uint8_t class = d->failures > 0 ? PLAN_PROBED :
 	    d->is_proven ? PLAN_PROVEN : PLAN_NEW;
 
 	if (!may_lease || class != d->class) {
-		list_remove(&d->turn);
+		plan_group_leave_turn(ds, d);
 		d->is_laden = false;
 	}
 	d->class = class;
 	if (!may_lease)
 		return;
 	if (!list_is_linked(&d->turn))
-		list_add_last(&ds->turns[class], &d->turn);
+		plan_group_enter(ds, d);
 	prefer_laden(ds, d);
 }
 
@@ -267,7 +268,7 @@ remember_proven(struct plan_dests *ds, struct plan_dest *d)
 	    ds->params.proven_ms == 0)
 		return;
 	d->forget_at = mtime_add(ds->now, ds->params.proven_ms);
-	set_clock(ds, d);
+	plan_dest_set_clock(ds, d);
 }
 
 static void
@@ -333,17 +334,21 @@ plan_dest_lease(struct plan_dests *ds, struct plan_dest *d, uint32_t bytes)
 	ds->leased++;
 	d->leased_bytes += bytes;
 	ds->leased_bytes += bytes;
+	if (d->group != NULL)
+		plan_group_leased(d);
 }
 
 /* One that somebody had already, or that is not sent, costs no rate. */
 void
 plan_dest_pace(struct plan_dests *ds, struct plan_dest *d, int64_t now)
 {
-	if (d->limits.rate_count == 0)
+	if (d->group != NULL)
+		plan_group_pace(ds, d, now);
+	if (d->rate_count == 0)
 		return;
-	plan_pace_take(&d->pace, d->limits.rate_count, d->limits.rate_ms, now);
+	plan_pace_take(&d->pace, d->rate_count, d->rate_ms, now);
 	d->is_paced = d->pace.at > now;
-	set_clock(ds, d);
+	plan_dest_set_clock(ds, d);
 }
 
 void
@@ -353,16 +358,20 @@ plan_dest_unlease(struct plan_dests *ds, struct plan_dest *d, uint32_t bytes)
 	ds->leased--;
 	d->leased_bytes -= bytes;
 	ds->leased_bytes -= bytes;
+	if (d->group != NULL)
+		plan_group_unleased(ds, d);
 }
 
 /* Its place in the rate is free again. */
 void
 plan_dest_give_back(struct plan_dests *ds, struct plan_dest *d)
 {
-	if (d->limits.rate_count == 0)
+	if (d->group != NULL)
+		plan_group_give_back(ds, d);
+	if (d->rate_count == 0)
 		return;
-	plan_pace_back(&d->pace, d->limits.rate_count, d->limits.rate_ms);
-	set_clock(ds, d);
+	plan_pace_back(&d->pace, d->rate_count, d->rate_ms);
+	plan_dest_set_clock(ds, d);
 }
 
 /* ---- what is heard of it ---- */
@@ -376,7 +385,30 @@ plan_dest_lift(struct plan_dests *ds, struct plan_dest *d)
 		return;
 	d->blocked_until = 0;
 	d->forget_at = 0;
-	set_clock(ds, d);
+	plan_dest_set_clock(ds, d);
+	plan_dest_update(ds, d);
+}
+
+/* As if it had just come. */
+void
+plan_dest_forget(struct plan_dests *ds, struct plan_dest *d)
+{
+	list_remove(&d->untold);
+	d->failures = 0;
+	d->parked = 0;
+	d->blocked_until = 0;
+	d->forget_at = 0;
+	d->is_proven = false;
+	d->window = ds->params.window_first;
+	d->calm = UINT32_MAX;
+	d->grown = 0;
+	d->shrunk_at = INT64_MIN;
+	d->pace = (struct plan_pace){ .at = 0 };
+	d->is_paced = false;
+	free(d->why);
+	d->why = NULL;
+	d->status[0] = '\0';
+	plan_dest_set_clock(ds, d);
 	plan_dest_update(ds, d);
 }
 
@@ -384,7 +416,7 @@ static void
 grow(struct plan_dests *ds, struct plan_dest *d, int64_t took_ms)
 {
 	uint32_t first = ds->params.window_first;
-	uint32_t max = d->limits.window_max;
+	uint32_t max = plan_dest_window_max(d);
 
 	if (took_ms >= LEASE_LONG_MS && d->window > first)
 		d->window--;
@@ -413,7 +445,7 @@ plan_dest_become(struct plan_dests *ds, struct plan_dest *d,
 	d->is_proven = model->is_proven;
 	d->pace = model->pace;
 	d->is_paced = model->is_paced;
-	set_clock(ds, d);
+	plan_dest_set_clock(ds, d);
 	plan_dest_update(ds, d);
 }
 
@@ -430,14 +462,14 @@ plan_dest_note_ok(struct plan_dests *ds, struct plan_dest *d, int64_t took_ms)
 	free(d->why);
 	d->why = NULL;
 	grow(ds, d, took_ms);
-	set_clock(ds, d);
+	plan_dest_set_clock(ds, d);
 	plan_dest_update(ds, d);
 }
 
 static void
 shrink(struct plan_dest *d, int64_t now)
 {
-	uint32_t max = d->limits.window_max;
+	uint32_t max = plan_dest_window_max(d);
 
 	if (max != 0 && d->window > max)
 		d->window = max;
@@ -481,7 +513,7 @@ plan_dest_note_failure(struct plan_dests *ds, struct plan_dest *d, int64_t now)
 	d->blocked_until = mtime_add(now, plan_retry_delay(
 	    d->limits.first_retry_ms, d->limits.max_retry_ms, d->failures,
 	    rng_u64(&ds->dice)));
-	set_clock(ds, d);
+	plan_dest_set_clock(ds, d);
 	plan_dest_update(ds, d);
 	return d->blocked_until;
 }

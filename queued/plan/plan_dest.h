@@ -11,68 +11,7 @@
 #ifndef MTAD_QUEUED_PLAN_PLAN_DEST_H
 #define MTAD_QUEUED_PLAN_PLAN_DEST_H
 
-#include "common/base/heap.h"
-#include "common/base/rng.h"
-#include "queued/plan/plan_fair.h"
-#include "queued/plan/plan_look.h"
-#include "queued/plan/plan_pace.h"
-#include "queued/plan/plan_trial.h"
-
-struct plan_dest {
-	struct list all;		/* plan_dests.all */
-	struct list turn;		/* plan_dests.turns, or alone */
-	struct list memory;		/* plan_dests.memories: without units */
-	struct list untold;		/* plan_dests.untold */
-	struct list ready;		/* units, in the order they came due */
-	struct plan_lines lines;	/* the same, in the order of turns */
-	struct heap_node clock;		/* plan_dests.clocks: when next any … */
-	int64_t blocked_until;		/* … of back-off: 0, not */
-	int64_t forget_at;		/* … memory of how it was: 0, none */
-	struct plan_pace pace;		/* … next turn by the rate, if … */
-	bool is_paced;			/* … it is not now */
-	uint8_t class;			/* enum plan_class */
-	uint8_t trying_as;		/* counted in plan_dests.trying */
-	bool is_proven;			/* answered since it failed or came */
-	bool is_laden;			/* went to the front for its mail */
-	struct plan_limits limits;
-	uint32_t conf;			/* plan_dests.conf that they are of */
-	uint32_t ready_count;
-	uint32_t leased;
-	uint32_t units;
-	uint64_t leased_bytes;
-	uint32_t window;		/* leases at a time */
-	uint32_t calm;			/* up to here it grows with each success */
-	uint32_t grown;			/* successes since it grew, above that */
-	uint32_t failures;		/* in a row, as a whole */
-	uint32_t parked;		/* since it failed: plan_dest_park() */
-	int64_t failed_at;		/* the last of them */
-	int64_t shrunk_at;
-	char *why;			/* of the back-off; NULL: not known */
-	char status[12];		/* its enhanced code */
-	size_t key_bytes;
-	uint8_t key[];
-};
-
-struct plan_dests {
-	struct plan_params params;
-	struct map_span map;
-	struct plan_fair fair;
-	struct list all;
-	struct list turns[PLAN_CLASSES];
-	uint32_t trying[PLAN_CLASSES];	/* that have leases, by class */
-	struct list memories;
-	struct list untold;		/* failed: plan_tell.h */
-	uint32_t memory_count;
-	struct heap clocks;
-	uint32_t leased;
-	uint64_t leased_bytes;
-	uint32_t conf;			/* counts changes of the parameters */
-	uint32_t turn;			/* number of the last one */
-	struct plan_trial trial;	/* of those that are not proven */
-	int64_t proven_at;		/* the last lease of one that is */
-	int64_t now;			/* as told last */
-	struct rng dice;
-};
+#include "queued/plan/plan_dest_state.h"
 
 void plan_dests_init(struct plan_dests *ds, const struct plan_params *params);
 void plan_dests_clear(struct plan_dests *ds);
@@ -82,6 +21,10 @@ struct plan_dest *plan_dest_get(struct plan_dests *ds, struct span key,
     const struct plan_limits *limits);
 void plan_dest_set_limits(struct plan_dests *ds, struct plan_dest *d,
     const struct plan_limits *limits);
+
+/* What was heard of it from elsewhere. */
+void plan_dest_set_advice(struct plan_dests *ds, struct plan_dest *d,
+    const struct plan_advice *advice);
 
 /* As MODEL stands, of another planner; D's units and limits stay. */
 void plan_dest_become(struct plan_dests *ds, struct plan_dest *d,
@@ -102,6 +45,7 @@ void plan_dest_unlease(struct plan_dests *ds, struct plan_dest *d,
 void plan_dest_give_back(struct plan_dests *ds, struct plan_dest *d);
 
 void plan_dest_lift(struct plan_dests *ds, struct plan_dest *d);
+void plan_dest_forget(struct plan_dests *ds, struct plan_dest *d);
 void plan_dest_note_ok(struct plan_dests *ds, struct plan_dest *d,
     int64_t took_ms);
 
@@ -114,5 +58,14 @@ int64_t plan_dest_note_failure(struct plan_dests *ds, struct plan_dest *d,
     int64_t now);
 
 uint32_t plan_dest_window(const struct plan_dest *d);
+uint32_t plan_dest_window_max(const struct plan_dest *d);	/* 0: none */
+
+/* After a change of what it waits for; can't fail. */
+void plan_dest_set_clock(struct plan_dests *ds, struct plan_dest *d);
+
+/* Until when nothing of it goes; 0: now.  One that is stopped for long is asked
+ * for again as often as its curve says. */
+int64_t plan_dest_kept_until(const struct plan_dests *ds,
+    const struct plan_dest *d);
 
 #endif

@@ -216,25 +216,44 @@ dest_new(struct forecast *f, struct span key)
 	return d;
 }
 
+/* So that as many in a unit as that stands for go as fast. */
+static uint32_t
+stretched(const struct forecast *f, uint32_t period_ms)
+{
+	uint64_t ms = (uint64_t)period_ms * f->r.weight;
+
+	return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
+}
+
+/* What an operator or a rule holds it back by; groups are not foreseen. */
+static void
+advise(struct forecast *f, struct plan_dest *d, const struct plan_dest *model)
+{
+	struct plan_advice advice = model->advice;
+
+	advice.rate_ms = stretched(f, advice.rate_ms);
+	plan_dest_set_advice(&f->plan->dests, d, &advice);
+}
+
 /* As FROM, and its destination as that stands now: with its window, back-off
  * and place in the rate. */
 static enum err
 plan_one(struct forecast *f, struct unit *u, const struct forecast_unit *from)
 {
 	struct plan_entry entry = from->entry;
-	uint64_t period = (uint64_t)entry.limits.rate_ms * f->r.weight;
 	const struct plan_dest *model;
 	enum err e;
 
 	entry.owner = u;
 	entry.overdue = from->expires;
-	entry.limits.rate_ms = period < UINT32_MAX ? (uint32_t)period :
-	    UINT32_MAX;
+	entry.limits.rate_ms = stretched(f, entry.limits.rate_ms);
 	if ((e = plan_add(f->plan, &entry, &u->pu)) != OK)
 		return e;
 	model = map_span_get(&f->params.like->dests.map, entry.key);
-	if (model != NULL && u->pu->dest->units == 1)
-		plan_dest_become(&f->plan->dests, u->pu->dest, model);
+	if (model == NULL || u->pu->dest->units > 1)
+		return OK;
+	advise(f, u->pu->dest, model);
+	plan_dest_become(&f->plan->dests, u->pu->dest, model);
 	return OK;
 }
 
@@ -350,7 +369,7 @@ again(struct forecast *f, struct unit *u)
 	due = mtime_add(f->now, plan_retry_delay(limits->first_retry_ms,
 	    limits->max_retry_ms, u->tries, rng_u64(&f->dice)));
 	plan_later(f->plan, u->pu,
-	    mtime_max(due, plan_unit_blocked_until(u->pu)));
+	    mtime_max(due, plan_unit_blocked_until(f->plan, u->pu)));
 }
 
 /* The destination hears of each that is answered, within reason; a refusal

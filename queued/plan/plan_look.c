@@ -17,6 +17,8 @@ static enum plan_block
 dest_block(const struct plan *plan, const struct plan_dest *d, int64_t now,
     int64_t *until)
 {
+	if (d->stopped_until > now)
+		return blocked(d->stopped_until, PLAN_BLOCK_STOPPED, until);
 	if (d->blocked_until > now)
 		return blocked(d->blocked_until, PLAN_BLOCK_BACK_OFF, until);
 	if (d->leased >= plan_dest_window(d))
@@ -24,6 +26,10 @@ dest_block(const struct plan *plan, const struct plan_dest *d, int64_t now,
 		    PLAN_BLOCK_PROBE : PLAN_BLOCK_WINDOW, until);
 	if (d->is_paced && d->pace.at > now)
 		return blocked(d->pace.at, PLAN_BLOCK_RATE, until);
+	if (d->is_parked)
+		return d->group->is_paced ?
+		    blocked(d->group->pace.at, PLAN_BLOCK_RATE, until) :
+		    blocked(PLAN_NEVER, PLAN_BLOCK_WINDOW, until);
 	if (!plan_turn_may(&plan->dests))
 		return blocked(PLAN_NEVER, PLAN_BLOCK_SCARCE, until);
 	return blocked(now, PLAN_BLOCK_NONE, until);
@@ -38,7 +44,8 @@ plan_unit_block(const struct plan *plan, const struct plan_unit *pu,
 	if (pu->state == PLAN_HELD)
 		return blocked(PLAN_NEVER, PLAN_BLOCK_HELD, until);
 	/* both have to be over: what is about all of them says more */
-	if (pu->due > now && pu->dest->blocked_until <= now)
+	if (pu->due > now && pu->dest->blocked_until <= now &&
+	    pu->dest->stopped_until <= now)
 		return blocked(pu->due, PLAN_BLOCK_TIME, until);
 	return dest_block(plan, pu->dest, now, until);
 }
@@ -61,15 +68,13 @@ why_of(const struct plan_dest *d)
 	return d->why != NULL ? span_str(d->why) : SPAN_NONE;
 }
 
-bool
-plan_dest_look(const struct plan *plan, struct span key,
-    struct plan_dest_view *out)
+static void
+look_at(const struct plan_dest *d, struct plan_dest_view *out)
 {
-	const struct plan_dest *d = map_span_get(&plan->dests.map, key);
+	const struct plan_group *g = d->group;
 
-	if (d == NULL)
-		return false;
 	*out = (struct plan_dest_view){
+		.key = span_of(d->key, d->key_bytes),
 		.limits = d->limits,
 		.class = d->class,
 		.window = plan_dest_window(d),
@@ -78,11 +83,50 @@ plan_dest_look(const struct plan *plan, struct span key,
 		.units = d->units,
 		.failures = d->failures,
 		.blocked_until = d->blocked_until,
+		.stopped_until = d->stopped_until,
 		.failed_at = d->failed_at,
 		.why = why_of(d),
 		.status = span_str(d->status),
+		.window_max = plan_dest_window_max(d),
+		.rate_count = d->rate_count,
+		.rate_ms = d->rate_ms,
+		.group = g != NULL ? span_of(g->key, g->key_bytes) : SPAN_NONE,
+		.group_members = g != NULL ? g->members : 0,
+		.group_leased = g != NULL ? g->leased : 0,
+		.group_window = g != NULL ? g->window_max : 0,
+		.group_count = g != NULL ? g->rate_count : 0,
+		.group_ms = g != NULL ? g->rate_ms : 0,
 	};
+}
+
+bool
+plan_dest_look(const struct plan *plan, struct span key,
+    struct plan_dest_view *out)
+{
+	const struct plan_dest *d = map_span_get(&plan->dests.map, key);
+
+	if (d == NULL)
+		return false;
+	look_at(d, out);
 	return true;
+}
+
+bool
+plan_dest_next(const struct plan *plan, size_t *cursor,
+    struct plan_dest_view *out)
+{
+	const struct plan_dest *d = map_span_next(&plan->dests.map, cursor);
+
+	if (d == NULL)
+		return false;
+	look_at(d, out);
+	return true;
+}
+
+int64_t
+plan_unit_blocked_until(const struct plan *plan, const struct plan_unit *pu)
+{
+	return plan_dest_kept_until(&plan->dests, pu->dest);
 }
 
 int64_t
@@ -90,7 +134,7 @@ plan_blocked_until(const struct plan *plan, struct span key)
 {
 	const struct plan_dest *d = map_span_get(&plan->dests.map, key);
 
-	return d != NULL ? d->blocked_until : 0;
+	return d != NULL ? plan_dest_kept_until(&plan->dests, d) : 0;
 }
 
 struct span
@@ -175,7 +219,8 @@ plan_spare_blocked(struct plan *plan, int64_t horizon, uint32_t *looks,
 		struct plan_dest *d = CONTAINER_OF(node, struct plan_dest, all);
 
 		(*looks)--;
-		if (d->ready_count > 0 && d->blocked_until > horizon) {
+		if (d->ready_count > 0 &&
+		    plan_dest_kept_until(&plan->dests, d) > horizon) {
 			*out = CONTAINER_OF(list_last(&d->ready),
 			    struct plan_unit, link);
 			return true;

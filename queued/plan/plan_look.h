@@ -24,6 +24,7 @@ enum plan_block {
 	PLAN_BLOCK_WINDOW,	/* as many of it are out as may be */
 	PLAN_BLOCK_RATE,	/* by the configured rate */
 	PLAN_BLOCK_SCARCE,	/* the leases of all are used up */
+	PLAN_BLOCK_STOPPED,	/* suspended, as a whole */
 };
 
 /* Of a unit; *UNTIL is a moment, PLAN_NEVER when it is not known. */
@@ -35,6 +36,7 @@ enum plan_block plan_key_block(const struct plan *plan, struct span key,
     int64_t now, int64_t *until);
 
 struct plan_dest_view {
+	struct span key;		/* borrowed, as all of these */
 	struct plan_limits limits;
 	enum plan_class class;
 	uint32_t window;
@@ -43,10 +45,21 @@ struct plan_dest_view {
 	uint32_t units;			/* in memory */
 	uint32_t failures;
 	int64_t blocked_until;		/* 0: not */
+	int64_t stopped_until;		/* 0: not; PLAN_NEVER: no end */
 	int64_t failed_at;		/* when it failed last, if FAILURES */
-	struct span why;		/* for people; borrowed */
-	struct span status;		/* "4.4.1"; borrowed */
+	struct span why;		/* for people */
+	struct span status;		/* "4.4.1" */
+	/* what counts of limits and advice; 0: none */
+	uint32_t window_max, rate_count, rate_ms;
+	struct span group;		/* empty: none */
+	uint32_t group_members, group_leased;
+	uint32_t group_window, group_count, group_ms;
 };
+
+/* All of them, in no order: *CURSOR begins as 0; false behind the last.  Who
+ * comes or goes between two calls may be missed, or seen twice. */
+bool plan_dest_next(const struct plan *plan, size_t *cursor,
+    struct plan_dest_view *out);
 
 /* False when nothing is known of KEY. */
 bool plan_dest_look(const struct plan *plan, struct span key,

@@ -27,7 +27,25 @@ struct plan_limits {			/* of a destination */
 	uint32_t window_max;		/* leases out to it */
 	uint32_t rate_count;		/* messages … */
 	uint32_t rate_ms;		/* … in this time; count 0: any number */
+	int64_t stopped_until;		/* its route is suspended: nothing goes
+					 * before; 0: not, INT64_MAX: no end */
+	uint32_t origin;		/* whose limits these are; only kept */
 };
+
+/* What is known of a destination besides the limits of its route. */
+struct plan_advice {
+	int64_t stopped_until;		/* as of limits; both have to be over */
+	uint32_t window_max;		/* the smaller one counts; 0: none */
+	uint32_t rate_count, rate_ms;	/* the slower one counts */
+	struct span group;		/* of destinations that share limits; it
+					 * is copied; empty: none */
+	uint32_t group_window;		/* its own limits; 0: those of whoever … */
+	uint32_t group_count, group_ms;	/* … of its members was heard of last */
+};
+
+/* Asked for each destination that is made; ADVICE is zero. */
+typedef void plan_advisor(void *ctx, struct span key,
+    struct plan_advice *advice);
 
 /* A unit as it enters; spans are copied, or only looked at. */
 struct plan_entry {

@@ -1,5 +1,6 @@
 #include "queued/plan/plan_tell.h"
 
+#include "queued/plan/plan_advice.h"
 #include "queued/plan/plan_private.h"
 
 void
@@ -40,7 +41,7 @@ next_overdue(struct plan_dest *d, struct plan_telling *t)
 		    CONTAINER_OF(t->next, struct plan_unit, link);
 
 		t->next = list_next(&d->ready, t->next);
-		if (u->overdue <= d->failed_at)
+		if (u->overdue <= plan_unit_told_at(u))
 			return u;
 	}
 	return NULL;

@@ -103,10 +103,16 @@ next_of_class(struct plan_dests *ds, uint8_t class)
 
 	for (int looks = 0; looks < SHARE_LOOKS; looks++) {
 		struct list *node = list_take_first(ring);
+		struct plan_dest *d;
 
+		if (node == NULL)
+			break;
+		d = CONTAINER_OF(node, struct plan_dest, turn);
 		list_add_last(ring, node);
-		if (has_share(ds, CONTAINER_OF(node, struct plan_dest, turn)))
-			return CONTAINER_OF(node, struct plan_dest, turn);
+		if (d->group != NULL && !plan_group_may(d))
+			continue;
+		if (has_share(ds, d))
+			return d;
 		if (list_first(ring) == node)
 			break;
 	}

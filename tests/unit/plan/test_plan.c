@@ -275,7 +275,7 @@ Test(plan, a_failure_stops_the_destination_alone)
 	probe = plan_blocked_until(plan, bad);
 	cr_expect_geq(probe, 1000 + FIRST_RETRY * 4 / 5);
 	cr_expect_leq(probe, 1000 + FIRST_RETRY);
-	cr_expect_eq(plan_unit_blocked_until(units[9]), probe);
+	cr_expect_eq(plan_unit_blocked_until(plan, units[9]), probe);
 	cr_expect_eq(plan_blocked_until(plan, SPAN_LIT("good")), 0);
 	cr_expect_eq(lease_all(probe - 1), WINDOW_FIRST);
 	for (int i = 10; i < 14; i++) {
@@ -318,7 +318,7 @@ Test(plan, back_off_grows_and_ends_with_an_answer)
 	cr_assert_eq(next(0), 0);
 	fail_along_the_curve(0, 12);
 	plan_dest_ok(plan, units[0], 0);
-	cr_expect_eq(plan_unit_blocked_until(units[0]), 0);
+	cr_expect_eq(plan_unit_blocked_until(plan, units[0]), 0);
 	done(0);
 	/* no probe any more, and it begins small: 1 and a success */
 	cr_expect_eq(lease_all(MTIME_DAY), 2);
@@ -460,7 +460,7 @@ Test(plan, hurry_makes_due_and_lifts)
 	plan_later(plan, units[0], until);
 	cr_assert_eq(next(1), -1);
 	plan_hurry(plan, units[1], 1, 1);
-	cr_expect_eq(plan_unit_blocked_until(units[1]), 0);
+	cr_expect_eq(plan_unit_blocked_until(plan, units[1]), 0);
 	cr_expect_eq(plan_unit_due(units[1]), 1);
 	cr_expect_eq(next(1), 1);
 	cr_expect_eq(next(1), -1);
@@ -485,11 +485,11 @@ Test(plan, hurry_believes_what_was_found_since)
 	plan_later(plan, units[1], MTIME_DAY);
 	plan_hurry(plan, units[2], 10, 15);
 	cr_expect_eq(plan_unit_due(units[2]), 15);
-	cr_expect_eq(plan_unit_blocked_until(units[2]), until);
+	cr_expect_eq(plan_unit_blocked_until(plan, units[2]), until);
 	cr_expect_eq(next(15), -1);
 	/* asked again */
 	plan_hurry(plan, units[2], 16, 16);
-	cr_expect_eq(plan_unit_blocked_until(units[2]), 0);
+	cr_expect_eq(plan_unit_blocked_until(plan, units[2]), 0);
 	cr_expect_eq(next(16), 2);
 }
 

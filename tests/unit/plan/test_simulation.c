@@ -575,6 +575,8 @@ compare_block(const struct model_unit *u)
 	case PLAN_BLOCK_SCARCE:
 		cr_assert(may_go(u) && !may_lease(u));
 		break;
+	case PLAN_BLOCK_STOPPED:
+		cr_assert_fail("nobody stops a destination here");
 	}
 }
 
