@@ -17,10 +17,12 @@
 #include "queued/lease_doubt.h"
 #include "queued/outcome_log.h"
 #include "queued/outcome_work.h"
+#include "queued/plan/plan_advice.h"
 #include "queued/plan/plan_look.h"
 #include "queued/plan/plan_retry.h"
 #include "queued/plan/plan_tell.h"
 #include "queued/residence.h"
+#include "queued/shaping.h"
 #include "queued/spool_time.h"
 #include "queued/store/store_write.h"
 #include "queued/times.h"
@@ -30,6 +32,7 @@
 enum {
 	IN_DOUBT_PAUSE_MS = 1000,	/* deliverd may have died of its lease */
 	TOLD_MAX = 64,			/* senders in a turn: each costs a report */
+	TRIES_ALONE = 6,		/* at a greylisted message */
 };
 
 /* ---- gathering the results of a lease ---- */
@@ -224,7 +227,7 @@ outcome_overdue(struct queued *q, struct plan_unit *pu)
 	struct store_result why = { .outcome = OUTCOME_DEFERRED };
 	struct plan_dest_view dest;
 	char text[PLAN_WHY_MAX], status[sizeof("5.999.999")];
-	int64_t failed_at = plan_unit_failed_at(pu);
+	int64_t failed_at = plan_unit_told_at(pu);
 
 	if (lease_is_waiting(q) || plan_unit_state(pu) == PLAN_HELD ||
 	    plan_unit_overdue(pu) > failed_at ||
@@ -235,9 +238,12 @@ outcome_overdue(struct queued *q, struct plan_unit *pu)
 	    !was_expired(q, plan_unit_owner(pu), failed_at))
 		return false;
 	/* the destination may go with its unit */
-	why.text = span_of(text, dest.why.n);
+	why.text = dest.stopped_until != 0 ? SPAN_LIT("mail to this "
+	    "destination is suspended here for now") :
+	    span_of(text, dest.why.n);
 	memcpy(text, dest.why.p, dest.why.n);
-	why.status = span_copy(dest.status, status, sizeof(status)) ?
+	why.status = dest.stopped_until != 0 ? SPAN_LIT("4.3.2") :
+	    span_copy(dest.status, status, sizeof(status)) ?
 	    span_str(status) : SPAN_LIT("4.4.1");
 	begin_own(q, q->work, true);
 	return tell_one(q, q->work, pu, &why) == OK;
@@ -294,6 +300,17 @@ end_unit(struct queued *q, struct lease *lease, struct plan_unit *pu)
 	residence_end(q, pu);
 }
 
+/* It is asked to come back (greylisting): soon, while that may be believed. */
+static uint64_t
+due_alone(struct queued *q, const struct outcome_work *w,
+    const struct store_unit *unit)
+{
+	if (unit->tries >= TRIES_ALONE)
+		return next_due(q, unit);
+	return times_cut(q, unit->message, queued_wall(q) +
+	    (uint64_t)w->lesson.time_ms);
+}
+
 /* A destination that fails as a whole, or breaks off when it is asked how it
  * is, decides when all of its units are next; a unit is not due before that.
  * Any other end of an attempt shows that it talks. */
@@ -301,8 +318,10 @@ static uint64_t
 due_after(struct queued *q, const struct outcome_work *w,
     struct plan_unit *pu, struct lease *lease, uint8_t scope)
 {
-	uint64_t due = next_due(q, lease->unit);
-	bool is_less = outcome_is_pushback(w);
+	bool is_one = w->lesson.action == CONF_SHAPE_RETRY;
+	uint64_t due = is_one ? due_alone(q, w, lease->unit) :
+	    next_due(q, lease->unit);
+	bool is_less = !is_one && outcome_is_pushback(w);
 	/* once, though a verdict that could not be taken is told again */
 	bool is_news = !lease->is_counted;
 	int64_t wait;
@@ -316,7 +335,10 @@ due_after(struct queued *q, const struct outcome_work *w,
 			plan_dest_ok(q->plan, pu, queued_now(q));
 		return due;
 	}
-	if (is_news)
+	if (is_news && w->lesson.action == CONF_SHAPE_BACK_OFF)
+		(void)plan_back_off(q->plan, pu, mtime_add(queued_now(q),
+		    w->lesson.time_ms), queued_now(q));
+	else if (is_news)
 		(void)plan_dest_failed(q->plan, pu, queued_now(q));
 	wait = plan_unit_blocked_until(q->plan, pu) - queued_now(q);
 	if (wait > 0 && queued_wall(q) + (uint64_t)wait > due)
@@ -356,6 +378,28 @@ go_on(struct queued *q, struct lease *lease, bool is_partial, uint64_t due)
 	reschedule(q, unit, is_partial, due);
 }
 
+/* What it means for more than this message; once of each lease.  The scope of
+ * what is left to the planner is given. */
+static uint8_t
+learn(struct queued *q, struct outcome_work *w, const struct lease *lease,
+    uint8_t scope)
+{
+	const struct route route = residence_route(q, lease->unit);
+	struct span key = plan_unit_key(lease->unit->plan);
+
+	if (!lease->is_counted) {
+		outcome_note_rates(q, w, key, scope);
+		shaping_count(q, w, key, &route);
+	}
+	shaping_shield(q, w, key, &route);
+	w->lesson = shaping_lesson(q, w, key);
+	if (!lease->is_counted)
+		shaping_learn(q, &w->lesson, w, key);
+	return w->lesson.action == CONF_SHAPE_RETRY ? SCOPE_RECIPIENTS :
+	    w->lesson.action == CONF_SHAPE_BACK_OFF ? SCOPE_DESTINATION :
+	    scope;
+}
+
 /* The destination's fate comes before settle() because the due time stands in
  * the verdict; the reason and the others come after it, for they need the
  * result to be taken. */
@@ -365,7 +409,7 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 {
 	struct store_unit *unit = lease->unit;
 	struct plan_unit *pu = unit->plan;
-	struct store_result first = w->results[0];
+	struct store_result first;
 	bool is_partial = lease->count < unit->left;
 	bool is_over = false;
 	uint64_t due;
@@ -375,8 +419,8 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 		outcome_untried(q, lease);
 		return OK;
 	}
-	if (!lease->is_counted)
-		outcome_note_rates(q, w, plan_unit_key(pu), scope);
+	scope = learn(q, w, lease, scope);
+	first = w->results[0];
 	due = due_after(q, w, pu, lease, scope);
 	decide(q, w, unit, lease->is_deleted);
 	if (is_partial && outcome_is_all_settled(w))
@@ -428,6 +472,8 @@ outcome_verdict(struct queued *q, struct queued_peer *peer,
 		    w->attempts[0].begun_at :
 		    spool_time_shown(q, queued_wall(q));
 		w->is_try = true;
+		shaping_group(q, plan_unit_key(lease->unit->plan),
+		    verdict->group);
 		e = conclude(q, w, lease, verdict->scope);
 	}
 	/* Unconfirmed it will be told again. */

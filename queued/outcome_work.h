@@ -7,6 +7,7 @@
 
 #include "common/ipc/messages.h"
 #include "queued/bounce.h"
+#include "queued/shape/shape_rules.h"
 #include "queued/store/store_write.h"
 
 #define OUTCOME_NO_ATTEMPT 0xff
@@ -27,6 +28,7 @@ struct outcome_work {
 	bool is_try;			/* counts as an attempt */
 	/* whoever took it tells the sender what he asked for */
 	uint8_t told_by[STORE_UNIT_RECIPIENTS];	/* as has_dsn of a result */
+	struct shape_lesson lesson;	/* of its first temporary refusal */
 	struct bounce failure;
 	struct bounce delay;
 	struct bounce relayed;

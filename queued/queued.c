@@ -29,6 +29,7 @@
 #include "queued/rates.h"
 #include "queued/residence.h"
 #include "queued/residence_lines.h"
+#include "queued/shaping.h"
 #include "queued/spool_time.h"
 
 #include <stdlib.h>
@@ -342,6 +343,7 @@ on_housekeeping(void *ctx)
 	history_keep_house(q);
 	quotas_keep_house(q);
 	policies_keep_house(q);
+	shaping_keep_house(q);
 	residence_keep_house(q);
 	timer_start(&q->housekeeping, HOUSEKEEPING_MS);
 }
@@ -370,12 +372,6 @@ params_of(const struct conf *conf)
 	};
 }
 
-static void
-limits_of(void *ctx, void *owner, struct plan_limits *out)
-{
-	*out = residence_limits(residence_policy(ctx, owner));
-}
-
 /* All or nothing: the old routes stay until everything new was made. */
 enum err
 queued_take_conf(struct queued *q)
@@ -397,9 +393,9 @@ queued_take_conf(struct queued *q)
 	q->conf = conf;
 	q->generation = proc_generation(q->proc);
 	history_reload(q);
-	if ((e = quotas_reload(q)) != OK)
+	if ((e = quotas_reload(q)) != OK || (e = shaping_reload(q)) != OK)
 		return e;
-	plan_set_params(q->plan, &params, limits_of, q);
+	plan_set_params(q->plan, &params, residence_limits_of, q);
 	return OK;
 }
 
@@ -495,6 +491,7 @@ open_all(struct queued *q, struct why *why)
 	if (q->work == NULL || (e = seed(q)) != OK ||
 	    (e = spool_time_open(q)) != OK || (e = quotas_open(q)) != OK ||
 	    (e = policies_open(q)) != OK ||
+	    (e = shaping_open(q)) != OK ||
 	    (e = queued_take_conf(q)) != OK || (e = init_loop_parts(q)) != OK)
 		return why_set(why, ERR_NOMEM, "cannot begin: no memory");
 	if ((e = open_store(q, why)) != OK)
@@ -547,6 +544,7 @@ queued_close(struct queued *q)
 	history_free(q);
 	quotas_close(q);
 	policies_close(q);
+	shaping_close(q);
 	spool_time_close(q);
 	deferred_clear(&q->turn_end);
 	deferred_clear(&q->store_due);

@@ -31,6 +31,7 @@ struct outcome_work;
 struct policies;
 struct proc;
 struct quotas;
+struct shaping;
 struct rates;
 struct spool_time;
 
@@ -59,6 +60,7 @@ struct queued {
 	struct rates *rates;		/* of late, for forecasts */
 	struct quotas *quotas;		/* quotas.c */
 	struct policies *policies;	/* policies.c */
+	struct shaping *shaping;
 	struct rng dice;
 
 	struct queued_peer smtpds[QUEUED_WORKERS_MAX];
@@ -70,8 +72,7 @@ struct queued {
 	struct deferred answered;	/* tell the store what has left */
 	struct timer wake;		/* the planner's next time */
 	struct watch *store_ready;
-	uint64_t written;		/* groups whose effects were taken */
-	uint64_t synced;
+	uint64_t written, synced;	/* groups whose effects were taken */
 
 	struct map_u64 streams;		/* intake.c, by token */
 	struct map_u64 tokens;		/* intake.c: of replayed groups */
@@ -81,8 +82,7 @@ struct queued {
 	struct outcome_work *work;	/* outcome.c */
 	struct ctl *ctl;		/* ctl.c; NULL: nothing asked yet */
 	struct history *history;
-	struct buf scratch;		/* an envelope, or a key */
-	struct buf rows;		/* of a lease */
+	struct buf scratch, rows;	/* an envelope or a key; of a lease */
 	struct buf content;		/* a message read from the spool */
 	struct timer housekeeping;	/* once a second */
 	int64_t started_at_ms;

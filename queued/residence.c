@@ -20,6 +20,7 @@
 #include "queued/plan/plan_look.h"
 #include "queued/residence_lines.h"
 #include "queued/residence_private.h"
+#include "queued/shaping.h"
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
 #include "queued/times.h"
@@ -65,15 +66,27 @@ residence_policy(struct queued *q, const struct store_unit *unit)
 }
 
 struct plan_limits
-residence_limits(const struct route_policy *policy)
+residence_limits(struct queued *q, const struct route *route)
 {
-	return (struct plan_limits){
+	const struct route_policy *policy = route->policy;
+	struct plan_limits limits = {
 		.first_retry_ms = policy->first_retry_ms,
 		.max_retry_ms = policy->max_retry_ms,
 		.window_max = policy->window,
 		.rate_count = policy->rate.count,
 		.rate_ms = policy->rate.period_ms,
 	};
+
+	shaping_limit(q, route, &limits);
+	return limits;
+}
+
+void
+residence_limits_of(void *ctx, void *owner, struct plan_limits *out)
+{
+	const struct route route = residence_route(ctx, owner);
+
+	*out = residence_limits(ctx, &route);
 }
 
 int64_t
@@ -110,7 +123,7 @@ residence_entry(struct queued *q, const struct store_unit *unit,
 	buf_reset(&q->scratch);
 	route_key(&route, unit->recipients[lease_first_row(unit)].address,
 	    &q->scratch);
-	entry.limits = residence_limits(route.policy);
+	entry.limits = residence_limits(q, &route);
 	if (envelope_check(m->envelope, &head) == OK) {
 		if ((head.flags & ENVELOPE_REQUIRE_TLS) != 0)
 			route_key_require_tls(&q->scratch);

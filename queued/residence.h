@@ -72,7 +72,9 @@ void residence_keep_house(struct queued *q);
 struct route residence_route(struct queued *q, const struct store_unit *unit);
 const struct route_policy *residence_policy(struct queued *q,
     const struct store_unit *unit);
-struct plan_limits residence_limits(const struct route_policy *policy);
+struct plan_limits residence_limits(struct queued *q,
+    const struct route *route);
+void residence_limits_of(void *q, void *unit, struct plan_limits *out);
 
 /* Age at which a unit is given up. */
 int64_t residence_life_ms(struct queued *q,

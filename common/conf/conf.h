@@ -61,6 +61,26 @@ struct conf_quotas {
 	size_t n;
 };
 
+struct conf_provider {
+#define CONF_PROVIDER(type, member, ...) CONF_MEMBER_##type(member);
+#include "common/conf/conf_rows.def"
+};
+
+struct conf_providers {
+	struct conf_provider *v;
+	size_t n;
+};
+
+struct conf_shaping {
+#define CONF_SHAPING(type, member, ...) CONF_MEMBER_##type(member);
+#include "common/conf/conf_rows.def"
+};
+
+struct conf_shapings {
+	struct conf_shaping *v;
+	size_t n;
+};
+
 struct conf {
 	struct arena *arena;
 #define CONF_SECTION(section, doc) struct {

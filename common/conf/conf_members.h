@@ -34,6 +34,7 @@
 #define CONF_MEMBER_MECHANISM(key)	enum conf_mechanism key
 #define CONF_MEMBER_EACH(key)		enum conf_each key
 #define CONF_MEMBER_BOUND(key)		struct conf_bound key
+#define CONF_MEMBER_SHAPE(key)		enum conf_shape key
 #define CONF_MEMBER_NETWORKS(key)	struct conf_networks key
 #define CONF_MEMBER_DOMAINS(key)	struct conf_texts key
 #define CONF_MEMBER_PATHS(key)		struct conf_texts key
@@ -48,5 +49,8 @@
 #define CONF_MEMBER_LISTENERS(key)	struct conf_listeners key
 #define CONF_MEMBER_ROUTES(key)		struct conf_routes key
 #define CONF_MEMBER_QUOTAS(key)		struct conf_quotas key
+#define CONF_MEMBER_RATES(key)		struct conf_rates key
+#define CONF_MEMBER_PROVIDERS(key)	struct conf_providers key
+#define CONF_MEMBER_SHAPINGS(key)	struct conf_shapings key
 
 #endif

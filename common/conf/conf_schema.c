@@ -37,6 +37,7 @@
 #define AT_EACH(of, key)		offsetof(of, key)
 #define AT_BOUND(of, key)		offsetof(of, key)
 #define AT_MECHANISM(of, key)		offsetof(of, key)
+#define AT_SHAPE(of, key)		offsetof(of, key)
 #define AT_NETWORKS(of, key)		offsetof(of, key)
 #define AT_DOMAINS(of, key)		offsetof(of, key)
 #define AT_PATHS(of, key)		offsetof(of, key)
@@ -51,6 +52,9 @@
 #define AT_LISTENERS(of, key)		offsetof(of, key)
 #define AT_ROUTES(of, key)		offsetof(of, key)
 #define AT_QUOTAS(of, key)		offsetof(of, key)
+#define AT_RATES(of, key)		offsetof(of, key)
+#define AT_PROVIDERS(of, key)		offsetof(of, key)
+#define AT_SHAPINGS(of, key)		offsetof(of, key)
 
 /* the readers of a row, as the schema names them */
 #define ALL		CONF_ALL
@@ -94,6 +98,20 @@ static const struct conf_row quota_rows[] = {
 #include "common/conf/conf_rows.def"
 };
 
+static const struct conf_row provider_rows[] = {
+#define CONF_PROVIDER(type, member, key, fallback, min, max, doc)	\
+	{ key, CONF_TYPE_##type, AT_##type(struct conf_provider, member), \
+	    fallback, min, max, CONF_RELOAD_LIVE, ALL, doc },
+#include "common/conf/conf_rows.def"
+};
+
+static const struct conf_row shaping_rows[] = {
+#define CONF_SHAPING(type, member, key, fallback, min, max, doc)	\
+	{ key, CONF_TYPE_##type, AT_##type(struct conf_shaping, member), \
+	    fallback, min, max, CONF_RELOAD_LIVE, ALL, doc },
+#include "common/conf/conf_rows.def"
+};
+
 static const struct section {
 	const char *name;
 	const char *doc;
@@ -113,6 +131,13 @@ const struct conf_schema conf_schema_route = {
 };
 const struct conf_schema conf_schema_quota = {
 	"quotas[].", quota_rows, COUNT_OF(quota_rows)
+};
+
+const struct conf_schema conf_schema_provider = {
+	"providers[].", provider_rows, COUNT_OF(provider_rows)
+};
+const struct conf_schema conf_schema_shaping = {
+	"shaping[].", shaping_rows, COUNT_OF(shaping_rows)
 };
 
 _Static_assert(COUNT_OF(main_rows) <= CONF_CHANGES_MAX, "see conf.h");
@@ -148,6 +173,7 @@ static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_EACH] = sizeof(enum conf_each),
 	[CONF_TYPE_BOUND] = sizeof(struct conf_bound),
 	[CONF_TYPE_MECHANISM] = sizeof(enum conf_mechanism),
+	[CONF_TYPE_SHAPE] = sizeof(enum conf_shape),
 	[CONF_TYPE_NETWORK] = sizeof(struct ipaddr_prefix),
 	[CONF_TYPE_DOMAIN] = sizeof(const char *),
 	[CONF_TYPE_PATTERN] = sizeof(const char *),
@@ -161,6 +187,8 @@ static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_LISTENER] = sizeof(struct conf_listener),
 	[CONF_TYPE_ROUTE] = sizeof(struct conf_route),
 	[CONF_TYPE_QUOTA] = sizeof(struct conf_quota),
+	[CONF_TYPE_PROVIDER] = sizeof(struct conf_provider),
+	[CONF_TYPE_SHAPING] = sizeof(struct conf_shaping),
 };
 
 /* By list type. */
@@ -179,6 +207,9 @@ static const enum conf_type elements[CONF_TYPES] = {
 	[CONF_TYPE_LISTENERS] = CONF_TYPE_LISTENER,
 	[CONF_TYPE_ROUTES] = CONF_TYPE_ROUTE,
 	[CONF_TYPE_QUOTAS] = CONF_TYPE_QUOTA,
+	[CONF_TYPE_RATES] = CONF_TYPE_RATE,
+	[CONF_TYPE_PROVIDERS] = CONF_TYPE_PROVIDER,
+	[CONF_TYPE_SHAPINGS] = CONF_TYPE_SHAPING,
 };
 
 /* The section's one sentence for people, or NULL. */
@@ -226,6 +257,10 @@ conf_type_schema(enum conf_type type)
 		return &conf_schema_route;
 	case CONF_TYPE_QUOTA:
 		return &conf_schema_quota;
+	case CONF_TYPE_PROVIDER:
+		return &conf_schema_provider;
+	case CONF_TYPE_SHAPING:
+		return &conf_schema_shaping;
 	default:
 		return NULL;
 	}

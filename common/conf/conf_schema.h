@@ -15,12 +15,8 @@ enum conf_type {
 	CONF_TYPE_TEXT,
 	CONF_TYPE_PATH,
 	CONF_TYPE_MAILBOX,
-	CONF_TYPE_COUNT,
-	CONF_TYPE_PORT,
-	CONF_TYPE_WORKERS,
-	CONF_TYPE_SIZE,
-	CONF_TYPE_TIME,
-	CONF_TYPE_RATE,
+	CONF_TYPE_COUNT, CONF_TYPE_PORT, CONF_TYPE_WORKERS,
+	CONF_TYPE_SIZE, CONF_TYPE_TIME, CONF_TYPE_RATE,
 	CONF_TYPE_ADDRESS,
 	CONF_TYPE_METRICS,
 	CONF_TYPE_SERVICE,
@@ -31,6 +27,7 @@ enum conf_type {
 	CONF_TYPE_EIGHT_BIT, CONF_TYPE_ROUTE_EIGHT_BIT,
 	CONF_TYPE_ROUTE_DOUBT, CONF_TYPE_PRIVATE,
 	CONF_TYPE_REVERSE, CONF_TYPE_EACH, CONF_TYPE_BOUND, CONF_TYPE_MECHANISM,
+	CONF_TYPE_SHAPE,
 	/* elements of lists only */
 	CONF_TYPE_NETWORK,
 	CONF_TYPE_DOMAIN,
@@ -43,7 +40,7 @@ enum conf_type {
 	CONF_TYPE_DNSLIST,
 	CONF_TYPE_LISTENER,	/* objects with a schema of their own */
 	CONF_TYPE_ROUTE,
-	CONF_TYPE_QUOTA,
+	CONF_TYPE_QUOTA, CONF_TYPE_PROVIDER, CONF_TYPE_SHAPING,
 	/* lists */
 	CONF_TYPE_NETWORKS,
 	CONF_TYPE_DOMAINS,
@@ -58,6 +55,9 @@ enum conf_type {
 	CONF_TYPE_LISTENERS,
 	CONF_TYPE_ROUTES,
 	CONF_TYPE_QUOTAS,
+	CONF_TYPE_RATES,
+	CONF_TYPE_PROVIDERS,
+	CONF_TYPE_SHAPINGS,
 	CONF_TYPES,
 };
 
@@ -84,6 +84,8 @@ extern const struct conf_schema conf_schema_main;
 extern const struct conf_schema conf_schema_listener;
 extern const struct conf_schema conf_schema_route;
 extern const struct conf_schema conf_schema_quota;
+extern const struct conf_schema conf_schema_provider;
+extern const struct conf_schema conf_schema_shaping;
 
 /* The sentence of a section of the main schema; NULL when there is none. */
 const char *conf_schema_section(struct span name);

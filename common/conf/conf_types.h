@@ -44,6 +44,10 @@ enum conf_reverse { CONF_REVERSE_NONE, CONF_REVERSE_LOG, CONF_REVERSE_REFUSE };
 /* Whose mail a quota counts together. */
 enum conf_each { CONF_EACH_USER, CONF_EACH_CLIENT, CONF_EACH_NETWORK };
 
+/* What to do about a temporary refusal. */
+enum conf_shape { CONF_SHAPE_SLOW, CONF_SHAPE_BACK_OFF, CONF_SHAPE_SUSPEND,
+	CONF_SHAPE_RETRY, CONF_SHAPE_NONE };
+
 enum conf_address_kind {
 	CONF_ADDRESS_NONE,
 	CONF_ADDRESS_ANY,	/* every address: one IPv4, one IPv6 socket */
@@ -90,29 +94,6 @@ struct conf_dnslist {
 	uint32_t first, last;
 };
 
-struct conf_texts {
-	const char **v;
-	size_t n;
-};
-
-struct conf_networks {
-	struct ipaddr_prefix *v;
-	size_t n;
-};
-
-struct conf_endpoints {
-	struct endpoint *v;
-	size_t n;
-};
-
-struct conf_dnslists {
-	struct conf_dnslist *v;
-	size_t n;
-};
-
-struct conf_targets {
-	struct conf_target *v;
-	size_t n;
-};
+#include "common/conf/conf_lists.h"
 
 #endif

@@ -9,6 +9,7 @@
 #include "common/conf/conf_value.h"
 
 #include "common/base/check.h"
+#include "common/base/mtime.h"
 #include "common/base/text.h"
 #include "common/base/units.h"
 #include "common/conf/conf_dnslist.h"
@@ -49,6 +50,9 @@ static const char *const mechanisms[] = {
 	"any", "plain", "login", "scram-sha-256", "external", "oauthbearer",
 	"xoauth2"
 };
+static const char *const shapes[] = {
+	"slow", "back_off", "suspend", "retry", "none"
+};
 
 static const struct choice {
 	const char *const *names;
@@ -71,6 +75,7 @@ static const struct choice {
 	[CONF_TYPE_REVERSE] = { reverses, COUNT_OF(reverses) },
 	[CONF_TYPE_EACH] = { eaches, COUNT_OF(eaches) },
 	[CONF_TYPE_MECHANISM] = { mechanisms, COUNT_OF(mechanisms) },
+	[CONF_TYPE_SHAPE] = { shapes, COUNT_OF(shapes) },
 };
 
 /* an enum is written and read by copying an unsigned int */
@@ -174,7 +179,8 @@ parse_size(const struct conf_row *row, struct span text, void *out,
 	return OK;
 }
 
-/* 50/1s; a unit alone is one of it.  A row's limits are those of the time. */
+/* 50/1s; a unit alone is one of it.  A row's limits are those of the time, or a
+ * list's of its count. */
 static enum err
 parse_rate(const struct conf_row *row, struct span text, void *out,
     struct why *why)
@@ -200,7 +206,11 @@ parse_rate(const struct conf_row *row, struct span text, void *out,
 	if (count < 1 || count > CONF_RATE_COUNT_MAX)
 		return why_set(why, ERR_RANGE, "the number must "
 		    "be between 1 and %d", CONF_RATE_COUNT_MAX);
-	if (ms < row->min || ms > row->max)
+	if (conf_type_is_list(row->type) && (ms < 1 || ms > MTIME_DAY))
+		return why_set(why, ERR_RANGE,
+		    "must be between 1ms and 1d");
+	if (!conf_type_is_list(row->type) &&
+	    (ms < row->min || ms > row->max))
 		return out_of_range(row, CONF_TYPE_TIME, why);
 	rate = (struct conf_rate){ (uint32_t)count, (uint32_t)ms };
 	memcpy(out, &rate, sizeof(rate));

@@ -180,6 +180,10 @@ load_element(struct loader *l, const struct conf_schema *schema,
 		    "a rule such as {to: example.org, via: mx}" :
 		    inner == &conf_schema_quota ?
 		    "a rule such as {each: user, messages: 100/1h}" :
+		    inner == &conf_schema_provider ?
+		    "an entry such as {name: big, mx: \"*.example.net\"}" :
+		    inner == &conf_schema_shaping ?
+		    "a rule such as {reply: \"421 *later*\", for: 1h}" :
 		    "an entry such as {address: \"*:25\"}");
 		return;
 	}

@@ -424,6 +424,43 @@ check_quotas(const struct conf *conf, const struct yaml_node *root,
 	}
 }
 
+/* What a rule says has to be of use for what it does. */
+static void
+check_shaping(const struct conf *conf, const struct yaml_node *root,
+    struct conf_report *report)
+{
+	const struct yaml_node *list = top(root, "shaping"), *at = NULL;
+
+	for (size_t i = 0; i < conf->shaping.n; i++) {
+		const struct conf_shaping *rule = &conf->shaping.v[i];
+		struct conf_place place = next_place(list, &at);
+		bool has_limit = rule->rate.count > 0 || rule->window > 0;
+
+		if (rule->action == CONF_SHAPE_SLOW && !has_limit)
+			conf_report_add(report, CONF_ERROR, place,
+			    "action: slow needs a `rate` or a `window`");
+		if (rule->action != CONF_SHAPE_SLOW && has_limit)
+			conf_report_add(report, CONF_WARNING, place,
+			    "`rate` and `window` are for action: slow");
+	}
+}
+
+/* One without exchangers has no domain. */
+static void
+check_providers(const struct conf *conf, const struct yaml_node *root,
+    struct conf_report *report)
+{
+	const struct yaml_node *list = top(root, "providers"), *at = NULL;
+
+	for (size_t i = 0; i < conf->providers.n; i++) {
+		struct conf_place place = next_place(list, &at);
+
+		if (conf->providers.v[i].mx.n == 0)
+			conf_report_add(report, CONF_ERROR, place,
+			    "providers[].mx is missing");
+	}
+}
+
 /* Half a pair would leave a listener without the TLS that was asked for. */
 static void
 check_tls(const struct conf *conf, const struct conf_places *places,
@@ -483,6 +520,8 @@ conf_rules_check(const struct conf *conf, const struct yaml_node *root,
 	    conf->deliver.address_family, place_of(places, "deliver.source"),
 	    report);
 	check_quotas(conf, root, report);
+	check_providers(conf, root, report);
+	check_shaping(conf, root, report);
 	check_tls(conf, places, report);
 	check_auth(conf, places, report);
 	check_size(conf, report);

@@ -19,6 +19,7 @@
 
 #include "common/base/check.h"
 #include "common/base/mtime.h"
+#include "queued/plan/plan_advice.h"
 #include "queued/plan/plan_look.h"
 #include "queued/plan/plan_private.h"
 #include "queued/plan/plan_turn.h"
@@ -108,12 +109,21 @@ plan_set_params(struct plan *plan, const struct plan_params *params,
     void (*limits_of)(void *ctx, void *owner, struct plan_limits *out),
     void *ctx)
 {
+	plan->dests.params = *params;
+	if (limits_of == NULL)
+		plan->dests.conf++;
+	else
+		plan_refresh(plan, limits_of, ctx);
+}
+
+void
+plan_refresh(struct plan *plan,
+    void (*limits_of)(void *ctx, void *owner, struct plan_limits *out),
+    void *ctx)
+{
 	struct list *node;
 
-	plan->dests.params = *params;
 	plan->dests.conf++;
-	if (limits_of == NULL)
-		return;
 	refresh(plan, &plan->waiting, limits_of, ctx);
 	refresh(plan, &plan->leased, limits_of, ctx);
 	for (node = list_first(&plan->dests.all); node != NULL;

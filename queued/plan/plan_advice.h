@@ -18,6 +18,11 @@ void plan_set_advisor(struct plan *plan, plan_advisor *advisor, void *ctx);
 void plan_advise(struct plan *plan, struct span key);
 void plan_advise_all(struct plan *plan);
 
+/* Asks for the limits of each destination with a unit, by one of its units. */
+void plan_refresh(struct plan *plan,
+    void (*limits_of)(void *ctx, void *owner, struct plan_limits *out),
+    void *ctx);
+
 /* Forgets how KEY did: back-off, window, place in its rate.  False: it is not
  * here. */
 bool plan_reset(struct plan *plan, struct span key);

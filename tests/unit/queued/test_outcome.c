@@ -56,7 +56,7 @@ Test(outcome, mixed, .init = begin, .fini = end)
 	struct msg_result rows[4] = {
 		row(0, 0, OUTCOME_DELIVERED, "taken"),
 		row(1, 1, OUTCOME_FAILED, "no such user here"),
-		row(2, 2, OUTCOME_DEFERRED, "greylisted"),
+		row(2, 2, OUTCOME_DEFERRED, "mailbox full"),
 		row(3, 3, OUTCOME_FAILED, "mailbox gone"),
 	};
 	uint64_t id = bench_mail(&b, "s@a.example",
