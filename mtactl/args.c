@@ -60,6 +60,18 @@ set_flag(struct args *args, enum option_id id)
 }
 
 static enum err
+take_time(struct reader *r, const char *value)
+{
+	int64_t ms;
+
+	if (units_parse_ms(span_str(value), &ms) != OK || ms <= 0)
+		return why_set(r->why, ERR_SYNTAX,
+		    "--for needs a time, such as 30m or 2h");
+	r->args->for_ms = (uint64_t)ms;
+	return OK;
+}
+
+static enum err
 take_value(struct reader *r, enum option_id id, const char *value)
 {
 	if (id == OPTION_CONFIG)
@@ -70,6 +82,10 @@ take_value(struct reader *r, enum option_id id, const char *value)
 		r->args->journal = value;
 	else if (id == OPTION_SCHEME)
 		r->args->scheme = value;
+	else if (id == OPTION_WHY)
+		r->args->why = value;
+	else if (id == OPTION_FOR)
+		return take_time(r, value);
 	else if (units_parse_u64(span_str(value), &r->args->limit) != OK ||
 	    r->args->limit == 0)
 		return why_set(r->why, ERR_SYNTAX,
@@ -208,6 +224,10 @@ check_verb(const struct reader *r)
 	if (args->scheme != NULL && !(v->options & VERB_SCHEME))
 		return why_set(r->why, ERR_SYNTAX,
 		    "--scheme means nothing to `%s`", v->name);
+	if ((args->for_ms > 0 || args->why != NULL) &&
+	    !(v->options & VERB_FOR))
+		return why_set(r->why, ERR_SYNTAX, "%s means nothing to `%s`",
+		    args->for_ms > 0 ? "--for" : "--why", v->name);
 	if (args->wants_mail && !(v->options & VERB_SALVAGE))
 		return why_set(r->why, ERR_SYNTAX,
 		    "--mail means nothing to `%s`", v->name);

@@ -20,6 +20,8 @@ struct args {
 	bool does_release;
 	const char *journal;		/* NULL: that of the spool */
 	const char *scheme;		/* of `auth hash'; NULL: the best */
+	uint64_t for_ms;		/* of `dest suspend`; 0: no end */
+	const char *why;		/* … its reason; NULL: none */
 	bool wants_mail;		/* of `spool salvage' */
 	bool wants_help;
 	bool wants_version;

@@ -91,6 +91,7 @@ block_name(uint8_t block)
 		[BLOCK_SCARCE] = "busy", [BLOCK_NO_WORKER] = "no_worker",
 		[BLOCK_STARTING] = "starting", [BLOCK_UNSYNCED] = "disk",
 		[BLOCK_SETTLED] = "none", [BLOCK_RELEASE] = "release",
+		[BLOCK_SUSPENDED] = "suspended",
 	};
 
 	return block < BLOCK_COUNT ? names[block] : "unknown";
@@ -126,6 +127,8 @@ block_words(uint8_t block)
 		[BLOCK_SETTLED] = "nothing more happens for it",
 		[BLOCK_RELEASE] = "its sender asked that delivery begin "
 		    "later",
+		[BLOCK_SUSPENDED] = "mail for its destination is suspended "
+		    "here; `mtactl dest resume` lets it go on",
 	};
 
 	return block < BLOCK_COUNT ? words[block] : "unknown";
@@ -225,6 +228,24 @@ put_last(struct explain *x, const struct msg_ctl_why *m)
 		    "it may have been delivered\n");
 }
 
+/* Since when, and by whom. */
+static void
+put_suspension(struct explain *x, const struct msg_ctl_why *m)
+{
+	struct output *o = x->o;
+
+	if (m->since_at != 0) {
+		buf_add_str(&o->b, "    since ");
+		events_put_moment(o, m->since_at, x->now);
+		buf_add_byte(&o->b, '\n');
+	}
+	if (m->reason.n > 0) {
+		buf_add_str(&o->b, "    ");
+		output_text(o, m->reason);
+		buf_add_byte(&o->b, '\n');
+	}
+}
+
 static void
 put_block(struct explain *x, const struct msg_ctl_why *m)
 {
@@ -242,6 +263,8 @@ put_block(struct explain *x, const struct msg_ctl_why *m)
 		    SPAN_LIT("nothing that was kept"));
 		buf_add_byte(&o->b, '\n');
 	}
+	if (m->block == BLOCK_SUSPENDED)
+		put_suspension(x, m);
 	if (m->next_at > x->now) {
 		buf_add_str(&o->b, "    next try at ");
 		events_put_moment(o, m->next_at, x->now);

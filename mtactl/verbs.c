@@ -216,6 +216,8 @@ knows(const struct verb *v, enum option_id id)
 		return (v->options & VERB_SCHEME) != 0;
 	if (id == OPTION_MAIL)
 		return (v->options & VERB_SALVAGE) != 0;
+	if (id == OPTION_FOR || id == OPTION_WHY)
+		return (v->options & VERB_FOR) != 0;
 	return true;
 }
 

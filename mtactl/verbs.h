@@ -16,6 +16,7 @@ enum {
 	VERB_RESTORE = 1 << 3,		/* its three options */
 	VERB_SALVAGE = 1 << 4,		/* --mail */
 	VERB_SCHEME = 1 << 5,
+	VERB_FOR = 1 << 6,		/* --for, --why */
 };
 
 struct verb {

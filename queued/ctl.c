@@ -17,6 +17,7 @@
 #include "common/os/creds.h"
 #include "common/proc/proc.h"
 #include "queued/ctl_backup.h"
+#include "queued/ctl_dest.h"
 #include "queued/ctl_forecast.h"
 #include "queued/ctl_history.h"
 #include "queued/ctl_spool.h"
@@ -280,6 +281,8 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		break;
 	case MSG_ctl_sts:
 		ctl_sts(s, &m->ctl_sts);
+	case MSG_ctl_dest:
+		ctl_dest(s, &m->ctl_dest);
 		break;
 	case MSG_ctl_reload:
 		ask_reload(s);

@@ -3,11 +3,14 @@
  * when, and what comes next.  Asked of the planner and the store as they are
  * this moment; nothing of it is stored.
  */
+#include "common/base/mtime.h"
+#include "queued/ctl_dest.h"
 #include "queued/ctl_history.h"
 #include "queued/lease.h"
 #include "queued/lease_doubt.h"
 #include "queued/plan/plan_look.h"
 #include "queued/residence.h"
+#include "queued/shaping.h"
 #include "queued/spool_time.h"
 #include "queued/times.h"
 
@@ -29,13 +32,42 @@ workers(const struct queued *q)
 	return n;
 }
 
+static struct span
+key_of(const struct store_unit *unit)
+{
+	return unit->plan != NULL ? plan_unit_key(unit->plan) : unit->key;
+}
+
+/* What suspends its destination or its route. */
+static bool
+find_stop(const struct queued *q, const struct store_unit *unit,
+    struct shape_stop *out)
+{
+	const struct route route = route_table_find(q->routes,
+	    unit->message->sender,
+	    unit->recipients[lease_first_row(unit)].address);
+
+	return shaping_stop_of(q, key_of(unit), route.index, out);
+}
+
+static int64_t
+moment_of(const struct queued *q, int64_t until)
+{
+	return until == 0 ? PLAN_NEVER : mtime_add(queued_now(q),
+	    mtime_sub(until, (int64_t)queued_wall(q)));
+}
+
 /* Of a unit that the planner does not have: it is in the index, and comes in
  * by its time. */
 static struct block
 block_of_absent(const struct queued *q, const struct store_unit *unit)
 {
 	int64_t until = plan_blocked_until(q->plan, unit->key);
+	struct shape_stop stop;
 
+	if (find_stop(q, unit, &stop))
+		return (struct block){ BLOCK_SUSPENDED,
+		    moment_of(q, stop.until) };
 	if (until > queued_now(q))
 		return (struct block){ BLOCK_BACK_OFF, until };
 	if (unit->due_at > queued_wall(q))
@@ -57,6 +89,8 @@ block_of_present(const struct queued *q, const struct plan_unit *pu)
 	    &block.until);
 	if (block.kind == BLOCK_NONE)
 		block.until = 0;
+	if (block.kind == (uint8_t)PLAN_BLOCK_STOPPED)
+		block.kind = BLOCK_SUSPENDED;
 	return block;
 }
 
@@ -111,6 +145,8 @@ next_at(const struct queued *q, const struct store_unit *unit,
 
 	if (block->kind == BLOCK_HELD)
 		return 0;
+	if (block->kind == BLOCK_SUSPENDED)
+		return until;
 	return until > due ? until :
 	    unit->due_at > queued_wall(q) ? due : until;
 }
@@ -140,8 +176,9 @@ send_why(struct ctl_session *s, const struct store_unit *unit,
 {
 	const struct queued *q = s->q;
 	struct msg m = { .type = MSG_ctl_why };
-	struct span key = unit->plan != NULL ? plan_unit_key(unit->plan) :
-	    unit->key;
+	struct span key = key_of(unit);
+	char why[CTL_DEST_WHY_SIZE];
+	struct shape_stop stop;
 
 	m.ctl_why.address = span_sub(r->address, 0, 1024);
 	m.ctl_why.state = ctl_recipient_state(ctl_unit_state(q, unit), r);
@@ -155,6 +192,11 @@ send_why(struct ctl_session *s, const struct store_unit *unit,
 	m.ctl_why.text = span_sub(r->text, 0, 4096);
 	m.ctl_why.destination = span_sub(key, 0, 2048);
 	put_destination(q, key, &m.ctl_why);
+	if (block->kind == BLOCK_SUSPENDED && find_stop(q, unit, &stop)) {
+		m.ctl_why.reason = ctl_dest_why(&stop, why);
+		m.ctl_why.since_at = spool_time_shown(q,
+		    (uint64_t)stop.since);
+	}
 	m.ctl_why.is_in_doubt = r->outcome == OUTCOME_IN_DOUBT;
 	ctl_send(s, &m);
 }

@@ -8,6 +8,7 @@
 #include "queued/ctl_history.h"
 #include "queued/ctl_private.h"
 #include "queued/history.h"
+#include "queued/shaping.h"
 
 /* A header longer than this is cut: a frame carries it to a person. */
 enum { HEAD_SHOWN = 64 * 1024 };
@@ -247,6 +248,7 @@ put_figures(struct ctl_session *s, struct msg_list *list)
 		{ "waiting", plan_count(q->plan, PLAN_WAITING) },
 		{ "held", plan_count(q->plan, PLAN_HELD) },
 		{ "destinations", plan_destinations(q->plan) },
+		{ "suspended", shape_stops(shaping_known(q)) },
 		{ "accepted", q->figures.accepted },
 		{ "delivered", q->figures.delivered },
 		{ "deferred", q->figures.deferred },

@@ -10,6 +10,13 @@ enum ctl_verb { CTL_COUNT, CTL_LIST, CTL_HOLD, CTL_RELEASE, CTL_RETRY,
 enum ctl_sts_verb { CTL_STS_LIST, CTL_STS_FORGET, CTL_STS_VERB_COUNT };
 enum ctl_quota_verb { CTL_QUOTA_LIST, CTL_QUOTA_RESET, CTL_QUOTA_VERB_COUNT };
 
+enum ctl_dest_verb { CTL_DEST_LIST, CTL_DEST_SHOW, CTL_DEST_SUSPEND,
+	CTL_DEST_RESUME, CTL_DEST_RESET, CTL_DEST_VERB_COUNT };
+
+/* How a destination stands. */
+enum dest_state { DEST_OK, DEST_BACK_OFF, DEST_PROBE, DEST_SUSPENDED,
+	DEST_STATE_COUNT };
+
 enum ctl_spool_verb { CTL_SPOOL_STATS, CTL_SPOOL_CHECK,
 	CTL_SPOOL_BACKUP,	/* its files stay until the session ends */
 	CTL_SPOOL_VERB_COUNT
@@ -39,7 +46,8 @@ enum block_kind {
 	BLOCK_LEASED, BLOCK_HELD, BLOCK_TIME, BLOCK_BACK_OFF, BLOCK_PROBE,
 	BLOCK_WINDOW, BLOCK_RATE, BLOCK_SCARCE, BLOCK_NO_WORKER,
 	BLOCK_STARTING, BLOCK_UNSYNCED, BLOCK_SETTLED,
-	BLOCK_RELEASE /* its sender put it off */, BLOCK_COUNT
+	BLOCK_RELEASE /* its sender put it off */,
+	BLOCK_SUSPENDED, BLOCK_COUNT
 };
 
 /* The state of a message or recipient as operators name it. */

@@ -20,6 +20,11 @@ forecast:when the queue will be empty, if all goes on as of late
 config check:look for mistakes in the configuration
 config show:the configuration with all defaults
 reload:take a changed configuration over
+dest list:destinations, those that are held back first
+dest show:one destination, its state and its limits
+dest suspend:send nothing to a destination
+dest resume:let mail go on that is suspended
+dest reset:forget how a destination did
 quota list:what users, clients and networks handed in of late, against their limits
 quota reset:let one go on: user:NAME, client:ADDRESS or network:NETWORKS
 sts list:which policies of MTA-STS are known, and until when
@@ -66,12 +71,12 @@ _mtactl()
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '--config --socket --json
 			--no-color --dry-run --limit --yes --set-aside --release
-			--journal --scheme --mail --help --version' -- "$cur")
+			--journal --scheme --mail --for --why --help --version' -- "$cur")
 		return
 	fi
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
-		-c | --config | -s | --socket | -l | --limit | --journal | --scheme) i=$((i + 1)) ;;
+		-c | --config | -s | --socket | -l | --limit | --journal | --scheme | --for | --why) i=$((i + 1)) ;;
 		-*) ;;
 		*) given+=("${words[i]}") ;;
 		esac

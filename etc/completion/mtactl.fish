@@ -19,6 +19,11 @@ set -l verbs \
     'forecast:when the queue will be empty, if all goes on as of late' \
     'config check:look for mistakes in the configuration' \
     'config show:the configuration with all defaults' \
+    'dest list:destinations, those that are held back first' \
+    'dest show:one destination, its state and its limits' \
+    'dest suspend:send nothing to a destination' \
+    'dest resume:let mail go on that is suspended' \
+    'dest reset:forget how a destination did' \
     'quota list:what was handed in of late, against limits' \
     'quota reset:let one go on that has used up its quota' \
     'sts list:which policies of MTA-STS are known' \
@@ -87,6 +92,8 @@ complete -c mtactl -s y -l yes -d 'do not ask'
 complete -c mtactl -l set-aside -d 'keep the spool that is there'
 complete -c mtactl -l release -d 'send what nobody knows the fate of'
 complete -c mtactl -l scheme -x -a 'yescrypt sha512 scram-sha-256' -d 'the kind of hash'
+complete -c mtactl -l for -x -d 'for so long'
+complete -c mtactl -l why -x -d 'a reason'
 complete -c mtactl -l journal -r -F -d 'who knows what was delivered'
 complete -c mtactl -l mail -d 'save each message as a file, too'
 complete -c mtactl -s h -l help -d help

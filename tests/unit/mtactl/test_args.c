@@ -54,6 +54,10 @@ static const struct {
 	{ "message show 0000000000001", "message show", "0000000000001", "" },
 	{ "config check", "config check", "", "" },
 	{ "config check a.yaml", "config check", "a.yaml", "" },
+	{ "dest list", "dest list", "", "" },
+	{ "dest suspend *.example.net --for 2h --why=x", "dest suspend",
+	    "*.example.net", "f" },
+	{ "dest resume -n route:mx", "dest resume", "route:mx", "n" },
 	{ "log level debug", "log level", "debug", "" },
 	{ "help", "help", "", "" },
 	{ "help queue list", "help", "queue list", "" },
@@ -70,6 +74,9 @@ check_flags(const struct args *a, const char *flags, const char *line)
 	cr_expect_eq(a->is_dry_run, strchr(flags, 'n') != NULL, "%s", line);
 	cr_expect_eq(a->has_yes, strchr(flags, 'y') != NULL, "%s", line);
 	cr_expect_eq(a->limit != 0, strchr(flags, 'l') != NULL, "%s", line);
+	cr_expect_eq(a->for_ms, strchr(flags, 'f') != NULL ? 7200000u : 0u,
+	    "%s", line);
+	cr_expect_eq(a->why != NULL, strchr(flags, 'f') != NULL, "%s", line);
 	cr_expect_eq(a->wants_help, strchr(flags, 'h') != NULL, "%s", line);
 	cr_expect_eq(a->wants_version, strchr(flags, 'V') != NULL, "%s", line);
 	cr_expect_str_eq(a->config, strchr(flags, 'c') != NULL ? "a.yaml" :
@@ -121,6 +128,16 @@ static const struct {
 	{ "queue list --limit=18446744073709551616",
 	    "--limit needs a number above 0" },
 	{ "queue count --limit 3", "--limit means nothing to `queue count`" },
+	{ "dest suspend x --for 2",
+	    "--for needs a time, such as 30m or 2h" },
+	{ "dest suspend x --for 0s",
+	    "--for needs a time, such as 30m or 2h" },
+	{ "dest suspend x --for -2h",
+	    "--for needs a time, such as 30m or 2h" },
+	{ "dest suspend x --why", "--why needs a TEXT" },
+	{ "dest resume x --for 2h", "--for means nothing to `dest resume`" },
+	{ "dest list --why x", "--why means nothing to `dest list`" },
+	{ "dest show", "`dest show` needs NAME" },
 	{ "queue list -l", "--limit needs a NUMBER" },
 	{ "spool check --set-aside", "--set-aside means nothing to "
 	    "`spool check`" },
