@@ -231,7 +231,15 @@ file_pread_all(int fd, void *p, size_t n, off_t where)
 enum err
 file_sync_dir(int dir_fd)
 {
-	return fsync(dir_fd) < 0 ? error_of(errno) : OK;
+	int own = -1;
+	enum err e;
+
+	/* the working directory has no descriptor */
+	if (dir_fd == AT_FDCWD)
+		dir_fd = own = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	e = fsync(dir_fd) < 0 ? error_of(errno) : OK;
+	fd_close(&own);
+	return e;
 }
 
 /* O_EXCL: nobody may have laid a file, or a link, in the way. */
