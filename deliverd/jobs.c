@@ -41,7 +41,8 @@ static void
 tell(struct jobs *jobs, struct job *j)
 {
 	j->told_at_ms = loop_now_ms(jobs->d->loop);
-	verdict_send(jobs->verdict, jobs->d->queued, j);
+	verdict_send(jobs->verdict, jobs->d->queued, j,
+	    pool_group(jobs->d->pool, j));
 	if (!timer_is_running(&jobs->again))
 		timer_start(&jobs->again, JOBS_AGAIN_MS);
 }

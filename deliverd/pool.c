@@ -22,6 +22,7 @@
 #include "common/loop/deferred.h"
 #include "common/loop/timer.h"
 #include "deliverd/early.h"
+#include "deliverd/hops/hops_group.h"
 #include "deliverd/jobs.h"
 #include "deliverd/session.h"
 
@@ -70,6 +71,7 @@ make_dest(struct pool *p, const struct job *j)
 	list_init(&dest->waiting);
 	list_init(&dest->sessions);
 	list_init(&dest->idle);
+	buf_init(&dest->group, HOPS_GROUP_MAX);
 	dest->key_n = j->destination.n;
 	if (dest->key_n > 0)
 		memcpy(dest->key, j->destination.p, dest->key_n);
@@ -100,6 +102,26 @@ dest_for(struct pool *p, const struct job *j)
 	return dest;
 }
 
+void
+pool_note_group(struct session *s)
+{
+	if (s->dest == NULL || s->hops == NULL)
+		return;
+	buf_reset(&s->dest->group);
+	hops_group(s->hops, &s->dest->group);
+}
+
+struct span
+pool_group(const struct pool *p, const struct job *j)
+{
+	const struct dest *dest = NULL;
+
+	if (route_is_mx(&j->route))
+		dest = map_span_get(&p->dests, j->destination);
+	return dest == NULL || buf_failed(&dest->group) ? SPAN_NONE :
+	    buf_span(&dest->group);
+}
+
 /* No job waits and no session is left, or all ends. */
 static void
 free_dest(struct pool *p, struct dest *dest)
@@ -107,6 +129,7 @@ free_dest(struct pool *p, struct dest *dest)
 	(void)map_span_remove(&p->dests, key_of(dest));
 	list_remove(&dest->touched);
 	settings_drop(&dest->settings);
+	buf_clear(&dest->group);
 	free(dest);
 }
 

@@ -29,6 +29,7 @@ struct dest {
 	int64_t paused_to_ms;	/* no new connection before this */
 	struct settings *settings;	/* of the job that came last */
 	struct route route;
+	struct buf group;	/* hosts behind it, by MX: told to queued */
 	bool requires_tls;	/* REQUIRETLS: all of its mail has it */
 	size_t key_n;
 	uint8_t key[];
@@ -61,6 +62,11 @@ void pool_dial_failed(struct pool *p, struct session *s,
 void pool_up(struct pool *p, struct session *s);
 void pool_idle(struct pool *p, struct session *s);
 void pool_leave(struct pool *p, struct session *s);
+
+/* Its round over the hosts is at its end: they are who is behind its destination,
+ * as told with verdicts; of that of J, empty when it is not known. */
+void pool_note_group(struct session *s);
+struct span pool_group(const struct pool *p, const struct job *j);
 
 /* The session is about to be freed; it has left. */
 void pool_gone(struct pool *p, struct session *s);

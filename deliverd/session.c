@@ -294,6 +294,7 @@ come_up(struct session *s)
 	session_sts_note(s);
 	s->dane = NULL;			/* its */
 	ask_cancel(s->d->ask, s);	/* one family may not be answered yet */
+	pool_note_group(s);
 	hops_free(&s->hops);
 	if (log_begin(log, LOG_HOP_CONNECTED, NULL)) {
 		log_text(log, "host", span_str(s->host));

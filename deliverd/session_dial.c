@@ -329,6 +329,7 @@ give_up(struct session *s)
 	}
 	if (buf_failed(&s->failed))
 		failed = (struct msg_list){ 0 };
+	pool_note_group(s);
 	pool_dial_failed(s->d->pool, s, &why, failed);
 	session_end(s);
 }

@@ -164,7 +164,8 @@ finish(struct verdict *v, struct channel *c, struct msg *m)
 }
 
 void
-verdict_send(struct verdict *v, struct channel *c, const struct job *j)
+verdict_send(struct verdict *v, struct channel *c, const struct job *j,
+    struct span group)
 {
 	struct msg m;
 
@@ -176,6 +177,7 @@ verdict_send(struct verdict *v, struct channel *c, const struct job *j)
 	m.verdict.id = j->id;
 	m.verdict.unit = j->unit;
 	m.verdict.scope = j->scope;
+	m.verdict.group = group;
 	m.verdict.attempts = (struct msg_list){ j->n_attempts,
 	    buf_span(&j->attempts) };
 	finish(v, c, &m);

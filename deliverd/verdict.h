@@ -15,8 +15,9 @@ enum err verdict_new(struct verdict **out);
 void verdict_free(struct verdict **v);
 
 /* C may be NULL (then queued hears it when it is back).  Recipients without
- * an outcome are untried. */
-void verdict_send(struct verdict *v, struct channel *c, const struct job *j);
+ * an outcome are untried.  GROUP: the hosts behind its destination. */
+void verdict_send(struct verdict *v, struct channel *c, const struct job *j,
+    struct span group);
 
 /* A lease that isn't taken: N recipients untried, or deferred when it makes
  * no sense to us. */

@@ -281,6 +281,7 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		break;
 	case MSG_ctl_sts:
 		ctl_sts(s, &m->ctl_sts);
+		break;
 	case MSG_ctl_dest:
 		ctl_dest(s, &m->ctl_dest);
 		break;

@@ -9,6 +9,7 @@
 #include "common/dns/dns_wire.h"
 #include "deliverd/hops/hops.h"
 #include "deliverd/hops/hops_race.h"
+#include "deliverd/hops/hops_group.h"
 
 /* "NAME TYPE DATA..." a line; DATA: "10 host" of an MX (commas between),
  * addresses, NXDOMAIN or SERVFAIL; what isn't there has no data. */
@@ -17,6 +18,7 @@ struct world {
 	unsigned asked;
 	char log[2048];		/* "192.0.2.1:25 192.0.2.2:25" */
 	struct hops_verdict verdict;
+	char group[HOPS_GROUP_MAX + 1];
 };
 
 static const struct route_target by_mx = {
@@ -78,7 +80,7 @@ answer(struct world *w, struct hops *h, const struct hops_question *q)
 {
 	struct hops_record records[128];
 	struct hops_answer a = { .found = HOPS_NO_DATA, .records = records };
-	char want[300], data[4096] = "";
+	char want[300], data[12000] = "";
 	size_t n;
 
 	w->asked++;
@@ -97,6 +99,18 @@ answer(struct world *w, struct hops *h, const struct hops_question *q)
 		a.n = make_records(data, q->type, records);
 	}
 	hops_answer(h, q->id, &a);
+}
+
+static void
+note_group(struct world *w, const struct hops *h)
+{
+	struct buf group;
+
+	buf_init(&group, HOPS_GROUP_MAX);
+	hops_group(h, &group);
+	cr_assert(span_copy(buf_span(&group), w->group, sizeof(w->group)));
+	cr_assert_not(buf_failed(&group));
+	buf_clear(&group);
 }
 
 /* One round in which no host can be reached. */
@@ -135,6 +149,7 @@ walk(struct world *w, const struct hops_setup *setup)
 		cr_assert_lt(i, 999, "endless");
 	}
 	hops_verdict(h, &w->verdict);
+	note_group(w, h);
 	hops_free(&h);
 }
 
@@ -172,6 +187,50 @@ Test(hops, preference)
 	cr_assert_str_eq(walk_mx(&w, "d.example"),
 	    "192.0.2.1:25 192.0.2.2:25 [2001:db8::3]:25");
 	check_verdict(&w, false, "4.4.1");
+}
+
+/* Who is behind a domain: its best exchangers, in whatever order and case. */
+Test(hops, group)
+{
+	static const char *const names[] = {
+		"a.example MX 20 b.example,10 M2.example,10 m1.example",
+		"b.example MX 5 m1.example,5 m2.Example,9 c.example",
+		"own.example A 192.0.2.1", "none.example MX NXDOMAIN", NULL,
+	};
+	static const struct route_target host = {
+		.scheme = CONF_SCHEME_SMTP, .user = "", .port = 25,
+		.host = "relay.example",
+	};
+	struct hops_setup setup = setup_of(&host, 1, "a.example");
+	struct world w = { .names = names };
+
+	(void)walk_mx(&w, "a.example");
+	cr_assert_str_eq(w.group, "m1.example,m2.example");
+	(void)walk_mx(&w, "b.example");
+	cr_assert_str_eq(w.group, "m1.example,m2.example");
+	(void)walk_mx(&w, "own.example");
+	cr_assert_str_eq(w.group, "");
+	(void)walk_mx(&w, "none.example");
+	cr_assert_str_eq(w.group, "");
+	(void)walk_mx(&w, "[192.0.2.1]");
+	cr_assert_str_eq(w.group, "");
+	walk(&w, &setup);
+	cr_assert_str_eq(w.group, "");
+}
+
+/* As many as a name has room for. */
+Test(hops, group_of_very_many)
+{
+	char row[12000] = "d.example MX ";
+	const char *const names[] = { row, NULL };
+	struct world w = { .names = names };
+
+	for (int i = 0; i < 40; i++)
+		(void)snprintf(row + strlen(row), sizeof(row) - strlen(row),
+		    "%s10 %060d.%060d.%060d.example", i > 0 ? "," : "", i, i,
+		    i);
+	(void)walk_mx(&w, "d.example");
+	cr_assert_gt(strlen(w.group), HOPS_GROUP_MAX - 200u);
 }
 
 /* C5321-20: equal ones take turns: 35-65 % of 400 */
