@@ -37,6 +37,12 @@ state_colour(uint8_t state)
 	return state < DEST_STATE_COUNT ? states[state].colour : OUTPUT_PLAIN;
 }
 
+static uint64_t
+in_memory(const struct msg_ctl_dest_row *row)
+{
+	return (uint64_t)row->leased + row->ready + row->waiting;
+}
+
 /* ---- for programs ---- */
 
 static void
@@ -91,7 +97,7 @@ json_limits(struct json *j, const struct msg_ctl_dest_row *row)
 	struct msg_list list = row->limits;
 	struct msg_ctl_dest_limit limit;
 
-	json_number(j, "queued", row->indexed);
+	json_number(j, "queued", row->indexed + in_memory(row));
 	json_key(j, "limits");
 	json_array(j);
 	while (msg_next_ctl_dest_limit(&list, &limit)) {
@@ -277,14 +283,15 @@ put_figures(struct output *o, const struct msg_ctl_dest_row *row)
 	char rate[48];
 
 	label(o, "queued");
-	output_count(o, row->indexed, "unit");
+	output_count(o, row->indexed + in_memory(row), "message");
+	if (row->is_here != 0)
+		buf_addf(&o->b, ": %u under way, %u due, %u later, %llu in "
+		    "the index", (unsigned)row->leased, (unsigned)row->ready,
+		    (unsigned)row->waiting,
+		    (unsigned long long)row->indexed);
 	buf_add_byte(&o->b, '\n');
 	if (row->is_here == 0)
 		return;
-	label(o, "in memory");
-	buf_addf(&o->b, "%u under way, %u due, %u later\n",
-	    (unsigned)row->leased, (unsigned)row->ready,
-	    (unsigned)row->waiting);
 	label(o, "window");
 	buf_addf(&o->b, "%u under way at once", (unsigned)row->window);
 	if (row->window_max > 0)

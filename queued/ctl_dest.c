@@ -309,6 +309,8 @@ ctl_dest(struct ctl_session *s, const struct msg_ctl_dest *m)
 {
 	struct msg_ctl_dest meant = *m;
 
+	/* nothing that is over is shown, or resumed */
+	shaping_keep_house(s->q);
 	s->job.cursor = 0;
 	s->job.count = s->job.seen = 0;
 	s->job.verb = CTL_LIST;		/* the index has nothing to say to it */

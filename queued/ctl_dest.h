@@ -13,7 +13,7 @@ void ctl_dest(struct ctl_session *s, const struct msg_ctl_dest *m);
 
 /* ctl_dest_row.c: a destination, which the planner has (VIEW) or has not (NULL),
  * or what is suspended besides (STOP; NULL: it is not).  WHOLE: with its limits,
- * and INDEXED, what the index has of it. */
+ * and INDEXED, what the index has besides. */
 void ctl_dest_send(struct ctl_session *s, struct span name,
     const struct plan_dest_view *view, const struct shape_stop *stop,
     bool is_whole, uint64_t indexed);

@@ -23,7 +23,7 @@ void shaping_close(struct queued *q);
 /* Before plan_set_params(), after a new configuration.  ERR_NOMEM: as before. */
 enum err shaping_reload(struct queued *q);
 
-/* Once a second. */
+/* Once a second, and whenever what is over must be. */
 void shaping_keep_house(struct queued *q);
 
 /* Limits of mail on ROUTE, besides those of its policy. */

@@ -84,8 +84,8 @@ Test(dest, show_for_people)
 	    "since       2027-01-15T07:55:00.000Z (5m00s ago)\n"
 	    "until       2027-01-15T08:04:00.000Z (in 4m00s)\n"
 	    "route       route:mx\n"
-	    "queued      70 units\n"
-	    "in memory   1 under way, 2 due, 3 later\n"
+	    "queued      76 messages: 1 under way, 2 due, 3 later, 70 in "
+	    "the index\n"
 	    "window      4 under way at once, never more than 512\n"
 	    "rate        6/1m\n"
 	    "failed      2 times, last 2027-01-15T07:59:00.000Z "
@@ -107,7 +107,7 @@ Test(dest, show_of_one_without_mail)
 	expect("destination x.example\n"
 	    "state       suspended until it is resumed\n"
 	    "why         by its circuit breaker\n"
-	    "queued      0 units\n");
+	    "queued      0 messages\n");
 }
 
 Test(dest, for_programs)
@@ -131,7 +131,7 @@ Test(dest, for_programs)
 	row.state = 77;
 	dest_show(&o, &row, NOW);
 	buf_add(&o.b, "", 1);
-	cr_expect(strstr((const char *)o.b.p, "\"group\":null,\"queued\":70,"
+	cr_expect(strstr((const char *)o.b.p, "\"group\":null,\"queued\":76,"
 	    "\"limits\":[{\"name\":\"rate\",\"value\":\"6/1m\","
 	    "\"source\":\"learned\"}]}\n") != NULL, "%s", o.b.p);
 	cr_expect(strstr((const char *)o.b.p, "\"state\":\"unknown\"") !=
