@@ -29,6 +29,7 @@
 #include "deliverd/converted.h"
 #include "deliverd/engine/tx_auth.h"
 #include "deliverd/jobs.h"
+#include "deliverd/providers.h"
 #include "deliverd/session_auth.h"
 #include "deliverd/session_dial.h"
 #include "deliverd/session_unix.h"
@@ -216,7 +217,7 @@ is_useless(const struct session *s, const struct job *j)
 static bool
 is_used_up(const struct session *s)
 {
-	return tx_mail_count(s->tx) >= s->settings->mails ||
+	return tx_mail_count(s->tx) >= s->mails_max ||
 	    tx_is_full(s->tx);
 }
 
@@ -283,6 +284,17 @@ take_job(struct session *s)
 
 /* ---- the dialogue ---- */
 
+static void
+limit_mails(struct session *s)
+{
+	uint32_t mails = providers_mails(s->settings->providers,
+	    span_str(s->host));
+
+	s->mails_max = s->route.policy->mails;
+	if (mails > 0 && mails < s->mails_max)
+		s->mails_max = mails;
+}
+
 /* The hosts that are left are of no more use: what fails from now on is the
  * business of the next connection. */
 static void
@@ -294,6 +306,7 @@ come_up(struct session *s)
 	session_sts_note(s);
 	s->dane = NULL;			/* its */
 	ask_cancel(s->d->ask, s);	/* one family may not be answered yet */
+	limit_mails(s);
 	pool_note_group(s);
 	hops_free(&s->hops);
 	if (log_begin(log, LOG_HOP_CONNECTED, NULL)) {

@@ -48,6 +48,7 @@ struct session {
 	uint32_t progress;		/* of tx, when the timer was set */
 	bool is_timed;			/* and whether it was */
 	bool is_up;
+	uint32_t mails_max;		/* over this connection */
 	bool is_counted;		/* in dest->n_up */
 	bool is_first;			/* no job had it yet */
 	int64_t made_at_ms;

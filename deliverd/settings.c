@@ -11,6 +11,7 @@
 #include "common/base/check.h"
 #include "common/base/mtime.h"
 #include "common/proc/own.h"
+#include "deliverd/providers.h"
 
 /* A port of its own means a world of its own: the exchangers of the Internet
  * listen on 25 only, and there the loopback is nobody's. */
@@ -65,7 +66,6 @@ set_limits(const struct conf *conf, uint16_t workers, struct settings *s)
 	if (workers > 1)
 		s->connections_total =
 		    (s->connections_total + workers - 1) / workers;
-	s->mails = conf->deliver.messages_per_connection;
 }
 
 /* Not to be copied: tx.helo points into it. */
@@ -98,6 +98,8 @@ settings_new(const struct conf *conf, uint32_t generation, uint16_t workers,
 		e = route_table_new(conf, &s->routes);
 	if (e == OK)
 		e = conf_match_new(conf, &s->match);
+	if (e == OK)
+		e = providers_new(conf, &s->providers);
 	if (e != OK) {
 		settings_drop(&s);
 		return e;
@@ -123,6 +125,7 @@ settings_drop(struct settings **settings)
 		return;
 	route_table_free(&s->routes);
 	conf_match_free(&s->match);
+	providers_free(&s->providers);
 	free(s->own);
 	free(s);
 }

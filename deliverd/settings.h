@@ -12,6 +12,8 @@
 #include "common/route/route_table.h"
 #include "deliverd/engine/tx.h"
 
+struct providers;
+
 struct settings {
 	unsigned uses;
 	uint32_t generation;
@@ -29,7 +31,7 @@ struct settings {
 	int64_t idle_ms;
 	int64_t dns_ms;
 	uint32_t connections_total;	/* of this process */
-	uint32_t mails;			/* over one connection */
+	struct providers *providers;
 };
 
 /* CONF is borrowed for the call, WORKERS the number of deliverds. */

@@ -112,6 +112,8 @@ put_route(struct limits *l, const struct queued *q, uint32_t index)
 	bool has_breaker = rule != NULL && rule->limits_breaker.period_ms > 0;
 	uint32_t connections = rule != NULL ? rule->limits_connections : 0;
 	uint32_t window = rule != NULL ? rule->limits_window : 0;
+	uint32_t mails = rule != NULL ? rule->limits_messages_per_connection :
+	    0;
 	struct conf_rate rate;
 	char text[64];
 	uint32_t day;
@@ -121,6 +123,9 @@ put_route(struct limits *l, const struct queued *q, uint32_t index)
 	    connections > 0, "connections", text));
 	put_number(l, "window", window > 0 ? window : q->conf->deliver.window,
 	    source(rule, index, window > 0, "window", text));
+	put_number(l, "messages_per_connection", mails > 0 ? mails :
+	    q->conf->deliver.messages_per_connection, source(rule, index,
+	    mails > 0, "messages_per_connection", text));
 	put_rate(l, "rate", has_rate ? &rule->limits_rate :
 	    &q->conf->deliver.rate, span_str(source(rule, index, has_rate,
 	    "rate", text)));

@@ -44,6 +44,7 @@ struct route_policy {
 	enum conf_eight_bit eight_bit;	/* what of such mail */
 	enum conf_doubt in_doubt;	/* what of mail whose end nobody knows */
 	uint32_t connections;	/* at a time, to a destination */
+	uint32_t mails;		/* over one connection */
 	uint32_t window;	/* messages under way */
 	struct conf_rate rate;	/* count 0: any */
 };

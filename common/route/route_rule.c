@@ -137,10 +137,13 @@ set_policy(struct arena *arena, const struct conf *conf,
 	p->eight_bit = eight_bit_of(conf, rule);
 	p->in_doubt = doubt_of(conf, rule);
 	p->connections = conf->deliver.connections;
+	p->mails = conf->deliver.messages_per_connection;
 	p->window = conf->deliver.window;
 	p->rate = conf->deliver.rate;
 	if (rule != NULL && rule->limits_connections > 0)
 		p->connections = rule->limits_connections;
+	if (rule != NULL && rule->limits_messages_per_connection > 0)
+		p->mails = rule->limits_messages_per_connection;
 	if (rule != NULL && rule->limits_window > 0)
 		p->window = rule->limits_window;
 	if (rule != NULL && rule->limits_rate.period_ms > 0)

@@ -187,6 +187,36 @@ Test(core, messages_per_connection, .init = begin, .fini = end)
 	cr_assert_eq(s.n_mails, 50);
 }
 
+/* That of the rule, and of the provider that the host is one of. */
+static void
+fewer_per_connection(const char *limits, const char *more,
+    unsigned connections)
+{
+	char yaml[1024];
+
+	(void)snprintf(yaml, sizeof(yaml), "hostname: self.example\n"
+	    "deliver: {connections: 1}\n"
+	    "routes: [{to: \"*\", via: \"smtp://127.0.0.1:%u\"%s}]\n%s",
+	    s.port, limits, more);
+	bench_open(&b, yaml);
+	for (int i = 0; i < 12; i++)
+		(void)lease("r@b.example");
+	cr_assert(bench_wait(&b, 12, 5));
+	cr_assert_eq(s.connections, connections, "%u", s.connections);
+}
+
+Test(core, messages_per_connection_of_a_rule, .init = begin, .fini = end)
+{
+	fewer_per_connection(", limits: {messages_per_connection: 4}", "", 3);
+}
+
+Test(core, messages_per_connection_of_a_provider, .init = begin, .fini = end)
+{
+	fewer_per_connection("", "providers: [{name: x, mx: x.example}, "
+	    "{name: big, mx: [\"127.*\", \"*b.example\"], "
+	    "messages_per_connection: 3}]", 4);
+}
+
 /* The host says when a connection was used enough: nothing is deferred, and
  * nothing delivered twice. */
 static void

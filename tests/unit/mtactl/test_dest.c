@@ -93,8 +93,8 @@ Test(dest, show_for_people)
 	    "it said     4.4.1 no answer\n"
 	    "group       big, with 5 destinations, 9 under way\n"
 	    "\n"
-	    "LIMIT             VALUE       FROM\n"
-	    "rate              6/1m        learned\n");
+	    "LIMIT                    VALUE       FROM\n"
+	    "rate                     6/1m        learned\n");
 }
 
 /* One that nobody sends to: what is suspended, and no more. */
