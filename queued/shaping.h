@@ -36,21 +36,15 @@ void shaping_limit(struct queued *q, const struct route *route,
 void shaping_group(struct queued *q, struct span key, struct span group);
 struct span shaping_group_of(const struct queued *q, struct span key);
 
-/* An attempt at KEY on ROUTE: counts for the breakers. */
-void shaping_count(struct queued *q, const struct outcome_work *w,
-    struct span key, const struct route *route);
-
-/* Refusals behind a breaker that is open are no ends: they are deferred. */
-void shaping_shield(struct queued *q, struct outcome_work *w, struct span key,
-    const struct route *route);
-
-/* What W's first temporary refusal teaches; action NONE: nothing. */
-struct shape_lesson shaping_lesson(const struct queued *q,
-    const struct outcome_work *w, struct span key);
-
-/* To slow down and to suspend, which last; LESSON's others are the planner's. */
-void shaping_learn(struct queued *q, const struct shape_lesson *lesson,
-    const struct outcome_work *w, struct span key);
+/*
+ * The verdict W of an attempt at KEY on ROUTE; IS_NEWS: it was not told before.
+ * It counts for the breakers; refusals behind one that is open are deferred.
+ * What its first temporary refusal teaches is in W->lesson.  The scope of what is
+ * left to the planner.
+ */
+uint8_t shaping_take(struct queued *q, struct outcome_work *w,
+    struct span key, const struct route *route, uint8_t scope,
+    bool is_news);
 
 /* ---- operators ---- */
 

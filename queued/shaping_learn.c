@@ -130,8 +130,8 @@ trip(struct queued *q, struct span name, uint32_t route,
 	(void)shaping_suspend(q, &stop);
 }
 
-void
-shaping_count(struct queued *q, const struct outcome_work *w, struct span key,
+static void
+count(struct queued *q, const struct outcome_work *w, struct span key,
     const struct route *route)
 {
 	struct shape_breaker *b = q->shaping->breaker;
@@ -164,8 +164,8 @@ shaping_count(struct queued *q, const struct outcome_work *w, struct span key,
 }
 
 /* Its sender hears of it when somebody has looked. */
-void
-shaping_shield(struct queued *q, struct outcome_work *w, struct span key,
+static void
+shield(struct queued *q, struct outcome_work *w, struct span key,
     const struct route *route)
 {
 	struct shape_stop stop;
@@ -194,8 +194,8 @@ first_refusal(const struct outcome_work *w)
 	return NULL;
 }
 
-struct shape_lesson
-shaping_lesson(const struct queued *q, const struct outcome_work *w,
+static struct shape_lesson
+find_lesson(const struct queued *q, const struct outcome_work *w,
     struct span key)
 {
 	const struct store_result *r = first_refusal(w);
@@ -250,8 +250,9 @@ slow_down(struct queued *q, const struct shape_lesson *lesson, struct span key,
 	plan_advise(q->plan, key);
 }
 
-void
-shaping_learn(struct queued *q, const struct shape_lesson *lesson,
+/* To slow down and to suspend, which last; the others are the planner's. */
+static void
+learn(struct queued *q, const struct shape_lesson *lesson,
     const struct outcome_work *w, struct span key)
 {
 	const struct store_result *r = first_refusal(w);
@@ -269,4 +270,24 @@ shaping_learn(struct queued *q, const struct shape_lesson *lesson,
 	    .since = wall, .until = lesson->time_ms == 0 ? 0 :
 	    mtime_add(wall, lesson->time_ms), .why = r->text };
 	(void)shaping_suspend(q, &stop);
+}
+
+uint8_t
+shaping_take(struct queued *q, struct outcome_work *w, struct span key,
+    const struct route *route, uint8_t scope, bool is_news)
+{
+	if (is_news)
+		count(q, w, key, route);
+	shield(q, w, key, route);
+	w->lesson = find_lesson(q, w, key);
+	if (is_news)
+		learn(q, &w->lesson, w, key);
+	switch (w->lesson.action) {
+	case CONF_SHAPE_RETRY:
+		return SCOPE_RECIPIENTS;
+	case CONF_SHAPE_BACK_OFF:
+		return SCOPE_DESTINATION;
+	default:
+		return scope;
+	}
 }
