@@ -16,11 +16,9 @@
 #include "common/mail/header.h"
 #include "common/mail/queue_id.h"
 #include "common/route/route_ascii.h"
-#include "queued/facts.h"
-#include "queued/intake.h"
+#include "queued/notice.h"
 #include "queued/spool_time.h"
 #include "queued/store/store_read.h"
-#include "queued/store/store_write.h"
 #include "queued/times.h"
 
 /* Of a header at most this much is looked at and returned. */
@@ -305,37 +303,16 @@ log_report(struct queued *q, const struct bounce *b, uint64_t id)
 	log_end(q->log);
 }
 
-/* The effect brings its units to the planner once the group is synced; there
- * is no token, for nobody waits for an answer. */
 enum err
 bounce_submit(struct queued *q, struct bounce *b)
 {
-	struct intake_keys keys = { .q = q,
-	    .requires_tls = b->requires_tls };
-	struct effect effect = { .kind = EFFECT_REPORT };
-	struct store_submission sub = { .is_report = true };
-	struct store_unit *unit;
 	enum err e;
 
 	if (!b->is_wanted)
 		return OK;
-	if ((e = effects_reserve(&q->on_synced)) != OK)
-		return e;
-	sub.arrived_at = queued_wall(q);
-	sub.envelope = buf_span(&b->envelope);
-	sub.body = buf_span(&b->body);
-	/* from <>, of this host, for nobody */
-	keys.facts = facts_of_submission(&(struct envelope){ .flags = 0 },
-	    &sub, sub.body.n);
-	sub.content_flags = CONTENT_DOTS | (b->is_8bit ? CONTENT_8BIT : 0);
-	sub.key_of = intake_key_of;
-	sub.ctx = &keys;
-	if ((e = store_submit(q->store, &sub, &unit)) != OK)
-		return e;
-	effect.group = store_group(q->store);
-	effect.b = b->id = unit->message->id;
-	effects_add(&q->on_synced, &effect);
-	log_report(q, b, effect.b);
-	queued_touch(q);
-	return OK;
+	e = notice_submit(q, buf_span(&b->envelope), buf_span(&b->body),
+	    b->is_8bit, b->requires_tls, &b->id);
+	if (e == OK)
+		log_report(q, b, b->id);
+	return e;
 }

@@ -5,6 +5,7 @@
 #include "common/log/log.h"
 #include "common/os/file.h"
 #include "common/os/random.h"
+#include "queued/notice.h"
 #include "queued/plan/plan_advice.h"
 #include "queued/plan/plan_look.h"
 #include "queued/residence.h"
@@ -18,7 +19,7 @@
 #define NAME	"shaping"
 #define ASIDE	"shaping.damaged"
 
-enum { SAVE_MS = 3000, TELL_MS = 60000 };
+enum { SAVE_MS = 3000, TELL_MS = 60000, NOTICES_AN_HOUR = 10 };
 
 static void
 log_trouble(struct queued *q, const char *what, enum err e)
@@ -194,6 +195,20 @@ apply(struct queued *q, struct span name, bool is_route)
 	queued_touch(q);
 }
 
+/* A rule that suspends for a minute, again and again, sends no mail each time;
+ * what operators do they know themselves. */
+static bool
+may_notice(struct shaping *sh, const struct shape_stop *stop, int64_t now)
+{
+	if (stop->by == SHAPE_BY_OPERATOR)
+		return false;
+	if (sh->notices == 0 || now - sh->notices_from_ms >= MTIME_HOUR) {
+		sh->notices_from_ms = now;
+		sh->notices = 0;
+	}
+	return ++sh->notices <= NOTICES_AN_HOUR;
+}
+
 enum err
 shaping_suspend(struct queued *q, const struct shape_stop *stop)
 {
@@ -202,6 +217,8 @@ shaping_suspend(struct queued *q, const struct shape_stop *stop)
 	if (e != OK)
 		return e;
 	shaping_log_stop(q, stop);
+	if (may_notice(q->shaping, stop, queued_now(q)))
+		notice_held(q, stop);
 	apply(q, stop->name, stop->route != 0);
 	return shaping_save(q);
 }

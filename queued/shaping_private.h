@@ -26,6 +26,8 @@ struct shaping {
 	uint32_t warm_day;		/* changes as curves go on */
 	int64_t save_at_ms, tell_at_ms;
 	bool has_failed;		/* to be saved; was told */
+	int64_t notices_from_ms;	/* this hour, … */
+	unsigned notices;		/* … in which so many were sent */
 };
 
 /* Writes the file at once. */

@@ -13,6 +13,7 @@ from support import basics, nameserver, network, nexthop, relay
 
 PORT = 25       # elsewhere loopback addresses are allowed
 HOSTS = [f"192.0.2.{i}" for i in range(1, 5)]
+POSTMASTER = "pm@e28.example"
 TOO_MUCH = b"450 4.7.1 Too fast, slow down\r\n"
 NEVER = b"550 5.7.1 your network is on our list\r\n"
 
@@ -44,6 +45,7 @@ class Shaping(unittest.TestCase):
         keys = {"routes": [], "queue": {}, "deliver": {}, **keys}
         self.relay.configure(**{
             **keys,
+            "reports": {"postmaster": POSTMASTER},
             "dns": {"servers": [f"127.0.0.1:{self.names.port}"],
                     "timeout": "2s"},
             "deliver": {"port": PORT, "connect_timeout": "1s",
@@ -200,7 +202,13 @@ class Breaker(Shaping):
     def reports(self):
         """How many senders have heard, when all have."""
         self.relay.wait_count(0, "from:<>")
-        return sum(m.sender == "" for m in self.senders.messages)
+        return sum(m.sender == "" and m.recipients != [POSTMASTER]
+                   for m in self.senders.messages)
+
+    def told(self):
+        """What the postmaster has heard."""
+        return [m.content.decode() for m in self.senders.messages
+                if m.recipients == [POSTMASTER]]
 
     def test_destination(self):
         hop = self.hop(1, MAIL=NEVER)
@@ -215,6 +223,11 @@ class Breaker(Shaping):
         self.assertEqual(self.reports(), 19)
         self.assertEqual(self.relay.count("to:*@d0.example"), 81)
         self.assertEqual(self.relay.log().count("dest_suspended"), 1)
+        told, = self.told()
+        self.assertIn("\r\nSubject: Mail for d0.example is held\r\n", told)
+        self.assertIn("\r\nAuto-Submitted: auto-generated\r\n", told)
+        self.assertIn("550 5.7.1 your network is on", told)
+        self.assertIn("\r\n    mtactl dest resume 'd0.example'\r\n", told)
         # others go on, as long as they have an answer of their own
         self.send(3, "e0.example")
         self.relay.wait_count(0, "to:*@e0.example")
@@ -243,7 +256,8 @@ class Breaker(Shaping):
         """A route that fails is more than its destinations."""
         hop = self.hop(1, MAIL=NEVER)
         self.start(deliver={"breaker": "20/1m", "breaker_share": 80},
-                   routes=[{"to": "e29.example", "via": "mx"}])
+                   routes=[{"to": ["e28.example", "e29.example"],
+                            "via": "mx"}])
         for i in range(12):
             self.send(6, f"d{i}.example")
         row = self.wait_state("route:mx", "suspended")

@@ -102,19 +102,22 @@ Test(shaping, a_breaker_keeps_reports_back, .fini = end)
 	WAIT(b.n_leases == 10);
 	for (unsigned i = 0; i < 10; i++)
 		tell(i, OUTCOME_FAILED, 550, "go away");
-	cr_expect_eq(bench_log_count(&b, " reported "), 4);
+	cr_expect_eq(bench_log_count(&b, "kind=failed"), 4);
 	cr_expect_eq(bench_log_count(&b, " dest_suspended "), 1);
 	cr_expect_eq(bench_log_count(&b, "by=breaker"), 1);
 	cr_expect(is_stopped("b.example"));
-	WAIT(b.n_leases == 14);		/* the reports, to a.example */
+	/* the reports, and what the postmaster is told */
+	WAIT(b.n_leases == 15);
+	cr_expect_eq(bench_log_count(&b, "kind=held destination=b.example"),
+	    1);
 	bench_skip(&b, 60000);
 	bench_turn(&b, 5);
-	cr_expect_eq(b.n_leases, 14);
+	cr_expect_eq(b.n_leases, 15);
 	restart();
 	bench_skip(&b, 60000);
 	bench_turn(&b, 5);
 	leases = b.n_leases;
-	cr_expect_eq(leases, 14);
+	cr_expect_eq(leases, 15);
 	resume("b.example");
 	bench_skip(&b, 60000);
 	WAIT(b.n_leases == leases + 6);
@@ -152,8 +155,9 @@ Test(shaping, what_is_under_way_is_shielded, .fini = end)
 	tell(3, OUTCOME_DELIVERED, 250, "ok");
 	/* no code: it is ours, such as a name that does not exist */
 	tell(4, OUTCOME_FAILED, 0, "no such domain");
-	cr_expect_eq(bench_log_count(&b, " reported "), 2);
-	cr_expect_eq(bench_messages(&b), 4);	/* two, and two reports */
+	cr_expect_eq(bench_log_count(&b, "kind=failed"), 2);
+	/* two, two reports, and what the postmaster is told */
+	cr_expect_eq(bench_messages(&b), 5);
 }
 
 /* ---- suspensions ---- */
@@ -291,6 +295,26 @@ Test(shaping, a_rule_suspends, .fini = end)
 	WAIT(b.n_leases == 3);
 	bench_skip(&b, 2 * MTIME_HOUR);
 	WAIT(b.n_leases == 4);
+}
+
+/* One message for each suspension, but no flood of them. */
+Test(shaping, the_postmaster_has_rest, .fini = end)
+{
+	struct shape_stop stop = { .by = SHAPE_BY_RULE };
+	char name[32];
+
+	begin("routes: []\n");
+	for (int i = 0; i < 30; i++) {
+		(void)snprintf(name, sizeof(name), "d%d.example", i);
+		stop.name = span_str(name);
+		cr_assert_eq(shaping_suspend(b.q, &stop), OK);
+	}
+	cr_assert_eq(suspend("x.example", 0), OK);
+	cr_expect_eq(bench_log_count(&b, "kind=held"), 10);
+	bench_skip(&b, MTIME_HOUR);
+	stop.name = SPAN_LIT("later.example");
+	cr_assert_eq(shaping_suspend(b.q, &stop), OK);
+	cr_expect_eq(bench_log_count(&b, "kind=held"), 11);
 }
 
 /* ---- warm-up ---- */
