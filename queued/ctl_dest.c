@@ -140,16 +140,30 @@ list_some(struct ctl_session *s)
 /* ---- show ---- */
 
 static void
+show_route(struct ctl_session *s, uint32_t index)
+{
+	struct shape_stop stop;
+	bool is_stopped = shape_stop_of_route(shaping_known(s->q),
+	    shaping_route_id(s->q, index), (int64_t)queued_wall(s->q), &stop);
+
+	ctl_dest_send_route(s, name_of(s), index, is_stopped ? &stop : NULL);
+	ctl_end(s, CTL_DONE, 1, SPAN_NONE);
+}
+
+static void
 show(struct ctl_session *s)
 {
 	struct span name = name_of(s);
 	struct plan_dest_view view;
 	struct shape_stop stop;
+	struct shape_slow slow;
+	bool is_slow = shape_slow_of(shaping_known(s->q), name,
+	    (int64_t)queued_wall(s->q), &slow);
 	bool is_here = plan_dest_look(s->q->plan, name, &view);
 	bool is_stopped = shaping_stop_of(s->q, name, is_here ?
 	    view.limits.origin : UINT32_MAX - 1, &stop);
 
-	if (!is_here && !is_stopped && s->job.count == 0) {
+	if (!is_here && !is_stopped && !is_slow && s->job.count == 0) {
 		ctl_end(s, CTL_FAILED, 0, SPAN_LIT("nothing is known of that "
 		    "destination; `mtactl dest list` has all"));
 		return;
@@ -189,7 +203,12 @@ static void
 begin_show(struct ctl_session *s)
 {
 	const struct store_due first = { .due_at = 0 };
+	uint32_t index;
 
+	if (shaping_route_find(s->q, name_of(s), &index)) {
+		show_route(s, index);
+		return;
+	}
 	buf_init(&s->job.ids, sizeof(first));
 	buf_add(&s->job.ids, &first, sizeof(first));
 	if (buf_failed(&s->job.ids)) {

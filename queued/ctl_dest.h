@@ -18,6 +18,10 @@ void ctl_dest_send(struct ctl_session *s, struct span name,
     const struct plan_dest_view *view, const struct shape_stop *stop,
     bool is_whole, uint64_t indexed);
 
+/* A row of conf.routes, with its limits and what all of it has in memory. */
+void ctl_dest_send_route(struct ctl_session *s, struct span name,
+    uint32_t index, const struct shape_stop *stop);
+
 /* "by an operator (uid 0): maintenance", cut. */
 #define CTL_DEST_WHY_SIZE 320
 struct span ctl_dest_why(const struct shape_stop *stop,

@@ -216,6 +216,25 @@ put_view(const struct queued *q, const struct plan_dest_view *v,
 		out->until_at = shown_plan(q, v->blocked_until);
 }
 
+static void
+put_stop(const struct queued *q, const struct shape_stop *stop,
+    char why[CTL_DEST_WHY_SIZE], struct msg_ctl_dest_row *out)
+{
+	out->until_at = shown(q, stop->until);
+	out->since_at = shown(q, stop->since);
+	out->why = ctl_dest_why(stop, why);
+	out->stop = stop->name;
+}
+
+static void
+send_with(struct ctl_session *s, struct msg *m, const struct limits *limits)
+{
+	m->ctl_dest_row.limits.n = limits->n;
+	m->ctl_dest_row.limits.bytes = buf_span(&s->rows);
+	if (!buf_failed(&s->rows))
+		ctl_send(s, m);
+}
+
 void
 ctl_dest_send(struct ctl_session *s, struct span name,
     const struct plan_dest_view *view, const struct shape_stop *stop,
@@ -233,20 +252,41 @@ ctl_dest_send(struct ctl_session *s, struct span name,
 		m.ctl_dest_row.route = shaping_route_name(view->limits.origin,
 		    route);
 	}
-	if (stop != NULL) {
-		m.ctl_dest_row.until_at = shown(s->q, stop->until);
-		m.ctl_dest_row.since_at = shown(s->q, stop->since);
-		m.ctl_dest_row.why = ctl_dest_why(stop, why);
-		m.ctl_dest_row.stop = stop->name;
-	}
+	if (stop != NULL)
+		put_stop(s->q, stop, why, &m.ctl_dest_row);
 	buf_reset(&s->rows);
-	if (is_whole && view != NULL) {
+	if (is_whole && view != NULL)
 		put_route(&limits, s->q, view->limits.origin);
+	if (is_whole)
 		put_slow(&limits, s->q, name);
+	if (is_whole && view != NULL)
 		put_group(&limits, view);
+	send_with(s, &m, &limits);
+}
+
+void
+ctl_dest_send_route(struct ctl_session *s, struct span name, uint32_t index,
+    const struct shape_stop *stop)
+{
+	struct limits limits = { .out = &s->rows };
+	struct msg m = { .type = MSG_ctl_dest_row };
+	struct plan_dest_view view;
+	char why[CTL_DEST_WHY_SIZE];
+	size_t cursor = 0;
+
+	m.ctl_dest_row.name = m.ctl_dest_row.route = name;
+	m.ctl_dest_row.state = state_of(s->q, NULL, stop);
+	while (plan_dest_next(s->q->plan, &cursor, &view)) {
+		if (view.limits.origin != index)
+			continue;
+		m.ctl_dest_row.leased += view.leased;
+		m.ctl_dest_row.ready += view.ready;
+		m.ctl_dest_row.waiting += view.units - view.leased -
+		    view.ready;
 	}
-	m.ctl_dest_row.limits.n = limits.n;
-	m.ctl_dest_row.limits.bytes = buf_span(&s->rows);
-	if (!buf_failed(&s->rows))
-		ctl_send(s, &m);
+	if (stop != NULL)
+		put_stop(s->q, stop, why, &m.ctl_dest_row);
+	buf_reset(&s->rows);
+	put_route(&limits, s->q, index);
+	send_with(s, &m, &limits);
 }

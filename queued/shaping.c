@@ -307,6 +307,26 @@ reset_one(struct queued *q, struct span key)
 	(void)plan_reset(q->plan, copy);
 }
 
+/* What was learned of those that have no mail now. */
+static uint32_t
+reset_absent(struct queued *q, struct span name, bool is_dry_run)
+{
+	struct plan_dest_view view;
+	struct shape_slow slow;
+	size_t cursor = 0;
+	uint32_t n = 0;
+
+	while (shape_next_slow(q->shaping->shape, &cursor, &slow)) {
+		if (!is_named(name, slow.name) ||
+		    plan_dest_look(q->plan, slow.name, &view))
+			continue;
+		n++;
+		if (!is_dry_run)
+			reset_one(q, slow.name);
+	}
+	return n;
+}
+
 static uint32_t
 reset_route(struct queued *q, struct span name, bool is_dry_run)
 {
@@ -336,6 +356,7 @@ shaping_reset(struct queued *q, struct span name, bool is_dry_run)
 		if (!is_dry_run)
 			reset_one(q, view.key);
 	}
+	n += reset_absent(q, name, is_dry_run);
 	queued_touch(q);
 	return n;
 }

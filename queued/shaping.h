@@ -72,6 +72,10 @@ struct span shaping_route_name(uint32_t index, char text[SHAPING_ROUTE_SIZE]);
 uint32_t shaping_route_id(const struct queued *q, uint32_t index);
 uint32_t shaping_route_named(const struct queued *q, struct span name);
 
+/* Its row; false for a text that names none. */
+bool shaping_route_find(const struct queued *q, struct span name,
+    uint32_t *index);
+
 /* The curve of the row INDEX gives now; false: it is warm, or has none. */
 bool shaping_warmth(const struct queued *q, uint32_t index, uint32_t *day,
     struct conf_rate *rate);

@@ -149,21 +149,33 @@ shaping_route_id(const struct queued *q, uint32_t index)
 	return index + 1 < sh->n_ids ? sh->ids[index] : 0;
 }
 
-uint32_t
-shaping_route_named(const struct queued *q, struct span name)
+bool
+shaping_route_find(const struct queued *q, struct span name, uint32_t *index)
 {
 	const struct span prefix = SPAN_LIT("route:");
 	struct span rest = span_from(name, prefix.n);
 	uint64_t number;
 
 	if (!span_starts_nocase(name, prefix))
-		return 0;
-	if (span_equal_nocase(rest, SPAN_LIT("mx")))
-		return BY_MX_ID;
+		return false;
+	if (span_equal_nocase(rest, SPAN_LIT("mx"))) {
+		*index = ROUTE_BY_MX;
+		return true;
+	}
 	if (units_parse_u64(rest, &number) != OK || number == 0 ||
 	    number >= q->shaping->n_ids)
-		return 0;
-	return q->shaping->ids[number - 1];
+		return false;
+	*index = (uint32_t)number - 1;
+	return true;
+}
+
+uint32_t
+shaping_route_named(const struct queued *q, struct span name)
+{
+	uint32_t index;
+
+	return shaping_route_find(q, name, &index) ?
+	    shaping_route_id(q, index) : 0;
 }
 
 bool

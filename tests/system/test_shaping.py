@@ -135,6 +135,7 @@ class Lessons(Shaping):
         # it outlives a restart, and ends with a reset
         self.relay.stop()
         self.relay.start()
+        self.assertIn("slow down", self.limits("d0.example")["rate", "2/1s"])
         self.send(1)
         self.wait_got(hop, 27)
         self.send(1)
@@ -262,6 +263,9 @@ class Breaker(Shaping):
             self.send(6, f"d{i}.example")
         row = self.wait_state("route:mx", "suspended")
         self.assertIn("by its circuit breaker", row["why"])
+        self.assertEqual(self.show("route:mx")["state"], "suspended")
+        self.assertEqual(self.limits("route:mx")["breaker", "20/1m"],
+                         "deliver.breaker")
         time.sleep(0.5)
         self.assertLess(self.reports(), 24)
         self.send(1, "d20.example")
