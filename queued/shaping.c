@@ -382,8 +382,11 @@ shaping_keep_house(struct queued *q)
 		plan_tell_stopped(q->plan, now);
 		sh->tell_at_ms = mtime_add(now, TELL_MS);
 	}
-	if (shape_has_changed(sh->shape) && now >= sh->save_at_ms)
-		(void)save(q, file_replace_soon);
+	/* a power cut may leave a part of what is written soon */
+	if ((shape_has_changed(sh->shape) || sh->has_failed) &&
+	    now >= sh->save_at_ms)
+		(void)save(q, shape_stops(sh->shape) > 0 || sh->has_failed ?
+		    file_replace : file_replace_soon);
 }
 
 /* ---- life ---- */
@@ -424,7 +427,8 @@ shaping_close(struct queued *q)
 
 	if (sh == NULL)
 		return;
-	if (sh->shape != NULL && shape_has_changed(sh->shape))
+	if (sh->shape != NULL &&
+	    (shape_has_changed(sh->shape) || sh->has_failed))
 		(void)shaping_save(q);
 	while ((node = list_take_first(&sh->told)) != NULL)
 		free(CONTAINER_OF(node, struct shaping_alias, link));

@@ -93,6 +93,22 @@ is_refusal(const struct store_result *r)
 	return r->outcome == OUTCOME_FAILED && r->code >= 500 && r->code < 600;
 }
 
+/* What makes a report: nobody of it was taken, and somebody refused.  The last of
+ * these, or NULL. */
+static const struct store_result *
+last_refusal(const struct outcome_work *w, bool *is_taken)
+{
+	const struct store_result *last = NULL;
+
+	*is_taken = false;
+	for (size_t i = 0; i < w->count; i++) {
+		*is_taken |= w->results[i].outcome == OUTCOME_DELIVERED;
+		if (is_refusal(&w->results[i]))
+			last = &w->results[i];
+	}
+	return *is_taken ? NULL : last;
+}
+
 static struct shape_breaker_limit
 limit_of(const struct queued *q, const struct route *route)
 {
@@ -108,7 +124,7 @@ limit_of(const struct queued *q, const struct route *route)
 	return limit;
 }
 
-/* "100 refusals in 10m, the last: 550 5.7.1 no" */
+/* "500 messages refused for good in 10m, the last: 550 5.7.1 no" */
 static void
 trip(struct queued *q, struct span name, uint32_t route,
     const struct shape_breaker_limit *limit, const struct store_result *last)
@@ -119,8 +135,8 @@ trip(struct queued *q, struct span name, uint32_t route,
 	int n;
 
 	units_format_ms(limit->refused.period_ms, period);
-	n = snprintf(why, sizeof(why), "%u refusals for good in %s, the last: "
-	    "%u %.*s", limit->refused.count, period, (unsigned)last->code,
+	n = snprintf(why, sizeof(why), "%u messages refused for good in %s, "
+	    "the last: %u %.*s", limit->refused.count, period, (unsigned)last->code,
 	    (int)span_sub(last->text, 0, SHAPE_WHY_MAX).n,
 	    last->text.n > 0 ? (const char *)last->text.p : "");
 	stop.why = span_of(why, n < 0 ? 0 : (size_t)n < sizeof(why) ?
@@ -137,18 +153,12 @@ count(struct queued *q, const struct outcome_work *w, struct span key,
 	struct shape_breaker *b = q->shaping->breaker;
 	struct shape_breaker_limit limit = limit_of(q, route);
 	uint32_t id = shaping_route_id(q, route->index);
-	const struct store_result *last = NULL;
+	bool is_taken;
+	const struct store_result *last = last_refusal(w, &is_taken);
 	char text[SHAPING_ROUTE_SIZE];
-	uint32_t refused = 0, taken = 0;
+	uint32_t refused = last != NULL ? 1 : 0, taken = is_taken ? 1 : 0;
 	struct shape_stop stop;
 
-	for (size_t i = 0; i < w->count; i++) {
-		taken += w->results[i].outcome == OUTCOME_DELIVERED;
-		if (!is_refusal(&w->results[i]))
-			continue;
-		refused++;
-		last = &w->results[i];
-	}
 	if (refused + taken == 0)
 		return;
 	if (shape_breaker_note(b, key, &limit, refused, taken,
@@ -169,8 +179,10 @@ shield(struct queued *q, struct outcome_work *w, struct span key,
     const struct route *route)
 {
 	struct shape_stop stop;
+	bool is_taken;
 
 	if (shape_stops(q->shaping->shape) == 0 ||
+	    last_refusal(w, &is_taken) == NULL ||
 	    !shaping_stop_of(q, key, route->index, &stop) ||
 	    stop.by != SHAPE_BY_BREAKER)
 		return;

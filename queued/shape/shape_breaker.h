@@ -1,10 +1,11 @@
 /*
- * Circuit breakers [pure]: when so many recipients of one destination, or of one
+ * Circuit breakers [pure]: when so many messages to one destination, or on one
  * route, are refused for good within a time, and these are a large part of all,
  * something is wrong with more than addresses.
  *
  * A bulk sender with a few dead addresses in a hundred never comes to the share;
- * an address book with ten dead ones never to the number.  Of a destination no
+ * an address book with ten dead ones never to the number; one message with a
+ * thousand of them is one.  Of a destination no
  * more than a SHAPE_BREAKER_PARTth of the number counts for its route: it takes
  * several to trip that.
  *
@@ -36,7 +37,7 @@ enum err shape_breaker_new(const struct siphash_key *seed,
     struct shape_breaker **out);
 void shape_breaker_free(struct shape_breaker **b);
 
-/* So many recipients more; true: it trips.  It does so each time while it is
+/* So many messages more; true: it trips.  It does so each time while it is
  * above the limit. */
 bool shape_breaker_note(struct shape_breaker *b, struct span key,
     const struct shape_breaker_limit *limit, uint32_t refused,
