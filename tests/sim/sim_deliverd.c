@@ -10,6 +10,7 @@
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_hops.h"
 #include "tests/sim/sim_lease.h"
+#include "tests/sim/sim_operator.h"
 
 #include <stdlib.h>
 
@@ -110,6 +111,9 @@ check_lease(const struct sim_mail *m, uint64_t order)
 {
 	if (m->fate == SIM_TURNED_AWAY)
 		sim_broken("I-01", "message %u was refused, and is leased",
+		    m->number);
+	if (sim_operator_has_stopped())
+		sim_broken("I-10", "all is suspended, and message %u leased",
 		    m->number);
 	if (m->is_held && order > m->held_since)
 		sim_broken("I-10", "message %u is held, and leased",

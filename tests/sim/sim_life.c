@@ -53,6 +53,7 @@ die(bool is_power_cut)
 	sim_operator_alone(is_power_cut);
 	sim_smtpds_alone(is_power_cut);
 	sim_deliverds_alone(is_power_cut);
+	sim_operator_look();
 	sim_mails_alone();
 }
 
@@ -91,6 +92,7 @@ sim_turn(void)
 		(void)world_wake();
 	world_turn();
 	check_memory();
+	sim_operator_look();
 	sim_look_after();
 }
 

@@ -8,6 +8,7 @@
 #include "tests/sim/sim_deliverd.h"
 #include "tests/sim/sim_hops.h"
 #include "tests/sim/sim_mail.h"
+#include "tests/sim/sim_operator.h"
 #include "tests/sim/sim_world.h"
 
 #include <stdarg.h>
@@ -189,7 +190,10 @@ expired(struct sim_mail *m, struct sim_rcpt *r)
 	if (sim_deliverd_tells_of(m, r))
 		return;
 	sim_note(SIM_EXPIRED_BEHIND);
-	if (!sim_hop_failed_for(m, r))
+	if (sim_hop_failed_for(m, r))
+		return;
+	sim_note(SIM_EXPIRED_SUSPENDED);
+	if (!sim_operator_stopped_for(m))
 		sim_broken("I-02", "%s expired without an attempt",
 		    r->address);
 }

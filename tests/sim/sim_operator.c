@@ -7,6 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/mail/queue_id.h"
+#include "queued/plan/plan.h"
 #include "queued/service.h"
 #include "tests/sim/sim.h"
 #include "tests/sim/sim_deliverd.h"
@@ -24,10 +25,21 @@ static struct {
 	uint8_t clean_up;	/* steps of it that are done */
 } operator;
 
+/* Whether all mail is suspended. */
+static struct {
+	bool is_asked;		/* a question about it is open */
+	bool is_sure;		/* the answer said so, … */
+	bool is_quiet;		/* … and nothing was under way since */
+	bool may_be;		/* it was asked for */
+	bool may_return;	/* that it ended could not be written */
+	struct sim_moment until;	/* it may have been until then */
+} stop;
+
 void
 sim_operator_new(void)
 {
 	memset(&operator, 0, sizeof(operator));
+	memset(&stop, 0, sizeof(stop));
 }
 
 void
@@ -42,7 +54,8 @@ sim_operator_alone(bool is_power_cut)
 	while (!is_power_cut && sim_operator_hear())
 		;
 	sim_channel_free(&operator.c);
-	operator.is_waiting = false;
+	operator.is_waiting = stop.is_asked = false;
+	stop.may_be |= stop.may_return;
 }
 
 bool
@@ -93,6 +106,23 @@ ask(enum ctl_verb verb, const char *selection)
 	m.ctl_queue.selection = span_str(selection);
 	sim_channel_put(operator.c, &m);
 	begin();
+}
+
+/* From here on, until the answer, either is right. */
+static void
+ask_dest(enum ctl_dest_verb verb)
+{
+	struct msg m = { .type = MSG_ctl_dest };
+
+	sim_trace("operator: %s all", verb == CTL_DEST_SUSPEND ? "suspend" :
+	    "resume");
+	operator.verb = (uint8_t)verb;
+	operator.is_waiting = stop.is_asked = true;
+	m.ctl_dest.verb = (uint8_t)verb;
+	m.ctl_dest.name = SPAN_LIT("*");
+	sim_channel_put(operator.c, &m);
+	stop.is_sure = false;
+	stop.may_be = true;
 }
 
 static bool
@@ -153,7 +183,9 @@ sim_operator_ask(void)
 
 	if (!connect())
 		return false;
-	if (verb == CTL_COUNT || verb == CTL_LIST ||
+	if (sim_chance(stop.may_be ? 400 : 60))
+		ask_dest(stop.may_be ? CTL_DEST_RESUME : CTL_DEST_SUSPEND);
+	else if (verb == CTL_COUNT || verb == CTL_LIST ||
 	    (verb != CTL_DELETE && sim_chance(300)) || sim_chance(5))
 		ask_all(verb, "all");
 	else if (m == NULL || (verb == CTL_DELETE && sim_chance(500)))
@@ -169,6 +201,10 @@ sim_operator_clean_up(void)
 {
 	if (operator.is_waiting || !connect())
 		return true;
+	if (stop.may_be) {
+		ask_dest(CTL_DEST_RESUME);
+		return true;
+	}
 	if (operator.clean_up == 0) {
 		ask_all(CTL_RELEASE, "all");
 		operator.clean_up++;
@@ -240,6 +276,51 @@ done(uint64_t count, uint64_t order)
 	}
 }
 
+/* What can't be written may be forgotten by a restart. */
+static void
+done_dest(const struct msg_ctl_end *end)
+{
+	bool is_done = end->result == CTL_DONE, is_none =
+	    span_starts_nocase(end->text, SPAN_LIT("nothing of"));
+
+	stop.is_asked = false;
+	stop.until = sim_clock_now();
+	if (operator.verb == CTL_DEST_SUSPEND) {
+		stop.is_sure = is_done;
+		stop.is_quiet = false;
+		if (stop.is_sure)
+			sim_note(SIM_SUSPENDED);
+	} else {
+		stop.may_be = !is_done && !is_none;
+		stop.may_return &= is_none;
+		stop.may_return |= !is_done && !is_none;
+	}
+}
+
+/* What the planner had given out before may wait for its note to be synced. */
+void
+sim_operator_look(void)
+{
+	stop.is_quiet |= world.q == NULL ||
+	    plan_count(world.q->plan, PLAN_LEASED) == 0;
+}
+
+bool
+sim_operator_has_stopped(void)
+{
+	return stop.is_sure && stop.is_quiet;
+}
+
+bool
+sim_operator_stopped_for(const struct sim_mail *m)
+{
+	struct sim_moment until = stop.may_be || stop.may_return ?
+	    sim_clock_now() : stop.until;
+
+	return until.mono != 0 && sim_age_most(m->since, until) >=
+	    sim_mail_life(m);
+}
+
 bool
 sim_operator_hear(void)
 {
@@ -251,7 +332,9 @@ sim_operator_hear(void)
 	if (m.type != MSG_ctl_end)
 		return true;
 	operator.is_waiting = false;
-	if (m.ctl_end.result == CTL_DONE)
+	if (stop.is_asked)
+		done_dest(&m.ctl_end);
+	else if (m.ctl_end.result == CTL_DONE)
 		done(m.ctl_end.count, order);
 	else if (m.ctl_end.result != CTL_FAILED)
 		sim_broken("I-10", "the operator is answered %u",

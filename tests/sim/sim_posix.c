@@ -30,6 +30,7 @@ struct descriptor {
 	enum kind kind;
 	int object;
 	uint64_t count;			/* of WAKE */
+	uint64_t place;			/* of OBJECT: where is read or written */
 	int64_t at_ms;			/* of TIMER; 0: not set */
 	int polled[4];			/* of POLL */
 	size_t n;
@@ -157,6 +158,29 @@ __wrap_epoll_ctl(int poll, int op, int fd, struct epoll_event *event)
 	return 0;
 }
 
+static ssize_t
+moved(struct descriptor *d, ssize_t n)
+{
+	if (n > 0)
+		d->place += (uint64_t)n;
+	return n;
+}
+
+ssize_t
+__wrap_write(int fd, const void *p, size_t n)
+{
+	struct descriptor *d = ours(fd);
+
+	return d != NULL ? moved(d, sim_disk_pwrite(d->object, p, n,
+	    d->place)) : __real_write(fd, p, n);
+}
+
+int
+__wrap_fchmod(int fd, mode_t mode)
+{
+	return ours(fd) != NULL ? 0 : __real_fchmod(fd, mode);
+}
+
 ssize_t
 __wrap_read(int fd, void *p, size_t n)
 {
@@ -165,6 +189,8 @@ __wrap_read(int fd, void *p, size_t n)
 
 	if (d == NULL)
 		return __real_read(fd, p, n);
+	if (d->kind == OBJECT)
+		return moved(d, sim_disk_pread(d->object, p, n, d->place));
 	if (d->kind == WAKE && d->count > 0) {
 		count = d->count;
 		d->count = 0;
@@ -200,13 +226,22 @@ opened(int object)
 	return fd;
 }
 
-/* The spool is the working directory of queued. */
+/* The spool is the working directory of queued; 0: not ours. */
 static int
-open_at(int dir, const char *name, int flags)
+dir_of(int dir, const char *name)
 {
 	const struct descriptor *d = ours(dir);
 
-	return opened(sim_disk_open(d != NULL ? d->object : SIM_DISK_ROOT,
+	return d != NULL ? d->object :
+	    dir == AT_FDCWD && name[0] != '/' ? SIM_DISK_ROOT : 0;
+}
+
+static int
+open_at(int dir, const char *name, int flags)
+{
+	int object = dir_of(dir, name);
+
+	return opened(sim_disk_open(object != 0 ? object : SIM_DISK_ROOT,
 	    name, flags));
 }
 
@@ -356,21 +391,21 @@ __wrap_mkdirat(int dir, const char *name, mode_t mode)
 int
 __wrap_unlinkat(int dir, const char *name, int flags)
 {
-	const struct descriptor *d = ours(dir);
+	int object = dir_of(dir, name);
 
-	return d != NULL ? sim_disk_unlink(d->object, name) :
+	return object != 0 ? sim_disk_unlink(object, name) :
 	    __real_unlinkat(dir, name, flags);
 }
 
 int
 __wrap_renameat(int dir, const char *from, int to_dir, const char *to)
 {
-	const struct descriptor *d = ours(dir);
+	int object = dir_of(dir, from);
 
-	if (d == NULL)
+	if (object == 0)
 		return __real_renameat(dir, from, to_dir, to);
 	MUST(dir == to_dir);
-	return sim_disk_rename(d->object, from, to);
+	return sim_disk_rename(object, from, to);
 }
 
 /* ---- directories ---- */

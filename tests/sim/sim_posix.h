@@ -35,6 +35,8 @@ SIM_WRAP(int, epoll_create1, int flags);
 SIM_WRAP(int, epoll_ctl, int poll, int op, int fd, struct epoll_event *event);
 SIM_WRAP(ssize_t, read, int fd, void *p, size_t n);
 SIM_WRAP(ssize_t, __read_chk, int fd, void *p, size_t n, size_t size);
+SIM_WRAP(ssize_t, write, int fd, const void *p, size_t n);
+SIM_WRAP(int, fchmod, int fd, mode_t mode);
 SIM_WRAP(int, open, const char *name, int flags, ...);
 SIM_WRAP(int, __open_2, const char *name, int flags);
 SIM_WRAP(int, openat, int dir, const char *name, int flags, ...);
