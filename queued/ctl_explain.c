@@ -40,12 +40,10 @@ key_of(const struct store_unit *unit)
 
 /* What suspends its destination or its route. */
 static bool
-find_stop(const struct queued *q, const struct store_unit *unit,
+find_stop(struct queued *q, const struct store_unit *unit,
     struct shape_stop *out)
 {
-	const struct route route = route_table_find(q->routes,
-	    unit->message->sender,
-	    unit->recipients[lease_first_row(unit)].address);
+	const struct route route = residence_route(q, unit);
 
 	return shaping_stop_of(q, key_of(unit), route.index, out);
 }
@@ -60,7 +58,7 @@ moment_of(const struct queued *q, int64_t until)
 /* Of a unit that the planner does not have: it is in the index, and comes in
  * by its time. */
 static struct block
-block_of_absent(const struct queued *q, const struct store_unit *unit)
+block_of_absent(struct queued *q, const struct store_unit *unit)
 {
 	int64_t until = plan_blocked_until(q->plan, unit->key);
 	struct shape_stop stop;
@@ -97,7 +95,7 @@ block_of_present(const struct queued *q, const struct plan_unit *pu)
 /* What is about the message or all of us comes first: the rest has no effect
  * then. */
 static struct block
-block_of(const struct queued *q, const struct store_unit *unit)
+block_of(struct queued *q, const struct store_unit *unit)
 {
 	const struct plan_unit *pu = unit->plan;
 	bool is_leased = pu != NULL && plan_unit_state(pu) == PLAN_LEASED;
@@ -174,7 +172,7 @@ static void
 send_why(struct ctl_session *s, const struct store_unit *unit,
     const struct block *block, const struct store_recipient *r)
 {
-	const struct queued *q = s->q;
+	struct queued *q = s->q;
 	struct msg m = { .type = MSG_ctl_why };
 	struct span key = key_of(unit);
 	char why[CTL_DEST_WHY_SIZE];

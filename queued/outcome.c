@@ -219,24 +219,6 @@ tell_one(struct queued *q, struct outcome_work *w, struct plan_unit *pu,
 	return e;
 }
 
-/* Of a destination that may go with its unit: TEXT and STATUS keep the words. */
-static void
-put_why(const struct plan_dest_view *dest, char text[PLAN_WHY_MAX],
-    char status[sizeof("5.999.999")], struct store_result *out)
-{
-	if (dest->stopped_until != 0) {
-		out->status = SPAN_LIT("4.3.2");
-		out->text = SPAN_LIT("mail to this destination is suspended "
-		    "here for now");
-		return;
-	}
-	out->text = span_of(text, dest->why.n);
-	if (dest->why.n > 0)
-		memcpy(text, dest->why.p, dest->why.n);
-	out->status = span_copy(dest->status, status, sizeof("5.999.999")) ?
-	    span_str(status) : SPAN_LIT("4.4.1");
-}
-
 /* The failure is known by what the planner kept of it.  After a start PU may be
  * with a deliverd that did not say so yet. */
 bool
@@ -255,7 +237,7 @@ outcome_overdue(struct queued *q, struct plan_unit *pu)
 	if (was_expired(q, plan_unit_owner(pu), queued_now(q)) &&
 	    !was_expired(q, plan_unit_owner(pu), failed_at))
 		return false;
-	put_why(&dest, text, status, &why);
+	outcome_put_why(&dest, text, status, &why);
 	begin_own(q, q->work, true);
 	return tell_one(q, q->work, pu, &why) == OK;
 }
@@ -389,20 +371,6 @@ go_on(struct queued *q, struct lease *lease, bool is_partial, uint64_t due)
 	reschedule(q, unit, is_partial, due);
 }
 
-/* What it means for more than this message; once of each lease. */
-static uint8_t
-learn(struct queued *q, struct outcome_work *w, const struct lease *lease,
-    uint8_t scope)
-{
-	const struct route route = residence_route(q, lease->unit);
-	struct span key = plan_unit_key(lease->unit->plan);
-	bool is_news = !lease->is_counted;
-
-	if (is_news)
-		outcome_note_rates(q, w, key, scope);
-	return shaping_take(q, w, key, &route, scope, is_news);
-}
-
 /* The destination's fate comes before settle() because the due time stands in
  * the verdict; the reason and the others come after it, for they need the
  * result to be taken. */
@@ -422,7 +390,7 @@ conclude(struct queued *q, struct outcome_work *w, struct lease *lease,
 		outcome_untried(q, lease);
 		return OK;
 	}
-	scope = learn(q, w, lease, scope);
+	scope = outcome_learn(q, w, lease, scope);
 	first = w->results[0];
 	due = due_after(q, w, pu, lease, scope);
 	decide(q, w, unit, lease->is_deleted);

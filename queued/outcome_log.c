@@ -8,6 +8,8 @@
 #include "common/base/check.h"
 #include "common/log/log.h"
 #include "queued/rates.h"
+#include "queued/residence.h"
+#include "queued/shaping.h"
 
 /* Too old is a bounce with a reason of its own ("why"); everything that is
  * tried again is a delay, doubt too. */
@@ -185,4 +187,34 @@ outcome_gather_runs(struct outcome_work *w)
 		else
 			w->runs[w->run_count++] = w->results[i];
 	}
+}
+
+void
+outcome_put_why(const struct plan_dest_view *dest, char text[PLAN_WHY_MAX],
+    char status[sizeof("5.999.999")], struct store_result *out)
+{
+	if (dest->stopped_until != 0) {
+		out->status = SPAN_LIT("4.3.2");
+		out->text = SPAN_LIT("mail to this destination is suspended "
+		    "here for now");
+		return;
+	}
+	out->text = span_of(text, dest->why.n);
+	if (dest->why.n > 0)
+		memcpy(text, dest->why.p, dest->why.n);
+	out->status = span_copy(dest->status, status, sizeof("5.999.999")) ?
+	    span_str(status) : SPAN_LIT("4.4.1");
+}
+
+uint8_t
+outcome_learn(struct queued *q, struct outcome_work *w,
+    const struct lease *lease, uint8_t scope)
+{
+	const struct route route = residence_route(q, lease->unit);
+	struct span key = plan_unit_key(lease->unit->plan);
+	bool is_news = !lease->is_counted;
+
+	if (is_news)
+		outcome_note_rates(q, w, key, scope);
+	return shaping_take(q, w, key, &route, scope, is_news);
 }

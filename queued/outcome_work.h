@@ -7,6 +7,8 @@
 
 #include "common/ipc/messages.h"
 #include "queued/bounce.h"
+#include "queued/lease.h"
+#include "queued/plan/plan_look.h"
 #include "queued/shape/shape_rules.h"
 #include "queued/store/store_write.h"
 
@@ -39,6 +41,17 @@ struct outcome_work {
 void outcome_read_attempts(struct outcome_work *w, struct msg_list attempts);
 bool outcome_is_all_settled(const struct outcome_work *w);
 void outcome_gather_runs(struct outcome_work *w);
+
+/* Why mail for a destination waits that may go with its unit: TEXT and STATUS
+ * keep the words. */
+void outcome_put_why(const struct plan_dest_view *dest,
+    char text[PLAN_WHY_MAX], char status[sizeof("5.999.999")],
+    struct store_result *out);
+
+/* What the verdict of LEASE means for more than its message; the scope of what
+ * is left to the planner. */
+uint8_t outcome_learn(struct queued *q, struct outcome_work *w,
+    const struct lease *lease, uint8_t scope);
 
 /* Whether a recipient with this outcome is done with. */
 bool outcome_settles(uint8_t outcome);
