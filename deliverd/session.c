@@ -287,12 +287,10 @@ take_job(struct session *s)
 static void
 limit_mails(struct session *s)
 {
-	uint32_t mails = providers_mails(s->settings->providers,
-	    span_str(s->host));
+	uint32_t most = s->route.policy->mails, mails =
+	    providers_mails(s->settings->providers, span_str(s->host));
 
-	s->mails_max = s->route.policy->mails;
-	if (mails > 0 && mails < s->mails_max)
-		s->mails_max = mails;
+	s->mails_max = mails > 0 && mails < most ? mails : most;
 }
 
 /* The hosts that are left are of no more use: what fails from now on is the
