@@ -27,6 +27,7 @@ conf_new(struct conf **out)
 		return ERR_NOMEM;
 	if ((conf->arena = arena_new(CONF_MEMORY_MAX)) != NULL) {
 		scope.arena = conf->arena;
+		conf->file = "";
 		e = conf_object_init(&conf_schema_main, &scope, conf);
 	}
 	if (e != OK) {

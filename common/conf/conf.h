@@ -42,6 +42,7 @@ struct conf_listeners {
 };
 
 struct conf_route {
+	uint32_t line;		/* of conf->file, where the rule begins; or 0 */
 #define CONF_ROUTE(type, member, ...) CONF_MEMBER_##type(member);
 #include "common/conf/conf_rows.def"
 };
@@ -83,6 +84,7 @@ struct conf_shapings {
 
 struct conf {
 	struct arena *arena;
+	const char *file;	/* that it was read from, absolute; "": none */
 #define CONF_SECTION(section, doc) struct {
 #define CONF_END(section) } section;
 #define CONF_TOP(type, key, ...) CONF_MEMBER_##type(key);

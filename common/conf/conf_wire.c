@@ -1,10 +1,13 @@
 #include "common/conf/conf_wire.h"
 
+#include "common/base/arena.h"
 #include "common/base/check.h"
 #include "common/base/wire.h"
 #include "common/conf/conf_object.h"
 
 /*
+ * whole  = object, places
+ * places = text of the file, u32 count of routes, u32 line of each
  * object = u8 number of members, then for each: u8 row, value
  * value  = text | u32 count, elements        (as the row's type is)
  * text   = u16 length, bytes
@@ -92,12 +95,33 @@ put_object(const struct conf_schema *schema, const void *base, unsigned who,
 		out->p[at] = n;
 }
 
+/* Where the rules stand in the file, for who is told of them: people are shown
+ * it.  No value of the schema, so that two files that mean the same compare as
+ * equal. */
+static void
+put_places(const struct conf *conf, unsigned who, struct buf *out)
+{
+	const struct conf_row *row = conf_schema_find(&conf_schema_main,
+	    SPAN_LIT("routes"));
+	bool is_told = (row->readers & who) != 0;
+	struct span file = is_told ? span_str(conf->file) : SPAN_NONE;
+	size_t n = is_told ? conf->routes.n : 0;
+
+	MUST(file.n <= UINT16_MAX);
+	wire_put_u16(out, (uint16_t)file.n);
+	buf_add_span(out, file);
+	wire_put_u32(out, (uint32_t)n);
+	for (size_t i = 0; i < n; i++)
+		wire_put_u32(out, conf->routes.v[i].line);
+}
+
 /* Defaults aren't sent: the receiver makes them from the same schema, being of
  * the same build. */
 void
 conf_wire_encode(const struct conf *conf, unsigned who, struct buf *out)
 {
 	put_object(&conf_schema_main, conf, who, out);
+	put_places(conf, who, out);
 }
 
 /* ---- the receiver ---- */
@@ -212,6 +236,25 @@ get_object(struct reader *r, const struct conf_schema *schema, void *base)
 		get_members(r, schema, base);
 }
 
+static void
+get_places(struct reader *r, struct conf *conf)
+{
+	size_t n = wire_u16(&r->wire);
+	struct span file = wire_raw(&r->wire, n);
+	uint32_t count = wire_u32(&r->wire);
+
+	if (r->wire.is_failed || count != conf->routes.n ||
+	    span_find(file, '\0') < file.n) {
+		wire_fail(&r->wire);
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		conf->routes.v[i].line = wire_u32(&r->wire);
+	conf->file = arena_text(conf->arena, file);
+	if (conf->file == NULL)
+		fail(r, ERR_NOMEM);
+}
+
 /* Whole or not at all: on a failure nothing of CONF is seen by anybody. */
 enum err
 conf_wire_decode(struct span bytes, struct conf **out)
@@ -227,6 +270,8 @@ conf_wire_decode(struct span bytes, struct conf **out)
 	wire_init(&r.wire, bytes);
 	r.scope.arena = conf->arena;
 	get_members(&r, &conf_schema_main, conf);
+	if (!r.wire.is_failed)
+		get_places(&r, conf);
 	e = r.e != OK ? r.e : wire_done(&r.wire);
 	if (e != OK) {
 		conf_free(&conf);

@@ -191,6 +191,8 @@ load_element(struct loader *l, const struct conf_schema *schema,
 		l->e = e;
 		return;
 	}
+	if (inner == &conf_schema_route)
+		((struct conf_route *)element)->line = node->place.line;
 	load_map(l, inner, node, "", element);
 	check_complete(l, inner, node);
 }
@@ -393,6 +395,23 @@ load_map(struct loader *l, const struct conf_schema *schema,
 
 /* ---- files ---- */
 
+/* For people, who are told where a rule stands. */
+static enum err
+set_file(struct conf *conf, const char *dir, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char file[PATH_SIZE];
+	int n = snprintf(file, sizeof(file), "%s/%s",
+	    strcmp(dir, "/") != 0 ? dir : "", slash != NULL ? slash + 1 : path);
+	const char *copy = n >= 0 && n < PATH_SIZE ?
+	    arena_text(conf->arena, span_str(file)) : "";
+
+	if (copy == NULL)
+		return ERR_NOMEM;
+	conf->file = copy;
+	return OK;
+}
+
 /* Rules between values are looked at only when each of them is right. */
 static enum err
 load_tree(struct conf *conf, const char *dir, const struct yaml_node *root,
@@ -433,7 +452,10 @@ load_bytes(struct span bytes, const char *dir, struct conf_report *report,
 	if ((e = yaml_tree_read(bytes, arena, report, &root)) != OK ||
 	    (e = conf_new(&conf)) != OK)
 		return e;
-	if ((e = load_tree(conf, dir, root, report)) != OK) {
+	e = set_file(conf, dir, report->path);
+	if (e == OK)
+		e = load_tree(conf, dir, root, report);
+	if (e != OK) {
 		conf_free(&conf);
 		return e;
 	}

@@ -40,6 +40,7 @@ sample(void)
 
 	cr_assert_eq(conf_new(&conf), OK);
 	conf->hostname = "a.example";
+	conf->file = "/etc/mtad.yaml";
 	conf->limits.hops = 7;
 	conf->limits.message_bytes = 123457;
 	conf->queue.expire_ms = 1;
@@ -50,6 +51,8 @@ sample(void)
 	conf->listeners.v[1].address.kind = CONF_ADDRESS_ANY;
 	add_route(conf, "b.example", "smtp://[::1]:26");
 	add_route(conf, "*", "mx")->tls = CONF_ROUTE_TLS_NONE;
+	conf->routes.v[0].line = 3;
+	conf->routes.v[1].line = 70000;
 	conf->routes.v[1].retry_warn_ms = 0;
 	conf->routes.v[0].size = (struct conf_bound){ CONF_BOUND_AT_MOST, 7 };
 	conf->routes.v[0].header.v = &header;
@@ -81,6 +84,9 @@ Test(conf_wire, everything_arrives)
 	cr_assert_eq(copy->limits.message_bytes, 123457);
 	cr_assert_eq(copy->queue.expire_ms, 1);
 	cr_assert_eq(copy->routes.n, 2);
+	cr_assert_str_eq(copy->file, "/etc/mtad.yaml");
+	cr_assert_eq(copy->routes.v[0].line, 3);
+	cr_assert_eq(copy->routes.v[1].line, 70000);
 	cr_assert_str_eq(copy->routes.v[0].to.v[0], "b.example");
 	cr_assert_str_eq(copy->routes.v[0].from.v[0], "*");
 	cr_assert_eq(copy->routes.v[0].via.v[0].port, 26);

@@ -116,6 +116,21 @@ Test(conf_load, routes_are_taken_apart)
 	load_help_free(&l);
 }
 
+/* By which people are told of a rule. */
+Test(conf_load, routes_know_their_lines)
+{
+	load_help(&l, whole);
+	cr_assert_str_eq(l.conf->file, "/etc/mtad/t.yaml");
+	cr_assert_eq(l.conf->routes.v[0].line, 10);
+	cr_assert_eq(l.conf->routes.v[3].line, 13);
+	load_help_free(&l);
+	load_help(&l, "hostname: a.example\nroutes:\n\n # one\n"
+	    "  - to: b.example\n    via: mx\n  - via: mx\n");
+	cr_assert_eq(l.conf->routes.v[0].line, 5);
+	cr_assert_eq(l.conf->routes.v[1].line, 7);
+	load_help_free(&l);
+}
+
 Test(conf_load, routes_have_curves_and_limits)
 {
 	const struct conf_route *r;
