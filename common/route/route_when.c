@@ -161,6 +161,23 @@ route_when_holds(const struct route_when *when,
 	    has_header(&when->headers, facts->headers)));
 }
 
+enum route_why
+route_when_miss(const struct conf_route *rule,
+    const struct route_facts *facts)
+{
+	if (rule->via.v[0].scheme == CONF_SCHEME_HOLD && facts->is_released)
+		return ROUTE_WHY_RELEASED;
+	if (rule->client.n > 0 && !has_client(&rule->client, facts->client))
+		return ROUTE_WHY_CLIENT;
+	if (rule->user.n > 0 && !has_user(&rule->user, facts->user))
+		return ROUTE_WHY_USER;
+	if (!has_size(&rule->size, facts->size))
+		return ROUTE_WHY_SIZE;
+	if (rule->header.n > 0 && !has_header(&rule->header, facts->headers))
+		return ROUTE_WHY_HEADER;
+	return ROUTE_WHY_NONE;
+}
+
 bool
 route_when_is_late(const struct route_when *when)
 {

@@ -9,7 +9,7 @@
 #define MTAD_ROUTE_ROUTE_WHEN_H
 
 #include "common/base/arena.h"
-#include "common/route/route.h"
+#include "common/route/route_why.h"
 
 struct route_when;
 
@@ -24,5 +24,9 @@ bool route_when_holds(const struct route_when *when,
 
 /* Whether size or header fields are asked. */
 bool route_when_is_late(const struct route_when *when);
+
+/* Which of these RULE asks in vain, the first one: for people. */
+enum route_why route_when_miss(const struct conf_route *rule,
+    const struct route_facts *facts);
 
 #endif
