@@ -152,6 +152,13 @@ hops_new(const struct hops_setup *setup, struct hops **out)
 	MUST(setup->n_targets > 0);
 	if (h == NULL)
 		return ERR_NOMEM;
+	if (setup->wants_notes) {
+		h->notes = calloc(HOPS_NOTES_MAX, sizeof(h->notes[0]));
+		if (h->notes == NULL) {
+			free(h);
+			return ERR_NOMEM;
+		}
+	}
 	h->setup = *setup;
 	/* borrowed for this call: h->domain is the copy */
 	h->setup.domain = SPAN_NONE;
@@ -175,6 +182,7 @@ hops_free(struct hops **h)
 	for (size_t i = 0; (*h)->hosts != NULL && i < (*h)->n_made; i++)
 		free((*h)->hosts[i].dane);
 	free((*h)->hosts);
+	free((*h)->notes);
 	free(*h);
 	*h = NULL;
 }
@@ -226,18 +234,48 @@ resolve(struct hops *h, struct hops_host *host, struct hops_question *q)
 	return is_awaited ? HOPS_AWAIT : hops_dane_ask(h, host, q);
 }
 
-/* False when this host has nothing more to give: the next one's turn.  One
- * with many addresses must not use up the round while others are left. */
+/* One with many addresses must not use up the round while others are left. */
+static bool
+is_beyond(const struct hops *h, const struct hops_host *host)
+{
+	bool is_last_host = h->turn + 1 >= h->n_hosts;
+
+	return h->tried - h->tried_beyond >= HOPS_TRIED_MAX ||
+	    (host->given >= HOPS_PER_HOST && !is_last_host);
+}
+
+/* Whether another host or address could as well have come now. */
+static bool
+is_drawn(const struct hops *h, const struct hops_host *host)
+{
+	const struct ipaddr *ip = &host->addresses[host->given];
+	enum hops_family family = ip->family == IPADDR_4 ? HOPS_V4 : HOPS_V6;
+
+	if (host->n_found[family] > 1)
+		return true;
+	if (!h->is_mx)
+		return h->setup.share > 1 &&
+		    (size_t)(host - h->hosts) < h->setup.share;
+	for (size_t i = 0; i < h->n_hosts; i++)
+		if (&h->hosts[i] != host &&
+		    h->hosts[i].preference == host->preference)
+			return true;
+	return false;
+}
+
+/* False when this host has nothing more to give: the next one's turn. */
 bool
 hops_give(struct hops *h, struct hops_host *host, struct hop *hop)
 {
 	static const struct hop_dane none = { .base = "",
 		.names = { "", "" } };
-	bool is_last_host = h->turn + 1 >= h->n_hosts;
 
 	if (host->given >= host->n_addresses ||
-	    (host->given >= HOPS_PER_HOST && !is_last_host))
+	    (is_beyond(h, host) && !h->setup.is_whole))
 		return false;
+	hop->is_beyond = is_beyond(h, host);
+	hop->is_drawn = is_drawn(h, host);
+	hop->preference = host->preference;
 	hop->at.addr = host->addresses[host->given++];
 	hop->at.port = host->port;
 	hop->host = host->name;
@@ -248,6 +286,7 @@ hops_give(struct hops *h, struct hops_host *host, struct hop *hop)
 	hop->user = host->user != NULL ? host->user : "";
 	hop->dane = host->dane != NULL ? host->dane : &none;
 	h->tried++;
+	h->tried_beyond += hop->is_beyond ? 1 : 0;
 	return true;
 }
 
@@ -264,7 +303,7 @@ hops_next(struct hops *h, struct hops_question *question, struct hop *hop)
 		return HOPS_AWAIT;
 	/* n_hosts may shrink: an answer may show that a host is ourselves */
 	while (!h->is_failed && h->turn < h->n_hosts &&
-	    h->tried < HOPS_TRIED_MAX) {
+	    h->tried < (h->setup.is_whole ? HOPS_WHOLE_MAX : HOPS_TRIED_MAX)) {
 		struct hops_host *host = &h->hosts[h->turn];
 		enum hops_step step = resolve(h, host, question);
 

@@ -24,35 +24,14 @@
 #include "common/mail/status.h"
 #include "common/route/route.h"
 #include "deliverd/hops/hop_dane.h"
+#include "deliverd/hops/hops_answer.h"
 #include "deliverd/hops/hops_setup.h"
 
 #define HOPS_RECORDS_MAX 100	/* exchangers read of one answer */
 #define HOPS_HOSTS_MAX	50	/* the best of them, kept */
 #define HOPS_TRIED_MAX	5	/* addresses given out in one round */
 #define HOPS_PER_HOST	3	/* of one host while others are left */
-
-enum hops_found { HOPS_DATA, HOPS_NO_DATA, HOPS_NO_NAME, HOPS_TEMPORARY };
-
-struct hops_question {
-	uint32_t id;		/* to be given back; unique in this round */
-	uint16_t type;		/* enum dns_wire_type: A, AAAA, MX, … */
-	const char *name;	/* borrowed until the answer */
-};
-
-struct hops_record {
-	uint16_t preference;
-	uint8_t usage, selector, matching;	/* of a TLSA */
-	struct span data;	/* address octets, or a name as text */
-};
-
-struct hops_answer {
-	enum hops_found found;
-	bool is_secure;		/* validated, as far as we trust who says so */
-	struct span canonical;	/* behind the CNAMEs; may be empty */
-	const struct hops_record *records;
-	size_t n;
-	struct span text;	/* for people, on failure */
-};
+#define HOPS_WHOLE_MAX	200	/* addresses given out when all are wanted */
 
 struct hop {
 	struct endpoint at;
@@ -63,6 +42,9 @@ struct hop {
 	bool is_unix;		/* host is the path of a socket; no `at` */
 	const char *user;	/* of its target; "": the route's */
 	const struct hop_dane *dane;	/* of its host */
+	uint16_t preference;	/* of an exchanger */
+	bool is_drawn;		/* by lot, from others that are as good */
+	bool is_beyond;		/* of a whole: one round does not come to it */
 };
 
 enum hops_step {

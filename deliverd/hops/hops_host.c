@@ -10,7 +10,8 @@
 #include "deliverd/hops/hops_state.h"
 
 static bool
-is_refused(struct hops *h, const struct ipaddr *ip)
+is_refused(struct hops *h, const struct hops_host *host,
+    const struct ipaddr *ip)
 {
 	enum hops_address_class class = hops_address_class(ip);
 	bool is_private = class == HOPS_ADDRESS_PRIVATE;
@@ -21,6 +22,8 @@ is_refused(struct hops *h, const struct ipaddr *ip)
 		return false;
 	h->saw_private = h->saw_private || is_private;
 	h->saw_refused = h->saw_refused || !is_private;
+	hops_note(h, is_private ? HOPS_WHY_PRIVATE : HOPS_WHY_NOBODYS, host,
+	    ip, SPAN_NONE);
 	return true;
 }
 
@@ -48,13 +51,19 @@ hops_host_add(struct hops *h, struct hops_host *host, const struct ipaddr *ip)
 	if (h->is_mx && is_self(h, host, ip)) {
 		/* those behind it are preferred no more than we are */
 		h->saw_self = true;
+		hops_note(h, HOPS_WHY_OUR_ADDRESS, host, ip, SPAN_NONE);
+		for (size_t i = (size_t)(host - h->hosts) + 1;
+		    i < h->n_hosts; i++)
+			hops_note(h, HOPS_WHY_BEHIND_US, &h->hosts[i], NULL,
+			    SPAN_NONE);
 		h->n_hosts = (size_t)(host - h->hosts);
 		return;
 	}
-	if (h->is_mx && is_refused(h, ip))
+	if (h->is_mx && is_refused(h, host, ip))
 		return;
 	if (family == HOPS_V6 && h->setup.lacks_ipv6) {
 		h->saw_unreachable = true;
+		hops_note(h, HOPS_WHY_NO_IPV6, host, ip, SPAN_NONE);
 		return;
 	}
 	if (host->n_found[family] < HOPS_ADDRESSES_MAX)
@@ -112,8 +121,12 @@ hops_host_answer(struct hops *h, struct hops_host *host,
 {
 	struct ipaddr ip;
 
-	if (a->found == HOPS_TEMPORARY)
+	if (a->found == HOPS_TEMPORARY) {
 		h->saw_temporary = true;
+		hops_note(h, HOPS_WHY_TEMPORARY, host, NULL, a->text);
+	} else if (a->found == HOPS_NO_NAME) {
+		hops_note(h, HOPS_WHY_NO_NAME, host, NULL, SPAN_NONE);
+	}
 	if (a->found != HOPS_DATA)
 		return;
 	if (host->dane_step == HOPS_DANE_BEGIN)	/* later it is decided */
@@ -144,4 +157,6 @@ hops_host_make_ready(struct hops *h, struct hops_host *host)
 			    host->found[f][i / 2];
 	}
 	MUST(host->n_addresses <= COUNT_OF(host->addresses));
+	if (host->n_addresses == 0 && !hops_is_noted(h, host))
+		hops_note(h, HOPS_WHY_NO_ADDRESS, host, NULL, SPAN_NONE);
 }

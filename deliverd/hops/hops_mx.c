@@ -82,6 +82,9 @@ cut_at_self(struct hops *h)
 	while (keep < h->n_hosts &&
 	    h->hosts[keep].preference < self->preference)
 		keep++;
+	for (size_t i = keep; i < h->n_hosts; i++)
+		hops_note(h, &h->hosts[i] == self ? HOPS_WHY_OUR_NAME :
+		    HOPS_WHY_BEHIND_US, &h->hosts[i], NULL, SPAN_NONE);
 	h->n_hosts = keep;
 }
 
@@ -94,9 +97,13 @@ take_exchangers(struct hops *h, const struct hops_answer *a)
 	if (!hops_make_hosts(h, n))
 		return;
 	for (size_t i = 0; i < n; i++) {
-		if (a->records[i].data.n == 0 ||
-		    is_localhost(a->records[i].data))
+		if (a->records[i].data.n == 0)
 			continue;
+		if (is_localhost(a->records[i].data)) {
+			hops_note(h, HOPS_WHY_LOCALHOST, NULL, NULL,
+			    a->records[i].data);
+			continue;
+		}
 		usable++;
 		add_exchanger(h, &a->records[i]);
 	}

@@ -23,6 +23,8 @@ struct hops_setup {
 	const struct endpoint *own;	/* where this host listens */
 	size_t n_own;
 	uint64_t seed;		/* for the shuffle */
+	bool wants_notes;	/* hops_note.h */
+	bool is_whole;		/* give out all, up to HOPS_WHOLE_MAX */
 };
 
 #endif

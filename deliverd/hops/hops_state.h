@@ -10,7 +10,7 @@
 
 #include "common/base/rng.h"
 #include "common/dns/dns_wire.h"
-#include "deliverd/hops/hops.h"
+#include "deliverd/hops/hops_note.h"
 
 #define HOPS_ADDRESSES_MAX 16	/* kept of a host, of each family */
 #define HOPS_ID_MX	1U
@@ -79,6 +79,9 @@ struct hops {
 	bool saw_self;
 	bool saw_unreachable;		/* an address of the IPv6 we lack */
 	bool saw_more;			/* than are kept of an answer */
+	unsigned tried_beyond;		/* of tried: one round has no more */
+	struct hops_note *notes;	/* NULL: none are wanted */
+	size_t n_notes;
 	bool is_failed;			/* verdict is made */
 	struct hops_verdict verdict;
 };
@@ -102,6 +105,11 @@ void hops_dane_answer(struct hops *h, struct hops_host *host,
 
 /* hops: the next address; false when this host has no more to give for now */
 bool hops_give(struct hops *h, struct hops_host *host, struct hop *hop);
+
+/* hops_note: HOST, IP may be NULL; nothing unless notes are wanted */
+void hops_note(struct hops *h, enum hops_why why,
+    const struct hops_host *host, const struct ipaddr *ip, struct span text);
+bool hops_is_noted(const struct hops *h, const struct hops_host *host);
 
 /* Room for N hosts, zeroed; false without memory: the round then fails. */
 bool hops_make_hosts(struct hops *h, size_t n);

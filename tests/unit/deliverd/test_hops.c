@@ -7,99 +7,8 @@
 
 #include "common/base/check.h"
 #include "common/dns/dns_wire.h"
-#include "deliverd/hops/hops.h"
 #include "deliverd/hops/hops_race.h"
-#include "deliverd/hops/hops_group.h"
-
-/* "NAME TYPE DATA..." a line; DATA: "10 host" of an MX (commas between),
- * addresses, NXDOMAIN or SERVFAIL; what isn't there has no data. */
-struct world {
-	const char *const *names;
-	unsigned asked;
-	char log[2048];		/* "192.0.2.1:25 192.0.2.2:25" */
-	struct hops_verdict verdict;
-	char group[HOPS_GROUP_MAX + 1];
-};
-
-static const struct route_target by_mx = {
-	.scheme = CONF_SCHEME_MX, .user = "", .host = "", .port = 25,
-};
-
-static const struct endpoint own[] = {
-	{ { IPADDR_4, { 192, 0, 2, 25 } }, 25 },
-};
-
-static struct hops_setup
-setup_of(const struct route_target *targets, size_t n, const char *domain)
-{
-	return (struct hops_setup){
-		.targets = targets, .n_targets = n,
-		.domain = span_str(domain), .has_ipv4 = true,
-		.has_ipv6 = true, .own_name = "self.example", .own = own,
-		.n_own = COUNT_OF(own), .seed = 1,
-	};
-}
-
-static const char *
-type_name(uint16_t type)
-{
-	return type == DNS_TYPE_A ? "A" : type == DNS_TYPE_AAAA ? "AAAA" :
-	    "MX";
-}
-
-static size_t
-make_records(char *data, uint16_t type, struct hops_record *records)
-{
-	static uint8_t octets[128][16];
-	size_t n = 0;
-
-	for (char *w = strtok(data, ","); w != NULL; w = strtok(NULL, ",")) {
-		struct hops_record *r = &records[n];
-		struct ipaddr ip;
-
-		if (type == DNS_TYPE_MX) {
-			char *host = strchr(w, ' ') + 1;
-
-			r->preference = (uint16_t)atoi(w);
-			r->data = strcmp(host, ".") == 0 ? SPAN_NONE :
-			    span_str(host);
-		} else {
-			cr_assert_eq(ipaddr_parse(span_str(w), &ip), OK, "%s",
-			    w);
-			memcpy(octets[n], ip.bytes, 16);
-			r->data = span_of(octets[n],
-			    type == DNS_TYPE_A ? 4 : 16);
-		}
-		n++;
-	}
-	return n;
-}
-
-static void
-answer(struct world *w, struct hops *h, const struct hops_question *q)
-{
-	struct hops_record records[128];
-	struct hops_answer a = { .found = HOPS_NO_DATA, .records = records };
-	char want[300], data[12000] = "";
-	size_t n;
-
-	w->asked++;
-	n = (size_t)snprintf(want, sizeof(want), "%s %s ", q->name,
-	    type_name(q->type));
-	for (const char *const *row = w->names; *row != NULL; row++)
-		if (strncmp(*row, want, n) == 0)
-			(void)snprintf(data, sizeof(data), "%s", *row + n);
-	if (strcmp(data, "NXDOMAIN") == 0)
-		a.found = HOPS_NO_NAME;
-	else if (strcmp(data, "SERVFAIL") == 0) {
-		a.found = HOPS_TEMPORARY;
-		a.text = SPAN_LIT("SERVFAIL");
-	} else if (data[0] != '\0') {
-		a.found = HOPS_DATA;
-		a.n = make_records(data, q->type, records);
-	}
-	hops_answer(h, q->id, &a);
-}
+#include "tests/unit/deliverd/hops_world.h"
 
 static void
 note_group(struct world *w, const struct hops *h)
@@ -136,7 +45,7 @@ walk(struct world *w, const struct hops_setup *setup)
 		} else if (step == HOPS_AWAIT) {
 			cr_assert_gt(n_questions, 0);
 			while (n_questions > 0)
-				answer(w, h, &questions[--n_questions]);
+				world_answer(w, h, &questions[--n_questions]);
 		} else {
 			(void)endpoint_format(&hop.at, text);
 			if (hop.is_unix)
@@ -156,7 +65,7 @@ walk(struct world *w, const struct hops_setup *setup)
 static const char *
 walk_mx(struct world *w, const char *domain)
 {
-	struct hops_setup setup = setup_of(&by_mx, 1, domain);
+	struct hops_setup setup = world_setup(&world_by_mx, 1, domain);
 
 	walk(w, &setup);
 	return w->log;
@@ -244,7 +153,7 @@ Test(hops, equal_preference)
 	int first = 0;
 
 	for (uint64_t seed = 0; seed < 400; seed++) {
-		struct hops_setup setup = setup_of(&by_mx, 1, "d.example");
+		struct hops_setup setup = world_setup(&world_by_mx, 1, "d.example");
 
 		setup.seed = seed;
 		walk(&w, &setup);
@@ -366,7 +275,7 @@ Test(hops, refused_addresses)
 Test(hops, mapped_loopback)
 {
 	static const uint8_t mapped[16] = { [10] = 0xff, 0xff, 127, 0, 0, 1 };
-	struct hops_setup setup = setup_of(&by_mx, 1, "d.example");
+	struct hops_setup setup = world_setup(&world_by_mx, 1, "d.example");
 	struct hops_record r = { .data = SPAN_LIT("m.example") };
 	struct hops_answer a = { .found = HOPS_DATA, .records = &r, .n = 1 };
 	struct hops_answer none = { .found = HOPS_NO_DATA };
@@ -392,7 +301,7 @@ Test(hops, loopback_allowed)
 		"d.example MX 10 m.example", "m.example A 127.0.0.1", NULL,
 	};
 	struct world w = { .names = names };
-	struct hops_setup setup = setup_of(&by_mx, 1, "d.example");
+	struct hops_setup setup = world_setup(&world_by_mx, 1, "d.example");
 
 	setup.may_loopback = true;
 	walk(&w, &setup);
@@ -479,7 +388,7 @@ Test(hops, explicit_hosts)
 		NULL,
 	};
 	struct world w = { .names = names };
-	struct hops_setup setup = setup_of(targets, 2, "d.example");
+	struct hops_setup setup = world_setup(targets, 2, "d.example");
 
 	walk(&w, &setup);
 	cr_assert_str_eq(w.log, "127.0.0.1:2525 192.0.2.7:26 [::1]:26");
@@ -504,7 +413,7 @@ Test(hops, shared)
 	};
 	static const char *const names[] = { "a.example A 192.0.2.1",
 		"b.example A 192.0.2.2", "c.example A 192.0.2.3", NULL };
-	struct hops_setup setup = setup_of(targets, 3, "d.example");
+	struct hops_setup setup = world_setup(targets, 3, "d.example");
 	struct world w = { .names = names };
 	int first = 0;
 
@@ -529,7 +438,7 @@ Test(hops, preferred_family)
 	static const char *const names[] = {
 		"d.example A 192.0.2.1", "d.example AAAA 2001:db8::1", NULL,
 	};
-	struct hops_setup setup = setup_of(&by_mx, 1, "d.example");
+	struct hops_setup setup = world_setup(&world_by_mx, 1, "d.example");
 	struct world w = { .names = names };
 
 	setup.is_ipv6_first = true;
@@ -547,7 +456,7 @@ Test(hops, sockets)
 		    .host = "h.example", .port = 24 },
 	};
 	static const char *const names[] = { "h.example A 192.0.2.1", NULL };
-	struct hops_setup setup = setup_of(targets, 2, "d.example");
+	struct hops_setup setup = world_setup(targets, 2, "d.example");
 	struct world w = { .names = names };
 
 	walk(&w, &setup);
@@ -561,7 +470,7 @@ Test(hops, one_family)
 		"d.example A 192.0.2.1", "d.example AAAA 2001:db8::1", NULL,
 	};
 	struct world w = { .names = names };
-	struct hops_setup setup = setup_of(&by_mx, 1, "d.example");
+	struct hops_setup setup = world_setup(&world_by_mx, 1, "d.example");
 
 	setup.has_ipv6 = false;
 	walk(&w, &setup);
@@ -581,7 +490,7 @@ Test(hops, ipv6_is_lacking)
 		"six.example AAAA 2001:db8::1", NULL,
 	};
 	struct world w = { .names = names };
-	struct hops_setup setup = setup_of(&by_mx, 1, "both.example");
+	struct hops_setup setup = world_setup(&world_by_mx, 1, "both.example");
 
 	setup.has_ipv6 = false;
 	setup.lacks_ipv6 = true;
@@ -601,7 +510,7 @@ static struct hops *
 both_asked(struct hops_question q[3])
 {
 	static const struct hops_answer no_mx = { .found = HOPS_NO_DATA };
-	struct hops_setup setup = setup_of(&by_mx, 1, "d.example");
+	struct hops_setup setup = world_setup(&world_by_mx, 1, "d.example");
 	struct hops *h = NULL;
 	struct hop hop;
 
@@ -713,7 +622,7 @@ Test(hops, address_literal)
 /* Answers that nobody waits for do nothing. */
 Test(hops, stray_answers)
 {
-	struct hops_setup setup = setup_of(&by_mx, 1, "d.example");
+	struct hops_setup setup = world_setup(&world_by_mx, 1, "d.example");
 	struct hops_answer a = { .found = HOPS_NO_NAME };
 	struct hops_question q;
 	struct hops *h;
@@ -736,7 +645,7 @@ Test(hops, stray_answers)
 /* UTF8-05: the DNS is asked for A-labels; what has none has no hosts. */
 Test(hops, letters_beyond_ascii)
 {
-	struct hops_setup setup = setup_of(&by_mx, 1,
+	struct hops_setup setup = world_setup(&world_by_mx, 1,
 	    "m\xc3\xbcller.example");
 	struct hops_verdict verdict;
 	struct hops_question q;
@@ -747,7 +656,7 @@ Test(hops, letters_beyond_ascii)
 	cr_assert_eq(hops_next(h, &q, &hop), HOPS_ASK);
 	cr_expect_str_eq(q.name, "xn--mller-kva.example");
 	hops_free(&h);
-	setup = setup_of(&by_mx, 1, "\xe2\x98\x83.example");
+	setup = world_setup(&world_by_mx, 1, "\xe2\x98\x83.example");
 	cr_assert_eq(hops_new(&setup, &h), OK);
 	cr_expect_eq(hops_next(h, &q, &hop), HOPS_OVER);
 	hops_verdict(h, &verdict);
