@@ -35,6 +35,7 @@
 #include "deliverd/session_unix.h"
 #include "deliverd/session_way.h"
 #include "deliverd/verdict.h"
+#include "deliverd/way.h"
 
 /* HOPS_TRIED_MAX records at their longest, twice. */
 #define FAILED_BYTES	((size_t)16 * 1024)
@@ -468,10 +469,10 @@ make_hops(struct session *s, const struct dest *dest)
 {
 	const struct job *first = CONTAINER_OF(list_first(&dest->waiting),
 	    struct job, node);
-	struct hops_setup setup = session_way_hops(s);
+	struct hops_setup setup;
 
-	setup.domain = job_domain(first);
-	setup.seed = rng_u64(&s->d->dice);
+	way_setup(s->settings, &s->route, s->requires_tls,
+	    job_domain(first), rng_u64(&s->d->dice), &setup);
 	return hops_new(&setup, &s->hops);
 }
 

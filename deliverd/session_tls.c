@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/tls/tls_client.h"
+#include "deliverd/way.h"
 
 static bool
 is_certified(const struct session *s)
@@ -21,36 +22,16 @@ session_tls_is_ready(const struct session *s)
 	    s->route.certificate) != NULL;
 }
 
-/* Records of whole certificates that nobody can read are of no use either. */
-static bool
-is_readable(const struct hop_dane *dane)
-{
-	for (size_t i = 0; i < dane->n; i++)
-		if (tls_dane_is_readable(&dane->records[i]))
-			return true;
-	return false;
-}
-
-/* Nobody stands between two processes of one host. */
 bool
 session_tls_judge(struct session *s, const struct hop_dane *dane)
 {
-	struct hop_dane unusable;
-	struct policy_facts facts = {
-		.tls = s->is_unix ? CONF_ROUTE_TLS_NONE : s->route.tls,
-		.requires_tls = s->requires_tls,
-		.has_secret = session_auth_tells_secret(s),
-		.has_certificate = is_certified(s), .dane = dane,
-		.sts = &s->sts.facts,
+	const struct way_facts facts = {
+		.route = &s->route, .requires_tls = s->requires_tls,
+		.is_unix = s->is_unix, .dane = dane, .sts = &s->sts.facts,
 	};
 
-	if (dane->state == HOP_DANE_USABLE && !is_readable(dane)) {
-		unusable = *dane;
-		unusable.state = HOP_DANE_UNUSABLE;
-		facts.dane = &unusable;
-	}
 	s->dane = dane;
-	policy_judge(&facts, &s->policy);
+	way_judge(&facts, &s->policy);
 	return s->policy.need != POLICY_SKIP;
 }
 
