@@ -32,6 +32,7 @@
 #include "deliverd/providers.h"
 #include "deliverd/session_auth.h"
 #include "deliverd/session_dial.h"
+#include "deliverd/session_sts.h"
 #include "deliverd/session_unix.h"
 #include "deliverd/session_way.h"
 #include "deliverd/verdict.h"
@@ -481,7 +482,7 @@ static void
 free_session(struct session *s)
 {
 	timer_clear(&s->timer);
-	session_sts_clear(s);
+	way_sts_clear(&s->sts);
 	hops_free(&s->hops);
 	buf_clear(&s->failed);
 	settings_drop(&s->settings);

@@ -15,8 +15,8 @@
 #include "deliverd/job.h"
 #include "deliverd/policy/policy.h"
 #include "deliverd/pool.h"
-#include "deliverd/session_sts.h"
 #include "deliverd/settings.h"
+#include "deliverd/way_sts.h"
 
 /* A connection being made to an address of the host. */
 struct try {
@@ -63,7 +63,7 @@ struct session {
 	bool is_unix;			/* ... or the path of a socket */
 	bool is_plain;			/* TLS failed there: once without */
 	const struct hop_dane *dane;	/* of it; borrowed from hops */
-	struct session_sts sts;
+	struct way_sts sts;
 	struct policy policy;		/* what it has to show */
 	struct tls_filter *tls;		/* the stream's, or NULL */
 	char tls_text[64];		/* what was agreed on, for people */

@@ -19,6 +19,7 @@
 #include "deliverd/hops/hops_race.h"
 #include "deliverd/names.h"
 #include "deliverd/session.h"
+#include "deliverd/session_sts.h"
 #include "deliverd/session_unix.h"
 #include "deliverd/session_way.h"
 #include "deliverd/verdict.h"
