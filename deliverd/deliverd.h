@@ -17,6 +17,7 @@
 #include "deliverd/certificates.h"
 
 struct ask;
+struct explains;
 struct jobs;
 struct pool;
 struct settings;
@@ -43,6 +44,7 @@ struct deliverd {
 	struct sts_ask *sts_ask;
 	struct jobs *jobs;
 	struct pool *pool;
+	struct explains *explains;
 	struct siphash_key seed;
 	struct buf early;		/* authorities, before the start */
 	struct rng dice;

@@ -144,8 +144,8 @@ keep_spare(struct jobs *jobs, struct job *j)
 }
 
 /* Of the generations that queued may still lease by. */
-static struct settings *
-settings_of(const struct deliverd *d, uint32_t generation)
+struct settings *
+jobs_settings(const struct deliverd *d, uint32_t generation)
 {
 	if (d->settings->generation == generation)
 		return d->settings;
@@ -195,7 +195,7 @@ load(struct jobs *jobs, const struct msg_lease *m, struct settings *settings,
 void
 jobs_lease(struct jobs *jobs, const struct msg_lease *m)
 {
-	struct settings *settings = settings_of(jobs->d, m->generation);
+	struct settings *settings = jobs_settings(jobs->d, m->generation);
 	struct job *j;
 	enum err e;
 

@@ -29,6 +29,9 @@ void jobs_confirm(struct jobs *jobs, uint64_t lease);
  * again for content that was asked for. */
 void jobs_present(struct jobs *jobs);
 
+/* Of a generation that queued may still know, or NULL. */
+struct settings *jobs_settings(const struct deliverd *d, uint32_t generation);
+
 /* The job with this lease while it is ACTIVE, or NULL. */
 struct job *jobs_active(const struct jobs *jobs, uint64_t lease);
 

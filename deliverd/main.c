@@ -17,6 +17,7 @@
 #include "common/os/thread.h"
 #include "common/tls/tls_client.h"
 #include "deliverd/deliverd.h"
+#include "deliverd/explain.h"
 #include "deliverd/jobs.h"
 #include "deliverd/pool.h"
 #include "deliverd/sender.h"
@@ -57,6 +58,8 @@ make_parts(struct deliverd *d)
 		e = jobs_new(d, &d->jobs);
 	if (e == OK)
 		e = pool_new(d, &d->pool);
+	if (e == OK)
+		e = explains_new(d, &d->explains);
 	return e;
 }
 
@@ -120,6 +123,7 @@ on_stop(void *ctx, struct proc *p)
 	d->queued = NULL;
 	d->keyd = NULL;
 	d->fetchd = NULL;
+	explains_free(&d->explains);
 	pool_free(&d->pool);
 	jobs_free(&d->jobs);
 	ask_free(&d->ask);
@@ -186,6 +190,7 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 
 	(void)p;
 	if (channel_peer(c)->role == ROLE_QUEUED) {
+		explains_forget(d->explains);
 		d->queued = c;
 		jobs_present(d->jobs);
 	} else if (channel_peer(c)->role == ROLE_DNSD) {
@@ -214,6 +219,9 @@ on_queued(struct deliverd *d, const struct msg *m)
 		j = jobs_active(d->jobs, m->content.lease);
 		if (j != NULL && j->session != NULL)
 			session_content(j->session, j, &m->content);
+		break;
+	case MSG_route_ask:
+		explains_ask(d->explains, &m->route_ask);
 		break;
 	case MSG_confirm:
 		jobs_confirm(d->jobs, m->confirm.lease);
@@ -265,6 +273,7 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 	(void)p;
 	if (c == d->queued) {
 		d->queued = NULL;
+		explains_forget(d->explains);
 		deliverd_check_drained(d);
 	} else if (c == d->dnsd) {
 		d->dnsd = NULL;

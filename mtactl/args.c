@@ -19,6 +19,7 @@ struct reader {
 	char **argv;
 	int at;				/* the next one to look at */
 	int kept;			/* words so far, at the front of argv */
+	bool has_config;
 	struct why *why;
 };
 
@@ -48,6 +49,15 @@ set_flag(struct args *args, enum option_id id)
 	case OPTION_MAIL:
 		args->wants_mail = true;
 		break;
+	case OPTION_REQUIRE_TLS:
+		args->route.requires_tls = true;
+		break;
+	case OPTION_RELEASED:
+		args->route.is_released = true;
+		break;
+	case OPTION_ALL:
+		args->route.is_all = true;
+		break;
 	case OPTION_HELP:
 		args->wants_help = true;
 		break;
@@ -56,6 +66,47 @@ set_flag(struct args *args, enum option_id id)
 		break;
 	default:
 		MUST(false);
+	}
+}
+
+/* The first one is kept for the verbs that take two: see settle_config(). */
+static void
+take_config(struct reader *r, const char *value)
+{
+	if (r->has_config)
+		r->args->other_config = value;
+	else
+		r->args->config = value;
+	r->has_config = true;
+}
+
+static enum err
+take_header(struct reader *r, const char *value)
+{
+	struct args_route *route = &r->args->route;
+
+	if (route->header_count == ARGS_HEADERS_MAX)
+		return why_set(r->why, ERR_SYNTAX,
+		    "--header may stand %d times", ARGS_HEADERS_MAX);
+	route->headers[route->header_count++] = value;
+	return OK;
+}
+
+/* Of those about a mail; NULL: it is none of them. */
+static const char **
+place_of(struct args_route *route, enum option_id id)
+{
+	switch (id) {
+	case OPTION_FROM:
+		return &route->from;
+	case OPTION_CLIENT:
+		return &route->client;
+	case OPTION_USER:
+		return &route->user;
+	case OPTION_SIZE:
+		return &route->size;
+	default:
+		return NULL;
 	}
 }
 
@@ -74,8 +125,14 @@ take_time(struct reader *r, const char *value)
 static enum err
 take_value(struct reader *r, enum option_id id, const char *value)
 {
-	if (id == OPTION_CONFIG)
-		r->args->config = value;
+	const char **place = place_of(&r->args->route, id);
+
+	if (id == OPTION_HEADER)
+		return take_header(r, value);
+	if (place != NULL)
+		*place = value;
+	else if (id == OPTION_CONFIG)
+		take_config(r, value);
 	else if (id == OPTION_SOCKET)
 		r->args->socket = value;
 	else if (id == OPTION_JOURNAL)
@@ -108,7 +165,7 @@ take_option(struct reader *r, enum option_id id, const char *value)
 	}
 	if (value == NULL && r->at < r->argc)
 		value = r->argv[r->at++];
-	if (value == NULL || value[0] == '\0')
+	if (value == NULL || (value[0] == '\0' && id != OPTION_FROM))
 		return why_set(r->why, ERR_SYNTAX, "%s needs a %s", o->name,
 		    o->operand);
 	return take_value(r, id, value);
@@ -202,6 +259,33 @@ check_restore(const struct reader *r)
 	    args->verb->name);
 }
 
+/* Elsewhere the last one counts, so that an alias can name the usual one. */
+static void
+settle_config(struct args *args)
+{
+	if (args->other_config == NULL ||
+	    (args->verb->options & VERB_TWO) != 0)
+		return;
+	args->config = args->other_config;
+	args->other_config = NULL;
+}
+
+static enum err
+check_route(const struct reader *r)
+{
+	const struct args_route *a = &r->args->route;
+	const char *name = a->from != NULL ? "--from" :
+	    a->client != NULL ? "--client" : a->user != NULL ? "--user" :
+	    a->size != NULL ? "--size" : a->header_count > 0 ? "--header" :
+	    a->requires_tls ? "--requiretls" : a->is_released ?
+	    "--released" : a->is_all ? "--all" : NULL;
+
+	if (name == NULL || (r->args->verb->options & VERB_ROUTE) != 0)
+		return OK;
+	return why_set(r->why, ERR_SYNTAX, "%s means nothing to `%s`", name,
+	    r->args->verb->name);
+}
+
 /* An option that the verb doesn't know is an error: `queue list --dry-run`
  * would else look as if it could have changed something. */
 static enum err
@@ -219,7 +303,7 @@ check_verb(const struct reader *r)
 	if (args->limit != 0 && !(v->options & VERB_LIMIT))
 		return why_set(r->why, ERR_SYNTAX,
 		    "--limit means nothing to `%s`", v->name);
-	if (check_restore(r) != OK)
+	if (check_restore(r) != OK || check_route(r) != OK)
 		return ERR_SYNTAX;
 	if (args->scheme != NULL && !(v->options & VERB_SCHEME))
 		return why_set(r->why, ERR_SYNTAX,
@@ -262,6 +346,8 @@ args_parse(int argc, char **argv, struct args *out, struct why *why)
 	}
 	args.operands = argv + 1 + used;
 	args.operand_count = r.kept - 1 - used;
+	if (args.verb != NULL)
+		settle_config(&args);
 	/* help about a verb doesn't ask for its operands */
 	if (args.verb != NULL && !args.wants_help && !args.wants_version)
 		e = check_verb(&r);

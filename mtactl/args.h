@@ -7,9 +7,25 @@
 #include "mtactl/verbs.h"
 
 #define ARGS_CONFIG "/etc/mtad/mtad.yaml"
+#define ARGS_HEADERS_MAX 32
+
+/* About the mail that `route explain` is asked about; NULL: not said. */
+struct args_route {
+	const char *from;
+	const char *client;
+	const char *user;
+	const char *size;
+	const char *headers[ARGS_HEADERS_MAX];
+	size_t header_count;
+	bool requires_tls;
+	bool is_released;
+	bool is_all;
+};
 
 struct args {
 	const char *config;		/* ARGS_CONFIG unless named */
+	const char *other_config;	/* of VERB_TWO, named after it; or NULL */
+	struct args_route route;
 	uint64_t limit;			/* 0: none */
 	const char *socket;		/* NULL: the configuration knows */
 	bool is_json;

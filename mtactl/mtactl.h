@@ -15,6 +15,8 @@ enum mtactl_exit {
 	MTACTL_DONE,
 	MTACTL_NO_MESSAGE,	/* no message has that id */
 	MTACTL_DAMAGED = MTACTL_NO_MESSAGE,	/* `spool …` found damage */
+	MTACTL_NO_HOST = MTACTL_NO_MESSAGE,	/* `route explain`: nowhere */
+	MTACTL_DIFFERS = MTACTL_NO_MESSAGE,	/* `… diff`, as of diff(1) */
 	MTACTL_USAGE,		/* the command line or the selection is wrong */
 	MTACTL_UNREACHED,	/* no mtad there, or it does not let us in */
 	MTACTL_FAILED,		/* refused, failed, or not confirmed */
@@ -45,6 +47,8 @@ int cmd_queue_delete(struct mtactl *m);
 int cmd_message_show(struct mtactl *m);
 int cmd_message_history(struct mtactl *m);
 int cmd_message_explain(struct mtactl *m);
+int cmd_route_explain(struct mtactl *m);
+int cmd_route_diff(struct mtactl *m);
 int cmd_config_check(struct mtactl *m);
 int cmd_config_show(struct mtactl *m);
 int cmd_spool_stats(struct mtactl *m);

@@ -131,12 +131,12 @@ refuse_of_group(const char *group, const char *word, struct why *why)
 	    group, (int)best.n, (const char *)best.p);
 }
 
-/* "history" alone: the verb whose second word that is; empty: none, or
- * several. */
-static struct span
-find_by_second(struct span word)
+/* "history" alone: the verbs whose second word that is, two at most; gives how
+ * many there are. */
+static size_t
+find_by_second(struct span word, struct span found[2])
 {
-	struct span found = SPAN_NONE;
+	size_t n = 0;
 
 	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
 		struct span name = span_str(verbs[i].name);
@@ -145,11 +145,11 @@ find_by_second(struct span word)
 		if (blank == name.n ||
 		    !span_equal(span_from(name, blank + 1), word))
 			continue;
-		if (found.n > 0)
-			return SPAN_NONE;
-		found = name;
+		if (n < 2)
+			found[n] = name;
+		n++;
 	}
-	return found;
+	return n;
 }
 
 /* Perhaps both words are one verb, mistyped in the first; or the first of the
@@ -158,13 +158,21 @@ static enum err
 refuse(char *const *words, int n, struct why *why)
 {
 	char both[CONF_GUESS_WORD_MAX + 1];
-	struct span best = SPAN_NONE;
+	struct span best = SPAN_NONE, found[2];
+	size_t count = 0;
 
 	if (n > 1 && snprintf(both, sizeof(both), "%s %s", words[0],
 	    words[1]) < (int)sizeof(both))
 		best = guess_verb(span_str(both), SPAN_NONE);
 	if (best.n == 0)
-		best = find_by_second(span_str(words[0]));
+		count = find_by_second(span_str(words[0]), found);
+	if (count == 2)
+		return why_set(why, ERR_SYNTAX, "unknown verb '%.40s'; did "
+		    "you mean '%.*s' or '%.*s'?", words[0], (int)found[0].n,
+		    (const char *)found[0].p, (int)found[1].n,
+		    (const char *)found[1].p);
+	if (count == 1)
+		best = found[0];
 	if (best.n == 0)
 		best = guess_verb(span_str(words[0]), SPAN_NONE);
 	if (best.n == 0)
@@ -218,6 +226,8 @@ knows(const struct verb *v, enum option_id id)
 		return (v->options & VERB_SALVAGE) != 0;
 	if (id == OPTION_FOR || id == OPTION_WHY)
 		return (v->options & VERB_FOR) != 0;
+	if (id >= OPTION_FROM && id <= OPTION_ALL)
+		return (v->options & VERB_ROUTE) != 0;
 	return true;
 }
 

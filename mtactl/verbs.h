@@ -17,6 +17,8 @@ enum {
 	VERB_SALVAGE = 1 << 4,		/* --mail */
 	VERB_SCHEME = 1 << 5,
 	VERB_FOR = 1 << 6,		/* --for, --why */
+	VERB_ROUTE = 1 << 7,		/* the facts about a mail, --all */
+	VERB_TWO = 1 << 8,		/* --config may stand twice */
 };
 
 struct verb {

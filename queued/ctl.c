@@ -20,6 +20,7 @@
 #include "queued/ctl_dest.h"
 #include "queued/ctl_forecast.h"
 #include "queued/ctl_history.h"
+#include "queued/ctl_route.h"
 #include "queued/ctl_spool.h"
 #include "queued/ctl_sts.h"
 #include "queued/history.h"
@@ -51,6 +52,7 @@ job_clear(struct ctl_session *s)
 	struct ctl_job *job = &s->job;
 
 	ctl_forecast_end(s);
+	ctl_route_end(s);
 	select_free(&job->select);
 	buf_clear(&job->words);
 	buf_clear(&job->ids);
@@ -239,7 +241,8 @@ static bool
 is_busy(const struct ctl_session *s)
 {
 	return s->job.step != NULL || s->awaits_sync || s->wants_status ||
-	    s->reload_cookie != 0 || s->history != NULL || s->is_checking;
+	    s->reload_cookie != 0 || s->history != NULL || s->is_checking ||
+	    s->route != NULL;
 }
 
 static void
@@ -275,6 +278,9 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		break;
 	case MSG_ctl_forecast:
 		ctl_forecast(s);
+		break;
+	case MSG_ctl_route:
+		ctl_route(s, &m->ctl_route);
 		break;
 	case MSG_ctl_quota:
 		ctl_quota(s, &m->ctl_quota);

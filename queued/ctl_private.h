@@ -24,7 +24,6 @@ enum {
 };
 
 struct ctl_check;
-struct ctl_history;
 struct ctl_session;
 struct forecast;
 struct listener;
@@ -83,6 +82,7 @@ struct ctl_session {
 	struct ctl_job job;
 	struct forecast *forecast;	/* while one is made */
 	struct ctl_history *history;	/* asked for, ctl_history.c */
+	struct ctl_route *route;	/* asked for, ctl_route.c */
 	struct ctl_whole whole;		/* while a list is shown */
 	struct buf rows;		/* recipients of a row */
 };

@@ -11,6 +11,7 @@
 #include "common/base/mtime.h"
 #include "common/log/log.h"
 #include "queued/ctl_private.h"
+#include "queued/ctl_places.h"
 #include "queued/history.h"
 
 /* More ids than these are not gathered: a walk over all finds them as well. */
@@ -321,7 +322,9 @@ on_message(void *ctx, struct store_glance *g)
 	if (is_as_wanted(job, m) || !is_selected(s, g))
 		return true;
 	job->count++;
-	if (job->verb == CTL_LIST)
+	if (job->verb == CTL_PLACES)
+		ctl_send_places(s, g);
+	else if (job->verb == CTL_LIST)
 		ctl_send_row(s, g, CTL_RECIPIENTS_SHOWN, NULL);
 	else if (job->verb != CTL_COUNT && !job->is_dry_run)
 		job->batch[job->batch_count++] = m->id;
@@ -333,7 +336,7 @@ static void
 log_operator(const struct ctl_session *s)
 {
 	static const char *const names[CTL_VERB_COUNT] = {
-		"count", "list", "hold", "release", "retry", "delete"
+		"count", "places", "list", "hold", "release", "retry", "delete"
 	};
 	struct log *log = s->q->log;
 

@@ -16,6 +16,7 @@
 #include "common/os/random.h"
 #include "common/proc/proc.h"
 #include "queued/ctl.h"
+#include "queued/ctl_route.h"
 #include "queued/ctl_spool.h"
 #include "queued/history.h"
 #include "queued/intake.h"
@@ -344,6 +345,7 @@ on_housekeeping(void *ctx)
 	quotas_keep_house(q);
 	policies_keep_house(q);
 	shaping_keep_house(q);
+	ctl_route_keep_house(q);
 	residence_keep_house(q);
 	timer_start(&q->housekeeping, HOUSEKEEPING_MS);
 }

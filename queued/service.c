@@ -8,6 +8,7 @@
 
 #include "common/log/log.h"
 #include "queued/ctl.h"
+#include "queued/ctl_route.h"
 #include "queued/intake.h"
 #include "queued/lease.h"
 #include "queued/policies.h"
@@ -25,6 +26,22 @@ peer_of(struct queued *q, const struct channel *c)
 		return NULL;
 	return id->role == ROLE_SMTPD ? &q->smtpds[id->index] :
 	    id->role == ROLE_DELIVERD ? &q->deliverds[id->index] : NULL;
+}
+
+static void
+deliverd_gone(struct queued *q, struct queued_peer *peer)
+{
+	lease_gone(q, peer);
+	ctl_route_gone(q, peer);
+}
+
+static void
+deliverd_msg(struct queued *q, struct queued_peer *peer, const struct msg *m)
+{
+	if (m->type == MSG_route_hops)
+		ctl_route_hops(q, &m->route_hops);
+	else
+		lease_msg(q, peer, m);
 }
 
 static enum err
@@ -77,7 +94,7 @@ on_peer(void *ctx, struct proc *p, struct channel *c)
 	if (peer == NULL)
 		return;
 	if (peer->channel != NULL && channel_peer(c)->role == ROLE_DELIVERD)
-		lease_gone(q, peer);
+		deliverd_gone(q, peer);
 	else if (peer->channel != NULL)
 		intake_gone(q, peer);
 	peer->channel = c;
@@ -104,7 +121,7 @@ on_peer_msg(void *ctx, struct proc *p, struct channel *c, const struct msg *m,
 	if (peer == NULL || peer->channel != c)
 		return;
 	if (channel_peer(c)->role == ROLE_DELIVERD)
-		lease_msg(q, peer, m);
+		deliverd_msg(q, peer, m);
 	else
 		intake_msg(q, peer, m);
 }
@@ -121,7 +138,7 @@ on_peer_gone(void *ctx, struct proc *p, struct channel *c)
 	if (peer == NULL || peer->channel != c)
 		return;
 	if (channel_peer(c)->role == ROLE_DELIVERD)
-		lease_gone(q, peer);
+		deliverd_gone(q, peer);
 	else
 		intake_gone(q, peer);
 	peer->channel = NULL;

@@ -17,6 +17,8 @@ spool backup:copy the spool while mail flows
 spool restore:make the spool of a backup
 spool salvage:save what can be saved of a damaged spool
 forecast:when the queue will be empty, if all goes on as of late
+route explain:where mail to somebody would go now, and why
+route diff:which queued messages a changed configuration would move
 config check:look for mistakes in the configuration
 config show:the configuration with all defaults
 reload:take a changed configuration over
@@ -71,12 +73,15 @@ _mtactl()
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '--config --socket --json
 			--no-color --dry-run --limit --yes --set-aside --release
-			--journal --scheme --mail --for --why --help --version' -- "$cur")
+			--journal --scheme --mail --for --why --from --client --user
+			--size --header --requiretls --released
+			--all --help --version' -- "$cur")
 		return
 	fi
 	for ((i = 1; i < cword; i++)); do
 		case ${words[i]} in
-		-c | --config | -s | --socket | -l | --limit | --journal | --scheme | --for | --why) i=$((i + 1)) ;;
+		-c | --config | -s | --socket | -l | --limit | --journal | --scheme | \
+			--for | --why | --from | --client | --user | --size | --header) i=$((i + 1)) ;;
 		-*) ;;
 		*) given+=("${words[i]}") ;;
 		esac
@@ -84,7 +89,7 @@ _mtactl()
 	[ "${given[0]}" = help ] && given=("${given[@]:1}")
 
 	case "${given[*]:0:2}" in
-	'queue '*)
+	'queue '* | 'route diff')
 		mapfile -t COMPREPLY < <(compgen -W 'all not or id: from: to:
 			domain: state:active state:deferred state:held
 			age\> size\> tries\>' -- "$cur")

@@ -17,6 +17,8 @@ set -l verbs \
     'spool restore:make the spool of a backup' \
     'spool salvage:save what can be saved of a damaged spool' \
     'forecast:when the queue will be empty, if all goes on as of late' \
+    'route explain:where mail to somebody would go now, and why' \
+    'route diff:which queued messages a changed configuration would move' \
     'config check:look for mistakes in the configuration' \
     'config show:the configuration with all defaults' \
     'dest list:destinations, those that are held back first' \
@@ -43,7 +45,8 @@ function __mtactl_at
     for word in $words[2..-1]
         if test $skip = 1
             set skip 0
-        else if contains -- $word -c --config -s --socket
+        else if contains -- $word -c --config -s --socket \
+                --from --client --user --size --header
             set skip 1
         else if not string match -q -- '-*' $word
             set -a given $word
@@ -55,7 +58,8 @@ end
 
 function __mtactl_selects
     set -l words (commandline -opc)
-    string match -qr 'queue.* (list|count|hold|release|retry|delete)( |$)' \
+    string match -qr \
+        '(queue.* (list|count|hold|release|retry|delete)|route.* diff)( |$)' \
         -- "$words"
 end
 
@@ -96,5 +100,13 @@ complete -c mtactl -l for -x -d 'for so long'
 complete -c mtactl -l why -x -d 'a reason'
 complete -c mtactl -l journal -r -F -d 'who knows what was delivered'
 complete -c mtactl -l mail -d 'save each message as a file, too'
+complete -c mtactl -l from -x -d 'the sender of the mail'
+complete -c mtactl -l client -x -d 'who handed it in'
+complete -c mtactl -l user -x -d 'who that client had proved to be'
+complete -c mtactl -l size -x -d 'of the mail'
+complete -c mtactl -l header -x -d 'a field of its header'
+complete -c mtactl -l requiretls -d 'it came with REQUIRETLS'
+complete -c mtactl -l released -d 'an operator has released it: no rule holds it'
+complete -c mtactl -l all -d 'each rule and host'
 complete -c mtactl -s h -l help -d help
 complete -c mtactl -s V -l version -d 'the version'

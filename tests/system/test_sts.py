@@ -1,6 +1,7 @@
 """MTA-STS (RFC 8461): records, policies from a real HTTPS server, and hosts that
 show the right certificate, another, or none (STS-01 to -12)."""
 import json
+import json
 import os
 import re
 import shutil
@@ -323,6 +324,32 @@ class Policies(Base):
             with self.subTest(name):
                 self.assertEqual(verdict(told[name]), DEFERRED)
                 self.assertIn(words, told[name])
+
+    def test_explained(self):
+        """`route explain` asks for policies as a delivery does."""
+        expected = {
+            "enforce": (policy("{}"), "verified", "by the MTA-STS policy"),
+            "testing": (policy("{}", mode="testing"), "opportunistic",
+                        "one that is testing: it names this host"),
+            "part": (policy("mx.part.exampl"), "skipped", "none of those "
+                     "that the MTA-STS policy allows of part.example"),
+            "not-there": (Answer("", 404), "opportunistic",
+                          "HTTP status 404"),
+            "none": (policy(mode="none"), "opportunistic", "is offered"),
+        }
+        for name, (text, _, _) in expected.items():
+            self.domain(name, text)
+        r = self.start()
+        for name, (_, tls, words) in expected.items():
+            with self.subTest(name):
+                p = r.try_ctl("route", "explain", "--json",
+                              f"user@{name}.example")
+                self.assertEqual(p.returncode, int(tls == "skipped"),
+                                 p.stderr)
+                host, = json.loads(p.stdout)["hosts"]
+                self.assertEqual(host["tls"], tls)
+                self.assertIn(words, host["tls_why"])
+        self.assertEqual(self.plain.sessions, [])
 
     def test_other_routes_do_not_ask(self):
         self.domain("web")

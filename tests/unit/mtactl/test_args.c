@@ -5,7 +5,7 @@
 
 #include <criterion/criterion.h>
 
-enum { WORDS_MAX = 12 };
+enum { WORDS_MAX = 24 };
 
 /* Splits LINE at its blanks and parses it; ARGV must outlive the result. */
 static enum err
@@ -59,6 +59,14 @@ static const struct {
 	    "*.example.net", "f" },
 	{ "dest resume -n route:mx", "dest resume", "route:mx", "n" },
 	{ "log level debug", "log level", "debug", "" },
+	{ "route explain", "route explain", "", "" },
+	{ "route explain a@b.example --from c@d.example", "route explain",
+	    "a@b.example", "" },
+	{ "route explain a@b.example --client 192.0.2.1 --user u --size 1M "
+	    "--header X:y --header Z:w --all --requiretls --released", "route explain",
+	    "a@b.example", "" },
+	{ "-c a.yaml route diff --config b.yaml", "route diff", "", "c" },
+	{ "-c b.yaml queue count -c a.yaml", "queue count", "", "c" },
 	{ "help", "help", "", "" },
 	{ "help queue list", "help", "queue list", "" },
 	{ "--help", NULL, "", "h" },
@@ -88,7 +96,7 @@ Test(args, accepted)
 {
 	for (size_t i = 0; i < COUNT_OF(accepted); i++) {
 		const char *line = accepted[i].line;
-		char text[128], *argv[WORDS_MAX];
+		char text[256], *argv[WORDS_MAX];
 		struct why why = { "" };
 		struct args a;
 		struct buf joined;
@@ -150,7 +158,15 @@ static const struct {
 	{ "staus", "unknown verb 'staus'; did you mean 'status'?" },
 	{ "staus all", "unknown verb 'staus'; did you mean 'status'?" },
 	{ "explain 1",
-	    "unknown verb 'explain'; did you mean 'message explain'?" },
+	    "unknown verb 'explain'; did you mean 'message explain' or "
+	    "'route explain'?" },
+	{ "history 1",
+	    "unknown verb 'history'; did you mean 'message history'?" },
+	{ "queue list --from a@b.example",
+	    "--from means nothing to `queue list`" },
+	{ "route diff --all", "--all means nothing to `route diff`" },
+	{ "route explain a@b.example --header",
+	    "--header needs a FIELD" },
 	{ "queu list", "unknown verb 'queu'; did you mean 'queue list'?" },
 	{ "queue lsit", "unknown verb 'queue lsit'; did you mean "
 	    "'queue list'?" },
@@ -172,7 +188,7 @@ static const struct {
 Test(args, refused)
 {
 	for (size_t i = 0; i < COUNT_OF(refused); i++) {
-		char text[128], *argv[WORDS_MAX];
+		char text[256], *argv[WORDS_MAX];
 		struct why why = { "" };
 		struct args a = { .config = NULL };
 
@@ -181,6 +197,25 @@ Test(args, refused)
 		cr_expect_str_eq(why.text, refused[i].says);
 		cr_expect_null(a.config, "untouched on failure");
 	}
+}
+
+/* Of two configurations the first leads to the socket. */
+Test(args, two_configurations)
+{
+	char text[256], *argv[WORDS_MAX];
+	struct why why = { "" };
+	struct args a;
+
+	cr_assert_eq(parse("-c a.yaml route explain x@y.example --config "
+	    "b.yaml --header A:b --header C:d", text, argv, &a, &why), OK);
+	cr_expect_str_eq(a.config, "a.yaml");
+	cr_expect_str_eq(a.other_config, "b.yaml");
+	cr_expect_eq(a.route.header_count, 2);
+	cr_expect_str_eq(a.route.headers[1], "C:d");
+	cr_assert_eq(parse("-c a.yaml status -c b.yaml", text, argv, &a,
+	    &why), OK);
+	cr_expect_str_eq(a.config, "b.yaml", "elsewhere the last one counts");
+	cr_expect_null(a.other_config);
 }
 
 /* What has no end in the words must not have one in the message either. */
