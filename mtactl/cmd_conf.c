@@ -6,6 +6,7 @@
 #include "common/confload/conf_check.h"
 #include "common/confload/conf_dump.h"
 #include "common/confload/conf_load.h"
+#include "mtactl/conf_diff.h"
 #include "mtactl/mtactl.h"
 
 #define TEXT_MAX ((size_t)4 * 1024 * 1024)
@@ -131,4 +132,42 @@ cmd_config_show(struct mtactl *m)
 	conf_free(&conf);
 	conf_report_clear(&report);
 	return is_good ? MTACTL_DONE : MTACTL_FAILED;
+}
+
+/* NULL with words on standard error. */
+static struct conf *
+load(const char *path)
+{
+	struct conf_report report;
+	struct conf *conf = NULL;
+
+	conf_report_init(&report, path);
+	if (conf_load_file(path, &report, &conf) != OK)
+		mtactl_print_report(&report);
+	conf_report_clear(&report);
+	return conf;
+}
+
+/* From the file of --config to the other one, named as operand or by a second
+ * --config. */
+int
+cmd_config_diff(struct mtactl *m)
+{
+	const char *path = m->args.operand_count > 0 ? m->args.operands[0] :
+	    m->args.other_config;
+	struct conf *before, *after = NULL;
+	int code = MTACTL_FAILED;
+
+	if (path == NULL)
+		return mtactl_fail(MTACTL_USAGE, "`config diff` needs the "
+		    "FILE that is to be compared with %s", m->args.config);
+	before = load(m->args.config);
+	if (before != NULL)
+		after = load(path);
+	if (after != NULL)
+		code = conf_diff(&m->out, before, after) > 0 ?
+		    MTACTL_DIFFERS : MTACTL_DONE;
+	conf_free(&before);
+	conf_free(&after);
+	return code;
 }

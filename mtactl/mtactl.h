@@ -51,6 +51,7 @@ int cmd_route_explain(struct mtactl *m);
 int cmd_route_diff(struct mtactl *m);
 int cmd_config_check(struct mtactl *m);
 int cmd_config_show(struct mtactl *m);
+int cmd_config_diff(struct mtactl *m);
 int cmd_spool_stats(struct mtactl *m);
 int cmd_spool_check(struct mtactl *m);
 int cmd_spool_backup(struct mtactl *m);

@@ -5,6 +5,7 @@
  */
 #include "common/confload/conf_dump.h"
 
+#include "common/base/check.h"
 #include "common/base/text.h"
 #include "common/base/utf8.h"
 #include "common/conf/conf_object.h"
@@ -228,4 +229,15 @@ conf_dump(const struct conf *conf, unsigned flags, struct buf *out)
 	struct dump d = { .flags = flags, .out = out };
 
 	put_rows(&d, &conf_schema_main, conf);
+}
+
+void
+conf_dump_key(const struct conf *conf, const char *key, struct buf *out)
+{
+	const struct conf_row *row = conf_schema_find(&conf_schema_main,
+	    span_str(key));
+	struct dump d = { .out = out };
+
+	MUST(row != NULL);
+	put_row(&d, row, span_str(key), conf);
 }

@@ -16,4 +16,8 @@ enum conf_dump_flag {
 /* Appends; a failure is the sticky one of OUT. */
 void conf_dump(const struct conf *conf, unsigned flags, struct buf *out);
 
+/* The same of one value alone, "limits.message: 50MiB", of a list of many the
+ * elements in lines of their own.  KEY is one of the schema. */
+void conf_dump_key(const struct conf *conf, const char *key, struct buf *out);
+
 #endif

@@ -21,6 +21,7 @@ route explain:where mail to somebody would go now, and why
 route diff:which queued messages a changed configuration would move
 config check:look for mistakes in the configuration
 config show:the configuration with all defaults
+config diff:what another configuration changes
 reload:take a changed configuration over
 dest list:destinations, those that are held back first
 dest show:one destination, its state and its limits
@@ -101,7 +102,7 @@ _mtactl()
 		mapfile -t COMPREPLY < <(compgen -W \
 			'error warning info debug' -- "$cur")
 		;;
-	'config check' | 'spool check' | 'spool backup' | 'spool restore' |
+	'config check' | 'config diff' | 'spool check' | 'spool backup' | 'spool restore' |
 	'spool salvage')
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")

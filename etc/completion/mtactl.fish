@@ -21,6 +21,7 @@ set -l verbs \
     'route diff:which queued messages a changed configuration would move' \
     'config check:look for mistakes in the configuration' \
     'config show:the configuration with all defaults' \
+    'config diff:what another configuration changes' \
     'dest list:destinations, those that are held back first' \
     'dest show:one destination, its state and its limits' \
     'dest suspend:send nothing to a destination' \
@@ -81,6 +82,7 @@ complete -c mtactl -n __mtactl_selects \
     -a 'state:active state:deferred state:held'
 complete -c mtactl -n '__mtactl_at log level' -a 'error warning info debug'
 complete -c mtactl -n '__mtactl_at config check' -F
+complete -c mtactl -n '__mtactl_at config diff' -F
 complete -c mtactl -n '__mtactl_at spool check' -F
 complete -c mtactl -n '__mtactl_at spool backup' -F
 complete -c mtactl -n '__mtactl_at spool restore' -F

@@ -461,6 +461,20 @@ class WhatIf(unittest.TestCase):
         self.assertEqual((p.returncode, p.stdout), (FAILED, ""))
         self.assertIn("did you mean 'via'?", p.stderr)
 
+    def test_config_diff(self):
+        answer = json.loads(self.ctl("config", "diff", self.new, "--json",
+                                     code=1))
+        change, = answer["changes"]
+        self.assertEqual((change["key"], change["needs_restart"],
+                          change["processes"]),
+                         ("routes", False, ["smtpd", "queued", "deliverd"]))
+        text = self.ctl("config", "diff", "--config", self.new, code=1)
+        self.assertIn('+     via: ["smtp://127.0.0.1:3"]', text)
+        self.assertEqual(self.ctl("config", "diff", self.relay.config_path),
+                         "no difference\n")
+        self.ctl("config", "diff", code=USAGE)
+        self.ctl("config", "diff", "/nonexistent", code=FAILED)
+
 
 class Reload(unittest.TestCase):
     def test_what_would_move_does(self):

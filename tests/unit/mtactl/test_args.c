@@ -67,6 +67,7 @@ static const struct {
 	    "a@b.example", "" },
 	{ "-c a.yaml route diff --config b.yaml", "route diff", "", "c" },
 	{ "-c b.yaml queue count -c a.yaml", "queue count", "", "c" },
+	{ "config diff a.yaml", "config diff", "a.yaml", "" },
 	{ "help", "help", "", "" },
 	{ "help queue list", "help", "queue list", "" },
 	{ "--help", NULL, "", "h" },
