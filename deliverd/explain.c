@@ -37,7 +37,8 @@ struct explain {
 	struct timer timer;
 	struct buf rows;		/* hosts so far */
 	uint32_t n;
-	uint32_t skipped;		/* of them */
+	uint32_t skipped;		/* of them … */
+	uint32_t unfit;			/* … for what they lack */
 	struct policy skip;		/* of the last one */
 };
 
@@ -132,9 +133,9 @@ put_notes(const struct hops *hops, struct buf *out)
 }
 
 /* What the round says when it has no host; or why the last one that it had got
- * nothing, which is never for ever. */
+ * nothing. */
 static void
-put_no_host(const struct explain *e, struct hops_verdict *verdict,
+put_no_host(struct explain *e, struct hops_verdict *verdict,
     char status[STATUS_SIZE], struct msg_route_hops *m)
 {
 	if (e->n == 0) {
@@ -143,6 +144,8 @@ put_no_host(const struct explain *e, struct hops_verdict *verdict,
 		m->text = span_str(verdict->text);
 		(void)status_format(verdict->status, status);
 	} else {
+		m->is_permanent = e->requires_tls &&
+		    way_returns(e->unfit, e->n, &e->skip.status);
 		m->text = span_str(e->skip.text);
 		(void)status_format(e->skip.status, status);
 	}
@@ -226,6 +229,7 @@ note_hop(struct explain *e)
 	e->n++;
 	if (policy.need == POLICY_SKIP) {
 		e->skipped++;
+		e->unfit += policy.is_unfit ? 1 : 0;
 		e->skip = policy;
 		hops_skip(e->hops);
 	}

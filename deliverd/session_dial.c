@@ -23,6 +23,7 @@
 #include "deliverd/session_unix.h"
 #include "deliverd/session_way.h"
 #include "deliverd/verdict.h"
+#include "deliverd/way.h"
 
 /* For one address, or for the answer about one family (RFC 8305 section 5: at most
  * 2 s).  Mail is in no hurry, and what is dropped costs the host a slot. */
@@ -292,17 +293,12 @@ put_question(struct session *s, const struct hops_question *q)
 		hops_answer(s->hops, q->id, &none);
 }
 
-/* RFC 8689 4.2.1: when no host has what the message requires, it is returned;
- * as long as one of them could not be asked, it waits. */
 static void
 judge_unfit(const struct session *s, struct tx_finding *why)
 {
-	if (!s->requires_tls || s->n_unfit < s->n_failed)
-		return;
-	why->outcome = TX_FAILED;
-	if (why->status.subject != 7 || why->status.detail != 10)
-		why->status = STATUS(0, 7, 30);
-	why->status.class = 5;
+	if (s->requires_tls &&
+	    way_returns(s->n_unfit, s->n_failed, &why->status))
+		why->outcome = TX_FAILED;
 }
 
 /* The round is over.  What the last host said counts more than that there is

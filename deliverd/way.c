@@ -81,3 +81,16 @@ way_judge(const struct way_facts *f, struct policy *out)
 	}
 	policy_judge(&facts, out);
 }
+
+/* RFC 8689 4.2.1: when no host has what the message requires, it is returned;
+ * as long as one of them could not be asked, it waits. */
+bool
+way_returns(uint32_t unfit, uint32_t failed, struct status *status)
+{
+	if (unfit < failed)
+		return false;
+	if (status->subject != 7 || status->detail != 10)
+		*status = STATUS(0, 7, 30);
+	status->class = 5;
+	return true;
+}

@@ -30,4 +30,8 @@ struct way_facts {
 /* What a host has to show. */
 void way_judge(const struct way_facts *f, struct policy *out);
 
+/* Of mail with REQUIRETLS, when all hosts have failed, and UNFIT of them for
+ * what they lack: whether it is returned, with *STATUS changed for that. */
+bool way_returns(uint32_t unfit, uint32_t failed, struct status *status);
+
 #endif

@@ -336,6 +336,10 @@ class Facts(unittest.TestCase):
         self.assertEqual((host["skipped"], host["tls"]), (True, "skipped"))
         self.assertFalse(answer["no_host"]["permanent"])
         self.assertIn("DANE", answer["no_host"]["text"])
+        # RFC 8689 4.2.1: it lacks what the mail requires, too
+        answer = self.explain("u@dane.example", "--requiretls", code=NO_HOST)
+        self.assertEqual((answer["no_host"]["permanent"],
+                          answer["no_host"]["status"]), (True, "5.7.30"))
 
     def test_a_socket_of_this_host(self):
         host, = self.explain("u@unix.example")["hosts"]
