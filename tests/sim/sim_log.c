@@ -202,7 +202,8 @@ expired(struct sim_mail *m, struct sim_rcpt *r)
 static void
 deferred(struct sim_rcpt *r)
 {
-	if (strcmp(line.why, "in doubt") == 0)
+	/* "in doubt, held", too */
+	if (strncmp(line.why, "in doubt", strlen("in doubt")) == 0)
 		r->doubts++;
 }
 

@@ -110,7 +110,7 @@ Test(hops, group)
 		.scheme = CONF_SCHEME_SMTP, .user = "", .port = 25,
 		.host = "relay.example",
 	};
-	struct hops_setup setup = setup_of(&host, 1, "a.example");
+	struct hops_setup setup = world_setup(&host, 1, "a.example");
 	struct world w = { .names = names };
 
 	(void)walk_mx(&w, "a.example");
