@@ -33,6 +33,7 @@
 #include "deliverd/session_auth.h"
 #include "deliverd/session_dial.h"
 #include "deliverd/session_sts.h"
+#include "deliverd/session_log.h"
 #include "deliverd/session_unix.h"
 #include "deliverd/session_way.h"
 #include "deliverd/verdict.h"
@@ -300,8 +301,6 @@ limit_mails(struct session *s)
 static void
 come_up(struct session *s)
 {
-	struct log *log = s->d->log;
-
 	s->is_up = true;
 	session_sts_note(s);
 	s->dane = NULL;			/* its */
@@ -309,27 +308,8 @@ come_up(struct session *s)
 	limit_mails(s);
 	pool_note_group(s);
 	hops_free(&s->hops);
-	if (log_begin(log, LOG_HOP_CONNECTED, NULL)) {
-		log_text(log, "host", span_str(s->host));
-		session_log_at(s);
-		if (s->tls_text[0] != '\0')
-			log_str(log, "tls", s->tls_text);
-		log_end(log);
-	}
+	session_log_up(s);
 	pool_up(s->d->pool, s);
-}
-
-static void
-log_violation(const struct session *s)
-{
-	struct log *log = s->d->log;
-
-	if (!tx_is_violated(s->tx) || !log_begin(log, LOG_HOP_VIOLATION, NULL))
-		return;
-	log_text(log, "host", span_str(s->host));
-	session_log_at(s);
-	log_text(log, "reason", tx_trouble(s->tx)->text);
-	log_end(log);
 }
 
 /* QUIT, if it was said, goes out by itself.  The stream outlives us with what
@@ -341,7 +321,7 @@ hang_up(struct session *s)
 	s->is_timed = false;
 	session_auth_leave(s);
 	if (s->tx != NULL)
-		log_violation(s);
+		session_log_violation(s);
 	tx_free(&s->tx);
 	if (s->stream != NULL)
 		stream_finish(&s->stream, GOODBYE_MS, GOODBYE_MS);

@@ -20,6 +20,7 @@
 #include "queued/ctl_dest.h"
 #include "queued/ctl_forecast.h"
 #include "queued/ctl_history.h"
+#include "queued/ctl_parent.h"
 #include "queued/ctl_route.h"
 #include "queued/ctl_spool.h"
 #include "queued/ctl_sts.h"
@@ -206,36 +207,6 @@ on_slice(void *ctx)
 
 /* ---- sessions ---- */
 
-/* The cookie tells this answer from that of a reload by signal, which has 0. */
-static void
-ask_reload(struct ctl_session *s)
-{
-	struct ctl *ctl = s->q->ctl;
-	struct msg m = { .type = MSG_reload_ask };
-
-	s->reload_cookie = ++ctl->next_cookie;
-	m.reload_ask.cookie = s->reload_cookie;
-	if (channel_send(proc_parent(s->q->proc), &m) != OK)
-		ctl_end(s, CTL_FAILED, 0,
-		    SPAN_LIT("the parent process can't be reached"));
-}
-
-/* It is the parent that tells all processes, us too. */
-static void
-set_log_level(struct ctl_session *s, uint8_t level)
-{
-	struct msg m = { .type = MSG_log_level };
-
-	m.log_level.level = level;
-	if (level >= LOG_LEVEL_COUNT)
-		ctl_end(s, CTL_FAILED, 0, SPAN_LIT("there is no such level"));
-	else if (channel_send(proc_parent(s->q->proc), &m) != OK)
-		ctl_end(s, CTL_FAILED, 0,
-		    SPAN_LIT("the parent process can't be reached"));
-	else
-		ctl_end(s, CTL_DONE, 0, SPAN_NONE);
-}
-
 /* Questions that await others have no step left to run: they count, too. */
 static bool
 is_busy(const struct ctl_session *s)
@@ -292,7 +263,7 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		ctl_dest(s, &m->ctl_dest);
 		break;
 	case MSG_ctl_reload:
-		ask_reload(s);
+		ctl_parent_reload(s);
 		break;
 	case MSG_ctl_spool:
 		ctl_spool(s, &m->ctl_spool);
@@ -301,7 +272,7 @@ on_msg(void *ctx, struct channel *c, const struct msg *m, int fd)
 		ctl_backup_file(s, m->ctl_spool_file.name);
 		break;
 	case MSG_ctl_log_level:
-		set_log_level(s, m->ctl_log_level.level);
+		ctl_parent_log_level(s, m->ctl_log_level.level);
 		break;
 	default:
 		break;
@@ -426,8 +397,7 @@ ctl_new(struct queued *q)
 	return ctl;
 }
 
-/* Made by whatever comes first: listener or news of the parent. */
-static struct ctl *
+struct ctl *
 ctl_get(struct queued *q)
 {
 	if (q->ctl == NULL)
@@ -536,51 +506,6 @@ ctl_synced(struct queued *q, uint64_t session)
 	else
 		ctl_end(s, CTL_DONE, s->job.count, SPAN_NONE);
 	end_call(q->ctl, s);
-}
-
-static void
-on_reload_done(struct ctl *ctl, const struct msg_reload_done *m)
-{
-	struct ctl_session *s;
-	uint32_t cursor = 0;
-
-	while ((s = slots_next(ctl->sessions, &cursor)) != NULL) {
-		if (s->reload_cookie != m->cookie || m->cookie == 0)
-			continue;
-		s->reload_cookie = 0;
-		ctl_end(s, m->is_done ? CTL_DONE : CTL_FAILED, 0, m->text);
-	}
-}
-
-/* Whoever asked right after the start has waited for this. */
-static void
-on_processes(struct ctl *ctl, const struct msg_processes *m)
-{
-	struct ctl_session *s;
-	uint32_t cursor = 0;
-
-	buf_reset(&ctl->processes);
-	buf_add_span(&ctl->processes, m->rows.bytes);
-	ctl->process_count = buf_failed(&ctl->processes) ? 0 : m->rows.n;
-	while ((s = slots_next(ctl->sessions, &cursor)) != NULL) {
-		if (!s->wants_status)
-			continue;
-		s->wants_status = false;
-		ctl_status(s);
-	}
-}
-
-void
-ctl_parent_msg(struct queued *q, const struct msg *m)
-{
-	struct ctl *ctl = ctl_get(q);
-
-	if (ctl == NULL)
-		return;
-	if (m->type == MSG_reload_done)
-		on_reload_done(ctl, &m->reload_done);
-	else if (m->type == MSG_processes)
-		on_processes(ctl, &m->processes);
 }
 
 void
