@@ -26,6 +26,7 @@
 #include "deliverd/session_unix.h"
 #include "deliverd/settings.h"
 #include "deliverd/sts_ask.h"
+#include "deliverd/tls_record.h"
 
 #define AUTHORITIES_MAX	((size_t)2 * 1024 * 1024)	/* as in messages.def */
 
@@ -225,6 +226,9 @@ on_queued(struct deliverd *d, const struct msg *m)
 		break;
 	case MSG_confirm:
 		jobs_confirm(d->jobs, m->confirm.lease);
+		break;
+	case MSG_tls_record_ask:
+		tls_record_ask(d, &m->tls_record_ask);
 		break;
 	default:
 		break;

@@ -26,6 +26,7 @@
 #include "queued/store/store_read.h"
 #include "queued/store/store_write.h"
 #include "queued/times.h"
+#include "queued/tls_reports.h"
 
 #include <stdlib.h>
 
@@ -500,6 +501,12 @@ lease_msg(struct queued *q, struct queued_peer *peer, const struct msg *m)
 		if (effects_reserve(&q->on_written) == OK)
 			outcome_confirm(q, peer, 0);
 		queued_touch(q);
+		break;
+	case MSG_tls_result:
+		tls_reports_count(q, &m->tls_result);
+		break;
+	case MSG_tls_record:
+		tls_reports_record(q, &m->tls_record);
 		break;
 	case MSG_pushback:
 		plan_key_less(q->plan, m->pushback.destination,

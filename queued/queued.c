@@ -32,6 +32,7 @@
 #include "queued/residence_lines.h"
 #include "queued/shaping.h"
 #include "queued/spool_time.h"
+#include "queued/tls_reports.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -346,6 +347,7 @@ on_housekeeping(void *ctx)
 	policies_keep_house(q);
 	shaping_keep_house(q);
 	ctl_route_keep_house(q);
+	tls_reports_keep_house(q);
 	residence_keep_house(q);
 	timer_start(&q->housekeeping, HOUSEKEEPING_MS);
 }
@@ -494,6 +496,7 @@ open_all(struct queued *q, struct why *why)
 	    (e = spool_time_open(q)) != OK || (e = quotas_open(q)) != OK ||
 	    (e = policies_open(q)) != OK ||
 	    (e = shaping_open(q)) != OK ||
+	    (e = tls_reports_open(q)) != OK ||
 	    (e = queued_take_conf(q)) != OK || (e = init_loop_parts(q)) != OK)
 		return why_set(why, ERR_NOMEM, "cannot begin: no memory");
 	if ((e = open_store(q, why)) != OK)
@@ -547,6 +550,7 @@ queued_close(struct queued *q)
 	quotas_close(q);
 	policies_close(q);
 	shaping_close(q);
+	tls_reports_close(q);
 	spool_time_close(q);
 	deferred_clear(&q->turn_end);
 	deferred_clear(&q->store_due);

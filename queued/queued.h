@@ -34,6 +34,7 @@ struct quotas;
 struct shaping;
 struct rates;
 struct spool_time;
+struct tls_reports;
 
 enum { QUEUED_WORKERS_MAX = 64 };
 
@@ -61,6 +62,7 @@ struct queued {
 	struct quotas *quotas;		/* quotas.c */
 	struct policies *policies;	/* policies.c */
 	struct shaping *shaping;
+	struct tls_reports *tls_reports;
 	struct rng dice;
 
 	struct queued_peer smtpds[QUEUED_WORKERS_MAX];

@@ -32,6 +32,7 @@
 #define CONF_MEMBER_PRIVATE(key)	enum conf_private key
 #define CONF_MEMBER_REVERSE(key)	enum conf_reverse key
 #define CONF_MEMBER_MECHANISM(key)	enum conf_mechanism key
+#define CONF_MEMBER_TLS_REPORTS(key)	enum conf_tls_reports key
 #define CONF_MEMBER_EACH(key)		enum conf_each key
 #define CONF_MEMBER_BOUND(key)		struct conf_bound key
 #define CONF_MEMBER_SHAPE(key)		enum conf_shape key

@@ -34,6 +34,7 @@
 #define AT_ROUTE_DOUBT(of, key)		offsetof(of, key)
 #define AT_PRIVATE(of, key)		offsetof(of, key)
 #define AT_REVERSE(of, key)		offsetof(of, key)
+#define AT_TLS_REPORTS(of, key)		offsetof(of, key)
 #define AT_EACH(of, key)		offsetof(of, key)
 #define AT_BOUND(of, key)		offsetof(of, key)
 #define AT_MECHANISM(of, key)		offsetof(of, key)
@@ -170,6 +171,7 @@ static const size_t sizes[CONF_TYPES] = {
 	[CONF_TYPE_ROUTE_DOUBT] = sizeof(enum conf_route_doubt),
 	[CONF_TYPE_PRIVATE] = sizeof(enum conf_private),
 	[CONF_TYPE_REVERSE] = sizeof(enum conf_reverse),
+	[CONF_TYPE_TLS_REPORTS] = sizeof(enum conf_tls_reports),
 	[CONF_TYPE_EACH] = sizeof(enum conf_each),
 	[CONF_TYPE_BOUND] = sizeof(struct conf_bound),
 	[CONF_TYPE_MECHANISM] = sizeof(enum conf_mechanism),

@@ -40,6 +40,7 @@ enum conf_level {
 enum conf_format { CONF_FORMAT_TEXT, CONF_FORMAT_JSON, CONF_FORMAT_POSTFIX };
 enum conf_newline { CONF_NEWLINE_REFUSE, CONF_NEWLINE_NORMALISE };
 enum conf_language { CONF_LANGUAGE_EN };
+enum conf_tls_reports { CONF_TLS_REPORTS_NONE, CONF_TLS_REPORTS_SEND };
 enum conf_reverse { CONF_REVERSE_NONE, CONF_REVERSE_LOG, CONF_REVERSE_REFUSE };
 /* Whose mail a quota counts together. */
 enum conf_each { CONF_EACH_USER, CONF_EACH_CLIENT, CONF_EACH_NETWORK };

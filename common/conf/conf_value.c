@@ -45,6 +45,7 @@ static const char *const route_eight_bits[] = {
 static const char *const route_doubts[] = { "queue", "retry", "hold" };
 static const char *const privates[] = { "allow", "refuse" };
 static const char *const reverses[] = { "none", "log", "refuse" };
+static const char *const tls_reports[] = { "none", "send" };
 static const char *const eaches[] = { "user", "client", "network" };
 static const char *const mechanisms[] = {
 	"any", "plain", "login", "scram-sha-256", "external", "oauthbearer",
@@ -73,6 +74,7 @@ static const struct choice {
 	[CONF_TYPE_ROUTE_DOUBT] = { route_doubts, COUNT_OF(route_doubts) },
 	[CONF_TYPE_PRIVATE] = { privates, COUNT_OF(privates) },
 	[CONF_TYPE_REVERSE] = { reverses, COUNT_OF(reverses) },
+	[CONF_TYPE_TLS_REPORTS] = { tls_reports, COUNT_OF(tls_reports) },
 	[CONF_TYPE_EACH] = { eaches, COUNT_OF(eaches) },
 	[CONF_TYPE_MECHANISM] = { mechanisms, COUNT_OF(mechanisms) },
 	[CONF_TYPE_SHAPE] = { shapes, COUNT_OF(shapes) },

@@ -443,6 +443,11 @@ take_msg(struct bench_peer *p, const struct msg *m)
 		p->content_failed = m->content.is_failed;
 		buf_reset(&p->content);
 		buf_add_span(&p->content, m->content.bytes);
+	} else if (m->type == MSG_tls_record_ask) {
+		p->asks++;
+		p->cookie = m->tls_record_ask.cookie;
+		(void)span_copy(m->tls_record_ask.domain, p->domain,
+		    sizeof(p->domain));
 	}
 }
 

@@ -45,6 +45,9 @@ struct bench_peer {
 	unsigned contents;
 	uint8_t content_failed;
 	struct buf content;		/* of the last `content` */
+	unsigned asks;			/* for a TXT record … */
+	uint32_t cookie;		/* … of the last one */
+	char domain[256];
 };
 
 /* The answer to a submission, or to a question about a token. */
