@@ -32,8 +32,9 @@
 #include "deliverd/providers.h"
 #include "deliverd/session_auth.h"
 #include "deliverd/session_dial.h"
-#include "deliverd/session_sts.h"
 #include "deliverd/session_log.h"
+#include "deliverd/session_report.h"
+#include "deliverd/session_sts.h"
 #include "deliverd/session_unix.h"
 #include "deliverd/session_way.h"
 #include "deliverd/verdict.h"
@@ -303,6 +304,7 @@ come_up(struct session *s)
 {
 	s->is_up = true;
 	session_sts_note(s);
+	session_report_up(s);
 	s->dane = NULL;			/* its */
 	ask_cancel(s->d->ask, s);	/* one family may not be answered yet */
 	limit_mails(s);

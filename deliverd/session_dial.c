@@ -19,6 +19,7 @@
 #include "deliverd/hops/hops_race.h"
 #include "deliverd/names.h"
 #include "deliverd/session.h"
+#include "deliverd/session_report.h"
 #include "deliverd/session_sts.h"
 #include "deliverd/session_unix.h"
 #include "deliverd/session_way.h"
@@ -72,6 +73,7 @@ session_dial_note(struct session *s, const struct tx_finding *why)
 		.duration_ms = duration_ms(s),
 	};
 
+	session_report_failed(s, why);
 	if (a.text.n > 0)
 		memmove(s->trouble_text, a.text.p, a.text.n);
 	s->trouble = *why;
@@ -216,6 +218,7 @@ skip(struct session *s)
 	};
 
 	begin_try(s);
+	session_report_skipped(s, why.text);
 	session_dial_note(s, &why);
 	hops_skip(s->hops);
 }

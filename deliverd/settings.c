@@ -59,6 +59,7 @@ set_limits(const struct conf *conf, uint16_t workers, struct settings *s)
 	s->may_loopback = conf->deliver.port != SMTP_PORT;
 	s->refuses_private =
 	    conf->deliver.private_addresses == CONF_PRIVATE_REFUSE;
+	s->reports_tls = conf->reports.tls == CONF_TLS_REPORTS_SEND;
 	s->connect_ms = conf->deliver.connect_timeout_ms;
 	s->idle_ms = conf->deliver.idle_timeout_ms;
 	s->dns_ms = conf->dns.timeout_ms;

@@ -27,6 +27,7 @@ struct settings {
 	bool has_ipv6;			/* a route into the IPv6 world */
 	bool may_loopback;		/* exchangers on this host */
 	bool refuses_private;
+	bool reports_tls;		/* queued is to know what became of it */
 	int64_t connect_ms;
 	int64_t idle_ms;
 	int64_t dns_ms;

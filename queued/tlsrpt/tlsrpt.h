@@ -16,6 +16,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/siphash.h"
+#include "common/mail/tlsrpt_kinds.h"
 
 #define TLSRPT_DOMAINS_MAX	20000u	/* of all days together */
 #define TLSRPT_POLICIES_MAX	8u	/* of a domain in a day */
@@ -26,24 +27,6 @@
 #define TLSRPT_FILE_MAX		((size_t)64 * 1024 * 1024)
 
 #define TLSRPT_LIFE_MS	(INT64_C(48) * 3600000)	/* after its day */
-
-enum tlsrpt_kind { TLSRPT_NO_POLICY, TLSRPT_TLSA, TLSRPT_STS, TLSRPT_KINDS };
-
-enum tlsrpt_result {			/* RFC 8460 4.3 */
-	TLSRPT_SUCCESS,
-	TLSRPT_NO_STARTTLS,
-	TLSRPT_WRONG_NAME,
-	TLSRPT_EXPIRED,
-	TLSRPT_NOT_TRUSTED,
-	TLSRPT_INVALID,			/* of no other kind */
-	TLSRPT_TLSA_INVALID,
-	TLSRPT_DNSSEC_INVALID,
-	TLSRPT_DANE_REQUIRED,
-	TLSRPT_STS_FETCH,
-	TLSRPT_STS_INVALID,
-	TLSRPT_STS_WEBPKI,
-	TLSRPT_RESULTS
-};
 
 /* A connection, or why there was none; texts may be empty, and any bytes. */
 struct tlsrpt_event {
