@@ -26,14 +26,15 @@ struct policy_report {
 	enum tlsrpt_result result;
 };
 
-/* False: there is nothing to tell, or we did not look for all policies that
+/* TROUBLE: why a policy of MTA-STS could not be found out, where that is so.
+ * False: there is nothing to tell, or we did not look for all policies that
  * there may be and can't say under which it happened. */
 bool policy_report(const struct policy_facts *f, enum policy_end end,
-    struct policy_report *out);
+    enum tlsrpt_result trouble, struct policy_report *out);
 
-/* The policy itself, its lines parted by LF: of DANE the TLSA records.
- * Appends. */
+/* The policy itself, its lines parted by LF: of DANE the TLSA records, of MTA-STS
+ * its fields, of which MX are the hosts, a line each.  Appends. */
 void policy_report_text(const struct policy_facts *f, enum tlsrpt_kind kind,
-    struct buf *out);
+    struct span mx, struct buf *out);
 
 #endif

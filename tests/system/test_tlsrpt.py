@@ -1,6 +1,6 @@
 """Reports about TLS: what becomes of it on real connections is counted, over a
 restart and a kill, and when the day is over the domains that ask for it get
-their mail, and no other (RPT-01 to RPT-05)."""
+their mail, and no other (RPT-01, RPT-02, RPT-04, RPT-05)."""
 import email
 import email.policy
 import json
@@ -18,7 +18,7 @@ from support import (basics, client_ca, dane, nameserver, network, nexthop,
 PORT = 25
 HOST = "192.0.2.{}"
 DAY = 86400
-DOMAINS = ("good", "wrong", "mute", "silent", "twice")
+DOMAINS = ("good", "wrong", "mute", "silent", "twice", "fetch")
 RECORD = "v=TLSRPTv1; rua=mailto:tls@reports.example"
 
 
@@ -37,7 +37,7 @@ class Tlsrpt(unittest.TestCase):
         self.hops = {}
         for number, domain in enumerate(DOMAINS, 1):
             server = {"good": self.good, "wrong": self.other,
-                      "silent": self.good}.get(domain)
+                      "silent": self.good, "fetch": self.good}.get(domain)
             self.hops[domain] = self.hop(number, server)
         self.reports = self.hop(20, None)
         self.relay = relay.Relay(
@@ -64,6 +64,9 @@ class Tlsrpt(unittest.TestCase):
             3, 1, 1).split()[-1])
         for domain in ("good", "wrong", "silent"):
             zone[(f"_25._tcp.mx.{domain}.example", "TLSA")] = [record]
+        # a policy of MTA-STS where nobody answers
+        zone[("_mta-sts.fetch.example", "TXT")] = ["v=STSv1; id=1;"]
+        zone[("mta-sts.fetch.example", "A")] = [HOST.format(20)]
         del zone[("_smtp._tls.silent.example", "TXT")]
         # RPT-01: two are none
         zone[("_smtp._tls.twice.example", "TXT")] = [RECORD, RECORD]
@@ -108,9 +111,9 @@ class Tlsrpt(unittest.TestCase):
         self.assertEqual(mail["From"], "pm@relay.example")
         begin = int(time.time()) // DAY * DAY
         span = report["date-range"]
-        day = time.strftime("%Y-%m-%d", time.gmtime(begin))
-        self.assertEqual(span["start-datetime"], f"{day}T00:00:00Z")
-        self.assertEqual(span["end-datetime"], f"{day}T23:59:59Z")
+        for key, at in (("start", begin), ("end", begin + DAY - 1)):
+            self.assertEqual(span[f"{key}-datetime"], time.strftime(
+                "%Y-%m-%dT%H:%M:%SZ", time.gmtime(at)))
         self.assertEqual(name, f"relay.example.org!{domain}!{begin}!"
                                f"{begin + DAY - 1}.json")
         self.assertIn(report["report-id"], mail["Subject"])
@@ -155,19 +158,20 @@ class Tlsrpt(unittest.TestCase):
         self.assertEqual(self.names.count("_smtp._tls.good.example", "TXT"),
                          0)
         self.wall.set(int(self.midnight()))
-        told = self.arrived(3)
+        told = self.arrived(4)
         self.assertEqual(set(told), {"good.example", "wrong.example",
-                                     "mute.example"})
+                                     "mute.example", "fetch.example"})
         self.check_good(told["good.example"])
         self.check_wrong(told["wrong.example"])
         self.check_mute(told["mute.example"])
-        self.assertEqual(r.log().count(" tls_reported "), 3)
+        self.check_fetch(told["fetch.example"])
+        self.assertEqual(r.log().count(" tls_reported "), 4)
         self.assertEqual(self.names.count("_smtp._tls.silent.example",
                                           "TXT"), 1)
         # what was told is not told again; the reports themselves count
         self.wall.set(int(self.midnight()) + DAY)
         time.sleep(15)
-        self.assertEqual(len(self.reports.messages), 3)
+        self.assertEqual(len(self.reports.messages), 4)
 
     def check_good(self, row):
         self.assertEqual(row["policy"]["policy-type"], "tlsa")
@@ -188,6 +192,14 @@ class Tlsrpt(unittest.TestCase):
         self.assertEqual(detail["receiving-ip"], HOST.format(2))
         self.assertIn("DANE", detail["failure-reason-code"])
         self.assertTrue(detail["sending-mta-ip"])
+
+    def check_fetch(self, row):
+        """It had its mail, by TLS; that there may be a policy is told."""
+        self.assertEqual(row["policy"]["policy-type"], "sts")
+        detail, = row["failure-details"]
+        self.assertEqual(detail["result-type"], "sts-policy-fetch-error")
+        self.assertTrue(detail["failure-reason-code"])
+        self.assertEqual(len(self.hops["fetch"].messages), 1)
 
     def check_mute(self, row):
         self.assertEqual(row["policy"]["policy-type"], "no-policy-found")

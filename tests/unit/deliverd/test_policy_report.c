@@ -14,6 +14,8 @@ static const struct dns_tlsa records[] = {
 	{ DNS_TLSA_DANE_TA, 0, DNS_TLSA_SHA512, SPAN_LIT("ab") },
 };
 
+static const struct policy_sts no_sts = { .domain = "", .why = "" };
+
 static struct policy_facts
 facts(enum conf_route_tls tls, enum hop_dane_state state,
     struct hop_dane *dane)
@@ -23,7 +25,8 @@ facts(enum conf_route_tls tls, enum hop_dane_state state,
 		dane->records = records;
 		dane->n = COUNT_OF(records);
 	}
-	return (struct policy_facts){ .tls = tls, .dane = dane };
+	return (struct policy_facts){ .tls = tls, .dane = dane,
+	    .sts = &no_sts };
 }
 
 /* -1: nothing is told */
@@ -34,7 +37,7 @@ kind(enum conf_route_tls tls, enum hop_dane_state state, enum policy_end end)
 	struct policy_facts f = facts(tls, state, &dane);
 	struct policy_report r;
 
-	return policy_report(&f, end, &r) ? (int)r.kind : -1;
+	return policy_report(&f, end, TLSRPT_STS_FETCH, &r) ? (int)r.kind : -1;
 }
 
 /* Who has not looked for both policies can't say that there was none. */
@@ -85,7 +88,8 @@ Test(policy_report, results)
 		struct policy_facts f = facts(CONF_ROUTE_TLS_DANE,
 		    rows[i].state, &dane);
 
-		cr_assert(policy_report(&f, rows[i].end, &r), "row %zu", i);
+		cr_assert(policy_report(&f, rows[i].end, TLSRPT_STS_FETCH,
+		    &r), "row %zu", i);
 		cr_expect_eq(r.result, rows[i].want, "row %zu", i);
 	}
 }
@@ -93,10 +97,11 @@ Test(policy_report, results)
 static struct span
 text(struct hop_dane *dane, enum tlsrpt_kind kind_, struct buf *out)
 {
-	struct policy_facts f = { .tls = DEFAULT, .dane = dane };
+	struct policy_facts f = { .tls = DEFAULT, .dane = dane,
+	    .sts = &no_sts };
 
 	buf_reset(out);
-	policy_report_text(&f, kind_, out);
+	policy_report_text(&f, kind_, SPAN_NONE, out);
 	cr_assert(!buf_failed(out));
 	return buf_span(out);
 }
@@ -121,5 +126,52 @@ Test(policy_report, texts)
 	cr_expect_eq(text(&dane, TLSRPT_NO_POLICY, &out).n, 0);
 	dane.records = large;
 	cr_expect_eq(text(&dane, TLSRPT_TLSA, &out).n, 6 + 1800 + 1);
+	buf_clear(&out);
+}
+
+/* MTA-STS counts where there is no DANE, and its own troubles have names. */
+Test(policy_report, sts)
+{
+	static const struct row {
+		enum policy_sts_state state;
+		enum policy_end end;
+		enum tlsrpt_result want;
+	} rows[] = {
+		{ POLICY_STS_ENFORCE, POLICY_END_TLS, TLSRPT_SUCCESS },
+		{ POLICY_STS_ENFORCE, POLICY_END_SKIPPED, TLSRPT_INVALID },
+		{ POLICY_STS_ENFORCE, POLICY_END_NAME, TLSRPT_WRONG_NAME },
+		{ POLICY_STS_TESTING, POLICY_END_TIME, TLSRPT_EXPIRED },
+		{ POLICY_STS_UNKNOWN, POLICY_END_TLS, TLSRPT_STS_WEBPKI },
+		{ POLICY_STS_UNKNOWN, POLICY_END_NONE, TLSRPT_STS_WEBPKI },
+	};
+	struct hop_dane dane;
+	struct policy_report r;
+	struct buf out;
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct policy_facts f = facts(DEFAULT, HOP_DANE_NONE, &dane);
+		const struct policy_sts sts = { .state = rows[i].state };
+
+		f.sts = &sts;
+		cr_assert(policy_report(&f, rows[i].end, TLSRPT_STS_WEBPKI,
+		    &r), "row %zu", i);
+		cr_expect_eq(r.kind, TLSRPT_STS, "row %zu", i);
+		cr_expect_eq(r.result, rows[i].want, "row %zu", i);
+		dane.state = HOP_DANE_USABLE;
+		cr_assert(policy_report(&f, POLICY_END_TLS, TLSRPT_STS_WEBPKI,
+		    &r));
+		cr_expect_eq(r.kind, TLSRPT_TLSA);
+	}
+	buf_init(&out, POLICY_REPORT_TEXT_MAX);
+	{
+		struct policy_facts f = facts(DEFAULT, HOP_DANE_NONE, &dane);
+		const struct policy_sts sts = { .state = POLICY_STS_ENFORCE };
+
+		f.sts = &sts;
+		policy_report_text(&f, TLSRPT_STS,
+		    SPAN_LIT("a.example\n*.b.example\n"), &out);
+	}
+	cr_expect(span_equal(buf_span(&out), SPAN_LIT("version: STSv1\n"
+	    "mode: enforce\nmx: a.example\nmx: *.b.example\n")));
 	buf_clear(&out);
 }
