@@ -98,6 +98,8 @@ set_recipients(struct job *j, const struct envelope *e)
 	j->by_at = mtime_add((int64_t)e->arrived_at, e->by_ms);
 	m->is_utf8 = (e->flags & ENVELOPE_UTF8) != 0;
 	m->requires_tls = (e->flags & ENVELOPE_REQUIRE_TLS) != 0;
+	m->is_tls_optional = !m->requires_tls &&
+	    (e->flags & ENVELOPE_TLS_OPTIONAL) != 0;
 	m->has_utf8_header = (e->flags & ENVELOPE_UTF8_HEADER) != 0;
 	m->envid = e->envid;
 	m->rcpt_count = 0;

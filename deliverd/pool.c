@@ -99,6 +99,8 @@ dest_for(struct pool *p, const struct job *j)
 		dest->route = j->route;
 	if (dest != NULL)
 		dest->requires_tls = j->mail.requires_tls;
+	if (dest != NULL && j->mail.is_tls_optional)
+		dest->route.tls = policy_of_optional(dest->route.tls);
 	return dest;
 }
 

@@ -306,12 +306,17 @@ log_report(struct queued *q, const struct bounce *b, uint64_t id)
 enum err
 bounce_submit(struct queued *q, struct bounce *b)
 {
+	struct notice mail = {
+		.flags = b->requires_tls ? ENVELOPE_REQUIRE_TLS : 0,
+		.is_8bit = b->is_8bit,
+	};
 	enum err e;
 
 	if (!b->is_wanted)
 		return OK;
-	e = notice_submit(q, buf_span(&b->envelope), buf_span(&b->body),
-	    b->is_8bit, b->requires_tls, &b->id);
+	mail.envelope = buf_span(&b->envelope);
+	mail.body = buf_span(&b->body);
+	e = notice_submit(q, &mail, &b->id);
 	if (e == OK)
 		log_report(q, b, b->id);
 	return e;

@@ -133,8 +133,7 @@ intake_key_of(void *ctx, struct span recipient)
 	route = route_table_find(keys->q->routes, &keys->facts);
 	buf_reset(out);
 	route_key(&route, recipient, out);
-	if (keys->requires_tls)
-		route_key_require_tls(out);
+	route_key_tls(keys->flags, out);
 	return buf_span(out);
 }
 
@@ -199,7 +198,7 @@ intake_submit(struct queued *q, struct intake_origin from,
 	    envelope.rcpt_count)) != OK)
 		return e;
 	keys.facts = facts_of_submission(&envelope, sub, body_bytes);
-	keys.requires_tls = (envelope.flags & ENVELOPE_REQUIRE_TLS) != 0;
+	keys.flags = envelope.flags;
 	sub->content_flags = (uint8_t)((sub->content_flags & ~CONTENT_TIMED) |
 	    times_flag(&envelope));
 	sub->key_of = intake_key_of;

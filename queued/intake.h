@@ -41,7 +41,7 @@ void intake_clear(struct queued *q);
 struct intake_keys {
 	struct queued *q;
 	struct route_facts facts;	/* but for the recipient */
-	bool requires_tls;		/* REQUIRETLS */
+	uint32_t flags;			/* enum envelope_flag; of TLS */
 	bool is_list;			/* what stands for its recipients */
 };
 struct span intake_key_of(void *ctx, struct span recipient);

@@ -269,9 +269,8 @@ send(struct queued *q, struct lease *lease, const struct route *route)
 
 	buf_reset(&q->scratch);
 	route_key(route, first, &q->scratch);
-	if (envelope_check(lease->unit->message->envelope, &head) == OK &&
-	    (head.flags & ENVELOPE_REQUIRE_TLS) != 0)
-		route_key_require_tls(&q->scratch);
+	if (envelope_check(lease->unit->message->envelope, &head) == OK)
+		route_key_tls(head.flags, &q->scratch);
 	n = q->scratch.n < sizeof(bytes) ? q->scratch.n : sizeof(bytes);
 	memcpy(bytes, q->scratch.p, n);
 	return send_lease(q, &q->deliverds[lease->peer], lease, route,

@@ -114,7 +114,7 @@ begin(struct queued *q, struct store_unit *unit)
 	enum err e = effects_reserve(&q->on_synced);
 
 	if (e == OK && envelope_check(unit->message->envelope, &head) == OK)
-		keys.requires_tls = (head.flags & ENVELOPE_REQUIRE_TLS) != 0;
+		keys.flags = head.flags;
 	if (e == OK)
 		e = store_list_begin(q->store, unit, &how, &part);
 	if (e != OK)

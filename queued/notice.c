@@ -16,24 +16,23 @@ enum { NOTICE_MAX = 32 * 1024, INDENT = 4 };
 /* The effect brings its units to the planner; there is no token, for nobody
  * waits for an answer. */
 enum err
-notice_submit(struct queued *q, struct span envelope, struct span body,
-    bool is_8bit, bool requires_tls, uint64_t *id)
+notice_submit(struct queued *q, const struct notice *n, uint64_t *id)
 {
-	struct intake_keys keys = { .q = q, .requires_tls = requires_tls };
+	struct intake_keys keys = { .q = q, .flags = n->flags };
 	struct effect effect = { .kind = EFFECT_REPORT };
-	struct store_submission sub = { .is_report = true };
+	struct store_submission sub = { .is_report = !n->is_idle };
 	struct store_unit *unit;
 	enum err e;
 
 	if ((e = effects_reserve(&q->on_synced)) != OK)
 		return e;
 	sub.arrived_at = queued_wall(q);
-	sub.envelope = envelope;
-	sub.body = body;
+	sub.envelope = n->envelope;
+	sub.body = n->body;
 	/* from <>, of this host, for nobody */
 	keys.facts = facts_of_submission(&(struct envelope){ .flags = 0 },
-	    &sub, body.n);
-	sub.content_flags = CONTENT_DOTS | (is_8bit ? CONTENT_8BIT : 0);
+	    &sub, n->body.n);
+	sub.content_flags = CONTENT_DOTS | (n->is_8bit ? CONTENT_8BIT : 0);
 	sub.key_of = intake_key_of;
 	sub.ctx = &keys;
 	if ((e = store_submit(q->store, &sub, &unit)) != OK)
@@ -142,6 +141,7 @@ log_notice(struct queued *q, const struct shape_stop *stop, uint64_t id)
 void
 notice_held(struct queued *q, const struct shape_stop *stop)
 {
+	struct notice mail = { .flags = 0 };
 	struct buf envelope, body;
 	uint64_t id;
 
@@ -150,9 +150,11 @@ notice_held(struct queued *q, const struct shape_stop *stop)
 	put_envelope(q, &envelope);
 	put_header(q, stop, &body);
 	put_text(q, stop, &body);
+	mail.envelope = buf_span(&envelope);
+	mail.body = buf_span(&body);
+	mail.is_8bit = is_utf8(q);
 	if (!buf_failed(&envelope) && !buf_failed(&body) &&
-	    notice_submit(q, buf_span(&envelope), buf_span(&body), is_utf8(q),
-	    false, &id) == OK)
+	    notice_submit(q, &mail, &id) == OK)
 		log_notice(q, stop, id);
 	buf_clear(&envelope);
 	buf_clear(&body);

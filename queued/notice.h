@@ -10,10 +10,17 @@
 #include "queued/queued.h"
 #include "queued/shape/shape.h"
 
+struct notice {
+	struct span envelope, body;
+	uint32_t flags;			/* the envelope's, of TLS */
+	bool is_8bit;
+	bool is_idle;			/* nobody hears of it when it fails; else
+					 * the postmaster does */
+};
+
 /* Appends a message to the open group; its units come to the planner once that
  * is synced.  ERR_NOMEM, ERR_FULL. */
-enum err notice_submit(struct queued *q, struct span envelope,
-    struct span body, bool is_8bit, bool requires_tls, uint64_t *id);
+enum err notice_submit(struct queued *q, const struct notice *n, uint64_t *id);
 
 /* Tells the postmaster that STOP, which nobody asked for, holds mail.  Without
  * room or memory the log has it alone. */

@@ -125,8 +125,7 @@ residence_entry(struct queued *q, const struct store_unit *unit,
 	    &q->scratch);
 	entry.limits = residence_limits(q, &route);
 	if (envelope_check(m->envelope, &head) == OK) {
-		if ((head.flags & ENVELOPE_REQUIRE_TLS) != 0)
-			route_key_require_tls(&q->scratch);
+		route_key_tls(head.flags, &q->scratch);
 		entry.client = head.client;
 		entry.priority = head.priority;
 	}

@@ -14,8 +14,7 @@
 #include "common/mail/queue_id.h"
 #include "common/os/file.h"
 #include "common/os/random.h"
-#include "queued/intake.h"
-#include "queued/store/store_write.h"
+#include "queued/notice.h"
 #include "queued/tlsrpt/tlsrpt_record.h"
 #include "queued/tlsrpt/tlsrpt_report.h"
 
@@ -95,7 +94,8 @@ tls_reports_count(struct queued *q, const struct msg_tls_result *m)
 static void
 put_envelope(struct span to, struct buf *out)
 {
-	const struct envelope e = { .flags = 0 };
+	const struct envelope e = {
+	    .flags = ENVELOPE_TLS_OPTIONAL };
 	const struct envelope_rcpt rcpt = {
 		.address = to, .notify = ENVELOPE_NOTIFY_NEVER,
 	};
@@ -116,28 +116,19 @@ log_reported(struct queued *q, uint64_t id, struct span to)
 	log_end(q->log);
 }
 
+/* RFC 8460 3: whatever the policy of who asked for it demands. */
 static enum err
 submit(struct queued *q, struct span to, struct span envelope,
     struct span body)
 {
-	struct intake_keys keys = { .q = q };
-	struct effect effect = { .kind = EFFECT_REPORT };
-	struct store_submission sub = {
-		.envelope = envelope, .body = body,
-		.arrived_at = queued_wall(q), .key_of = intake_key_of,
-		.ctx = &keys,
-	};
-	struct store_unit *unit;
-	enum err e = effects_reserve(&q->on_synced);
+	const struct notice mail = { .envelope = envelope, .body = body,
+		.flags = ENVELOPE_TLS_OPTIONAL, .is_idle = true };
+	uint64_t id;
+	enum err e = notice_submit(q, &mail, &id);
 
-	if (e != OK || (e = store_submit(q->store, &sub, &unit)) != OK)
-		return e;
-	effect.group = store_group(q->store);
-	effect.b = unit->message->id;
-	effects_add(&q->on_synced, &effect);
-	log_reported(q, effect.b, to);
-	queued_touch(q);
-	return OK;
+	if (e == OK)
+		log_reported(q, id, to);
+	return e;
 }
 
 static enum err

@@ -37,12 +37,12 @@ enum envelope_flag {
 	ENVELOPE_REPORT = 4,	/* a report of our own */
 	ENVELOPE_UTF8 = 8,	/* SMTPUTF8: addresses may be UTF-8 */
 	ENVELOPE_UTF8_HEADER = 16, /* ... and some header is */
+	ENVELOPE_TLS_OPTIONAL = 32, /* TLS-Required: No (RFC 8689 3) */
 	ENVELOPE_REQUIRE_TLS = 0x10000,	/* REQUIRETLS (RFC 8689) */
 	ENVELOPE_FLAGS_CRITICAL = 0xfffe0000U,	/* unknown here: unreadable */
 };
 
 enum envelope_ret { ENVELOPE_RET_NONE, ENVELOPE_RET_FULL, ENVELOPE_RET_HDRS };
-
 enum envelope_by {		/* one of the first two */
 	ENVELOPE_BY_RETURN = 1, ENVELOPE_BY_NOTIFY = 2, ENVELOPE_BY_TRACE = 4,
 };

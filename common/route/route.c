@@ -12,6 +12,7 @@
 #include "common/conf/conf_schema.h"
 #include "common/conf/conf_value.h"
 #include "common/idn/idn.h"
+#include "common/mail/envelope.h"
 
 /* Behind the last @: a quoted local part may hold others. */
 struct span
@@ -148,4 +149,13 @@ void
 route_key_require_tls(struct buf *out)
 {
 	buf_add_str(out, ";requiretls");
+}
+
+void
+route_key_tls(uint32_t flags, struct buf *out)
+{
+	if ((flags & ENVELOPE_REQUIRE_TLS) != 0)
+		route_key_require_tls(out);
+	else if ((flags & ENVELOPE_TLS_OPTIONAL) != 0)
+		buf_add_str(out, ";tls-optional");
 }

@@ -101,6 +101,10 @@ void route_key(const struct route *route, struct span recipient,
  * but shares no connection with other mail. */
 void route_key_require_tls(struct buf *out);
 
+/* The same by FLAGS of an envelope; mail with TLS-Required: No goes its own way,
+ * too. */
+void route_key_tls(uint32_t flags, struct buf *out);
+
 /* For the table, which keeps it as `manner`: what all recipients of ROUTE have
  * in common in their keys. */
 void route_manner(const struct route *route, struct buf *out);

@@ -69,6 +69,7 @@ struct tx_mail {
 	int64_t by_seconds;	/* left of it now */
 	bool is_utf8;		/* it came with SMTPUTF8 ... */
 	bool requires_tls;	/* it came with REQUIRETLS */
+	bool is_tls_optional;	/* with TLS-Required: No */
 	bool has_utf8_header;	/* ... and a header of it needs that */
 	uint8_t eight_bit;	/* enum conf_eight_bit */
 	struct span envid;	/* RFC 3461, as given; empty: none */

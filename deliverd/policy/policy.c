@@ -32,6 +32,13 @@ policy_wants_sts(enum conf_route_tls tls)
 	    tls == CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS;
 }
 
+enum conf_route_tls
+policy_of_optional(enum conf_route_tls tls)
+{
+	return tls == CONF_ROUTE_TLS_OPPORTUNISTIC_DANE_STS ?
+	    CONF_ROUTE_TLS_OPPORTUNISTIC : tls;
+}
+
 static bool
 is_enforced(const struct policy_facts *f)
 {

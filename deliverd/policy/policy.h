@@ -68,6 +68,10 @@ bool policy_wants_dane(enum conf_route_tls tls, bool requires_tls);
 /* The same of MTA-STS. */
 bool policy_wants_sts(enum conf_route_tls tls);
 
+/* Of mail with TLS-Required: No: what receivers publish is passed over, what the
+ * route demands itself is not (RFC 8689 4.2.2). */
+enum conf_route_tls policy_of_optional(enum conf_route_tls tls);
+
 void policy_judge(const struct policy_facts *f, struct policy *out);
 
 #endif

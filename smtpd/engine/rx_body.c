@@ -33,6 +33,7 @@ begin(struct rx_content *c)
 {
 	header_scan_init(&c->header);
 	trace_scan_init(&c->trace);
+	tls_field_init(&c->tls_field);
 	header_notes_clear(&c->notes);
 	header_notes_init(&c->notes);
 	parts_scan_init(&c->parts);
@@ -74,6 +75,7 @@ look_at_header(struct rx *rx, struct span added)
 
 	added = span_sub(added, 0, n);
 	trace_scan_feed(&c->trace, span_str(rx->site->conf->hostname), added);
+	tls_field_feed(&c->tls_field, added);
 	if (rx->site->routes == NULL)
 		return;
 	names = route_table_headers(rx->site->routes);

@@ -9,6 +9,7 @@
 #include "common/mail/header_notes.h"
 #include "common/mail/parts_scan.h"
 #include "common/mail/submit_head.h"
+#include "common/mail/tls_field.h"
 #include "common/mail/trace_scan.h"
 #include "common/smtp/smtp_dots_in.h"
 #include "smtpd/engine/rx.h"
@@ -20,6 +21,7 @@ struct rx_content {
 	struct smtp_dots_in dots;
 	struct header_scan header;
 	struct trace_scan trace;
+	struct tls_field tls_field;
 	struct header_notes notes;	/* for rules that ask them */
 	struct submit_head submitted;	/* where users hand in */
 	struct parts_scan parts;	/* of a message with SMTPUTF8 */

@@ -63,7 +63,9 @@ rx_message(const struct rx *rx, struct rx_message *out)
 	};
 	out->head.flags = (mail->said_8bit ? ENVELOPE_SAID_8BIT : 0U) |
 	    (dots->has_8bit ? ENVELOPE_HAS_8BIT : 0U) | rx_utf8_flags(rx) |
-	    (mail->requires_tls ? ENVELOPE_REQUIRE_TLS : 0U);
+	    (mail->requires_tls ? ENVELOPE_REQUIRE_TLS :
+	    tls_field_says_no(&rx->content.tls_field) ?
+	    ENVELOPE_TLS_OPTIONAL : 0U);
 	out->head.longest_line = dots->longest_line > UINT32_MAX ? UINT32_MAX
 	    : (uint32_t)dots->longest_line;
 }

@@ -304,13 +304,15 @@ class Signed(Base):
             self.addCleanup(self.hops[domain].script.clear)
         for domain in ("good.example", "wrong.example"):
             self.send_requiretls(r, f"user@{domain}")
+        # RTLS-06: the field says nothing beside the parameter
+        self.send_requiretls(r, "other@wrong.example", "TLS-Required: No")
         basics.wait_for("mail", lambda: self.hops["good"].messages)
         self.assertIn("REQUIRETLS", "".join(
             self.hops["good"].messages[0].session.lines))
         basics.wait_for("the end", lambda: "5.7.30" in r.log())
         self.assertEqual(self.hops["wrong"].messages, [])
 
-    def send_requiretls(self, r, recipient):
+    def send_requiretls(self, r, recipient, field="Subject: secret"):
         c = relay.Client(r.port)
         c.command("EHLO client.example")
         self.assertEqual(c.command("STARTTLS").code, 220)
@@ -321,7 +323,7 @@ class Signed(Base):
         f = inside.makefile("rwb")
         for line in ("EHLO c", "MAIL FROM:<> REQUIRETLS",
                      f"RCPT TO:<{recipient}>", "DATA",
-                     "Subject: secret\r\n\r\nbody\r\n."):
+                     f"{field}\r\n\r\nbody\r\n."):
             f.write(line.encode() + b"\r\n")
             f.flush()
             while True:
@@ -330,6 +332,36 @@ class Signed(Base):
                     break
             self.assertRegex(reply, rb"\A[23]", line)
         inside.close()
+
+    # -- TLS-Required: No ---------------------------------------------------
+    def send_optional(self, r, domain, fields="TLS-Required: No\r\n"):
+        return r.fate(r.send(
+            f"{fields}Subject: x\r\n\r\nbody\r\n".encode(),
+            to=f"user@{domain}"))
+
+    def test_tls_required_no(self):
+        """RTLS-07: what the receiver demands holds nothing up; TLS is used
+        where it goes.  RTLS-08: two such fields are none."""
+        r = self.start()
+        for domain, want in (("wrong", TLS), ("plain", CLEAR),
+                             ("bogus", TLS), ("good", TLS)):
+            history = self.send_optional(r, f"{domain}.example")
+            with self.subTest(domain):
+                self.assertEqual(self.verdict(self.hops[domain], history),
+                                 want, history)
+        self.hops["plain"].messages.clear()
+        self.hops["plain"].sessions.clear()
+        history = self.send_optional(r, "plain.example",
+                                     "TLS-Required: No\r\n" * 2)
+        self.assertEqual(self.verdict(self.hops["plain"], history), DEFERRED,
+                         history)
+
+    def test_tls_required_no_and_a_route(self):
+        """What the operator demands does hold."""
+        r = self.start(routes=[{"to": "*", "via": "mx", "tls": "required"}])
+        history = self.send_optional(r, "plain.example")
+        self.assertEqual(self.verdict(self.hops["plain"], history), DEFERRED,
+                         history)
 
     # -- a second opinion ---------------------------------------------------
     def opinion(self, domain):

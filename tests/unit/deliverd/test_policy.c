@@ -233,6 +233,14 @@ Test(policy, wants_dane)
 		}
 }
 
+/* RTLS-07: what others publish is passed over, what the route says is not. */
+Test(policy, optional)
+{
+	for (unsigned tls = 0; tls <= DEFAULT; tls++)
+		cr_expect_eq(policy_of_optional(tls), tls == DEFAULT ?
+		    CONF_ROUTE_TLS_OPPORTUNISTIC : tls);
+}
+
 /* DANE-02: what can't be known holds the mail, and says what that is. */
 Test(policy, words)
 {
