@@ -221,12 +221,15 @@ def check(spool, is_empty=True, may_lose=False):
     ends = collections.Counter()
     accepted = collections.Counter()
     counts = collections.Counter()
-    for e in read(spool):
+    events = read(spool)
+    lost = [e for e in events if e.kind == "lost"]
+    for e in events:
         counts[e.kind] += 1
         if e.kind == "accepted":
             accepted[e.id] += 1
         elif e.values.get("is_settled"):
-            assert e.who is not None or may_lose, e
+            assert e.who is not None or may_lose, (
+                e, [o for o in events if o.id == e.id], lost)
             if e.who is not None:
                 ends[e.id, e.who] += 1
     assert counts["lost"] == 0 or may_lose, counts
