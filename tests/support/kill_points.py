@@ -132,7 +132,9 @@ class Traffic:
     def __init__(self, shim=True):
         self.folder = tempfile.mkdtemp(prefix="mtad-test.")
         os.chmod(self.folder, 0o755)
-        self.volume = volume.Disk(os.path.join(self.folder, "spool"), 256)
+        # room for all of the history, too: of a full disk its oldest files go
+        # first, and with them who the recipients were
+        self.volume = volume.Disk(os.path.join(self.folder, "spool"), 2048)
         self.shim = faults.Shim(self.folder) if shim else None
         self.relay = relay.Relay(
             start=False, folder=self.folder, log={"level": "info"},
@@ -197,6 +199,9 @@ class Traffic:
     def check(self, may_lose_history=False):
         """What became of the mail, as words; raises AssertionError.  The
         relay has stopped: its history is whole."""
+        disk = os.statvfs(os.path.join(self.folder, "spool"))
+        assert disk.f_bavail * 2 > disk.f_blocks, \
+            "the disk of this test is too small for such traffic"
         small, large = self.small.compare(), self.large.compare()
         for kind in ("lost", "phantom", "corrupt", "foreign"):
             assert small[kind] == 0, f"{kind}: {small}"
