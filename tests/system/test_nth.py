@@ -42,16 +42,16 @@ class Nth(unittest.TestCase):
                 t.shim.cancel()
             t.wait_flow()
             t.finish()
-            # a deliverd that ended takes what it had in hand with it
+            t.relay.stop()
             deaths = [line for line in t.relay.log().splitlines()
                       if " child_died " in line]
-            result = t.check(len(deaths) * kill_points.PER_DEATH_OF_ALL)
+            # memory may have failed the history: it says what it lost
+            result = t.check(may_lose_history=True)
             print(f"{struck} failures, {len(deaths)} processes ended: "
                   f"{result}", flush=True)
             for line in deaths:
                 self.assertIsNone(re.search(r"signal=", line), line)
             self.assertGreater(struck, ROUNDS // 10)
-            t.relay.stop()
         except BaseException:
             print(t.relay.log_tail())
             raise
